@@ -1,0 +1,225 @@
+"""The configuration: one TOML file, every field validated, with its unit, its default and what it decides.
+
+The address of the source database is never part of it: it comes from the environment (``RECSYS_SOURCE_DSN``) or from
+the Airflow connection ``recsys_source``.
+"""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from recsys_tasks.errors import ConfigError
+
+IdType = Literal["bigint", "text", "uuid"]
+Share = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A table of the TOML: immutable, and a field it does not know is an error, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class SourceConfig(Section):
+    """Where the streams are, and which of them qualify."""
+
+    streams_table: str = "streams"
+    """Table or view of the streams, ``name`` or ``schema.name``."""
+    user_id: str = "user_id"
+    """Column: who listened."""
+    track_id: str = "track_id"
+    """Column: what was played."""
+    streamed_at: str = "streamed_at"
+    """Column: when, ``timestamp with time zone``; a naive timestamp is refused."""
+    event_id: str | None = "event_id"
+    """Column: the event's own id; a second row with the same id is a duplicate. Null: there is no such column, and
+    two rows with equal user, track and instant are duplicates."""
+    ms_played: str | None = "ms_played"
+    """Column: milliseconds played. Null: every stream is long enough."""
+    private_session: str | None = "private_session"
+    """Column: boolean, true for a private session. Null: there are none."""
+    user_id_type: IdType = "bigint"
+    """Type of the user's id: bigint (any integer), text or uuid."""
+    track_id_type: IdType = "bigint"
+    """Type of the track's id: bigint (any integer), text or uuid."""
+    min_ms_played: int = Field(default=30_000, ge=0)
+    """A stream shorter than this many milliseconds does not qualify."""
+    history_start: date
+    """First UTC date that is ever extracted; every missing date since then is filled by the next run."""
+    late_window_days: int = Field(default=3, ge=0, le=60)
+    """So many closed dates before the run's own are extracted again, and restated where streams came late."""
+    statement_timeout_s: Positive = 3600
+    """A statement that takes longer than this many seconds is broken off and retried."""
+
+
+class CatalogueConfig(Section):
+    """An optional table that gives names; without it, ids are shown."""
+
+    table: str
+    """Table or view of the tracks, ``name`` or ``schema.name``."""
+    track_id: str = "track_id"
+    """Column: the track's id, of the type of the streams' track id."""
+    title: str = "title"
+    """Column: text."""
+    artist: str = "artist"
+    """Column: text."""
+    released_on: str | None = "released_on"
+    """Column: date; null when there is none."""
+
+
+class ScheduleConfig(Section):
+    """When a day counts as complete, and when the schedule ends."""
+
+    grace_minutes: int = Field(default=60, ge=0)
+    """Minutes after the day's end before it is looked at."""
+    longest_wait_hours: int = Field(default=6, ge=0)
+    """Hours after the day's end when it counts as complete even though no later stream was seen."""
+    end_date: date | None = None
+    """Last date that the schedule runs by itself; null: it goes on."""
+
+
+class AlsConfig(Section):
+    """Weighted matrix factorisation: confidence 1 + a * w(plays)."""
+
+    factors: Annotated[int, Field(ge=1, le=512)] = 40
+    """Length of a factor vector."""
+    weight: Literal["linear", "log"] = "linear"
+    """w: ``linear`` is plays, ``log`` is log(1 + plays)."""
+    a: float = Field(default=40.0, gt=0)
+    """Confidence of one unit of w over that of an unheard track."""
+    regularization: float = Field(default=0.01, ge=0)
+    """lambda, on both sides."""
+    cap: Positive = 1000
+    """Plays of one user and track beyond this count as this many."""
+    max_iterations: Positive = 20
+    """Alternations at the most."""
+    tolerance: float = Field(default=1e-3, gt=0, lt=1)
+    """Training stops when the loss changes by less than this share in an iteration."""
+    cold_start_every_days: int = Field(default=28, ge=0)
+    """Every so many days, counted by date, the start is cold; 0: never by the calendar."""
+    seed: int = Field(default=1, ge=0)
+    """Of the initial factors of a cold start."""
+    threads: Positive = 2
+    """Threads of the solver; the bytes do not depend on it."""
+
+
+class IndexConfig(Section):
+    """The Annoy index and the effort of a query."""
+
+    trees: Positive = 20
+    """Trees of the index; about 400 bytes a track at 20."""
+    recall_target: Share = 0.95
+    """recall@k of exact search that the effort is calibrated to."""
+    k: Positive = 10
+    """Length of the list that recall is measured on."""
+    calibration_queries: Positive = 400
+    """Users (and as many tracks) that the effort is chosen on."""
+    measured_queries: Positive = 400
+    """Other users (and tracks) that the recall is then measured on."""
+    seed: int = Field(default=1, ge=0)
+    """Of the trees and of the sample."""
+
+
+class EvaluationConfig(Section):
+    """Which plays are hidden, and what is measured on them."""
+
+    k: Positive = 10
+    """Length of the recommended list."""
+    max_users: Positive = 10_000
+    """Hidden users at the most."""
+    wanted_users: Positive = 4_000
+    """Hidden users below a fifth of the listeners only as far as half of them allow."""
+    salt: str = "recsys"
+    """Of the hash that picks the hidden users."""
+
+
+class GateConfig(Section):
+    """The policy. Each field says what it costs to loosen it."""
+
+    min_users: Positive = 1_000
+    """Scored users below this: HOLD. Lower, and the verdict becomes a coin: at 1,000 the paired standard error is
+    about 1.2 % of the mean."""
+    floor: Share = 0.0
+    """precision@k below this: BLOCK. Lower, and a model that is bad in absolute terms may pass a day without
+    incumbent."""
+    margin: Share = 0.02
+    """Non-inferiority margin as a share of the incumbent's mean. Wider, and a model that much worse goes live."""
+    pass_z: float = Field(default=1.645, gt=0)
+    """PASS needs d - pass_z * SE > -margin. Lower, and chance alone passes a worse model more often."""
+    block_z: float = Field(default=3.0, gt=0)
+    """BLOCK needs d + block_z * SE < 0. Lower, and chance alone blocks good models more often."""
+    block_loss: Share = 0.01
+    """BLOCK needs a loss beyond this share. Larger, and real small losses only HOLD."""
+    min_recall: Share = 0.95
+    """Recall@k of the index against exact search, both ways. Lower, and listeners get other tracks than the model's."""
+    min_user_coverage: Share = 0.99
+    """Share of the day's known users that have a finite, non-zero vector. Lower, and listeners are lost unseen."""
+
+
+class RetentionConfig(Section):
+    """What is kept; partitions are never removed by it."""
+
+    keep_days: Positive = 14
+    """Matrices, models, candidates and evaluations of this many newest dates are kept."""
+    keep_releases: Positive = 10
+    """Bundles of this many newest releases are kept, and always the live and the pinned one."""
+
+
+class AlertConfig(Section):
+    """Where alerts go: names of Airflow connections."""
+
+    connections: tuple[str, ...] = ()
+    """Connections of type smtp or http; each gets every alert."""
+    mail_to: tuple[str, ...] = ()
+    """Receivers of an smtp connection."""
+
+
+class Config(Section):
+    """The whole file."""
+
+    source: SourceConfig
+    catalogue: CatalogueConfig | None = None
+    schedule: ScheduleConfig = ScheduleConfig()
+    als: AlsConfig = AlsConfig()
+    index: IndexConfig = IndexConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    gate: GateConfig = GateConfig()
+    retention: RetentionConfig = RetentionConfig()
+    alert: AlertConfig = AlertConfig()
+
+
+def parse_config(values: dict[str, Any], where: str = "configuration") -> Config:
+    """Check plain values against the fields.
+
+    Raises:
+        ConfigError: a field is unknown, missing or out of its bounds; the message names each one.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        complaints = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']} (found {item.get('input')!r})"
+            for item in error.errors()
+        )
+        raise ConfigError(f"{where}: {complaints}. Correct the field; recsys.toml lists all of them.") from None
+
+
+def load_config(path: Path) -> Config:
+    """Read and check the TOML file.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or a field is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}. Set RECSYS_CONFIG to your TOML file.") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}.") from None
+    return parse_config(values, str(path))

@@ -1,0 +1,56 @@
+"""One root error, and one class for each decision that an operator has to take.
+
+Every message says what was found, where, and what to do next, in one line.
+"""
+
+
+class RecsysError(Exception):
+    """The root: whatever this program refuses to do, it says with a subclass of this."""
+
+
+class ConfigError(RecsysError):
+    """The configuration or an argument is wrong: correct it and run again. A retry cannot help."""
+
+
+class SourceUnavailable(RecsysError):
+    """The source database cannot be reached or broke off: retry; if it lasts, look at the database."""
+
+
+class SourceMismatch(RecsysError):
+    """The source's tables are not what the configuration says, or may not be read: correct one of them."""
+
+
+class EmptyDay(RecsysError):
+    """The source holds no qualified stream of a day: find the streams, or allow the empty day by name."""
+
+
+class BadData(RecsysError):
+    """Streams, counts, matrices or factors break an invariant: nothing may be trained or published on them."""
+
+
+class CorruptArtefact(RecsysError):
+    """A stored file is missing or differs from its manifest: remove or restore the artefact named, then rerun."""
+
+
+class NotStored(RecsysError):
+    """An artefact was asked for that no run has stored yet: run the step before it."""
+
+
+class NoRelease(RecsysError):
+    """Nothing has been published yet: run the pipeline for a day, and see what its gate says."""
+
+
+class UnknownId(RecsysError):
+    """A user, track, release or candidate was named that does not exist here: check the id."""
+
+
+class GateRefused(RecsysError):
+    """The gate said HOLD or BLOCK: the live release stays. A retry gives the same verdict."""
+
+
+class PublishConflict(RecsysError):
+    """The live release changed since the candidate was judged: judge again, then publish."""
+
+
+class StorageError(RecsysError):
+    """The file system refused (full, read-only, not permitted): make room or rights, then rerun."""
