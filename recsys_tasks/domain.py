@@ -6,7 +6,7 @@ Row numbers (``_row`` for users, ``_col`` for tracks in a matrix) are ours, and 
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from scipy import sparse
 from recsys_tasks.errors import BadData, ConfigError
 
 Day = date
-Ids = pa.Array
+Ids: TypeAlias = pa.Array  # int64 or string, without nulls
 Id = int | str
 Figures = dict[str, Any]
 FloatArray = npt.NDArray[np.float32]

@@ -1,0 +1,158 @@
+"""
+# Daily recommendations
+
+Turns one UTC day of streams into an index of recommendations, and puts it live only if it is good enough.
+
+| task | does | when it fails |
+|---|---|---|
+| `wait_for_day` | waits until the day is complete: grace period over, and a later stream seen or the longest wait over | the source cannot be asked: look at the database |
+| `extract_streams` | stores the day's play counts, fills missing dates, extracts the late window again | the message names the table, column or date |
+| `increment_matrix` | folds the new partitions onto the newest stored matrix | a stored file is damaged: the message names it |
+| `train_als` | weighted ALS without the hidden plays, from yesterday's factors | run again with `cold_start` |
+| `build_index` | Annoy index, search effort calibrated to the recall target | no track has a factor |
+| `evaluate` | precision@k on hidden streams, beside the live release and the popular tracks | a bundle is damaged |
+| `gate` | PASS, HOLD or BLOCK with reasons; **red on purpose** when it says no, never retried | read the reasons, then release it by name or mend the data |
+| `publish` | one immutable release, one entry in the log; *skipped* when there is nothing to publish or a pin holds | the live release stays |
+| `alert` | tells the configured channels when the gate or a step before it said no | retried until delivered |
+| `retention` | removes what nobody needs any more; never decides the colour of the run | |
+
+**One date again**: Trigger, fill in `day`; or Trigger, Backfill, for a range. A rerun of an unchanged day is a no-op. An
+older date never replaces a newer release. **Something bad is live**: `python -m recsys_tasks rollback N --by --why`; it
+pins, and scheduled runs publish nothing until `unpin`. **No streams that day, truly**: trigger with `allow_empty_day`.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, PokeReturnValue, TriggerRule, task
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from recsys_dag.alerting import send, send_for_failed_task
+from recsys_dag.context import task_run
+
+from recsys_tasks.config import load_config
+
+LIVE_INDEX = Asset("live_index", uri="recsys://live_index")
+STATE_POOL = "recsys_state"  # one slot: two runs would only do each other's work again
+END = load_config(Path(os.environ["RECSYS_CONFIG"])).schedule.end_date if os.environ.get("RECSYS_CONFIG") else None
+
+with DAG(
+    "daily_recommendations",
+    description="Streams of a day to a gated, versioned Annoy index",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
+    end_date=pendulum.datetime(END.year, END.month, END.day, tz="UTC") if END else None,
+    catchup=False,
+    max_active_runs=1,
+    tags=["recommendations"],
+    params={
+        "day": Param(None, type=["null", "string"], format="date", description="UTC date; empty: the run's own"),
+        "cold_start": Param(False, type="boolean", description="Train from drawn factors although yesterday's exist"),
+        "allow_empty_day": Param(False, type="boolean", description="A date without streams is an empty partition"),
+    },
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(hours=2),
+    },
+) as dag:
+
+    @task.sensor(mode="reschedule", poke_interval=300, timeout=timedelta(days=2).total_seconds())
+    def wait_for_day() -> PokeReturnValue:
+        """Rescheduled, so that waiting holds no slot."""
+        from recsys_tasks.steps import source_is_complete
+
+        with task_run("wait_for_day", with_source=True) as run:
+            return PokeReturnValue(is_done=source_is_complete(run.at, run.day, pendulum.now("UTC")))
+
+    @task(pool=STATE_POOL)
+    def extract_streams() -> dict[str, Any]:
+        """Missing dates, the late window and the day itself: one path for a first run, a hole and a backfill."""
+        from recsys_tasks import steps
+
+        with task_run("extract_streams", with_source=True) as run:
+            return steps.extract_streams(run.at, run.day, run.params["allow_empty_day"])
+
+    @task(pool=STATE_POOL)
+    def increment_matrix(extracted: dict[str, Any]) -> dict[str, Any]:
+        """One merge on an ordinary day; from the restated date on after a restatement."""
+        from recsys_tasks import steps
+
+        with task_run("increment_matrix") as run:
+            return steps.increment_matrix(run.at, run.day)
+
+    @task(pool=STATE_POOL)
+    def train_als(matrix: dict[str, Any]) -> dict[str, Any]:
+        """Hidden plays are left out, so that the evaluation asks what the model cannot know."""
+        from recsys_tasks import steps
+
+        with task_run("train_als") as run:
+            return steps.train_als(run.at, run.day, matrix["matrix"], run.params["cold_start"])
+
+    @task(pool=STATE_POOL)
+    def build_index(model: dict[str, Any]) -> dict[str, Any]:
+        """The recall is measured here, on users that the effort was not chosen on."""
+        from recsys_tasks import steps
+
+        with task_run("build_index", with_source=True) as run:
+            return steps.build_index(run.at, run.day, model["model"])
+
+    @task(pool=STATE_POOL)
+    def evaluate(candidate: dict[str, Any]) -> dict[str, Any]:
+        """Through the built index, as a reader would ask it."""
+        from recsys_tasks import steps
+
+        with task_run("evaluate") as run:
+            return steps.evaluate(run.at, run.day, candidate["candidate"])
+
+    @task(pool=STATE_POOL, multiple_outputs=False)
+    def gate(evaluation: dict[str, Any], ti: Any = None) -> dict[str, Any]:
+        """A failed task, not a skipped one: the run must be red, and a retry would say the same."""
+        from recsys_tasks import steps
+
+        with task_run("gate") as run:
+            verdict = steps.gate(run.at, run.day, evaluation["judgement"])
+        ti.xcom_push("verdict", verdict)  # kept even though the task fails
+        if verdict["outcome"] != "PASS":
+            raise AirflowFailException(f"{verdict['outcome']}: {'; '.join(verdict['reasons'])}")
+        return verdict
+
+    @task(pool=STATE_POOL, outlets=[LIVE_INDEX], on_failure_callback=send_for_failed_task)
+    def publish(verdict: dict[str, Any], outlet_events: Any = None) -> dict[str, Any]:
+        """Skipped, and no event of the asset, when what is live does not change."""
+        from recsys_tasks import steps
+
+        with task_run("publish") as run:
+            outcome = steps.publish(run.at, run.day, verdict["candidate"], run.signature)
+        if not outcome["published"]:
+            raise AirflowSkipException(outcome["reason"])
+        outlet_events[LIVE_INDEX].extra = {**outcome["live"], "precision": outcome["precision"]}
+        return outcome
+
+    @task(trigger_rule=TriggerRule.ONE_FAILED, retries=10)
+    def alert(ti: Any = None, dag_run: Any = None) -> list[str]:
+        """A task of its own: a callback is lost when a worker dies."""
+        from recsys_dag.events import gate_alert
+
+        with task_run("alert") as run:
+            return send(gate_alert(run.at.store, ti, dag_run))
+
+    @task(pool=STATE_POOL)
+    def retention() -> dict[str, Any]:
+        """A teardown: it tidies up after good and bad runs, and never decides their colour."""
+        from recsys_tasks import steps
+
+        with task_run("retention") as run:
+            return steps.retain(run.at)
+
+    extracted = extract_streams()
+    verdict = gate(evaluate(build_index(train_als(increment_matrix(extracted)))))
+    published = publish(verdict)
+    wait_for_day() >> extracted
+    verdict >> alert()
+    published >> retention().as_teardown()

@@ -1,0 +1,96 @@
+"""From the context of a running task to what the library wants: a day, a workplace, a signature."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseHook, get_current_context
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
+
+from recsys_tasks.errors import PublishConflict, RecsysError, SourceUnavailable
+
+if TYPE_CHECKING:
+    from recsys_tasks.steps import Signature, Workplace
+
+SOURCE_CONNECTION = "recsys_source"
+RETRIABLE = (SourceUnavailable, PublishConflict)
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class TaskRun:
+    """What the body of a task needs."""
+
+    at: "Workplace"
+    day: date
+    signature: "Signature"
+    params: Mapping[str, Any]
+
+
+def business_day(dag_run: Any, params: Mapping[str, Any]) -> date:
+    """The UTC date that a run is about, whatever started it.
+
+    A typed-in day goes first; then the interval's start (scheduled, backfill, manual with a logical date); a run
+    without a logical date is about yesterday, counted from when it may start.
+    """
+    if params.get("day"):
+        return date.fromisoformat(params["day"])
+    instant = dag_run.data_interval_start or dag_run.logical_date
+    if instant is None:
+        instant = dag_run.run_after - timedelta(days=1)
+    return instant.astimezone(UTC).date()
+
+
+def source_address() -> str | None:
+    """libpq address of the source: the Airflow connection ``recsys_source``, else RECSYS_SOURCE_DSN."""
+    try:
+        connection = BaseHook.get_connection(SOURCE_CONNECTION)
+    except AirflowNotFoundException:
+        return os.environ.get("RECSYS_SOURCE_DSN")
+    from psycopg2.extensions import make_dsn
+
+    parts = {
+        "host": connection.host,
+        "port": connection.port,
+        "user": connection.login,
+        "password": connection.password,
+        "dbname": connection.schema,
+    }
+    return str(make_dsn(**{name: value for name, value in parts.items() if value}))
+
+
+@contextmanager
+def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
+    """Give a task its workplace, keep a record of it, and tell Airflow which failures a retry cannot mend.
+
+    Raises:
+        AirflowFailException: the failure is final; its text says what to do.
+    """
+    from recsys_tasks.steps import Signature, recorded
+    from recsys_tasks.workplaces import workplace
+
+    context = get_current_context()
+    dag_run, params = context["dag_run"], context["params"]
+    day = business_day(dag_run, params)
+    who = getattr(dag_run, "triggering_user_name", None) or f"airflow ({dag_run.run_type})"
+    signature = Signature(str(who), "passed the gate", datetime.now(UTC).isoformat(), dag_run.run_id)
+    try:
+        at = workplace(
+            _path("RECSYS_ROOT"), _path("RECSYS_CONFIG"), source_address() if with_source else None, log.info
+        )
+        with recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC)):
+            yield TaskRun(at, day, signature, params)
+    except RETRIABLE:
+        raise
+    except RecsysError as error:
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
+def _path(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value) if value else None

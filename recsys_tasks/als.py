@@ -1,0 +1,136 @@
+"""Weighted ALS by ``implicit``: confidence, warm start, convergence, fold-in.
+
+Hu, Koren and Volinsky, "Collaborative Filtering for Implicit Feedback Datasets", ICDM 2008, equation 3: minimise
+
+    sum over all (u, i) of c_ui * (p_ui - x_u . y_i)^2  +  lambda * (sum |x_u|^2 + sum |y_i|^2)
+
+with p_ui = 1 and c_ui = 1 + a * w(plays) where u played i, and p_ui = 0, c_ui = 1 elsewhere. The library multiplies
+what it is given by its own alpha and adds nothing, so it is handed c_ui itself with alpha 1. Its loss is this sum
+divided by the sum of all c_ui.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from implicit.cpu.als import AlternatingLeastSquares
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from recsys_tasks.config import AlsConfig
+from recsys_tasks.domain import Factors, FloatArray, Vocabulary
+from recsys_tasks.errors import BadData
+from recsys_tasks.keyed_random import keyed_normals
+
+INITIAL_SCALE = 0.01
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """Factors, and the loss after each iteration that made them."""
+
+    factors: Factors
+    losses: tuple[float, ...]
+    warm: bool
+
+
+class _Settled(Exception):
+    """Ends the library's loop when the loss has settled."""
+
+
+def confidence(plays: sparse.csr_matrix, config: AlsConfig) -> sparse.csr_matrix:
+    """c_ui = 1 + a * w(min(plays, cap)) of the played cells. (n_users, n_tracks) float32.
+
+    Raises:
+        BadData: nothing was played at all, so nothing can be learned.
+    """
+    if plays.nnz == 0:
+        raise BadData("The play matrix is empty: nothing can be learned from it. Check the source and history_start.")
+    capped = np.minimum(plays.data, config.cap).astype(np.float32)
+    weight = np.log1p(capped) if config.weight == "log" else capped
+    return sparse.csr_matrix((1 + config.a * weight, plays.indices, plays.indptr), shape=plays.shape)
+
+
+def cold_factors(users: Vocabulary, tracks: Vocabulary, config: AlsConfig) -> Factors:
+    """Initial factors of every row, drawn from (seed, id): 0.01 * N(0, 1)."""
+    return Factors(
+        INITIAL_SCALE * keyed_normals(users.ids, config.seed, "user", config.factors),
+        INITIAL_SCALE * keyed_normals(tracks.ids, config.seed, "track", config.factors),
+    )
+
+
+def warm_factors(
+    parent: Factors, parent_users: Vocabulary, parent_tracks: Vocabulary, users: Vocabulary, tracks: Vocabulary
+) -> Factors:
+    """The parent's factors under today's row numbers, aligned by id; ids that it did not know start at zero."""
+    return Factors(
+        _aligned(parent.user_factors, parent_users, users), _aligned(parent.item_factors, parent_tracks, tracks)
+    )
+
+
+def train(plays: sparse.csr_matrix, start: Factors, warm: bool, config: AlsConfig, progress: Progress) -> Training:
+    """Alternate until the relative change of the loss is below the tolerance, or the iterations are used up.
+
+    Args:
+        plays: (n_users, n_tracks) play counts, canonical.
+        start: factors to begin with; copied.
+        warm: whether they come from a parent (kept with the result).
+        config: weights, length, bounds.
+        progress: told the loss after each iteration.
+
+    Raises:
+        BadData: there are no plays, or the factors become infinite.
+    """
+    weighted = confidence(plays, config)
+    model = _library_model(config)
+    model.user_factors, model.item_factors = start.user_factors.copy(), start.item_factors.copy()
+    losses: list[float] = []
+
+    def settle(iteration: int, _seconds: float, loss: float) -> None:
+        losses.append(float(loss))
+        progress(f"iteration {iteration + 1} of at most {config.max_iterations}: loss {loss:.6f}")
+        if len(losses) > 1 and abs(losses[-2] - losses[-1]) < config.tolerance * abs(losses[-2]):
+            raise _Settled
+
+    with threadpool_limits(limits=1, user_api="blas"), suppress(_Settled):
+        model.fit(weighted, show_progress=False, callback=settle)
+    return Training(Factors(model.user_factors, model.item_factors), tuple(losses), warm)
+
+
+def fold_in_users(plays: sparse.csr_matrix, item_factors: FloatArray, config: AlsConfig) -> FloatArray:
+    """Vectors of users from their plays against fixed track factors, by the exact solver. (n_users, n_factors).
+
+    x_u = (Y'Y + Y'(C_u - I)Y + lambda I)^-1 Y'C_u p_u (Hu, Koren and Volinsky 2008, equation 4). A user without plays
+    gets the zero vector.
+    """
+    if plays.nnz == 0:
+        return np.zeros((plays.shape[0], item_factors.shape[1]), dtype=np.float32)
+    model = _library_model(config)
+    model.item_factors = item_factors
+    with threadpool_limits(limits=1, user_api="blas"):
+        vectors = model.recalculate_user(np.arange(plays.shape[0]), confidence(plays, config))
+    return np.asarray(vectors, dtype=np.float32)
+
+
+def _library_model(config: AlsConfig) -> AlternatingLeastSquares:
+    """Always a new object: refitted on a larger matrix, one reads out of bounds."""
+    return AlternatingLeastSquares(
+        factors=config.factors,
+        regularization=config.regularization,
+        alpha=1.0,
+        iterations=config.max_iterations,
+        calculate_training_loss=True,
+        num_threads=config.threads,
+        random_state=config.seed,
+    )
+
+
+def _aligned(values: FloatArray, old: Vocabulary, new: Vocabulary) -> npt.NDArray[np.float32]:
+    rows = old.rows_of(new.ids)
+    known = rows >= 0
+    aligned = np.zeros((len(new), values.shape[1]), dtype=np.float32)
+    aligned[known] = values[rows[known]]
+    return aligned

@@ -1,0 +1,103 @@
+"""The Annoy index over the track factors: build, open with checks, and ask for similar tracks.
+
+Annoy item i is the track of rank i (``ranked_tracks``), so the index stays dense. The distance is angular. Annoy has no
+header and detects no corruption: whoever opens a file compares its digest first; the checks here are the second line.
+"""
+
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+from annoy import AnnoyIndex
+
+from recsys_tasks.domain import FloatArray
+from recsys_tasks.errors import BadData, CorruptArtefact, StorageError, UnknownId
+
+METRIC: Final = "angular"
+PROBES = 8
+"""Items asked for themselves when an index is opened."""
+
+
+def build_index(ranked_factors: FloatArray, path: Path, trees: int, seed: int) -> None:
+    """Write the index of ranked_factors (n_indexed, n_factors) to a fresh path: same input, same bytes.
+
+    The caller syncs and renames; Annoy unlinks what lies at the path, and never syncs.
+
+    Raises:
+        BadData: there is no track, or a factor is not finite or zero.
+        StorageError: the file could not be written in full.
+    """
+    if not len(ranked_factors) or not np.isfinite(ranked_factors).all() or not ranked_factors.any(axis=1).all():
+        raise BadData("Annoy would index no track, or one with a zero or non-finite factor. Train on a day with plays.")
+    index = AnnoyIndex(ranked_factors.shape[1], METRIC)
+    index.set_seed(seed)
+    for rank, vector in enumerate(ranked_factors):
+        index.add_item(rank, vector)
+    index.build(trees, n_jobs=1)  # more jobs, and the bytes differ from run to run
+    try:
+        saved = index.save(str(path))
+        size = path.stat().st_size
+    except OSError as error:
+        raise StorageError(f"{path}: {error}. Make room or give rights, then rerun.") from None
+    if not saved or size < len(ranked_factors) * _node_bytes(ranked_factors.shape[1]):
+        raise StorageError(f"{path}: Annoy wrote {size} bytes only. Make room, then rerun.")
+
+
+def _node_bytes(n_factors: int) -> int:
+    """Size of one node of an angular index: descendants (4), two children (8), vector (4 a factor)."""
+    return 12 + 4 * n_factors
+
+
+def open_index(path: Path, n_items: int, n_factors: int) -> Any:
+    """Map the index after the checks that Annoy does not make; its digest was compared before.
+
+    Raises:
+        CorruptArtefact: the file is missing, has another size, item count or dimension, or answers a probe wrongly.
+    """
+    remedy = "Restore the file from its bundle, or build the index again."
+    index = AnnoyIndex(n_factors, METRIC)
+    try:
+        size = path.stat().st_size
+        if size % _node_bytes(n_factors) or size <= n_items * _node_bytes(n_factors):
+            raise CorruptArtefact(f"{path}: {size} bytes do not hold {n_items} items of {n_factors} factors. {remedy}")
+        index.load(str(path))
+    except OSError as error:
+        raise CorruptArtefact(f"{path}: {error}. {remedy}") from None
+    if index.get_n_items() != n_items:
+        raise CorruptArtefact(f"{path}: {index.get_n_items()} items, expected {n_items}. {remedy}")
+    for item in np.linspace(0, n_items - 1, min(PROBES, n_items)).astype(int):
+        if not _finds_itself(index, int(item)):
+            raise CorruptArtefact(f"{path}: item {item} is not its own neighbour. {remedy}")
+    return index
+
+
+def _finds_itself(index: Any, item: int) -> bool:
+    """Whether a sound vector is stored, and the nearest item to it lies at distance zero."""
+    vector = np.array(index.get_item_vector(item))
+    if not np.isfinite(vector).all() or not vector.any():
+        return False
+    items, distances = index.get_nns_by_vector(vector.tolist(), 1, include_distances=True)
+    return len(items) == 1 and 0 <= items[0] < index.get_n_items() and distances[0] < 1e-2
+
+
+def similar(index: Any, rank: int, k: int, search_k: int) -> tuple[npt.NDArray[np.int32], FloatArray]:
+    """The k nearest tracks by cosine, nearest first, without the track itself; fewer where fewer exist or are met.
+
+    Returns:
+        ranks (at most k,) and cosines (at most k,).
+
+    Raises:
+        UnknownId: the index has no such rank.
+    """
+    if not 0 <= rank < index.get_n_items():
+        raise UnknownId(f"Rank {rank} is not among the {index.get_n_items()} indexed tracks.")
+    items, distances = index.get_nns_by_item(rank, k + 1, search_k, include_distances=True)
+    ranks, cosines = np.array(items, dtype=np.int32), 1 - np.square(distances, dtype=np.float32) / 2
+    others = ranks != rank  # with many equal vectors the track itself may be missing from the answer
+    return ranks[others][:k], np.asarray(cosines[others][:k], dtype=np.float32)
+
+
+def neighbours(index: Any, vector: FloatArray, search_k: int) -> npt.NDArray[np.int64]:
+    """All ranks that Annoy meets near a vector (n_factors,) with this search_k, rising. (at most search_k,)."""
+    return np.sort(np.array(index.get_nns_by_vector(vector.tolist(), search_k, search_k), dtype=np.int64))

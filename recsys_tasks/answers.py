@@ -1,0 +1,12 @@
+"""What a command answers: figures for machines, words for people."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The result of a command: ``data`` is printed with --json, ``text`` without."""
+
+    data: dict[str, Any]
+    text: str

@@ -1,0 +1,158 @@
+"""A bundle opened for asking: the gated part as a search, the names, the users.
+
+The three parts lie side by side and are verified one by one; a release names the SHA-256 of each part's manifest.
+"""
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recsys_tasks.annoy_index import open_index
+from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact
+from recsys_tasks.domain import FloatArray, Id, Ids, Vocabulary
+from recsys_tasks.errors import CorruptArtefact, UnknownId
+from recsys_tasks.files import sha256_of
+from recsys_tasks.popularity import popular_order
+from recsys_tasks.ranked_tracks import RankedTracks
+from recsys_tasks.release_log import Entry
+from recsys_tasks.search import Effort, TwoTierSearch
+from recsys_tasks.store import Store, as_ids, vocabulary_of
+
+GATED, NAMES, USERS = "gated", "names", "users"
+
+
+@dataclass(frozen=True)
+class GatedPart:
+    """What the gate judges: the search over the track factors, and the track vocabulary."""
+
+    artefact: Artefact
+    search: TwoTierSearch
+    tracks: Vocabulary
+
+
+def open_gated(artefact: Artefact) -> GatedPart:
+    """The search of a verified gated part; its arrays are mapped, not loaded.
+
+    Raises:
+        CorruptArtefact: the index does not hold what the manifest says.
+        BadData: the arrays do not fit together.
+    """
+    tracks = vocabulary_of(artefact.table("tracks"))
+    rank_cols, factors, norms = (
+        artefact.array(name, mapped=True) for name in ("rank_cols", "ranked_factors", "ranked_norms")
+    )
+    ranked = RankedTracks(rank_cols, factors, norms, len(tracks))
+    index = open_index(artefact.path / "index.ann", len(ranked), factors.shape[1])
+    return GatedPart(artefact, TwoTierSearch(ranked, Effort(**artefact.figures["effort"]), index), tracks)
+
+
+@dataclass(frozen=True)
+class Names:
+    """Title, artist and play totals of each track column."""
+
+    table: pa.Table  # title, artist, released_on, plays, listeners
+
+    @cached_property
+    def popular(self) -> npt.NDArray[np.int64]:
+        """Track columns by falling number of listeners."""
+        return popular_order(np.asarray(self.table.column("listeners")))
+
+    def of(self, col: int) -> dict[str, Any]:
+        """Title and artist of one track, None where the catalogue has none."""
+        row: dict[str, Any] = self.table.slice(col, 1).to_pylist()[0]
+        return row
+
+
+@dataclass(frozen=True)
+class Users:
+    """User vectors, played tracks, and the order that finds a user."""
+
+    vectors: FloatArray  # (n_users, n_factors)
+    indptr: npt.NDArray[np.integer[Any]]  # (n_users + 1,)
+    cols: npt.NDArray[np.integer[Any]]  # (n_pairs,) played track columns
+    ids: Ids  # (n_users,)
+    order: npt.NDArray[np.integer[Any]]  # (n_users,) rows by rising id
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """All parts of a published bundle."""
+
+    gated: GatedPart
+    names: Names
+    users: Users
+
+
+def open_names(store: Store, candidate: str) -> Names:
+    """The names of a candidate's tracks, verified."""
+    return Names(open_artefact(store.bundle_path(candidate) / NAMES, candidate).table("names"))
+
+
+def open_users(artefact: Artefact) -> Users:
+    """The user part; vectors and played tracks are mapped."""
+    vectors, indptr, cols, order = (
+        artefact.array(name, mapped=True) for name in ("user_vectors", "indptr", "cols", "order")
+    )
+    return Users(vectors, indptr, cols, as_ids(artefact.table("users").column("id")), order)
+
+
+def part_paths(store: Store, entry: Entry) -> dict[str, Path]:
+    """Directory of each part of a release."""
+    return {part: store.bundle_path(entry.candidate) / part for part in entry.parts}
+
+
+def verify_bundle(store: Store, entry: Entry) -> dict[str, Artefact]:
+    """Every file of a release against the manifests, and the manifests against the log.
+
+    Raises:
+        CorruptArtefact: anything differs; the message names the file.
+    """
+    opened = {}
+    for part, path in part_paths(store, entry).items():
+        manifest = path / MANIFEST
+        if not manifest.is_file() or sha256_of(manifest) != entry.parts[part]:
+            raise CorruptArtefact(
+                f"{manifest} is not the manifest that release {entry.release} was published with. Restore it, or roll "
+                "back to another release (rollback N --by --why)."
+            )
+        opened[part.split("-")[0]] = open_artefact(path)
+    return opened
+
+
+def open_bundle(store: Store, entry: Entry) -> Bundle:
+    """Verify a release, then map it.
+
+    Raises:
+        CorruptArtefact: anything differs from what was published.
+    """
+    parts = verify_bundle(store, entry)
+    gated = open_gated(parts[GATED])
+    return Bundle(gated, Names(parts[NAMES].table("names")), open_users(parts[USERS]))
+
+
+def parse_id(ids: Ids, text: Id) -> Id:
+    """An id as the vocabulary holds it, from what a person typed.
+
+    Raises:
+        UnknownId: ids are integers here, and this is none.
+    """
+    if not pa.types.is_integer(ids.type):
+        return str(text)
+    try:
+        return int(text)
+    except ValueError:
+        raise UnknownId(f"{text!r} is not an integer, as the ids of this service are.") from None
+
+
+def find_row(ids: Ids, order: npt.NDArray[np.integer[Any]], wanted: Id) -> int | None:
+    """Row of an id, by bisection of the stored order; None when it is not there."""
+    place = bisect_left(range(len(order)), wanted, key=lambda i: ids[int(order[i])].as_py())
+    if place < len(order) and ids[int(order[place])].as_py() == wanted:
+        return int(order[place])
+    return None

@@ -1,0 +1,70 @@
+"""The command line: ``python -m recsys_tasks COMMAND``. Every command teaches itself with --help."""
+
+import argparse
+import getpass
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recsys_tasks import cli_pipeline, cli_releases, tune_command
+from recsys_tasks.answers import Answer
+from recsys_tasks.demo import commands as demo_commands
+from recsys_tasks.errors import ConfigError, RecsysError
+
+DESCRIPTION = """The daily recommendation pipeline without Airflow.
+
+  run --date 2026-11-22      all steps of a day: extract, fold, train, index, evaluate, judge, publish
+  status                     what is live, the judged days, the last verdict's reasons
+  recommend USER             tracks for a listener, from the live release
+  similar TRACK              tracks like a track
+  verify                     every file of the live release against its checksums
+  rollback N --by --why      an earlier release goes live again, and is pinned
+  release DIGEST --by --why  a held candidate goes live on a named person's word
+  tune                       choose weight, a, lambda and factors on your own days
+  world, load                make a synthetic music service, or load a real log, into Postgres
+"""
+EPILOG = """environment: RECSYS_ROOT the store's directory, RECSYS_CONFIG the TOML file, RECSYS_SOURCE_DSN the source's
+address (postgresql://...).
+Exit code: 0 done, 1 refused with a reason, 2 wrong usage or configuration, 3 HOLD or BLOCK."""
+
+
+def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run one command; its exit code."""
+    args = _parser(environment).parse_args(argv)
+    args.now = lambda: datetime.now(UTC)
+    args.tell = lambda line: print(line, file=sys.stderr, flush=True)
+    try:
+        answer: Answer = args.handler(args)
+    except RecsysError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    except KeyboardInterrupt:
+        print("Stopped; nothing was half-written.", file=sys.stderr)
+        return 130
+    print(json.dumps(answer.data, indent=1, default=str) if getattr(args, "json", False) else answer.text)
+    return int(answer.data.get("exit_code", 0))
+
+
+def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m recsys_tasks",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(
+        root=_path(environment.get("RECSYS_ROOT")),
+        config=_path(environment.get("RECSYS_CONFIG")),
+        dsn=environment.get("RECSYS_SOURCE_DSN"),
+        user=environment.get("USER") or getpass.getuser(),
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for group in (cli_pipeline, cli_releases, tune_command, demo_commands):
+        group.register(commands)
+    return parser
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

@@ -1,0 +1,78 @@
+"""Commands that run the pipeline, and show what it did: run, status, gate."""
+
+from argparse import ArgumentParser, Namespace
+from datetime import timedelta
+from typing import Any
+
+from recsys_tasks.answers import Answer
+from recsys_tasks.domain import parse_day
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.overview import as_table, overview, status_text
+from recsys_tasks.steps import Signature, retain
+from recsys_tasks.steps.whole_day import run_day
+from recsys_tasks.workplaces import store_at, workplace_of
+
+RUN_COLUMNS = {"day": "day", "users": "scored", "precision": "ALS p@k", "popularity": "popular p@k"} | {
+    "verdict": "verdict",
+    "live": "live release",
+    "why": "why",
+}
+
+
+def register(commands: Any) -> None:
+    """Add the commands to the parser."""
+    run: ArgumentParser = commands.add_parser("run", help="all steps of a day, or of a range of days")
+    run.add_argument("--date", required=True, help="UTC date, e.g. 2026-11-22")
+    run.add_argument("--to", help="last date of a range, each run in turn")
+    run.add_argument("--cold-start", action="store_true", help="train from drawn factors although yesterday's exist")
+    run.add_argument("--allow-empty-day", action="store_true", help="a date without streams is an empty partition")
+    run.add_argument("--json", action="store_true", help="the answer as JSON")
+    run.set_defaults(handler=_run)
+    status: ArgumentParser = commands.add_parser("status", help="what is live, the judged days, the last reasons")
+    status.add_argument("--json", action="store_true", help="the answer as JSON")
+    status.set_defaults(handler=_status)
+    clean: ArgumentParser = commands.add_parser("retention", help="remove what nobody can need any more")
+    clean.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    clean.add_argument("--json", action="store_true", help="the answer as JSON")
+    clean.set_defaults(handler=_retention)
+
+
+def _run(args: Namespace) -> Answer:
+    at = workplace_of(args)
+    first = parse_day(args.date)
+    last = parse_day(args.to) if args.to else first
+    if last < first:
+        raise ConfigError(f"--to {last} is before --date {first}. Give the earlier date first.")
+    rows = []
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        began = args.now()
+        signature = Signature(args.user, "passed the gate", began.isoformat(), f"cli__{day}__{began:%Y%m%dT%H%M%S.%f}")
+        rows.append(_row(run_day(at, day, signature, args.now, args.cold_start, args.allow_empty_day)))
+    refused = any(row["verdict"] != "PASS" for row in rows)
+    return Answer({"days": rows, "exit_code": 3 if refused else 0}, as_table(rows, RUN_COLUMNS))
+
+
+def _row(result: dict[str, Any]) -> dict[str, Any]:
+    verdict, published = result["verdict"], result["published"]
+    why = published["reason"] if verdict["outcome"] == "PASS" else "; ".join(verdict["reasons"])
+    return {
+        "day": result["day"],
+        "candidate": result["candidate"],
+        "users": verdict["figures"]["users"],
+        "precision": verdict["figures"].get("precision"),
+        "popularity": verdict["figures"].get("popularity"),
+        "verdict": verdict["outcome"],
+        "live": published["live"]["release"] if published["live"] else None,
+        "why": why,
+    }
+
+
+def _status(args: Namespace) -> Answer:
+    status = overview(store_at(args.root), args.now())
+    return Answer(status, status_text(status))
+
+
+def _retention(args: Namespace) -> Answer:
+    removed = retain(workplace_of(args), args.dry_run)
+    return Answer(removed, f"{removed['removed']} removed{' (dry run: nothing was)' if args.dry_run else ''}.")

@@ -1,0 +1,204 @@
+"""Starts Airflow's processes and a database for them, waits until all are healthy, and leaves nothing behind.
+
+``airflow standalone`` is not used: it orphans its children on SIGTERM. Here every program runs under a guard
+(guard.py), so a Ctrl-C, a SIGTERM, an exception or a ``kill -9`` of this process end the same way: the guards see their
+pipe close, stop their programs in order, and end what is left of the process tree.
+"""
+
+import fcntl
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from recsys_tasks.demo.airflow_api import AirflowApi
+from recsys_tasks.demo.airflow_environment import ADMIN, COMPONENTS, airflow_environment, choose_ports, keep_secrets
+from recsys_tasks.demo.embedded_postgres import running_postgres
+from recsys_tasks.demo.guarded import Component, Program, run_to_end, running
+from recsys_tasks.errors import RecsysError
+
+DEMO_CONFIG = Path(__file__).with_name("demo.toml")
+KEPT_FILES = {"lock", "secrets.json", "passwords.json"}
+METADATA_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+SOURCE_VARIABLE = "RECSYS_SOURCE_DSN"
+HEALTHY_SECONDS = 180.0
+HELPER_SECONDS = 300.0
+Say = Callable[[str], None]
+
+
+class AlreadyRunning(RecsysError):
+    """Another process uses this home: stop it first, or choose another home."""
+
+
+def silent(_: str) -> None:
+    """Say nothing: the default of a test."""
+
+
+class RunningAirflow:
+    """A running Airflow: its address, its environment, its API as its administrator."""
+
+    def __init__(self, home: Path, environment: Mapping[str, str], components: list[Component]) -> None:
+        self.home = home
+        self.environment = dict(environment)
+        self.url = environment["AIRFLOW__API__BASE_URL"]
+        self.passwords = dict(keep_secrets(home).passwords)
+        self.user, self.password = ADMIN, self.passwords[ADMIN]
+        self.api = AirflowApi(self.url, self.user, self.password)
+        self.components = components
+
+    def token(self) -> str:
+        """Bearer token of the administrator."""
+        return self.api.token()
+
+    def check_alive(self) -> None:
+        """Do nothing while every component runs.
+
+        Raises:
+            ComponentFailed: one of them ended; the message has the end of its log.
+        """
+        for component in self.components:
+            component.check_alive()
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float, what: str, pause_s: float = 0.5) -> None:
+        """Ask again and again until the answer is yes, as long as every component runs.
+
+        Raises:
+            ComponentFailed: a component ended.
+            RecsysError: the time is over; ``what`` says what did not come about.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not ready():
+            self.check_alive()
+            if time.monotonic() > deadline:
+                raise RecsysError(
+                    f"{what} did not come about within {timeout_s:.0f} s; the logs are in {self.home}/logs"
+                )
+            time.sleep(pause_s)
+
+
+@contextmanager
+def held_home(home: Path) -> Iterator[int]:
+    """Hold the home for this process alone; yield the lock's descriptor, which the guards hold too until they end.
+
+    Raises:
+        AlreadyRunning: somebody else holds it.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"{home} is in use: a demo is running there, or is just stopping.") from None
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def running_databases(home: Path, base: Mapping[str, str], lock: int) -> Iterator[tuple[str, str]]:
+    """Yield (SQLAlchemy address of the metadata, libpq address of the source).
+
+    A database that ``base`` names is used as it is; for one that it does not name, an embedded server is started with
+    an empty database.
+    """
+    with ExitStack() as stack:
+        metadata, source = base.get(METADATA_VARIABLE), base.get(SOURCE_VARIABLE)
+        if metadata is None or source is None:
+            server = stack.enter_context(running_postgres(home, (lock,)))
+            if metadata is None:
+                server.create_database("airflow")
+                metadata = server.sqlalchemy_url("airflow")
+            source = source or server.create_database("recsys_source")
+        yield metadata, source
+
+
+@contextmanager
+def running_airflow(
+    home: Path,
+    environment: Mapping[str, str] | None = None,
+    *,
+    base: Mapping[str, str] | None = None,
+    beside: Sequence[Program] = (),
+    say: Say = silent,
+) -> Iterator[RunningAirflow]:
+    """Start databases and Airflow in ``home``, which is emptied first; yield when all is healthy; stop all at the end.
+
+    ``base`` is the environment to start from (the caller's own, if not given); ``environment`` wins over it and over
+    everything that is decided here. The programs ``beside`` run during the start, in the same environment, and must
+    have ended well before the start counts as done.
+
+    Raises:
+        AlreadyRunning: somebody else uses the home.
+        ComponentFailed: a program ended early or was not ready in time; the message has the end of its log.
+    """
+    given = {**(os.environ if base is None else base), **(environment or {})}
+    home = home.resolve()
+    with ExitStack() as stack:
+        lock = stack.enter_context(held_home(home))
+        _empty(home)
+        timer = _Timer(say)
+        metadata, source = stack.enter_context(running_databases(home, given, lock))
+        timer.done("databases are up")
+        everything = {**_environment(home, given, metadata, source), **(environment or {})}
+        helpers = stack.enter_context(running(_locked(beside, lock), everything, home / "logs"))
+        run_to_end(_airflow("migrate", ("db", "migrate"), lock), everything, home / "logs")
+        timer.done("Airflow's tables are made")
+        programs = [_airflow(name, words, lock) for name, words in COMPONENTS.items()]
+        components = stack.enter_context(running(programs, everything, home / "logs"))
+        airflow = RunningAirflow(home, everything, components)
+        stack.callback(airflow.api.close)
+        airflow.wait_until(lambda: not airflow.api.unhealthy(), HEALTHY_SECONDS, "Airflow's good health")
+        timer.done(f"Airflow is healthy: {airflow.url}")
+        for helper in helpers:
+            helper.wait_success(HELPER_SECONDS)
+            timer.done(f"{helper.program.name} is ready")
+        yield airflow
+
+
+class _Timer:
+    """Says what is done and the seconds since the start."""
+
+    def __init__(self, say: Say) -> None:
+        self._say, self._start = say, time.monotonic()
+
+    def done(self, what: str) -> None:
+        self._say(f"{time.monotonic() - self._start:6.1f} s  {what}")
+
+
+def _airflow(name: str, words: Sequence[str], lock: int) -> Program:
+    """An Airflow command line under a name of ours."""
+    # The triggerer waits 10 s for a child that does not hear it; what it does is kept in the database at any moment.
+    grace_s = 1.0 if name == "triggerer" else 5.0
+    return Program(name, [sys.executable, "-m", "airflow", *words], grace_s=grace_s, held_descriptors=(lock,))
+
+
+def _locked(programs: Sequence[Program], lock: int) -> list[Program]:
+    """The programs, whose guards hold the home's lock too."""
+    return [replace(program, held_descriptors=(lock,)) for program in programs]
+
+
+def _environment(home: Path, given: Mapping[str, str], metadata: str, source: str) -> dict[str, str]:
+    """Airflow's environment and the library's."""
+    everything = airflow_environment(home, choose_ports(), keep_secrets(home), metadata, given)
+    everything["RECSYS_ROOT"] = str(home / "store")
+    everything["RECSYS_CONFIG"] = str(DEMO_CONFIG)
+    everything[SOURCE_VARIABLE] = source
+    for directory in (everything["RECSYS_ROOT"], everything["AIRFLOW_HOME"], everything["XDG_RUNTIME_DIR"]):
+        Path(directory).mkdir(mode=0o700, parents=True)
+    return everything
+
+
+def _empty(home: Path) -> None:
+    """Remove what an earlier start left, except the lock and the secrets."""
+    for entry in home.iterdir():
+        if entry.name in KEPT_FILES:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

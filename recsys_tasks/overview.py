@@ -1,0 +1,155 @@
+"""What is stored, as rows that a person can read: one a judged day, and what is live."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+
+from recsys_tasks.artefacts import read_manifest
+from recsys_tasks.errors import RecsysError
+from recsys_tasks.release_log import PUBLISH, ReleaseLog
+from recsys_tasks.releases import read_log
+from recsys_tasks.store import Store
+
+Row = dict[str, Any]
+
+
+def overview(store: Store, now: datetime) -> dict[str, Any]:
+    """Live release, releases, and judged days, newest last.
+
+    Raises:
+        CorruptArtefact: the release log or a manifest is damaged.
+    """
+    log = read_log(store)
+    return {
+        "live": _live_row(log, now),
+        "releases": [_release_row(log, number) for number in _numbers(log)],
+        "days": [day_row(store, log, path) for path in store.evaluations_of()],
+    }
+
+
+def day_row(store: Store, log: ReleaseLog, path: Any) -> Row:
+    """One judgement: the figures, the verdict and what came of it."""
+    manifest = read_manifest(path / "figures")
+    key, figures = manifest["key"], manifest["figures"]
+    verdict = read_manifest(path / "verdict")["figures"] if (path / "verdict").is_dir() else None
+    published = log.published(key["candidate"])
+    return {
+        "day": key["day"],
+        "candidate": key["candidate"],
+        "listeners": figures["users"],
+        "precision": _mean(figures, "candidate_precision"),
+        "popularity": _mean(figures, "popularity_precision"),
+        "incumbent": _mean(figures, "incumbent_precision"),
+        "incumbent_release": key["incumbent_release"],
+        **_index_row(store, key["candidate"]),
+        "verdict": verdict["outcome"] if verdict else "not judged",
+        "reasons": verdict["reasons"] if verdict else [],
+        "release": published.number if published else None,
+    }
+
+
+def age_hours(day: str, now: datetime) -> float:
+    """Hours since the end of a data day (UTC): the age of a release."""
+    end = datetime.combine(datetime.fromisoformat(day).date() + timedelta(days=1), time(), UTC)
+    return (now - end).total_seconds() / 3600
+
+
+def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
+    """Rows as aligned text. columns: key of a row -> heading; numbers to the right, fractions with four digits."""
+    cells = [list(columns.values())] + [[_cell(row.get(key)) for key in columns] for row in rows]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    right = [all(_is_number(row.get(key)) for row in rows) for key in columns]
+    lines = [
+        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)).rstrip()
+        for line in cells
+    ]
+    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
+
+
+DAY_COLUMNS = {
+    "day": "day",
+    "listeners": "scored",
+    "precision": "ALS p@k",
+    "popularity": "popular p@k",
+    "incumbent": "live p@k",
+    "user_recall": "recall",
+    "similar_recall": "similar",
+    "verdict": "verdict",
+    "release": "release",
+}
+
+
+def status_text(status: Mapping[str, Any]) -> str:
+    """The overview in words: first what is live, then the days, then the last verdict's reasons."""
+    live, days = status["live"], status["days"]
+    if live is None:
+        said = "Nothing has been published yet."
+    else:
+        pin = f", pinned by {live['by']}: {live['why']}" if live["pinned"] else ""
+        said = f"Release {live['release']} (data of {live['day']}, {live['age_hours']:,.0f} hours old) is live{pin}."
+    if not days:
+        return f"{said}\nNo day has been judged. Run one: python -m recsys_tasks run --date YYYY-MM-DD"
+    last = days[-1]
+    reasons = "; ".join(last["reasons"])
+    return f"{said}\n\n{as_table(days, DAY_COLUMNS)}\n\n{last['day']}: {last['verdict']}, {reasons}."
+
+
+def _index_row(store: Store, candidate: str) -> Row:
+    try:
+        recall = read_manifest(store.bundle_path(candidate) / "gated")["figures"]["recall"]
+    except RecsysError:  # retention removed the bundle; its evaluation stays
+        return {"user_recall": None, "similar_recall": None}
+    return {"user_recall": recall["user_recall"], "similar_recall": recall["similar_recall"]}
+
+
+def _live_row(log: ReleaseLog, now: datetime) -> Row | None:
+    entry = log.live
+    if entry is None:
+        return None
+    day = entry.day.isoformat()
+    return {
+        "release": entry.release,
+        "entry": entry.number,
+        "kind": entry.kind,
+        "day": day,
+        "age_hours": age_hours(day, now),
+        "pinned": entry.pinned,
+        "by": entry.by,
+        "why": entry.why,
+        "candidate": entry.candidate,
+        "precision": entry.figures.get("precision"),
+    }
+
+
+def _release_row(log: ReleaseLog, number: int) -> Row:
+    entry = log.release(number)
+    return {
+        "release": number,
+        "day": entry.day.isoformat(),
+        "candidate": entry.candidate,
+        "verdict": entry.verdict,
+        "by": entry.by,
+        "why": entry.why,
+        "at": entry.at,
+        "precision": entry.figures.get("precision"),
+    }
+
+
+def _numbers(log: ReleaseLog) -> Iterable[int]:
+    return (entry.number for entry in log.entries if entry.kind == PUBLISH)
+
+
+def _mean(figures: Mapping[str, Any], name: str) -> float | None:
+    return figures[name]["mean"] if name in figures else None
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,0 +1,166 @@
+"""The pure rules of the release log: what is live, what may be published, what a rollback is.
+
+The log is append-only; entry n is complete or absent. The newest entry says what is live: the bundle that it names.
+Its ``release`` is the number of the entry that first published that bundle, so a rollback to release 40 is a new entry
+that names release 40. Rules, in the order in which they are asked when a candidate has passed the gate:
+
+1. the same candidate is published already: nothing to do, and no second release;
+2. a pin holds: scheduled runs do not move past it until it is lifted;
+3. the candidate's data are older than the live release's: it is kept, but does not go live;
+4. otherwise it becomes live.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from recsys_tasks.artefacts import FORMAT, canonical_json
+from recsys_tasks.domain import Day, Figures, parse_day
+from recsys_tasks.errors import ConfigError, CorruptArtefact, NoRelease, UnknownId
+
+PUBLISH, ROLLBACK, PIN, UNPIN = "publish", "rollback", "pin", "unpin"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log."""
+
+    number: int
+    kind: str  # publish, rollback, pin or unpin
+    release: int  # number of the entry that first published this bundle
+    candidate: str  # digest of the gated part
+    parts: dict[str, str]  # part of the bundle -> SHA-256 of its manifest: gated, names, users-<digest>
+    day: Day  # newest date of its data
+    pinned: bool
+    by: str
+    why: str
+    at: str  # instant, ISO-8601 UTC
+    run_id: str = ""
+    verdict: str = "PASS"  # what the gate had said
+    figures: Figures = field(default_factory=dict)
+
+    @property
+    def parent(self) -> int:
+        """Number of the entry before; 0 for the first."""
+        return self.number - 1
+
+    def to_bytes(self) -> bytes:
+        """The entry as it is stored, with a checksum over itself."""
+        values = asdict(self) | {"day": self.day.isoformat(), "parent": self.parent, "format": FORMAT}
+        return canonical_json(values | {"sha256": _checksum(values)})
+
+
+def parse_entry(values: Mapping[str, Any], name: str) -> Entry:
+    """An entry from its stored values.
+
+    Raises:
+        CorruptArtefact: it is not an entry of this format, or its checksum differs.
+    """
+    try:
+        rest = {key: value for key, value in values.items() if key != "sha256"}
+        if values["sha256"] != _checksum(rest) or rest.pop("format") != FORMAT:
+            raise ValueError
+        parent = rest.pop("parent")
+        entry = Entry(**rest | {"day": parse_day(rest["day"])})
+        if entry.parent != parent:
+            raise ValueError
+        return entry
+    except (AttributeError, KeyError, TypeError, ValueError, ConfigError):
+        raise CorruptArtefact(
+            f"{name} is not a sound log entry. Nothing is published and new readers refuse until it is restored from "
+            "a backup; open readers keep what they have."
+        ) from None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What publishing a candidate comes to."""
+
+    publish: bool
+    reason: str  # in plain words
+
+
+@dataclass(frozen=True)
+class ReleaseLog:
+    """All entries, in order, without a hole."""
+
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def live(self) -> Entry | None:
+        """The newest entry; None before the first release."""
+        return self.entries[-1] if self.entries else None
+
+    def require_live(self) -> Entry:
+        """The newest entry.
+
+        Raises:
+            NoRelease: nothing has been published.
+        """
+        if self.live is None:
+            raise NoRelease("Nothing has been published yet. Run the pipeline for a day: run --date YYYY-MM-DD.")
+        return self.live
+
+    def release(self, number: int) -> Entry:
+        """The entry that first published release ``number``.
+
+        Raises:
+            UnknownId: there is no such release.
+        """
+        for entry in self.entries:
+            if entry.number == number and entry.kind == PUBLISH:
+                return entry
+        raise UnknownId(f"There is no release {number}. `status` lists the releases.")
+
+    def published(self, candidate: str) -> Entry | None:
+        """The entry that published a candidate; None when none did."""
+        return next((e for e in self.entries if e.candidate == candidate and e.kind == PUBLISH), None)
+
+    def before(self, day: Day) -> Entry | None:
+        """The newest release whose data end before a date: an incumbent that has not seen it."""
+        return next((e for e in reversed(self.entries) if e.kind == PUBLISH and e.day < day), None)
+
+    def decide(self, candidate: str, day: Day) -> Decision:
+        """Whether a candidate that passed the gate goes live (the rules at the top)."""
+        live, earlier = self.live, self.published(candidate)
+        if earlier is not None:
+            return Decision(False, f"already published as release {earlier.number}: nothing to do")
+        if live is not None and live.pinned:
+            return Decision(False, f"release {live.release} is pinned by {live.by} ({live.why}): kept, not published")
+        if live is not None and day < live.day:
+            return Decision(
+                False, f"its data end {day}, those of live release {live.release} end {live.day}: kept, not published"
+            )
+        return Decision(True, "it passed the gate and no newer data are live")
+
+    def roll_back(self, number: int, by: str, why: str, at: str) -> Entry:
+        """The entry that makes an earlier release live again, and pins it.
+
+        Raises:
+            ConfigError: who or why is missing, or the release is live already.
+            UnknownId: there is no such release.
+        """
+        target, live = self.release(number), self.require_live()
+        if target.number == live.release:
+            raise ConfigError(f"Release {number} is live already. To hold it, pin it.")
+        return self._signed(target, ROLLBACK, True, by, why, at)
+
+    def pin(self, pinned: bool, by: str, why: str, at: str) -> Entry:
+        """The entry that pins the live release, or lifts its pin.
+
+        Raises:
+            ConfigError: who or why is missing.
+            NoRelease: nothing has been published.
+        """
+        return self._signed(self.require_live(), PIN if pinned else UNPIN, pinned, by, why, at)
+
+    def _signed(self, target: Entry, kind: str, pinned: bool, by: str, why: str, at: str) -> Entry:
+        if not by.strip() or not why.strip():
+            raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
+        number = len(self.entries) + 1
+        return replace(target, number=number, kind=kind, pinned=pinned, by=by, why=why, at=at, run_id="")
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(values)).hexdigest()

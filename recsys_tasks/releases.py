@@ -1,0 +1,55 @@
+"""The release log on disk: one file an entry, created by ``link`` so that a number is taken exactly once."""
+
+import json
+from pathlib import Path
+
+from recsys_tasks.errors import CorruptArtefact, PublishConflict
+from recsys_tasks.files import link_new
+from recsys_tasks.release_log import Entry, ReleaseLog, parse_entry
+from recsys_tasks.store import Store
+
+_ENTRY_LIMIT = 1 << 20  # bytes; a larger file is no entry of ours
+
+
+def read_log(store: Store) -> ReleaseLog:
+    """All entries, each checked against its own checksum and number.
+
+    Raises:
+        CorruptArtefact: an entry is missing, foreign or damaged. Nothing older is ever taken for live instead.
+    """
+    directory = store.root / "releases" / "log"
+    numbers = sorted(int(path.stem) for path in directory.glob("*.json") if path.stem.isdecimal())
+    if numbers != list(range(1, len(numbers) + 1)):
+        missing = next(n for n in range(1, numbers[-1] + 1) if n not in set(numbers))
+        raise CorruptArtefact(f"{directory}/{missing}.json is missing. Restore it from a backup; nothing is published.")
+    return ReleaseLog(tuple(_read_entry(store, number) for number in numbers))
+
+
+def append(store: Store, entry: Entry) -> Entry:
+    """Make an entry the newest one, durably.
+
+    Raises:
+        PublishConflict: somebody else took its number first.
+        StorageError: the file system refused.
+    """
+    if not link_new(store.root, _path(store, entry.number), entry.to_bytes()):
+        raise PublishConflict(f"Entry {entry.number} of the release log was taken by somebody else. Try again.")
+    return entry
+
+
+def _read_entry(store: Store, number: int) -> Entry:
+    path = _path(store, number)
+    try:
+        if path.is_symlink() or path.stat().st_size > _ENTRY_LIMIT:
+            raise ValueError
+        values = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        values = {}
+    entry = parse_entry(values, str(path))
+    if entry.number != number:
+        raise CorruptArtefact(f"{path} holds entry {entry.number}. Restore it from a backup; nothing is published.")
+    return entry
+
+
+def _path(store: Store, number: int) -> Path:
+    return store.root / "releases" / "log" / f"{number}.json"

@@ -1,0 +1,214 @@
+"""User-track search: the tracks with the largest inner product, found from the loud end.
+
+A query scores blocks of tracks in rank order (``ranked_tracks``). By Cauchy-Schwarz no track from rank r on can score
+more than norm(r) * norm(user), so once the k-th best score so far reaches this bound the answer is exact, and says so.
+(LEMP: Teflioudi, Gemulla, Mykytiuk, SIGMOD 2015, section 3; we differ in that queries run in batches, one matrix
+product a block, and that a budget ends the scan.) Past the budget, Annoy's neighbours of the user vector fill in.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.annoy_index import neighbours
+from recsys_tasks.domain import BoolArray, FloatArray, IntArray
+from recsys_tasks.errors import BadData, ConfigError
+from recsys_tasks.ranked_tracks import Played, RankedTracks, check_query, inner_products, rounding
+
+BATCH = 64
+"""Users scored together: enough for a matrix product, few enough that the scores of a block stay in cache."""
+FIRST_BLOCK = 1024
+"""Tracks in the first block; after it the scan knows about how far each user has to go."""
+LEAST_BLOCK = 256
+"""A shorter block costs as much as this one: the time goes into the call."""
+GROWTH = 32
+"""A block is at most so many times as long as the scan so far, for what it finds may end the scan early."""
+BLOCK_SCORES = 1 << 20
+"""Scores of a block at the most: 4 MB, so that they stay in cache."""
+LATE_BLOCK = 4096
+"""Tracks in a block past the budget."""
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How far a query goes. Chosen for each build by ``calibration.calibrate``."""
+
+    budget: int
+    """Tracks scanned at the most; only a user whose list is not full by then scans on until it is."""
+    search_k: int
+    """Annoy's search_k for a user without certificate at the budget; 0: Annoy is not asked."""
+    similar_search_k: int
+    """Annoy's search_k of a track-track query."""
+
+    def __post_init__(self) -> None:
+        if self.budget < 1 or self.search_k < 0 or self.similar_search_k < 1:
+            raise ConfigError(f"{self} is no effort: budget and similar_search_k start at 1, search_k at 0.")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The answer for n users: best first, equal scores by rank, padded with -1 and -inf where nothing is left."""
+
+    ranks: npt.NDArray[np.int32]  # (n_users, k)
+    cols: npt.NDArray[np.int32]  # (n_users, k)
+    scores: FloatArray  # (n_users, k) inner products
+    scored: npt.NDArray[np.int64]  # (n_users,) tracks scanned + search_k + tracks of Annoy's scored again
+    exact: BoolArray  # (n_users,) certified: no other track scores more, to float32 rounding
+
+
+@dataclass
+class _Lists:
+    """The best k of each user of a batch so far, best first."""
+
+    scores: FloatArray  # (n_users, k)
+    ranks: npt.NDArray[np.int32]  # (n_users, k)
+
+    def offer(self, rows: IntArray, start: int, scores: FloatArray) -> None:
+        """Let in what is good enough of a block that begins at rank ``start``. scores: (n_rows, width)."""
+        floor = self.scores[rows, -1]  # (n_rows,) what a track must exceed
+        k, width = self.scores.shape[1], scores.shape[1]
+        if width > k and floor.min(initial=np.inf) == -np.inf:  # else every track of the first block would be sorted
+            kth = np.partition(scores, width - k, axis=1)[:, width - k]
+            floor = np.maximum(floor, np.nextafter(kth, np.float32(-np.inf)))
+        places = np.flatnonzero(scores > floor[:, None])  # several times faster than np.nonzero in two dimensions
+        if len(places):
+            owners = places // width
+            self.merge(rows, owners, start + places - owners * width, scores.ravel()[places])
+
+    def merge(self, rows: IntArray, owners: IntArray, ranks: IntArray, scores: FloatArray) -> None:
+        """Let tracks in. ``owners`` index ``rows``; ranks rise within an owner and exceed those already listed."""
+        k = self.scores.shape[1]
+        all_scores = np.concatenate([self.scores[rows].ravel(), scores])
+        all_ranks = np.concatenate([self.ranks[rows].ravel(), ranks.astype(np.int32)])
+        if len(rows) == 1:  # the sorts are stable, so equal scores stay in rank order
+            best = np.argsort(-all_scores, kind="stable")[None, :k]
+        else:
+            order = np.lexsort((-all_scores, np.concatenate([np.repeat(np.arange(len(rows)), k), owners])))
+            counts = k + np.bincount(owners, minlength=len(rows))
+            best = order[(np.cumsum(counts) - counts)[:, None] + np.arange(k)]  # (n_rows, k)
+        self.scores[rows], self.ranks[rows] = all_scores[best], all_ranks[best]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What one batch asks for."""
+
+    users: FloatArray  # (n, n_factors)
+    norms: npt.NDArray[np.float64]  # (n,)
+    played: IntArray  # (n_pairs,) rank * BATCH + user, sorted: the pairs of a block of ranks are one slice
+    allowed: BoolArray | None  # (n_tracks,)
+
+
+class TwoTierSearch:
+    """The search over one catalogue; holds no state of a query, so threads may share it."""
+
+    def __init__(self, tracks: RankedTracks, effort: Effort, index: Any = None) -> None:
+        self.tracks, self.effort, self.index = tracks, effort, index
+        self._falling = -tracks.ranked_norms.astype(np.float64)  # (n_indexed,), rising for searchsorted
+        self._loudest = float(tracks.ranked_norms[0]) if len(tracks) else 0.0
+        self._slack = self._loudest * rounding(tracks.ranked_factors.shape[1])  # what rounding may add to a score
+
+    def find(self, user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None = None) -> Found:
+        """The k best unplayed tracks of each user.
+
+        Args:
+            user_vectors: (n_users, n_factors) float32; a zero vector gets no answer.
+            played: their played tracks; shown to nobody who played them.
+            k: length of the list.
+            allowed: (n_tracks,) bool, the tracks to choose from; None: all.
+
+        Raises:
+            BadData: shapes do not fit, a vector is not finite, or a score would overflow.
+            ConfigError: k is not positive.
+        """
+        user_vectors, played = np.asarray(user_vectors, dtype=np.float32), Played(*played)
+        shape = (self.tracks.n_tracks, self.tracks.ranked_factors.shape[1])
+        norms = check_query(user_vectors, played, k, allowed, shape)
+        n_users = len(norms)
+        if n_users and norms.max() * self._loudest > np.finfo(np.float32).max:
+            raise BadData("A user vector is so long that its scores overflow. Train again from a cold start.")
+        found = Found(
+            np.full((n_users, k), -1, dtype=np.int32),
+            np.full((n_users, k), -1, dtype=np.int32),
+            np.full((n_users, k), -np.inf, dtype=np.float32),
+            np.zeros(n_users, dtype=np.int64),
+            np.zeros(n_users, dtype=np.bool_),
+        )
+        for start in range(0, n_users, BATCH):
+            part = slice(start, min(start + BATCH, n_users))
+            batch = _Batch(user_vectors[part], norms[part], self._played_keys(played, part), allowed)
+            self._answer(batch, Found(*(values[part] for values in vars(found).values())))
+        return found
+
+    def _played_keys(self, played: Played, part: slice) -> IntArray:
+        bounds = played.indptr[part.start : part.stop + 1]
+        users = np.repeat(np.arange(len(bounds) - 1), bounds[1:] - bounds[:-1])
+        keys = self.tracks.col_ranks[played.cols[bounds[0] : bounds[-1]]] * np.int64(BATCH) + users
+        keys.sort()
+        return keys[np.searchsorted(keys, 0) :]  # below are the tracks without a rank
+
+    def _answer(self, batch: _Batch, found: Found) -> None:
+        """Fill the rows of one batch: views into the whole answer."""
+        if not len(self.tracks):
+            found.exact[:] = batch.norms > 0
+            return
+        lists = _Lists(found.scores, found.ranks)
+        self._scan(batch, lists, found)
+        open_rows = np.flatnonzero(~found.exact & (batch.norms > 0))
+        if len(open_rows) and self.index is not None and self.effort.search_k:
+            self._ask_annoy(batch, lists, found, open_rows)
+        scores = inner_products(batch.users, self.tracks.ranked_factors, found.ranks)
+        order = np.arange(len(scores))[:, None], np.lexsort((found.ranks, -scores), axis=-1)
+        found.scores[:], found.ranks[:] = scores[order], found.ranks[order]
+        found.cols[:] = np.where(found.ranks >= 0, self.tracks.rank_cols[found.ranks], -1)
+
+    def _scan(self, batch: _Batch, lists: _Lists, found: Found) -> None:
+        """Score blocks from the loud end until each user is certified, or full and at the budget."""
+        rows = np.flatnonzero(batch.norms > 0)
+        start, stop = 0, min(FIRST_BLOCK, self.effort.budget, len(self.tracks))
+        while len(rows):
+            lists.offer(rows, start, self._score(batch, rows, start, stop))
+            kth = lists.scores[rows, -1] / batch.norms[rows]  # of a user of norm 1
+            exact = kth >= self._bound(stop)
+            found.exact[rows], found.scored[rows] = exact, stop
+            is_open = ~(exact | ((stop >= self.effort.budget) & (kth > -np.inf)))
+            rows = rows[is_open]
+            start, stop = stop, self._next_stop(stop, kth[is_open])
+
+    def _bound(self, rank: int) -> float:
+        """What no track from this rank on can exceed, for a user of norm 1; at the end -inf: everything was seen."""
+        return self._slack - float(self._falling[rank]) if rank < len(self.tracks) else -np.inf
+
+    def _next_stop(self, start: int, kth: npt.NDArray[np.float64]) -> int:
+        """Where the next block ends: where half of the open users are certified at the latest, within reason."""
+        if start >= self.effort.budget or not len(kth):  # past the budget an answer must not depend on the batch
+            return min(start + LATE_BLOCK, len(self.tracks))
+        enough = np.sort(np.searchsorted(self._falling, self._slack - kth))[len(kth) // 2]
+        widest = start + min(GROWTH * start, BLOCK_SCORES // len(kth))
+        return min(max(int(enough), start + LEAST_BLOCK), widest, self.effort.budget, len(self.tracks))
+
+    def _score(self, batch: _Batch, rows: IntArray, start: int, stop: int) -> FloatArray:
+        """Scores of a block of ranks, -inf where a track is played or not allowed. (n_rows, stop - start)."""
+        scores = np.asarray(batch.users[rows] @ self.tracks.ranked_factors[start:stop].T)
+        first, last = np.searchsorted(batch.played, (start * BATCH, stop * BATCH))
+        if first < last:
+            users, ranks = batch.played[first:last] % BATCH, batch.played[first:last] // BATCH
+            asked = np.isin(users, rows) if len(rows) < len(batch.users) else slice(None)
+            scores[np.searchsorted(rows, users[asked]), ranks[asked] - start] = -np.inf
+        if batch.allowed is not None:
+            np.copyto(scores, np.float32(-np.inf), where=~batch.allowed[self.tracks.rank_cols[start:stop]])
+        return scores
+
+    def _ask_annoy(self, batch: _Batch, lists: _Lists, found: Found, rows: IntArray) -> None:
+        """Merge Annoy's neighbours beyond the scanned ranks, scored by inner product."""
+        for row in rows:
+            ranks = neighbours(self.index, batch.users[row], self.effort.search_k)
+            ranks = ranks[ranks >= found.scored[row]]
+            ranks = ranks[~np.isin(ranks * BATCH + row, batch.played)]
+            if batch.allowed is not None:
+                ranks = ranks[batch.allowed[self.tracks.rank_cols[ranks]]]
+            scores = self.tracks.ranked_factors[ranks] @ batch.users[row]
+            lists.merge(np.array([row]), np.zeros(len(ranks), dtype=np.int64), ranks, scores)
+            found.scored[row] += self.effort.search_k + len(ranks)

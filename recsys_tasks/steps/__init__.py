@@ -1,0 +1,34 @@
+"""One function for each task of the DAG: load, decide, save, and return a small reference.
+
+    extract_streams -> increment_matrix -> train_als -> build_index -> evaluate -> gate -> publish
+
+Each is idempotent: what is stored under the same input key is found, not made again.
+"""
+
+from recsys_tasks.steps.evaluate import evaluate, gate
+from recsys_tasks.steps.extract import extract_streams, source_is_complete
+from recsys_tasks.steps.index import build_index
+from recsys_tasks.steps.matrix import increment_matrix
+from recsys_tasks.steps.publish import Signature, publish, release_candidate, roll_back, set_pin
+from recsys_tasks.steps.retain import retain
+from recsys_tasks.steps.train import train_als
+from recsys_tasks.steps.workplace import Reference, Workplace, recorded
+
+__all__ = [
+    "Reference",
+    "Signature",
+    "Workplace",
+    "build_index",
+    "evaluate",
+    "extract_streams",
+    "gate",
+    "increment_matrix",
+    "publish",
+    "recorded",
+    "release_candidate",
+    "retain",
+    "roll_back",
+    "set_pin",
+    "source_is_complete",
+    "train_als",
+]

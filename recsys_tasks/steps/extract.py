@@ -1,0 +1,95 @@
+"""Fill every missing date since ``history_start``, and extract the newest ones again: streams come late.
+
+A backfill, a hole, a restated day and the first run on an existing service are this one path.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+
+from recsys_tasks.domain import Day
+from recsys_tasks.errors import ConfigError, EmptyDay
+from recsys_tasks.source import ExtractedDay
+from recsys_tasks.steps.workplace import Reference, Workplace, told
+
+
+def source_is_complete(at: Workplace, day: Day, now: datetime) -> bool:
+    """Whether a day may be extracted: the grace period is over, and a later stream was seen or the longest wait is over.
+
+    Raises:
+        SourceUnavailable: the source cannot be asked.
+    """
+    schedule = at.config.schedule
+    end = datetime.combine(day + timedelta(days=1), time(), UTC)
+    if now < end + timedelta(minutes=schedule.grace_minutes):
+        return False
+    if now >= end + timedelta(hours=schedule.longest_wait_hours):
+        return True
+    with at.source() as source:
+        return source.has_stream_at_or_after(day + timedelta(days=1))
+
+
+def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Reference:
+    """Store the partitions that a run for ``day`` needs.
+
+    Args:
+        at: store, configuration, source.
+        day: UTC date of the run.
+        allow_empty: whether a date without a qualified stream becomes a partition of zero rows.
+
+    Returns:
+        The day, its partition's digest and figures, the dates extracted for the first time, and those restated.
+
+    Raises:
+        ConfigError: the day is before ``history_start``.
+        EmptyDay: a date has no qualified stream, and that was not allowed.
+        SourceUnavailable, SourceMismatch: see ``source``.
+    """
+    start = at.config.source.history_start
+    if day < start:
+        raise ConfigError(f"{day} is before source.history_start ({start}). Ask for a later date, or move the start.")
+    wanted = list(_wanted_days(at, day))
+    first, restated = [], []
+    with at.source() as source:
+        source.check()
+        for number, date in enumerate(wanted, 1):
+            known = at.store.partition_digest(date)
+            extracted = source.extract_day(date)
+            figures = _figures(extracted)
+            if not extracted.rows_kept and not allow_empty:
+                raise EmptyDay(
+                    f"The source holds no qualified stream of {date} ({told(figures)}). Load its streams, or allow the "
+                    "empty day by name (param allow_empty_day, option --allow-empty-day)."
+                )
+            digest = at.store.save_partition(date, extracted.counts, figures)
+            at.progress(f"extracted {date} ({number} of {len(wanted)}): {told(figures)}")
+            if known is None:
+                first.append(date.isoformat())
+            elif known != digest:
+                restated.append(date.isoformat())
+                at.progress(f"{date} was restated: its streams are not what they were")
+    return {
+        "day": day.isoformat(),
+        "partition": digest,
+        "figures": figures,
+        "first_extracted": len(first),
+        "restated": restated,
+    }
+
+
+def _wanted_days(at: Workplace, day: Day) -> Iterator[Day]:
+    """Dates to extract: every missing one, those of the late window, and the day itself."""
+    start = at.config.source.history_start
+    late = day - timedelta(days=at.config.source.late_window_days)
+    for offset in range((day - start).days + 1):
+        date = start + timedelta(days=offset)
+        if date >= late or at.store.partition_digest(date) is None:
+            yield date
+
+
+def _figures(extracted: ExtractedDay) -> dict[str, int]:
+    return {
+        "rows_read": extracted.rows_read,
+        "rows_kept": extracted.rows_kept,
+        **{f"dropped_{reason}": rows for reason, rows in sorted(extracted.dropped.items())},
+        "pairs": len(extracted.counts),
+    }

@@ -1,0 +1,63 @@
+"""Fold the partitions up to a day, beginning with the newest stored matrix that is a true prefix of them."""
+
+from datetime import timedelta
+
+from recsys_tasks.domain import Day, PlayMatrix, parse_day
+from recsys_tasks.errors import NotStored
+from recsys_tasks.play_matrix import Chain, chain_digests, empty_matrix, fold
+from recsys_tasks.steps.workplace import Reference, Workplace, told
+
+
+def chain_of(at: Workplace, day: Day) -> Chain:
+    """(date, partition digest) of every date from ``history_start`` to ``day``.
+
+    Raises:
+        NotStored: a date has no partition; the matrix is never folded over a hole.
+    """
+    start = at.config.source.history_start
+    days = [start + timedelta(days=offset) for offset in range((day - start).days + 1)]
+    chain = [(date, at.store.partition_digest(date)) for date in days]
+    holes = [date.isoformat() for date, digest in chain if digest is None]
+    if holes:
+        raise NotStored(f"No partition of {holes[0]} ({len(holes)} dates missing). Run extract_streams for {day}.")
+    return tuple((date, digest) for date, digest in chain if digest is not None)
+
+
+def increment_matrix(at: Workplace, day: Day) -> Reference:
+    """Store the matrix of ``day``; an ordinary day is one merge onto yesterday's.
+
+    Raises:
+        NotStored: a partition is missing.
+        CorruptArtefact: a partition or the matrix that is extended differs from its manifest.
+    """
+    chain = chain_of(at, day)
+    digests = chain_digests(chain)
+    path = at.store.matrix_path(day, digests[-1])
+    if path.is_dir():
+        at.progress(f"the matrix of {day} is stored already")
+    else:
+        at.store.save_matrix(_folded(at, chain, digests), digests[-1])
+    matrix = at.store.matrix_figures(day, digests[-1])
+    at.progress(f"matrix of {day}: {told(matrix)}")
+    return {"day": day.isoformat(), "matrix": digests[-1], "figures": matrix}
+
+
+def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
+    """Extend the longest stored prefix of the chain by the dates that it lacks."""
+    stored = (n for n in range(len(chain), 0, -1) if at.store.matrix_path(chain[n - 1][0], digests[n - 1]).is_dir())
+    n = next(stored, 0)
+    if n:
+        matrix = at.store.load_matrix(chain[n - 1][0], digests[n - 1])
+    else:
+        first, _ = at.store.load_partition(chain[0][0])
+        matrix = empty_matrix(first.user_ids.type, first.track_ids.type)
+    for date, digest in chain[n:]:
+        counts, _ = at.store.load_partition(date)
+        matrix = fold(matrix, date, counts, digest)
+        at.progress(f"folded {date}: {matrix.counts.nnz:,} pairs")
+    return matrix
+
+
+def matrix_of(at: Workplace, key: dict[str, str]) -> PlayMatrix:
+    """The stored matrix that an artefact's input key names."""
+    return at.store.load_matrix(parse_day(key["day"]), key["matrix"])

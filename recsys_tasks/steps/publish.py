@@ -1,0 +1,198 @@
+"""Finish a candidate that passed, and make it live by one compare-and-swap on the release log."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.als import fold_in_users
+from recsys_tasks.artefacts import MANIFEST, digest_of, open_artefact, save_artefact
+from recsys_tasks.bundle import GATED, NAMES, USERS, open_gated, verify_bundle
+from recsys_tasks.domain import Day, Verdict, parse_day
+from recsys_tasks.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict
+from recsys_tasks.files import sha256_of
+from recsys_tasks.play_matrix import canonical
+from recsys_tasks.release_log import PUBLISH, Entry, ReleaseLog
+from recsys_tasks.releases import append, read_log
+from recsys_tasks.steps.checks import coverage_check, finite_check
+from recsys_tasks.steps.evaluate import FIGURES, VERDICT, decide, evaluate_against, incumbent_of, stored_verdict
+from recsys_tasks.steps.matrix import matrix_of
+from recsys_tasks.steps.train import holdout_of
+from recsys_tasks.steps.workplace import Reference, Workplace
+from recsys_tasks.store import SHORT
+
+ATTEMPTS = 8
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who acts, why, when (ISO-8601 UTC), and in which run."""
+
+    by: str
+    why: str
+    at: str
+    run_id: str = ""
+
+
+def publish(at: Workplace, day: Day, candidate: str, signature: Signature) -> Reference:
+    """Publish a candidate that passed the gate; if the live release changed since, it is judged again first.
+
+    Returns:
+        The entry that is live now, whether this call made it, and why or why not.
+
+    Raises:
+        GateRefused: the verdict is not PASS.
+        PublishConflict: others kept publishing in between, several times over.
+        CorruptArtefact: the log or the bundle is damaged; nothing is published.
+    """
+    return _publish(at, day, candidate, signature, overridden=False)
+
+
+def release_candidate(at: Workplace, prefix: str, signature: Signature) -> Reference:
+    """Publish a candidate that the gate held, or blocked by statistics, on a named person's word.
+
+    Raises:
+        ConfigError: who or why is missing.
+        GateRefused: an exact check failed; that can never be overridden.
+        NotStored: there is no such candidate, or it has not been judged.
+    """
+    if not signature.by.strip() or not signature.why.strip():
+        raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
+    manifest = at.store.find_candidate(prefix)
+    return _publish(at, parse_day(manifest["key"]["day"]), manifest["digest"], signature, overridden=True)
+
+
+def roll_back(at: Workplace, number: int, signature: Signature) -> Entry:
+    """Make an earlier release live again and pin it.
+
+    Raises:
+        UnknownId: there is no such release.
+        ConfigError: who or why is missing, or it is live already.
+        CorruptArtefact: its bundle is damaged.
+        PublishConflict: somebody else wrote to the log in between.
+    """
+    log = read_log(at.store)
+    entry = log.roll_back(number, signature.by, signature.why, signature.at)
+    verify_bundle(at.store, entry)
+    return append(at.store, entry)
+
+
+def set_pin(at: Workplace, pinned: bool, signature: Signature) -> Entry:
+    """Pin the live release, or lift its pin.
+
+    Raises:
+        NoRelease: nothing has been published.
+        ConfigError: who or why is missing.
+    """
+    return append(at.store, read_log(at.store).pin(pinned, signature.by, signature.why, signature.at))
+
+
+def _publish(at: Workplace, day: Day, candidate: str, signature: Signature, overridden: bool) -> Reference:
+    for _attempt in range(ATTEMPTS):
+        log = read_log(at.store)
+        decision = log.decide(candidate, day)
+        if log.published(candidate) is not None:
+            return _outcome(log.live, False, decision.reason)
+        judgement = _judged(at, day, candidate, log)
+        verdict = stored_verdict(judgement)
+        _refuse(verdict, overridden)
+        if not decision.publish:
+            return _outcome(log.live, False, decision.reason)
+        parts = (GATED, NAMES, _user_part(at, day, candidate))
+        entry = _entry(at, log, day, candidate, parts, signature, verdict)
+        try:
+            return _outcome(append(at.store, entry), True, decision.reason)
+        except PublishConflict:
+            at.progress("the live release changed in between: asking the gate again")
+    raise PublishConflict(f"The log changed {ATTEMPTS} times while {candidate[:12]} was published. Run the step again.")
+
+
+def _judged(at: Workplace, day: Day, candidate: str, log: ReleaseLog) -> Path:
+    """The judgement against the incumbent of this moment; made now if the live release changed since the gate ran."""
+    incumbent = incumbent_of(log, day)
+    path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
+    if not (path / FIGURES).is_dir():
+        if not at.store.evaluations_of(day, candidate):
+            raise NotStored(f"Candidate {candidate[:12]} has not been judged. Run evaluate and gate for {day} first.")
+        evaluate_against(at, day, candidate, incumbent)
+    if not (path / VERDICT).is_dir():
+        decide(at, path)
+    return path
+
+
+def _refuse(verdict: Verdict, overridden: bool) -> None:
+    """Let pass what the gate passed, or what a named person may release."""
+    if verdict.exact:
+        raise GateRefused(f"An exact check failed, which nobody can override: {'; '.join(verdict.reasons)}.")
+    if not verdict.passed and not overridden:
+        raise GateRefused(f"The gate said {verdict.outcome}: {'; '.join(verdict.reasons)}. The live release stays.")
+
+
+def _user_part(at: Workplace, day: Day, candidate: str) -> str:
+    """Store the users with their full history, the hidden ones folded in against the fixed track factors; its name.
+
+    Raises:
+        BadData: the finished part fails the exact checks.
+    """
+    gated = open_gated(at.store.gated_part(candidate))
+    model_digest = gated.artefact.manifest["key"]["model"]
+    key = {"candidate": candidate, "model": model_digest}
+    digest = digest_of("users", key)
+    name = f"{USERS}-{digest[:SHORT]}"
+    path = at.store.bundle_path(candidate) / name
+    if path.is_dir():
+        open_artefact(path, digest)
+        return name
+    matrix = matrix_of(at, gated.artefact.manifest["key"])
+    factors, _ = at.store.load_model(day, model_digest)
+    rows = holdout_of(at, day, matrix).user_rows
+    vectors = factors.user_factors
+    vectors[rows] = fold_in_users(canonical(matrix.counts[rows]), factors.item_factors, at.config.als)
+    for check in (finite_check(vectors), coverage_check(vectors, matrix.counts, at.config.gate.min_user_coverage)):
+        if not check.passed:
+            raise BadData(f"The finished bundle fails a check that nobody can override. {check}.")
+    files = {
+        "user_vectors": vectors,
+        "indptr": matrix.counts.indptr,
+        "cols": matrix.counts.indices,
+        "users": pa.table({"id": matrix.users.ids}),
+        "order": np.asarray(pc.sort_indices(matrix.users.ids)).astype(np.int64),
+    }
+    save_artefact(at.store.root, path, digest, key, files)
+    return name
+
+
+def _entry(
+    at: Workplace,
+    log: ReleaseLog,
+    day: Day,
+    candidate: str,
+    parts: Iterable[str],
+    signature: Signature,
+    verdict: Verdict,
+) -> Entry:
+    """The next entry of the log."""
+    number = len(log.entries) + 1
+    bundle = at.store.bundle_path(candidate)
+    return Entry(
+        number=number,
+        kind=PUBLISH,
+        release=number,
+        candidate=candidate,
+        parts={part: sha256_of(bundle / part / MANIFEST) for part in parts},
+        day=day,
+        pinned=False,
+        verdict=verdict.outcome,
+        figures=verdict.figures,
+        **asdict(signature),
+    )
+
+
+def _outcome(live: Entry | None, published: bool, reason: str) -> Reference:
+    """What is live after the call, in a form that another process understands."""
+    shown = {"release": live.release, "day": live.day.isoformat(), "candidate": live.candidate} if live else None
+    precision = live.figures.get("precision") if live else None
+    return {"published": published, "reason": reason, "live": shown, "precision": precision}

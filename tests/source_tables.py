@@ -1,0 +1,111 @@
+"""A table of streams to test against, and a line to the server that can be cut or stopped."""
+
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from conftest import execute
+from psycopg2.extras import execute_values
+
+from recsys_tasks.config import SourceConfig
+from recsys_tasks.source import ExtractedDay, Source
+
+DAY = date(2024, 3, 10)
+NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
+LONG = 200_000  # milliseconds
+HOSTILE = [
+    "a\nb", "a\r\nb", "tab\tid", 'q"u"o', "it's", "back\\slash", "\\N", "\\.", ",", " ", "NULL", "../../x", "{{ 7*7 }}",
+    "; DROP TABLE streams; --", "\ufeffmark", "caf\u00e9", "cafe\u0301", "\U0001f3b5", "\uffff", "x" * 10_240,
+]  # fmt: skip
+
+
+def config(**fields: Any) -> SourceConfig:
+    """The default configuration with some fields changed."""
+    return SourceConfig(history_start=date(2024, 1, 1), **fields)
+
+
+def create_streams(dsn: str, user: str = "bigint", track: str = "bigint", event: str = "bigint") -> None:
+    """An empty table of the default names."""
+    execute(
+        dsn,
+        f"CREATE TABLE streams (event_id {event}, user_id {user}, track_id {track}, streamed_at timestamptz, "
+        "ms_played integer, private_session boolean)",
+    )
+
+
+def insert(dsn: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    """Rows of (event, user, track, instant, milliseconds, private); what is left out on the right is ordinary."""
+    filled = [(*row, *(NOON, LONG, False)[len(row) - 3 :]) for row in rows]
+    connection = psycopg2.connect(dsn)
+    with connection, connection.cursor() as cursor:
+        execute_values(cursor, "INSERT INTO streams VALUES %s", filled)
+    connection.close()
+
+
+def insert_many(dsn: str, rows: int) -> None:
+    """So many qualified streams of the day, by a thousand users."""
+    execute(
+        dsn,
+        f"INSERT INTO streams SELECT i, i % 1000, i % 7919, '{NOON}'::timestamptz, {LONG}, false "
+        f"FROM generate_series(1, {rows}) i",
+    )
+
+
+def extract(dsn: str, day: date = DAY, **fields: Any) -> ExtractedDay:
+    """One day, with the conservation law held on the way."""
+    with Source(dsn, config(**fields)) as source:
+        found = source.extract_day(day)
+    assert found.rows_read == found.rows_kept + sum(found.dropped.values())
+    assert found.rows_kept == int(found.counts.plays.sum())
+    return found
+
+
+def triples(found: ExtractedDay) -> list[tuple[Any, Any, int]]:
+    """(user, track, plays) as plain Python, in the order extracted."""
+    counts = found.counts
+    return list(zip(counts.user_ids.to_pylist(), counts.track_ids.to_pylist(), counts.plays.tolist(), strict=True))
+
+
+@contextmanager
+def failing_line(dsn: str, folder: Path, server_bytes: int, stall: bool = False) -> Iterator[str]:
+    """An address that relays to the server and, after so many bytes of its answers, hangs up or says nothing more."""
+    target = psycopg2.extensions.parse_dsn(dsn)
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(folder / ".s.PGSQL.5432"))
+    listener.listen()
+    done = threading.Event()
+
+    def relay() -> None:
+        with suppress(OSError):
+            client = listener.accept()[0]
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(f"{target['host']}/.s.PGSQL.{target.get('port', 5432)}")
+            threading.Thread(target=_pump, args=(client, server, 1 << 40), daemon=True).start()
+            _pump(server, client, server_bytes)
+            if stall:
+                done.wait(30)
+            for line in (client, server):
+                line.close()
+
+    thread = threading.Thread(target=relay, daemon=True)
+    thread.start()
+    try:
+        yield f"postgresql://{target['user']}@/{target['dbname']}?host={folder}"
+    finally:
+        done.set()
+        listener.close()
+        thread.join(5)
+
+
+def _pump(source: socket.socket, target: socket.socket, limit: int) -> None:
+    with suppress(OSError):
+        while limit > 0 and (received := source.recv(min(limit, 1 << 16))):
+            target.sendall(received)
+            limit -= len(received)
+        if limit > 0:
+            target.shutdown(socket.SHUT_WR)

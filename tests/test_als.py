@@ -1,0 +1,133 @@
+"""ALS: the library minimises the formula that we cite, and starts as we say."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+from recsys_tasks.als import cold_factors, confidence, fold_in_users, train, warm_factors
+from recsys_tasks.config import AlsConfig
+from recsys_tasks.domain import Factors, Vocabulary
+from recsys_tasks.errors import BadData
+
+CONFIG = AlsConfig(factors=5, weight="log", a=2.0, regularization=3.0, max_iterations=30, tolerance=1e-6)
+
+
+def random_plays(n_users=60, n_tracks=40, seed=3):
+    """A small random play matrix."""
+    rng = np.random.default_rng(seed)
+    plays = sparse.random(n_users, n_tracks, 0.2, format="csr", rng=rng)
+    plays.data = rng.integers(1, 50, len(plays.data)).astype(np.uint32)
+    return plays
+
+
+def vocabulary(n):
+    """Ids 0 .. n-1."""
+    return Vocabulary(pa.array(range(n), type=pa.int64()), np.zeros(n, np.int32))
+
+
+def start_of(plays, config=CONFIG):
+    """A cold start for a matrix."""
+    return cold_factors(vocabulary(plays.shape[0]), vocabulary(plays.shape[1]), config)
+
+
+def dense_loss(plays, factors, config):
+    """Equation 3 of Hu, Koren and Volinsky 2008 over every cell, divided by the sum of the confidences."""
+    counts = plays.toarray().astype(float)
+    weight = np.log1p(np.minimum(counts, config.cap)) if config.weight == "log" else np.minimum(counts, config.cap)
+    c = 1 + config.a * weight
+    error = (counts > 0) - factors.user_factors @ factors.item_factors.T
+    norms = (factors.user_factors**2).sum() + (factors.item_factors**2).sum()
+    return ((c * error**2).sum() + config.regularization * norms) / c.sum()
+
+
+class TestLoss:
+    @pytest.mark.parametrize("weight", ["linear", "log"])
+    def test_the_library_minimises_the_formula(self, weight):
+        """The loss that implicit reports is the dense formula's, for both weights and with the cap in force."""
+        config = CONFIG.model_copy(update={"weight": weight, "cap": 20})
+        plays = random_plays()
+        trained = train(plays, start_of(plays), False, config, print)
+        assert trained.losses[-1] == pytest.approx(dense_loss(plays, trained.factors, config), rel=1e-5)
+
+    def test_it_falls_and_stops_when_it_has_settled(self):
+        """No iteration raises the loss, and the last change is below the tolerance while the one before is not."""
+        config = CONFIG.model_copy(update={"tolerance": 1e-3})
+        losses = train(random_plays(), start_of(random_plays()), False, config, print).losses
+        changes = -np.diff(losses) / losses[:-1]
+        assert (changes > -1e-6).all()
+        assert changes[-1] < 1e-3 <= changes[-2]
+
+    def test_the_fold_in_is_the_normal_equation(self):
+        """A folded-in user solves equation 4 exactly; one without plays is the zero vector."""
+        plays = random_plays().tolil()
+        plays[7] = 0
+        plays = plays.tocsr()
+        items = train(random_plays(), start_of(plays), False, CONFIG, print).factors.item_factors
+        found = fold_in_users(plays, items, CONFIG)
+        c = np.ones(plays.shape[1])
+        c[plays[3].indices] += CONFIG.a * np.log1p(plays[3].data)
+        left = items.T @ (c[:, None] * items) + CONFIG.regularization * np.eye(5)
+        right = items.T @ (c * (plays[3].toarray()[0] > 0))
+        np.testing.assert_allclose(found[3], np.linalg.solve(left, right), rtol=1e-3)
+        assert not found[7].any()
+
+
+class TestStart:
+    def test_one_more_user_moves_nobody_elses_start(self):
+        """Initial factors are a function of (seed, id), not of the position in the vocabulary."""
+        few, more = (cold_factors(vocabulary(n), vocabulary(4), CONFIG) for n in (5, 6))
+        np.testing.assert_array_equal(few.user_factors, more.user_factors[:5])
+
+    def test_users_tracks_and_seeds_start_differently(self):
+        """The same id as user and as track, or under another seed, has other numbers, normal with deviation 0.01."""
+        seeds = (CONFIG.model_copy(update={"seed": seed}) for seed in (1, 2))
+        one, other = (cold_factors(vocabulary(4000), vocabulary(4000), config) for config in seeds)
+        assert abs(np.corrcoef(one.user_factors.ravel(), one.item_factors.ravel())[0, 1]) < 0.03
+        assert abs(np.corrcoef(one.user_factors.ravel(), other.user_factors.ravel())[0, 1]) < 0.03
+        assert one.user_factors.std() == pytest.approx(0.01, rel=0.03)
+
+    def test_text_ids_start_keyed_as_well(self):
+        """A text id's start does not depend on its neighbours."""
+        ids = [Vocabulary(pa.array(names), np.zeros(len(names), np.int32)) for names in (["b"], ["ä", "b"])]
+        alone, beside = (cold_factors(v, vocabulary(1), CONFIG).user_factors[-1] for v in ids)
+        np.testing.assert_array_equal(alone, beside)
+
+    def test_a_warm_start_follows_ids_and_new_ids_start_at_zero(self):
+        """Yesterday's factors land under today's row numbers, by id."""
+        parent = Factors(np.array([[1.0], [2.0]], np.float32), np.array([[3.0]], np.float32))
+        old, new = vocabulary(2), Vocabulary(pa.array([1, 9, 0], type=pa.int64()), np.zeros(3, np.int32))
+        warm = warm_factors(parent, old, vocabulary(1), new, vocabulary(2))
+        assert warm.user_factors.ravel().tolist() == [2.0, 0.0, 1.0]
+        assert warm.item_factors.ravel().tolist() == [3.0, 0.0]
+
+    def test_a_warm_start_reaches_the_cold_loss_sooner(self):
+        """From the settled factors of nearly the same matrix, few iterations reach the loss of a cold start."""
+        config = CONFIG.model_copy(update={"tolerance": 1e-3})
+        plays = random_plays(300, 200)
+        cold = train(plays, start_of(plays), False, config, print)
+        plays.data[0] += 5
+        warm = train(plays, cold.factors, True, config, print)
+        assert len(warm.losses) < len(cold.losses)
+        assert warm.losses[-1] <= cold.losses[-1] * 1.001
+
+    def test_the_thread_count_does_not_change_the_bytes(self):
+        """One solver thread and two give the same factors."""
+        plays = random_plays(300, 200)
+        one, two = (
+            train(plays, start_of(plays), False, CONFIG.model_copy(update={"threads": n}), print).factors
+            for n in (1, 2)
+        )
+        assert one.item_factors.tobytes() == two.item_factors.tobytes()
+
+
+class TestRefusals:
+    def test_a_matrix_without_plays_is_refused(self):
+        """An all-zero matrix would train to zero factors without an error."""
+        with pytest.raises(BadData, match="play matrix is empty"):
+            confidence(sparse.csr_matrix((3, 3), dtype=np.uint32), CONFIG)
+
+    def test_factors_that_are_not_finite_are_refused(self):
+        """Annoy would index and answer NaN; it never gets to see one."""
+        with pytest.raises(BadData, match="1 item factors are not finite"):
+            Factors(np.zeros((2, 1), np.float32), np.array([[np.nan], [1]], np.float32))

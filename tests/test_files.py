@@ -1,0 +1,117 @@
+"""The one place that writes bytes: complete or absent, never in between."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recsys_tasks.artefacts import digest_of, open_artefact, save_artefact
+from recsys_tasks.errors import CorruptArtefact, NotStored, StorageError
+from recsys_tasks.files import TEMPORARY, link_new, new_directory, replace_file, sweep
+
+
+def artefact(root: Path, values=(1, 2, 3)):
+    """A small stored artefact."""
+    return save_artefact(root, root / "things" / "one", digest_of("one"), {"a": 1}, {"values": np.array(values)})
+
+
+class TestNewDirectory:
+    def test_an_exception_leaves_nothing(self, tmp_path):
+        """A writer that fails half-way leaves neither the directory nor a temporary."""
+
+        def fill_and_fail():
+            with new_directory(tmp_path, tmp_path / "final") as temporary:
+                (temporary / "half").write_text("half")
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            fill_and_fail()
+        assert not (tmp_path / "final").exists()
+        assert list((tmp_path / TEMPORARY).iterdir()) == []
+
+    def test_the_first_writer_wins(self, tmp_path):
+        """A second writer of the same name keeps what is there, and says nothing."""
+        artefact(tmp_path, (1, 2, 3))
+        assert artefact(tmp_path, (9, 9, 9)).array("values").tolist() == [1, 2, 3]
+
+    def test_files_are_read_only(self, tmp_path):
+        """What is stored cannot be written to by accident."""
+        assert (artefact(tmp_path).path / "values.npy").stat().st_mode & 0o222 == 0
+
+    def test_a_read_only_place_is_said(self, tmp_path):
+        """A store that cannot be written to is a storage error with its path."""
+        (tmp_path / "file").write_text("not a directory")
+        with pytest.raises(StorageError, match="file/things cannot be written"):
+            replace_file(tmp_path / "file", tmp_path / "file" / "things", b"")
+
+
+class TestLinkNew:
+    def test_a_name_is_taken_once(self, tmp_path):
+        """The second creator of a name is told, and the content stays the first's."""
+        assert link_new(tmp_path, tmp_path / "log" / "1.json", b"first")
+        assert not link_new(tmp_path, tmp_path / "log" / "1.json", b"second")
+        assert (tmp_path / "log" / "1.json").read_bytes() == b"first"
+
+
+class TestSweep:
+    def test_a_dead_writers_leftovers_go_and_a_living_ones_stay(self, tmp_path):
+        """What a killed process left is removed; work in progress is not touched."""
+        killed = "import os, sys; from pathlib import Path; from recsys_tasks.files import new_directory\n"
+        killed += "root = Path(sys.argv[1])\nwith new_directory(root, root / 'x'): os.kill(os.getpid(), 9)"
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])}
+        subprocess.run([sys.executable, "-c", killed, str(tmp_path)], env=environment, check=False)
+        assert len(list((tmp_path / TEMPORARY).iterdir())) == 1
+        with new_directory(tmp_path, tmp_path / "alive") as alive:
+            assert len(sweep(tmp_path)) == 1
+            assert [path.name for path in (tmp_path / TEMPORARY).iterdir()] == [alive.name]
+
+
+class TestVerification:
+    @pytest.mark.parametrize(
+        ("damage", "said"),
+        [
+            (lambda path: path.write_bytes(path.read_bytes()[:-1]), "bytes where its manifest says"),
+            (lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\x7f"), "differs from the checksum"),
+            (lambda path: path.unlink(), "is missing"),
+        ],
+    )
+    def test_damage_is_named_before_anything_is_read(self, tmp_path, damage, said):
+        """A truncated, flipped or missing file is refused with its name."""
+        stored = artefact(tmp_path)
+        file = stored.path / "values.npy"
+        file.chmod(0o644)
+        damage(file)
+        with pytest.raises(CorruptArtefact, match=f"values.npy {said}|{said}"):
+            open_artefact(stored.path)
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"format": 9, "files": {}, "digest": "", "figures": {}}'])
+    def test_a_manifest_that_is_none_is_refused(self, tmp_path, content):
+        """An empty, torn, foreign or too new manifest vouches for nothing."""
+        stored = artefact(tmp_path)
+        (stored.path / "manifest.json").chmod(0o644)
+        (stored.path / "manifest.json").write_bytes(content)
+        with pytest.raises(CorruptArtefact, match=r"manifest\.json"):
+            open_artefact(stored.path)
+
+    @pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a/b", ".."])
+    def test_a_manifest_cannot_name_a_file_elsewhere(self, tmp_path, name):
+        """A path in a manifest never leaves its directory."""
+        stored = artefact(tmp_path)
+        manifest = stored.path / "manifest.json"
+        manifest.chmod(0o644)
+        manifest.write_text(manifest.read_text().replace("values.npy", name))
+        with pytest.raises(CorruptArtefact, match="outside its directory"):
+            open_artefact(stored.path)
+
+    def test_another_artefact_under_the_name_is_refused(self, tmp_path):
+        """A directory moved to another's name is seen by its digest."""
+        with pytest.raises(CorruptArtefact, match="not of"):
+            open_artefact(artefact(tmp_path).path, digest_of("two"))
+
+    def test_what_was_never_stored_is_said(self, tmp_path):
+        """A missing artefact is an error of its own, which says what to run."""
+        with pytest.raises(NotStored, match="Run the step that makes it"):
+            open_artefact(tmp_path / "nothing")
