@@ -28,9 +28,10 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, PokeReturnValue, TriggerRule, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from recsys_dag.alerting import send, send_for_failed_task
 from recsys_dag.context import task_run
+from recsys_dag.events import gate_alert, pass_or_fail, tell_or_skip
+from recsys_links import LiveIndexLink, VerdictLink
 
 from recsys_tasks.config import load_config
 
@@ -117,10 +118,7 @@ with DAG(
 
         with task_run("gate") as run:
             verdict = steps.gate(run.at, run.day, evaluation["judgement"])
-        ti.xcom_push("verdict", verdict)  # kept even though the task fails
-        if verdict["outcome"] != "PASS":
-            raise AirflowFailException(f"{verdict['outcome']}: {'; '.join(verdict['reasons'])}")
-        return verdict
+        return pass_or_fail(verdict, ti)
 
     @task(pool=STATE_POOL, outlets=[LIVE_INDEX], on_failure_callback=send_for_failed_task)
     def publish(verdict: dict[str, Any], outlet_events: Any = None) -> dict[str, Any]:
@@ -129,16 +127,11 @@ with DAG(
 
         with task_run("publish") as run:
             outcome = steps.publish(run.at, run.day, verdict["candidate"], run.signature)
-        if not outcome["published"]:
-            raise AirflowSkipException(outcome["reason"])
-        outlet_events[LIVE_INDEX].extra = {**outcome["live"], "precision": outcome["precision"]}
-        return outcome
+        return tell_or_skip(outcome, outlet_events[LIVE_INDEX])
 
     @task(trigger_rule=TriggerRule.ONE_FAILED, retries=10)
     def alert(ti: Any = None, dag_run: Any = None) -> list[str]:
         """A task of its own: a callback is lost when a worker dies."""
-        from recsys_dag.events import gate_alert
-
         with task_run("alert") as run:
             return send(gate_alert(run.at.store, ti, dag_run))
 
@@ -156,3 +149,5 @@ with DAG(
     wait_for_day() >> extracted
     verdict >> alert()
     published >> retention().as_teardown()
+    verdict.operator.operator_extra_links = (VerdictLink(),)
+    published.operator.operator_extra_links = (VerdictLink(), LiveIndexLink())

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 1 << 24  # bytes; a larger one is no manifest of ours
 
-Content = npt.NDArray[Any] | pa.Table | Callable[[Path], None]
+Content: TypeAlias = "npt.NDArray[Any] | pa.Table | Callable[[Path], None]"
 
 
 def digest_of(*parts: Any) -> str:
@@ -55,7 +55,10 @@ class Artefact:
 
     def array(self, name: str, mapped: bool = False) -> npt.NDArray[Any]:
         """A stored .npy; mapped read-only instead of loaded when asked."""
-        return np.load(self.path / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False)
+        values: npt.NDArray[Any] = np.load(
+            self.path / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False
+        )
+        return values
 
     def table(self, name: str) -> pa.Table:
         """A stored Parquet table."""

@@ -39,7 +39,7 @@ def average_precision(hits: BoolArray, n_hidden: IntArray) -> Values:
 
 def hit(hits: BoolArray) -> Values:
     """1 where any place is a hit."""
-    return hits.any(axis=1).astype(np.float64)
+    return np.asarray(hits.any(axis=1), dtype=np.float64)
 
 
 def all_metrics(hits: BoolArray, n_hidden: IntArray) -> dict[str, Values]:

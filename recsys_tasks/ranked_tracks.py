@@ -1,7 +1,7 @@
 """The tracks in order of loudness, and the brute-force search that everything else is held against.
 
-Tracks without a factor (zero, or a negligible residue of the solver) are left out. The others lie in order of falling factor norm, ties by track column; the place
-in this order is the rank, and the item number in the Annoy index.
+Tracks without a factor (zero, or a negligible residue of the solver) are left out. The others lie in order of falling
+factor norm, ties by track column; the place in this order is the rank, and the item number in the Annoy index.
 """
 
 from dataclasses import dataclass, field
@@ -93,6 +93,7 @@ def has_direction(norms: npt.NDArray[np.floating[Any]]) -> BoolArray:
 
     Annoy multiplies squared norms in float32: two such residues vanish, and the track is not even like itself.
     """
+    norms = norms.astype(np.float32)  # as stored, so that every caller draws the same line
     return np.asarray(norms > NEGLIGIBLE * norms.max(initial=0.0))
 
 
@@ -147,11 +148,11 @@ def exact_top(
 ) -> Top:
     """The k best unplayed tracks of each user by scoring all of them: slow, and shares nothing with the search.
 
-    item_factors: (n_tracks, n_factors), tracks with a zero factor are never listed; equal scores by column; users with
-    a zero vector get no answer. Arguments and errors otherwise as in ``TwoTierSearch.find``.
+    item_factors: (n_tracks, n_factors), tracks without a factor are never listed; equal scores by column; users with a
+    zero vector get no answer. Arguments and errors otherwise as in ``TwoTierSearch.find``.
     """
     norms = check_query(user_vectors, played, k, allowed, item_factors.shape)
-    hidden = row_norms(item_factors) == 0  # (n_tracks,)
+    hidden = ~has_direction(row_norms(item_factors))  # (n_tracks,)
     if allowed is not None:
         hidden |= ~allowed
     cols = np.full((len(norms), k), -1, dtype=np.int32)

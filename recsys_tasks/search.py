@@ -54,7 +54,7 @@ class Found:
     ranks: npt.NDArray[np.int32]  # (n_users, k)
     cols: npt.NDArray[np.int32]  # (n_users, k)
     scores: FloatArray  # (n_users, k) inner products
-    scored: npt.NDArray[np.int64]  # (n_users,) tracks scanned + search_k + tracks of Annoy's scored again
+    scored: npt.NDArray[np.int64]  # (n_users,) tracks scanned + search_k + tracks of Annoy's handed on
     exact: BoolArray  # (n_users,) certified: no other track scores more, to float32 rounding
 
 
@@ -102,9 +102,17 @@ class _Batch:
 
 
 class TwoTierSearch:
-    """The search over one catalogue; holds no state of a query, so threads may share it."""
+    """The search over one catalogue; holds no state of a query, so threads may share it.
+
+    Raises:
+        BadData: the Annoy index holds another number of items than there are ranked tracks.
+    """
 
     def __init__(self, tracks: RankedTracks, effort: Effort, index: Any = None) -> None:
+        if index is not None and index.get_n_items() != len(tracks):
+            raise BadData(
+                f"An index of {index.get_n_items()} items and {len(tracks)} ranked tracks do not belong together."
+            )
         self.tracks, self.effort, self.index = tracks, effort, index
         self._falling = -tracks.ranked_norms.astype(np.float64)  # (n_indexed,), rising for searchsorted
         self._loudest = float(tracks.ranked_norms[0]) if len(tracks) else 0.0

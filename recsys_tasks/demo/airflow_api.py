@@ -57,6 +57,11 @@ class AirflowApi:
             return ["api-server"]
         return [part for part in HEALTH_PARTS if (health.get(part) or {}).get("status") != "healthy"]
 
+    def ensure_pool(self, name: str, slots: int) -> None:
+        """Create the pool, unless there is one of that name."""
+        if name not in {pool["name"] for pool in self.get("/pools", limit=100)["pools"]}:
+            self.post("/pools", {"name": name, "slots": slots, "include_deferred": False})
+
     def import_errors(self) -> list[str]:
         """What the DAG files that cannot be imported complain of."""
         found = self.get("/importErrors")["import_errors"]

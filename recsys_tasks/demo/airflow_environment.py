@@ -23,6 +23,9 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
 
+# Pools that the DAG's tasks ask for, and their slots; a task whose pool is missing waits for ever.
+POOLS: Mapping[str, int] = {"recsys_state": 1}
+
 
 @dataclass(frozen=True)
 class Ports:

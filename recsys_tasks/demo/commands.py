@@ -30,8 +30,8 @@ loudest 1 %% of tracks, each with the bounds that real listening keeps.
 
 example:
   python -m recsys_tasks world realism"""
-LASTFM_1K = """Load the listening log of the Last.fm-1K data set into the tables streams and tracks. Ids are text; a track
-without one gets an id made of artist and title.
+LASTFM_1K = """Load the listening log of the Last.fm-1K data set into the tables streams and tracks. Ids are text; a
+track without one gets an id made of artist and title.
 
 example:
   python -m recsys_tasks load lastfm1k userid-timestamp-artid-artname-traid-traname.tsv"""
@@ -110,7 +110,10 @@ def _add_names(parser: ArgumentParser) -> None:
     parser.add_argument("--names", type=Path, metavar="FILE", help="a file that gives tracks their names")
     for name, default in (("track", "track_id"), ("title", "title"), ("artist", None)):
         parser.add_argument(
-            f"--names-{name}", metavar="COL", default=default, help=f"its column of the {name} (default: {default or 'none'})"
+            f"--names-{name}",
+            metavar="COL",
+            default=default,
+            help=f"its column of the {name} (default: {default or 'none'})",
         )
     _add_text(parser, "names-")
 
@@ -121,14 +124,15 @@ def _add_text(parser: ArgumentParser, prefix: str) -> None:
 
 
 def _make(args: Namespace) -> Answer:
+    dsn = _dsn(args)
     given = {field.name: getattr(args, field.name) for field in fields(WorldParams)}
     params = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
     _say(f"A world of {params.users:,} listeners and {params.days} days from {params.start}, seed {params.seed}")
     world = build_world(params)
-    written = write_world(_dsn(args), world, replace=args.replace, progress=_say)
+    written = write_world(dsn, world, replace=args.replace, progress=_say)
     if args.truth is not None:
         save_truth(params, args.truth)
-    figures = realism(_dsn(args))
+    figures = realism(dsn)
     text = (
         f"Wrote {written['streams']:,} streams of {params.users:,} listeners from {params.start} to {params.last_day}, "
         f"and {written['tracks']:,} tracks.\n{_realism_text(figures)}"

@@ -53,7 +53,9 @@ def batches(path: Path, wanted: list[str], text: TextFormat, header: bool = True
             yield {name: batch.column(name) for name in wanted}, line
             line += len(batch)
     except OSError as error:
-        raise ConfigError(f"{path}: {os.strerror(error.errno) if error.errno else one_line(error)}. Name a file that can be read.") from None
+        raise ConfigError(
+            f"{path}: {os.strerror(error.errno) if error.errno else one_line(error)}. Name a file that can be read."
+        ) from None
     except (pa.ArrowInvalid, UnicodeError) as error:
         raise BadData(f"{path}: {one_line(error)}. Nothing was loaded: correct the file.") from None
 

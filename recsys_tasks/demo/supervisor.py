@@ -16,7 +16,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from recsys_tasks.demo.airflow_api import AirflowApi
-from recsys_tasks.demo.airflow_environment import ADMIN, COMPONENTS, airflow_environment, choose_ports, keep_secrets
+from recsys_tasks.demo.airflow_environment import (
+    ADMIN,
+    COMPONENTS,
+    POOLS,
+    airflow_environment,
+    choose_ports,
+    keep_secrets,
+)
 from recsys_tasks.demo.embedded_postgres import running_postgres
 from recsys_tasks.demo.guarded import Component, Program, run_to_end, running
 from recsys_tasks.errors import RecsysError
@@ -153,6 +160,8 @@ def running_airflow(
         airflow = RunningAirflow(home, everything, components)
         stack.callback(airflow.api.close)
         airflow.wait_until(lambda: not airflow.api.unhealthy(), HEALTHY_SECONDS, "Airflow's good health")
+        for pool, slots in POOLS.items():
+            airflow.api.ensure_pool(pool, slots)
         timer.done(f"Airflow is healthy: {airflow.url}")
         for helper in helpers:
             helper.wait_success(HELPER_SECONDS)

@@ -11,6 +11,7 @@ import numpy as np
 from recsys_tasks.domain import Day, parse_day
 from recsys_tasks.errors import ConfigError
 
+EARLIEST_START, LATEST_START = date(1990, 1, 1), date(2200, 1, 1)
 BOUNDS = {
     "users": (50, 20_000_000),
     "tracks": (500, 20_000_000),
@@ -45,6 +46,8 @@ class WorldParams:
             value = getattr(self, name)
             if not low <= value <= high:
                 raise ConfigError(f"A world with {name} = {value} is impossible. Choose {low} to {high}.")
+        if not EARLIEST_START <= self.start <= LATEST_START:
+            raise ConfigError(f"A world cannot start on {self.start}. Choose {EARLIEST_START} to {LATEST_START}.")
 
     @property
     def last_day(self) -> Day:
