@@ -176,7 +176,7 @@ class TwoTierSearch:
         """Score blocks from the loud end until each user is certified, or full and at the budget."""
         rows = np.flatnonzero(batch.norms > 0)
         start, stop = 0, min(FIRST_BLOCK, self.effort.budget, len(self.tracks))
-        while len(rows):
+        while len(rows) and start < stop:  # a NaN in a damaged file must not keep anybody here
             lists.offer(rows, start, self._score(batch, rows, start, stop))
             kth = lists.scores[rows, -1] / batch.norms[rows]  # of a user of norm 1
             exact = kth >= self._bound(stop)

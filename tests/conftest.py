@@ -71,3 +71,15 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("real listening logs (shared/data beside the checkout) are not on this machine")
     return folder
+
+
+@pytest.fixture(scope="session")
+def world_dsn(postgres: Any) -> Iterator[str]:
+    """A database with the small world: read by many tests, changed by none."""
+    from recsys_tasks.demo.world import PRESETS, build_world, write_world
+
+    execute(postgres.get_uri(), "CREATE DATABASE small_world")
+    dsn = postgres.get_uri(database="small_world")
+    write_world(dsn, build_world(PRESETS["small"]))
+    yield dsn
+    execute(postgres.get_uri(), "DROP DATABASE small_world WITH (FORCE)")

@@ -90,6 +90,7 @@ def failing_line(dsn: str, folder: Path, server_bytes: int, stall: bool = False)
             if stall:
                 done.wait(30)
             for line in (client, server):
+                line.shutdown(socket.SHUT_RDWR)  # a close alone waits for the other thread's recv
                 line.close()
 
     thread = threading.Thread(target=relay, daemon=True)

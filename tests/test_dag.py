@@ -3,6 +3,7 @@
 import os
 import sys
 from datetime import UTC, date, datetime
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -60,17 +61,9 @@ def dag(airflow_home, monkeypatch, tmp_path):
 class TestShape:
     def test_it_reads_as_the_design_says(self, dag):
         """Every step hangs on the one before; publish is a leaf beside the alert; retention is a teardown."""
-        chain = [
-            "wait_for_day",
-            "extract_streams",
-            "increment_matrix",
-            "train_als",
-            "build_index",
-            "evaluate",
-            "gate",
-            "publish",
-        ]
-        for before, after in zip(chain[:-1], chain[1:], strict=True):
+        chain = ["wait_for_day", "extract_streams", "increment_matrix", "train_als"]
+        chain += ["build_index", "evaluate", "gate", "publish"]
+        for before, after in pairwise(chain):
             assert after in dag.task_dict[before].downstream_task_ids
         assert dag.task_dict["gate"].downstream_task_ids == {"publish", "alert"}
         assert dag.task_dict["publish"].downstream_task_ids == {"retention"}
@@ -143,7 +136,7 @@ class TestRuns:
         )
 
     def test_a_gate_that_says_no_makes_the_run_red(self, dag, world_dsn, monkeypatch, tmp_path):
-        """Red: the gate fails without a retry, nothing is published, the alert runs, retention tidies up all the same."""
+        """Red: the gate fails without a retry, nothing is published, the alert runs, and retention tidies up."""
         monkeypatch.setenv("RECSYS_SOURCE_DSN", world_dsn)
         (tmp_path / "config.toml").write_text(TOML.replace("min_users = 100", "min_users = 5000"))
         run = dag.test(run_conf={"day": "2026-01-13"})

@@ -157,7 +157,7 @@ class TestRights:
         execute(source_dsn, f"GRANT SELECT ON plays TO {name}")
         with Source(address, config(streams_table="plays")) as source:
             source.check()
-            with pytest.raises(SourceMismatch, match="permission denied for table streams. GRANT"):
+            with pytest.raises(SourceMismatch, match=r"permission denied for table streams\. GRANT"):
                 source.extract_day(DAY)
 
     def test_view_that_writes(self, source_dsn: str) -> None:
@@ -168,12 +168,14 @@ class TestRights:
             source_dsn,
             "CREATE TABLE log (t timestamptz)",
             "CREATE FUNCTION note() RETURNS boolean LANGUAGE sql AS 'INSERT INTO log VALUES (now()) RETURNING false'",
-            "CREATE VIEW plays AS SELECT event_id, user_id, track_id, streamed_at, ms_played, note() AS private_session "
-            "FROM streams",
+            "CREATE VIEW plays AS "
+            "SELECT event_id, user_id, track_id, streamed_at, ms_played, note() AS private_session FROM streams",
         )
-        with Source(source_dsn, config(streams_table="plays")) as source:
-            with pytest.raises(SourceMismatch, match="read-only transaction"):
-                source.extract_day(DAY)
+        with (
+            Source(source_dsn, config(streams_table="plays")) as source,
+            pytest.raises(SourceMismatch, match="read-only transaction"),
+        ):
+            source.extract_day(DAY)
 
     def test_value_that_cannot_be_converted(self, source_dsn: str) -> None:
         """A view that fails on a row is a mismatch, and the value, which may be somebody's id, is not repeated."""
@@ -181,20 +183,22 @@ class TestRights:
         insert(source_dsn, [(1, "somebody", 70)])
         columns = "event_id, user_id::bigint AS user_id, track_id, streamed_at, ms_played, private_session"
         execute(source_dsn, f"CREATE VIEW plays AS SELECT {columns} FROM streams")
-        with Source(source_dsn, config(streams_table="plays")) as source:
-            with pytest.raises(SourceMismatch, match="22P02") as caught:
-                source.extract_day(DAY)
+        with (
+            Source(source_dsn, config(streams_table="plays")) as source,
+            pytest.raises(SourceMismatch, match="22P02") as caught,
+        ):
+            source.extract_day(DAY)
         assert "somebody" not in str(caught.value)
 
     def test_text_that_is_not_utf8(self, postgres: Any) -> None:
-        """Bytes that are no UTF-8, which a database without an encoding may hold, are a mismatch."""
+        """Bytes that are no UTF-8, which a database without an encoding may hold, are a mismatch and stay unsaid."""
         name = f"test_{uuid.uuid4().hex}"
         execute(postgres.get_uri(), f"CREATE DATABASE {name} ENCODING SQL_ASCII TEMPLATE template0 LOCALE 'C'")
         try:
             dsn = postgres.get_uri(database=name)
             create_streams(dsn, user="text")
             execute(dsn, rf"INSERT INTO streams VALUES (1, E'caf\xe9', 70, '{NOON}', 200000, false)")
-            with Source(dsn, config(user_id_type="text")) as source, pytest.raises(SourceMismatch, match="not UTF-8"):
+            with Source(dsn, config(user_id_type="text")) as source, pytest.raises(SourceMismatch, match="22021"):
                 source.extract_day(DAY)
         finally:
             execute(postgres.get_uri(), f"DROP DATABASE {name} WITH (FORCE)")
@@ -225,12 +229,9 @@ class TestAddress:
         with pytest.raises(ConfigError, match="postgresql://user:password@host:port/database"):
             Source(address, config())
 
-    def test_missing_database(self, source_dsn: str) -> None:
+    def test_missing_database(self, postgres: Any) -> None:
         """A database that is not there may come: retry."""
-        assert "database nowhere at" in refusal(
-            source_dsn.replace("/test_", "/nowhere?dbname=nowhere&x=".replace("&x=", "&application_name=")),
-            SourceUnavailable,
-        )
+        assert "database nowhere at" in refusal(postgres.get_uri(database="nowhere"), SourceUnavailable)
 
     def test_wrong_password(self, postgres: Any, source_dsn: str, reader: tuple[str, str]) -> None:
         """A refused password is not repeated, in its raw or its encoded form."""

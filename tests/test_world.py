@@ -1,7 +1,7 @@
 """The synthetic music service: the same from the same numbers, like real listening, with a truth one can score."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import psycopg2
@@ -101,7 +101,10 @@ class TestSameNumbers:
         assert rows_of(again, 1) == rows_of(tiny, 1)
         np.testing.assert_array_equal(oracle_scores(again, users, day)[1], oracle_scores(tiny, users, day)[1])
 
-    @pytest.mark.parametrize("wrong", [{"users": 0}, {"tracks": 3}, {"days": 0}, {"seed": -1}, {"plays": float("nan")}])
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"users": 0}, {"tracks": 3}, {"days": 0}, {"seed": -1}, {"plays": float("nan")}, {"start": date(1, 1, 1)}],
+    )
     def test_an_impossible_size_is_refused(self, wrong):
         """A world that cannot be made says which number is wrong."""
         with pytest.raises(ConfigError, match=next(iter(wrong))):
@@ -160,6 +163,14 @@ class TestLog:
         assert np.diff(out).min() > 0
         for index in range(small.params.days):
             assert day_streams(small, day_of(small, index)).track_id.max() <= out[index + 1]
+
+    def test_only_what_was_heard_out_in_public_is_repeated(self, tiny):
+        """Each entry of a library is a qualified play of its day, so that a new play is always a draw of the taste."""
+        user, day = np.divmod(tiny.library.key, tiny.params.days)
+        tracks = tiny.catalogue.track_ids[tiny.library.track]
+        for index in range(tiny.params.days):
+            entries = zip(user[day == index] + 1, tracks[day == index], strict=True)
+            assert set(entries) <= set(zip(*qualified(tiny, range(index, index + 1)), strict=True))
 
     def test_listeners_arrive_on_the_way(self, small):
         """Some listeners play their first stream after the first day, in the order of their ids."""

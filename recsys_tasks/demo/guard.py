@@ -2,11 +2,11 @@
 
     python guard.py SIGNAL GRACE_SECONDS USER -- COMMAND...
 
-The owner (the supervisor) holds the other end of standard input. When that end closes, because the owner asked for it or
-because it was killed, the guard sends SIGNAL to the program, waits GRACE_SECONDS, and then ends every process that
+The owner (the supervisor) holds the other end of standard input. When that end closes, because the owner asked for it
+or because it was killed, the guard sends SIGNAL to the program, waits GRACE_SECONDS, and then ends every process that
 descends from it. It is a subreaper (prctl(2)): a process whose parent died, in whatever session, becomes a child of
 the guard and not of init, so the tree below the guard is complete. Should the guard itself be killed, the kernel sends
-SIGNAL to the program. Linux only; standard library only, because seven of them run beside each other.
+SIGNAL to the program. Linux only; standard library only, because several of them run beside each other.
 """
 
 import ctypes
@@ -21,8 +21,8 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
-TERM_SECONDS = 2.0
-KILL_SECONDS = 10.0
+TERM_SECONDS = 2.0  # at the most, between SIGTERM to everybody and SIGKILL
+KILL_SECONDS = 10.0  # a process that the kernel holds longer is given up
 POLL_SECONDS = 0.2
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -70,7 +70,7 @@ class Family:
         self.reap()
         if self.any_left:
             _send(descendants(os.getpid()), signal.SIGTERM)
-            self._wait(TERM_SECONDS, until_all=True)
+            self._wait(min(grace, TERM_SECONDS), until_all=True)
         deadline = time.monotonic() + KILL_SECONDS
         while self.any_left and time.monotonic() < deadline:
             _send(descendants(os.getpid()), signal.SIGKILL)

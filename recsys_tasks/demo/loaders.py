@@ -82,11 +82,12 @@ class _Load:
             "INSERT INTO tracks (track_id, title, artist) SELECT * FROM named "
             "ON CONFLICT (track_id) DO UPDATE SET title = EXCLUDED.title, artist = EXCLUDED.artist"
         )
-        self.report = replace(self.report, named_tracks=self._count_tracks())
 
-    def _count_tracks(self) -> int:
+    def finish(self) -> None:
+        """Index what came, and count the names once: with every batch it would cost more than the batch."""
+        finish_load(self._cursor)
         self._cursor.execute("SELECT count(*) FROM tracks")
-        return int(self._cursor.fetchone()[0])
+        self.report = replace(self.report, named_tracks=int(self._cursor.fetchone()[0]))
 
 
 @contextmanager
@@ -95,8 +96,9 @@ def _load(dsn: str | None, layout: Layout, anew: bool, progress: Progress) -> It
     with transaction(dsn) as cursor:
         define_tables(cursor, layout.user_id_type, layout.track_id_type, "text", replace=anew)
         cursor.execute("CREATE TEMP TABLE named ON COMMIT DROP AS SELECT track_id, title, artist FROM tracks LIMIT 0")
-        yield _Load(cursor, layout, progress)
-        finish_load(cursor)
+        load = _Load(cursor, layout, progress)
+        yield load
+        load.finish()
 
 
 def _streams(batch: Batch, layout: Layout, place: Place) -> pa.Table:

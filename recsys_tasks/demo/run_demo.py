@@ -47,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def demo(home: Path, days: int, *, keep: bool) -> int:
     """Start everything, run the days, show the results, stop everything."""
     _say(f"Starting in {home} (made anew; the logs are in {home}/logs)")
-    world = Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "demo"])
-    with running_airflow(home, beside=[world], say=_say) as airflow:
+    with running_airflow(home, beside=[world_program()], say=_say) as airflow:
         runs = run_days(airflow, last_days(days))
         show_days(airflow, _say)
         show_recommendations(airflow, _say)
@@ -57,6 +56,11 @@ def demo(home: Path, days: int, *, keep: bool) -> int:
         if keep:
             wait_for_the_end(airflow)
     return 0 if all(run["state"] == "success" for run in runs) else 1
+
+
+def world_program() -> Program:
+    """The command that writes the demo's world into the source."""
+    return Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "demo"])
 
 
 def last_days(days: int) -> tuple[date, date]:
@@ -85,7 +89,7 @@ def run_days(airflow: RunningAirflow, span: tuple[date, date]) -> list[Json]:
     _say(f"{DAG_ID}: running {span[0]} to {span[1]}")
     progress = _Progress(airflow)
     n_days = (span[1] - span[0]).days + 1
-    airflow.wait_until(progress.all_ended, RUN_SECONDS * n_days, "the end of all runs", pause_s=1.0)
+    airflow.wait_until(progress.all_ended, RUN_SECONDS * n_days, "the end of all runs", pause_s=1.5)
     return airflow.api.runs(DAG_ID)
 
 

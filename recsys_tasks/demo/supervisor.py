@@ -166,6 +166,7 @@ def running_airflow(
         for helper in helpers:
             helper.wait_success(HELPER_SECONDS)
             timer.done(f"{helper.program.name} is ready")
+        airflow.check_alive()
         yield airflow
 
 

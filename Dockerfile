@@ -1,0 +1,33 @@
+# The image of every Airflow process in docker-compose.yml: Airflow, the locked requirements, our code.
+
+# annoy has no wheel. Its own build says -march=native, so that an image built on one CPU may die with "illegal
+# instruction" on another: here it is built for any x86-64 or arm64, and the compiler stays in this stage.
+FROM apache/airflow:3.3.2-python3.11 AS wheels
+USER root
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends g++ \
+    && rm -rf /var/lib/apt/lists/*
+USER airflow
+ENV ANNOY_COMPILER_ARGS=-O3,-ffast-math,-fno-associative-math,-DANNOYLIB_MULTITHREADED_BUILD,-std=c++14
+COPY --chown=airflow:0 requirements.txt /tmp/requirements.txt
+RUN grep '^annoy==' /tmp/requirements.txt > /tmp/annoy.txt \
+    && pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheels -r /tmp/annoy.txt
+
+FROM apache/airflow:3.3.2-python3.11
+USER root
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libgomp1 \
+    && rm -rf /var/lib/apt/lists/* \
+    && install -d -o airflow -g 0 -m 0775 /opt/recsys /opt/recsys/store
+USER airflow
+COPY --from=wheels /tmp/wheels /tmp/wheels
+COPY --chown=airflow:0 requirements.txt /tmp/requirements.txt
+# requirements.txt pins apache-airflow itself, so that nothing can move the image's Airflow to another version.
+RUN pip install --no-cache-dir --find-links /tmp/wheels -r /tmp/requirements.txt
+COPY --chown=airflow:0 recsys_tasks /opt/recsys/recsys_tasks
+COPY --chown=airflow:0 dags /opt/recsys/dags
+COPY --chown=airflow:0 plugins /opt/recsys/plugins
+ENV PYTHONPATH=/opt/recsys \
+    OPENBLAS_NUM_THREADS=1 \
+    RECSYS_ROOT=/opt/recsys/store \
+    RECSYS_CONFIG=/opt/recsys/recsys.toml

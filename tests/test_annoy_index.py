@@ -1,0 +1,135 @@
+"""The Annoy file: the same bytes again, and no broken file opened in silence."""
+
+import numpy as np
+import pytest
+
+from recsys_tasks.annoy_index import build_index, neighbours, open_index, similar
+from recsys_tasks.errors import BadData, CorruptArtefact, StorageError, UnknownId
+
+N, F = 600, 8
+
+
+@pytest.fixture(scope="module")
+def factors():
+    """Track factors in rank order. (N, F) float32."""
+    return np.random.default_rng(0).normal(size=(N, F)).astype(np.float32)
+
+
+@pytest.fixture
+def path(factors, tmp_path):
+    """A sound index file."""
+    build_index(factors, tmp_path / "index.ann", 10, 1)
+    return tmp_path / "index.ann"
+
+
+class TestBuild:
+    def test_same_input_gives_the_same_bytes(self, factors, path, tmp_path):
+        """Two builds are equal byte for byte, and the seed is what makes them so."""
+        build_index(factors, tmp_path / "again.ann", 10, 1)
+        build_index(factors, tmp_path / "other.ann", 10, 2)
+        assert (tmp_path / "again.ann").read_bytes() == path.read_bytes()
+        assert (tmp_path / "other.ann").read_bytes() != path.read_bytes()
+
+    @pytest.mark.parametrize("broken", [np.zeros((0, F)), np.zeros((3, F)), np.full((3, F), np.nan)])
+    def test_what_annoy_would_index_in_silence_is_refused(self, broken, tmp_path):
+        """Annoy accepts no item, zero and NaN vectors, and answers nonsense."""
+        with pytest.raises(BadData, match="zero or non-finite"):
+            build_index(broken.astype(np.float32), tmp_path / "index.ann", 10, 1)
+
+    def test_a_path_that_cannot_be_written_is_said(self, factors, tmp_path):
+        """Annoy's own error is a bare OSError."""
+        with pytest.raises(StorageError, match=r"index\.ann"):
+            build_index(factors, tmp_path / "missing" / "index.ann", 10, 1)
+
+
+class TestOpen:
+    def test_a_sound_file_opens(self, path):
+        """The checks refuse nothing that is right."""
+        assert open_index(path, N, F).get_n_items() == N
+
+    @pytest.mark.parametrize("n", [1, 2, 30])
+    def test_a_tiny_or_uniform_catalogue_opens(self, n, tmp_path):
+        """One track, or thirty equal ones, are an index too."""
+        build_index(np.ones((n, F), np.float32), tmp_path / "index.ann", 10, 1)
+        assert open_index(tmp_path / "index.ann", n, F).get_n_items() == n
+
+    @pytest.mark.parametrize("keep", [0, 1, 17, N // 2, N])
+    def test_a_truncated_file_is_refused(self, path, keep):
+        """Annoy loads half a file as True with fewer items; whole nodes are the unkindest cut."""
+        path.write_bytes(path.read_bytes()[: keep * (12 + 4 * F)])
+        with pytest.raises(CorruptArtefact):
+            open_index(path, N, F)
+
+    def test_a_file_that_lost_a_byte_is_refused(self, path):
+        """A size that is no whole number of nodes cannot be right."""
+        path.write_bytes(path.read_bytes()[:-1])
+        with pytest.raises(CorruptArtefact, match="bytes do not hold"):
+            open_index(path, N, F)
+
+    @pytest.mark.parametrize(("n_items", "n_factors"), [(N + 1, F), (N - 1, F), (N, F - 1), (N, F + 3)])
+    def test_a_file_of_another_shape_is_refused(self, path, n_items, n_factors):
+        """Annoy loads a file of another dimension, and answers."""
+        with pytest.raises(CorruptArtefact):
+            open_index(path, n_items, n_factors)
+
+    def test_a_page_of_zeros_is_refused_when_a_probe_meets_it(self, path):
+        """Size and count are right here: only asking shows it."""
+        content = bytearray(path.read_bytes())
+        content[:4096] = bytes(4096)
+        path.write_bytes(content)
+        with pytest.raises(CorruptArtefact, match="neighbours of item"):
+            open_index(path, N, F)
+
+    def test_crowded_tracks_are_no_damage(self, tmp_path):
+        """Among tracks that point nearly the same way Annoy splits at random, and a short search misses the track."""
+        rng = np.random.default_rng(2)
+        factors = np.repeat(rng.normal(size=(4, F)), 1000, axis=0) + rng.normal(scale=0.1, size=(4000, F))
+        build_index(factors.astype(np.float32), tmp_path / "index.ann", 20, 1)
+        assert open_index(tmp_path / "index.ann", 4000, F).get_n_items() == 4000
+
+    def test_a_missing_file_is_refused(self, tmp_path):
+        """The message names the file."""
+        with pytest.raises(CorruptArtefact, match=r"index\.ann"):
+            open_index(tmp_path / "index.ann", N, F)
+
+
+class TestSimilar:
+    def test_equals_exact_cosine_when_everything_is_asked(self, factors, path):
+        """Nearest first, without the track itself, with true cosines."""
+        index, unit = open_index(path, N, F), factors / np.linalg.norm(factors, axis=1, keepdims=True)
+        for rank in (0, 17, N - 1):
+            ranks, cosines = similar(index, rank, 10, 10 * N)
+            exact = np.argsort(-(unit @ unit[rank]))[1:11]
+            np.testing.assert_array_equal(ranks, exact)
+            np.testing.assert_allclose(cosines, unit[exact] @ unit[rank], atol=1e-5)
+
+    def test_fewer_tracks_give_a_shorter_list(self, tmp_path):
+        """Three tracks have two neighbours each, and nothing is invented."""
+        build_index(np.eye(3, F, dtype=np.float32), tmp_path / "index.ann", 10, 1)
+        ranks, cosines = similar(open_index(tmp_path / "index.ann", 3, F), 1, 10, 100)
+        assert sorted(ranks.tolist()) == [0, 2]
+        assert len(cosines) == 2
+
+    def test_among_equal_tracks_the_track_itself_is_left_out(self, tmp_path):
+        """With thirty copies Annoy may list itself anywhere, or not at all: the list is ten others either way."""
+        build_index(np.ones((30, F), np.float32), tmp_path / "index.ann", 10, 1)
+        index = open_index(tmp_path / "index.ann", 30, F)
+        for rank in range(30):
+            ranks, cosines = similar(index, rank, 10, 1000)
+            assert len(ranks) == 10
+            assert rank not in ranks
+            np.testing.assert_allclose(cosines, 1, atol=1e-5)
+
+    @pytest.mark.parametrize("rank", [-1, N])
+    def test_an_unknown_rank_is_refused(self, path, rank):
+        """Annoy would read beyond its file, or raise an IndexError."""
+        with pytest.raises(UnknownId, match="not among the 600"):
+            similar(open_index(path, N, F), rank, 10, 100)
+
+
+def test_neighbours_are_rising_and_distinct(factors, path):
+    """The search merges them after the scanned ranks, in rank order."""
+    ranks = neighbours(open_index(path, N, F), factors[3], 400)
+    assert 3 in ranks
+    assert (np.diff(ranks) > 0).all()
+    assert len(ranks) == 50

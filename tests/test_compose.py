@@ -1,0 +1,226 @@
+"""docker-compose.yml and the Dockerfile: no image can be pulled in a test, so the files are held by their contents.
+
+``compose-spec.json`` is the JSON schema of the Compose Specification (Apache-2.0).
+"""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from recsys_tasks.demo.airflow_environment import (
+    CLONE,
+    COMPONENTS,
+    POOLS,
+    Ports,
+    airflow_environment,
+    keep_secrets,
+)
+from recsys_tasks.demo.run_demo import world_program
+
+# Options that only the demo sets: it has no proxy before it, one known user list, and somebody who waits.
+DEMO_ONLY = re.compile(
+    r"AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_\w+|AIRFLOW__DAG_PROCESSOR__\w+|AIRFLOW__SCHEDULER__\w+"
+    r"|AIRFLOW__TRIGGERER__CAPACITY|AIRFLOW__LOGGING__\w+_PORT"
+)
+# Options that must differ: each server has its own place, address or users.
+DIFFERENT = {
+    "AIRFLOW__API__HOST",
+    "AIRFLOW__API__PORT",
+    "AIRFLOW__API__BASE_URL",
+    "AIRFLOW__API__SECRET_KEY",
+    "AIRFLOW__API_AUTH__JWT_SECRET",
+    "AIRFLOW__CORE__AUTH_MANAGER",
+    "AIRFLOW__CORE__DAGS_FOLDER",
+    "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
+    "AIRFLOW__CORE__FERNET_KEY",
+    "AIRFLOW__CORE__PLUGINS_FOLDER",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
+}
+VARIABLE = re.compile(r"\$\{(\w+)(?::([?-])([^}]*))?\}")
+SECRET_WORDS = ("PASSWORD", "SECRET", "FERNET", "DSN")
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    """The file as it is written."""
+    return (CLONE / "docker-compose.yml").read_text()
+
+
+@pytest.fixture(scope="module")
+def compose(text: str) -> dict[str, Any]:
+    """The file as YAML."""
+    values: dict[str, Any] = yaml.safe_load(text)
+    return values
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, Any]:
+    """Its services by name."""
+    found: dict[str, Any] = compose["services"]
+    return found
+
+
+@pytest.fixture
+def demo_environment(tmp_path: Path) -> dict[str, str]:
+    """The Airflow options that the demo sets."""
+    everything = airflow_environment(tmp_path, Ports(1, 2, 3), keep_secrets(tmp_path), "postgresql://m", {})
+    return {name: value for name, value in everything.items() if name.startswith("AIRFLOW__")}
+
+
+def test_the_file_is_a_compose_file(compose: dict[str, Any]) -> None:
+    """The file keeps to the Compose Specification's own schema, in which a misspelt key is an error."""
+    schema = json.loads((CLONE / "tests" / "compose-spec.json").read_text())
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    assert [error.message for error in validator.iter_errors(compose)] == []
+    broken = {**compose, "services": {"a": {"image": "x", "helthcheck": {}}}}
+    assert list(validator.iter_errors(broken))
+
+
+def test_the_commands_are_the_supervisors(services: dict[str, Any]) -> None:
+    """Each component runs the command line that the demo runs, which a test starts for real."""
+    for name, words in COMPONENTS.items():
+        assert tuple(services[name]["command"]) == words
+        assert "entrypoint" not in services[name]
+
+
+def test_the_options_are_the_supervisors(services: dict[str, Any], demo_environment: dict[str, str]) -> None:
+    """Demo and server agree on every Airflow option, except those that are listed above with their reason."""
+    ours = {name for name in demo_environment if not DEMO_ONLY.fullmatch(name)}
+    for service in COMPONENTS:
+        theirs = {key: value for key, value in services[service]["environment"].items() if key.startswith("AIRFLOW__")}
+        assert set(theirs) == ours
+        assert ours >= DIFFERENT
+        for name in ours - DIFFERENT:
+            assert str(theirs[name]) == demo_environment[name], name
+
+
+def test_all_components_share_one_environment(services: dict[str, Any]) -> None:
+    """A key that only one component knows is the classic reason why tokens or connections are refused."""
+    environments = [services[name]["environment"] for name in COMPONENTS]
+    assert all(environment == environments[0] for environment in environments)
+    volumes = [services[name]["volumes"] for name in COMPONENTS]
+    assert all(volume == volumes[0] for volume in volumes)
+
+
+def test_every_port_is_bound_to_loopback(services: dict[str, Any]) -> None:
+    """Docker's published ports pass by the host's firewall, so none may be open to the outside."""
+    ports = [port for service in services.values() for port in service.get("ports", [])]
+    assert len(ports) == 1
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert not any("network_mode" in service or "expose" in service for service in services.values())
+
+
+def test_no_secret_has_a_default(text: str, services: dict[str, Any]) -> None:
+    """Every password, key and address with a password comes from the environment; without it nothing starts."""
+    for name, kind, default in VARIABLE.findall(text):
+        if any(word in name for word in SECRET_WORDS):
+            # The demo source's own image refuses an empty password; ":?" would ask everybody for it.
+            assert (kind, default) == ("-", "") if name == "DEMO_SOURCE_PASSWORD" else kind == "?", name
+    for service in services.values():
+        for key, value in service.get("environment", {}).items():
+            if any(word in key for word in (*SECRET_WORDS, "_CONN")):
+                assert VARIABLE.search(value), f"{key} holds a literal"
+
+
+def test_the_example_names_every_variable(text: str) -> None:
+    """.env.example lists every variable of the file and no other, and gives no secret a value."""
+    pattern = re.compile(r"^(\w+)=(.*)$", re.MULTILINE)
+    example = dict(pattern.findall((CLONE / ".env.example").read_text()))
+    assert set(example) == {name for name, _, _ in VARIABLE.findall(text)}
+    assert {name for name, value in example.items() if value} == {
+        "RECSYS_CONFIG_FILE",
+        "AIRFLOW_PORT",
+        "AIRFLOW_BASE_URL",
+    }
+
+
+def test_nothing_starts_before_what_it_needs(services: dict[str, Any]) -> None:
+    """Every condition names a service that can meet it: a health check, or an end."""
+    for service in services.values():
+        for name, needed in service.get("depends_on", {}).items():
+            if needed["condition"] == "service_healthy":
+                assert "healthcheck" in services[name]
+            else:
+                assert (needed["condition"], services[name]["restart"]) == ("service_completed_successfully", "no")
+    assert "init" in services["api-server"]["depends_on"]
+    assert "api-server" in services["scheduler"]["depends_on"]
+
+
+def test_everything_that_serves_is_watched_and_restarted(services: dict[str, Any]) -> None:
+    """Servers have a health check and come back after a crash or a reboot; jobs run once."""
+    for name, service in services.items():
+        is_job = name in {"init", "demo-world"}
+        assert service["restart"] == ("no" if is_job else "unless-stopped"), name
+        assert is_job or "healthcheck" in service, name
+
+
+def test_the_init_service_makes_what_the_demo_makes(services: dict[str, Any]) -> None:
+    """Tables and pools as in the demo, and the plugin's pages for users who are not administrators."""
+    (script,) = services["init"]["command"]
+    assert script.startswith("airflow db migrate\n")
+    for pool, slots in POOLS.items():
+        assert f"airflow pools set {pool} {slots} " in script
+    for role in ("Viewer", "User"):
+        assert f"airflow roles add-perms {role} -r Plugins -a can_read" in script
+    assert "$$ADMIN_PASSWORD" in script
+
+
+def test_the_demo_profile_makes_the_demos_world(services: dict[str, Any]) -> None:
+    """The profile runs the command that scripts/demo runs, and a plain start does not."""
+    world = services["demo-world"]
+    assert [*world["entrypoint"][1:], *world["command"]] == list(world_program().command[1:])
+    assert {name for name, service in services.items() if "profiles" in service} == {"demo-source", "demo-world"}
+
+
+def test_volumes_are_declared_and_shared(compose: dict[str, Any], services: dict[str, Any]) -> None:
+    """Store and logs are named volumes that every component sees at the same place."""
+    named = {volume.split(":")[0] for service in services.values() for volume in service.get("volumes", [])}
+    assert {name for name in named if not name.startswith(("$", "."))} == set(compose["volumes"])
+    environment = services["scheduler"]["environment"]
+    for place in (environment["RECSYS_ROOT"], environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]):
+        assert any(volume.endswith(f":{place}") for volume in services["scheduler"]["volumes"])
+
+
+class TestDockerfile:
+    @pytest.fixture(scope="class")
+    def dockerfile(self) -> str:
+        """The file as it is written, without comments."""
+        lines = (CLONE / "Dockerfile").read_text().splitlines()
+        return "\n".join(line for line in lines if not line.startswith("#"))
+
+    def test_the_base_image_has_the_locked_airflow(self, dockerfile: str) -> None:
+        """The base image's Airflow and Python are those that requirements.txt was locked for."""
+        locked = re.search(r"^apache-airflow==(\S+)$", (CLONE / "requirements.txt").read_text(), re.MULTILINE)
+        assert locked is not None
+        bases = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
+        assert set(bases) == {f"apache/airflow:{locked[1]}-python3.11"}
+
+    def test_the_index_library_runs_on_other_processors(self, dockerfile: str) -> None:
+        """annoy is compiled without -march=native, and without losing its threads."""
+        found = re.search(r"ANNOY_COMPILER_ARGS=(\S+)", dockerfile)
+        assert found is not None
+        assert "march" not in found[1]
+        assert {"-O3", "-DANNOYLIB_MULTITHREADED_BUILD", "-std=c++14"} <= set(found[1].split(","))
+
+    def test_the_compiler_stays_behind(self, dockerfile: str) -> None:
+        """The last stage has the OpenMP runtime that implicit needs, and no compiler."""
+        last = dockerfile.rpartition("FROM ")[2]
+        assert "libgomp1" in last
+        assert "g++" not in last
+
+    def test_what_is_copied_is_let_through(self, dockerfile: str) -> None:
+        """Every path that is copied exists and is not ignored; nothing else enters the build."""
+        sources = set(re.findall(r"^COPY --chown=\S+ (\S+) ", dockerfile, re.MULTILINE))
+        ignored = (CLONE / ".dockerignore").read_text().splitlines()
+        assert sources == {line[1:] for line in ignored if line.startswith("!")}
+        assert all((CLONE / source).exists() for source in sources)
+
+    def test_nothing_runs_as_root(self, dockerfile: str) -> None:
+        """The last user of the image is Airflow's own."""
+        assert re.findall(r"^USER (\S+)$", dockerfile, re.MULTILINE)[-1] == "airflow"
