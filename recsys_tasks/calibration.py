@@ -22,7 +22,7 @@ Recalls = npt.NDArray[np.float64]  # (n_queries,), NaN for a query with nothing 
 
 SEARCH_KS = (0, 250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000)
 """Efforts of Annoy tried for user-track queries, as long as a full scan is not cheaper."""
-ANNOY_WEIGHT = 30
+ANNOY_WEIGHT = 40
 """A track that Annoy inspects counts as so many scanned ones, for it lies anywhere in memory: at 100,000 tracks x 40 it
 takes 0.19 microseconds, a scanned one 0.012 in a single query and 0.0025 in a batch."""
 N_BUDGETS = 100

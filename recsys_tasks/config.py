@@ -9,13 +9,15 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from recsys_tasks.errors import ConfigError
 
 IdType = Literal["bigint", "text", "uuid"]
 Share = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[int, Field(ge=1)]
+Optional = Annotated[str | None, AfterValidator(lambda name: name or None)]
+"""Name of a column that need not exist; TOML has no null, so an empty name says that there is none."""
 
 
 class Section(BaseModel):
@@ -35,13 +37,13 @@ class SourceConfig(Section):
     """Column: what was played."""
     streamed_at: str = "streamed_at"
     """Column: when, ``timestamp with time zone``; a naive timestamp is refused."""
-    event_id: str | None = "event_id"
-    """Column: the event's own id; a second row with the same id is a duplicate. Null: there is no such column, and
+    event_id: Optional = "event_id"
+    """Column: the event's own id; a second row with the same id is a duplicate. Empty: there is no such column, and
     two rows with equal user, track and instant are duplicates."""
-    ms_played: str | None = "ms_played"
-    """Column: milliseconds played. Null: every stream is long enough."""
-    private_session: str | None = "private_session"
-    """Column: boolean, true for a private session. Null: there are none."""
+    ms_played: Optional = "ms_played"
+    """Column: milliseconds played. Empty: every stream is long enough."""
+    private_session: Optional = "private_session"
+    """Column: boolean, true for a private session. Empty: there are none."""
     user_id_type: IdType = "bigint"
     """Type of the user's id: bigint (any integer), text or uuid."""
     track_id_type: IdType = "bigint"
@@ -67,8 +69,8 @@ class CatalogueConfig(Section):
     """Column: text."""
     artist: str = "artist"
     """Column: text."""
-    released_on: str | None = "released_on"
-    """Column: date; null when there is none."""
+    released_on: Optional = "released_on"
+    """Column: date; empty when there is none."""
 
 
 class ScheduleConfig(Section):

@@ -126,7 +126,7 @@ class TestScan:
             assert truth[row, found.scored[row] :].max(initial=-np.inf) <= truth[row, ranks].min()
 
     def test_a_damaged_factor_does_not_keep_the_search_for_ever(self):
-        """NaN compares with nothing, so no list is ever full and no bound is ever reached: the scan ends all the same."""
+        """NaN compares with nothing, so no list is full and no bound reached, ever: the scan ends all the same."""
         ranked = rank_tracks(np.ones((20, 2), np.float32))
         ranked.ranked_factors[:] = np.nan
         found = TwoTierSearch(ranked, EVERYTHING).find(np.ones((1, 2), np.float32), nobody_played(1), 3)

@@ -10,6 +10,7 @@ from typing import Any, get_args
 
 from recsys_tasks.answers import Answer
 from recsys_tasks.config import IdType
+from recsys_tasks.demo.ceiling import add_ceiling, ceiling
 from recsys_tasks.demo.columns import TIME_FORMATS, Layout
 from recsys_tasks.demo.loaders import Loaded, NamesFile, load_lastfm1k, load_table
 from recsys_tasks.demo.log_files import TextFormat
@@ -44,6 +45,11 @@ examples:
   python -m recsys_tasks load table plays.parquet --user listener --track song --time at --zone Europe/Berlin \\
       --names songs.csv --names-track id --names-title title --names-artist artist"""
 
+CEILING = """The table of judged days, with the precision of an oracle that knows every listener's true taste.
+
+example:
+  python -m recsys_tasks world ceiling --truth world.json"""
+
 
 def register(subparsers: Any) -> None:
     """Add the commands to the parser."""
@@ -51,6 +57,7 @@ def register(subparsers: Any) -> None:
     world_commands = world.add_subparsers(metavar="COMMAND", required=True)
     _add_make(_leaf(world_commands, "make", "invent a music service and write it into Postgres", MAKE, _make))
     _leaf(world_commands, "realism", "how much the streams look like listening", REALISM, _realism)
+    add_ceiling(_leaf(world_commands, "ceiling", "the judged days beside what an oracle would score", CEILING, ceiling))
     load = subparsers.add_parser("load", help="load a real listening log into Postgres")
     load_commands = load.add_subparsers(metavar="COMMAND", required=True)
     lastfm = _leaf(load_commands, "lastfm1k", "the Last.fm-1K log", LASTFM_1K, _load_lastfm1k)

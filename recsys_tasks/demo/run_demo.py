@@ -18,7 +18,7 @@ from recsys_tasks.config import load_config
 from recsys_tasks.demo.airflow_api import Json
 from recsys_tasks.demo.airflow_environment import CLONE
 from recsys_tasks.demo.guarded import Program, ending_in_order
-from recsys_tasks.demo.show import show_address, show_days, show_recommendations, show_similar
+from recsys_tasks.demo.show import TRUTH, show_address, show_days, show_realism, show_recommendations, show_similar
 from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow, running_airflow
 from recsys_tasks.errors import ConfigError, RecsysError
 
@@ -46,21 +46,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def demo(home: Path, days: int, *, keep: bool) -> int:
     """Start everything, run the days, show the results, stop everything."""
-    _say(f"Starting in {home} (made anew; the logs are in {home}/logs)")
-    with running_airflow(home, beside=[world_program()], say=_say) as airflow:
+    with running_airflow(home, beside=[world_program(home)], say=_say) as airflow:
+        show_address(airflow, _say)
+        show_realism(airflow, _say)
         runs = run_days(airflow, last_days(days))
         show_days(airflow, _say)
         show_recommendations(airflow, _say)
         show_similar(airflow, _say)
-        show_address(airflow, _say, keep=keep)
         if keep:
+            show_address(airflow, _say)
+            _say("Ctrl-C stops everything.")
             wait_for_the_end(airflow)
+        else:
+            _say("All servers stop now. scripts/demo --keep leaves the UI up until Ctrl-C.")
     return 0 if all(run["state"] == "success" for run in runs) else 1
 
 
-def world_program() -> Program:
-    """The command that writes the demo's world into the source."""
-    return Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "demo"])
+def world_program(home: Path) -> Program:
+    """The command that writes the demo's world into the source, and keeps its truth for the oracle."""
+    return Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--truth", str(home / TRUTH)])
 
 
 def last_days(days: int) -> tuple[date, date]:

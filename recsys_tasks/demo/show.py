@@ -8,19 +8,26 @@ from recsys_tasks.demo.airflow_environment import VIEWER
 from recsys_tasks.demo.guarded import Program, run_to_end
 from recsys_tasks.demo.supervisor import SOURCE_VARIABLE, RunningAirflow, Say
 
-HEAVIEST_LISTENER = "SELECT user_id FROM streams GROUP BY user_id ORDER BY count(*) DESC, user_id LIMIT 1"
+TRUTH = "world.json"
+A_LISTENER = "SELECT user_id FROM streams GROUP BY user_id ORDER BY abs(count(*) - 300), user_id LIMIT 1"
 MOST_PLAYED_TRACK = "SELECT track_id FROM streams GROUP BY track_id ORDER BY count(*) DESC, track_id LIMIT 1"
 ANSWER_SECONDS = 60.0
 
 
 def show_days(airflow: RunningAirflow, say: Say) -> None:
-    """The table of days: verdicts and figures."""
-    say("\n" + ask(airflow, "status"))
+    """What is live, and the table of days with the oracle's ceiling."""
+    say("\n" + ask(airflow, "status").splitlines()[0] + "\n")
+    say(ask(airflow, "world", "ceiling", "--truth", str(airflow.home / TRUTH)))
+
+
+def show_realism(airflow: RunningAirflow, say: Say) -> None:
+    """How much the world's streams look like listening."""
+    say("\n" + ask(airflow, "world", "realism"))
 
 
 def show_recommendations(airflow: RunningAirflow, say: Say) -> None:
-    """Ten recommendations for the listener with the most streams."""
-    say(ask(airflow, "recommend", one_id(airflow, HEAVIEST_LISTENER)))
+    """Ten recommendations for an ordinary listener, one with about 300 streams."""
+    say(ask(airflow, "recommend", one_id(airflow, A_LISTENER)))
 
 
 def show_similar(airflow: RunningAirflow, say: Say) -> None:
@@ -28,14 +35,10 @@ def show_similar(airflow: RunningAirflow, say: Say) -> None:
     say(ask(airflow, "similar", one_id(airflow, MOST_PLAYED_TRACK)))
 
 
-def show_address(airflow: RunningAirflow, say: Say, *, keep: bool) -> None:
-    """Where the UI is, or how to keep it."""
-    if not keep:
-        say("All servers stop now. scripts/demo --keep leaves the UI up until Ctrl-C.")
-        return
+def show_address(airflow: RunningAirflow, say: Say) -> None:
+    """Where the UI is, and who may enter."""
     say(f"UI: {airflow.url}   user {airflow.user}, password {airflow.password}")
-    say(f"Read only: user {VIEWER}, password {airflow.passwords[VIEWER]}")
-    say("Ctrl-C stops everything.")
+    say(f"    read only: user {VIEWER}, password {airflow.passwords[VIEWER]}")
 
 
 def ask(airflow: RunningAirflow, *words: str) -> str:

@@ -147,6 +147,7 @@ def running_airflow(
     home = home.resolve()
     with ExitStack() as stack:
         lock = stack.enter_context(held_home(home))
+        say(f"Starting in {home}, which is made anew; the logs are in {home}/logs")
         _empty(home)
         timer = _Timer(say)
         metadata, source = stack.enter_context(running_databases(home, given, lock))
