@@ -20,7 +20,7 @@ from recsys_tasks.demo.airflow_environment import (
     airflow_environment,
     keep_secrets,
 )
-from recsys_tasks.demo.run_demo import world_program
+from recsys_tasks.demo.run_demo import MAKE_WORLD
 
 # Options that only the demo sets: it has no proxy before it, one known user list, and somebody who waits.
 DEMO_ONLY = re.compile(
@@ -174,7 +174,7 @@ def test_the_init_service_makes_what_the_demo_makes(services: dict[str, Any]) ->
 def test_the_demo_profile_makes_the_demos_world(services: dict[str, Any]) -> None:
     """The profile runs the command that scripts/demo runs, and a plain start does not."""
     world = services["demo-world"]
-    assert [*world["entrypoint"][1:], *world["command"]] == list(world_program().command[1:])
+    assert [*world["entrypoint"][1:], *world["command"]] == list(MAKE_WORLD)
     assert {name for name, service in services.items() if "profiles" in service} == {"demo-source", "demo-world"}
 
 

@@ -22,6 +22,7 @@ from recsys_tasks.demo.show import TRUTH, show_address, show_days, show_realism,
 from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow, running_airflow
 from recsys_tasks.errors import ConfigError, RecsysError
 
+MAKE_WORLD = ("-m", "recsys_tasks", "world", "make", "--preset", "demo")
 DAG_ID = "daily_recommendations"
 HOME_VARIABLE = "RECSYS_DEMO_HOME"
 DAG_SECONDS = 90.0
@@ -64,7 +65,7 @@ def demo(home: Path, days: int, *, keep: bool) -> int:
 
 def world_program(home: Path) -> Program:
     """The command that writes the demo's world into the source, and keeps its truth for the oracle."""
-    return Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--truth", str(home / TRUTH)])
+    return Program("world", [sys.executable, *MAKE_WORLD, "--truth", str(home / TRUTH)])
 
 
 def last_days(days: int) -> tuple[date, date]:
