@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from source_tables import DAY, HOSTILE, LONG, NOON, config, create_streams, extract, insert, triples
 
+from recsys_tasks import source_connection
 from recsys_tasks.source import REASONS, Source
 
 
@@ -108,6 +109,14 @@ class TestIds:
         ordered = sorted(HOSTILE, key=lambda text: text.encode())
         assert triples(found) == [(each, each, 1) for each in ordered]
         assert found.dropped["null_id"] == 2
+
+    def test_line_breaks_at_the_edge_of_a_block(self, source_dsn: str, monkeypatch: Any) -> None:
+        """However the rows fall on Arrow's blocks, an id of several lines stays one id."""
+        monkeypatch.setattr(source_connection, "BLOCK_BYTES", 1 << 12)
+        create_streams(source_dsn, user="text")
+        ids = [f"{number:05}\n1,2,\n\n{'x' * (number % 31)}" for number in range(2_000)]
+        insert(source_dsn, [(number, each, 70) for number, each in enumerate(ids)])
+        assert triples(extract(source_dsn, user_id_type="text")) == [(each, 70, 1) for each in ids]
 
     def test_uuid(self, source_dsn: str) -> None:
         """A uuid comes back as its text in lower case, in order."""

@@ -27,7 +27,15 @@ ACCOUNT_WHEN_ROOT = "pgserver"
 LONGEST_SOCKET_DIRECTORY = 85  # a socket's path has 107 bytes; its name takes about 20 of them
 START_SECONDS = 60
 # The demo's databases are made anew at each start, so nothing in them is worth a wait for the disk.
-SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=", "shared_buffers=256MB")
+SETTINGS = (
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "wal_level=minimal",  # a table that is made and filled in one transaction is then not written twice
+    "max_wal_senders=0",
+    "shared_buffers=256MB",
+    "listen_addresses=",
+)
 
 
 class Postgres:
