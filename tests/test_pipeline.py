@@ -1,4 +1,4 @@
-"""The whole day on a real Postgres: what is stored, that it repeats itself, and what happens when something is wrong."""
+"""The whole day on a real Postgres: what is stored, that it repeats itself, and what happens when things go wrong."""
 
 import json
 import os
@@ -126,7 +126,7 @@ class TestDay:
         assert list((finished.store.root / TEMPORARY).iterdir()) == []
 
     def test_the_days_after_the_first_start_warm(self, finished):
-        """A day starts from yesterday's factors and needs fewer iterations; now and then the calendar wants a cold one."""
+        """A day starts from yesterday's factors and needs fewer iterations; at times the calendar wants a cold one."""
         first, second, third = [finished.store.models_of(date(2026, 1, n))[0]["figures"] for n in (13, 14, 15)]
         assert (first["warm"], second["warm"]) == (False, True)
         assert second["iterations"] < first["iterations"]

@@ -1,11 +1,12 @@
-"""Send one alert through every configured channel, with Airflow's own hooks and connections."""
+"""Send one alert through every configured channel, with Airflow's own hooks and connections.
+
+The hooks are imported where they are used: every task of the DAG imports this file, and hardly any sends an alert.
+"""
 
 import os
 from pathlib import Path
 from typing import Any
 
-from airflow.providers.http.hooks.http import HttpHook
-from airflow.providers.smtp.hooks.smtp import SmtpHook
 from airflow.sdk import BaseHook
 
 from recsys_tasks.alerts import Alert
@@ -40,6 +41,8 @@ def send_for_failed_task(context: Any) -> None:
 
 
 def _mail(connection: str, alert: Alert, config: AlertConfig) -> None:
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
     with SmtpHook(smtp_conn_id=connection) as hook:
         hook.send_email_smtp(
             to=list(config.mail_to),
@@ -50,5 +53,7 @@ def _mail(connection: str, alert: Alert, config: AlertConfig) -> None:
 
 
 def _post(connection: str, alert: Alert, _config: AlertConfig) -> None:
+    from airflow.providers.http.hooks.http import HttpHook
+
     options = {"timeout": TIMEOUT_S, "allow_redirects": False, "check_response": True}
     HttpHook(method="POST", http_conn_id=connection).run(endpoint="", json=alert.payload, extra_options=options)
