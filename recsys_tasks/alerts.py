@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recsys_tasks.artefacts import digest_of
+from recsys_tasks.digests import digest_of
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ Its name is the digest of its input key (what it was made from), so that a rerun
 Its files are verified (size, then SHA-256) before anything reads or maps them.
 """
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,24 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from recsys_tasks.digests import FORMAT, canonical_json
 from recsys_tasks.errors import CorruptArtefact, NotStored
 from recsys_tasks.files import new_directory, sha256_of
 
-FORMAT = 1
 MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 1 << 24  # bytes; a larger one is no manifest of ours
 
 Content: TypeAlias = "npt.NDArray[Any] | pa.Table | Callable[[Path], None]"
-
-
-def digest_of(*parts: Any) -> str:
-    """Hexadecimal SHA-256 of JSON values: the identity of whatever is made from them."""
-    return hashlib.sha256(canonical_json([FORMAT, *parts])).hexdigest()
-
-
-def canonical_json(value: Any) -> bytes:
-    """UTF-8 JSON with sorted keys: equal values, equal bytes."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True)

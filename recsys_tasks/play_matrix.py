@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recsys_tasks.artefacts import digest_of
+from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Ids, PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.errors import BadData
 

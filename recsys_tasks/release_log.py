@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from recsys_tasks.artefacts import FORMAT, canonical_json
+from recsys_tasks.digests import FORMAT, canonical_json
 from recsys_tasks.domain import Day, Figures, parse_day
 from recsys_tasks.errors import ConfigError, CorruptArtefact, NoRelease, UnknownId
 

@@ -25,16 +25,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy import sparse
 
-from recsys_tasks.artefacts import (
-    FORMAT,
-    MANIFEST,
-    Artefact,
-    canonical_json,
-    digest_of,
-    open_artefact,
-    read_manifest,
-    save_artefact,
-)
+from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact, read_manifest, save_artefact
+from recsys_tasks.digests import FORMAT, canonical_json, digest_of
 from recsys_tasks.domain import Day, Factors, Ids, PlayCounts, PlayMatrix, Vocabulary, parse_day
 from recsys_tasks.errors import CorruptArtefact, NotStored
 from recsys_tasks.files import replace_file

@@ -1,4 +1,4 @@
-"""Choose weight, a, lambda and factors on plays that were hidden, and report the winner on users not used to choose it."""
+"""Choose weight, a, lambda and factors on hidden plays, and report the winner on users not used to choose it."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from recsys_tasks.artefacts import digest_of, open_artefact, save_artefact
+from recsys_tasks.artefacts import open_artefact, save_artefact
+from recsys_tasks.digests import digest_of
 from recsys_tasks.errors import CorruptArtefact, NotStored, StorageError
 from recsys_tasks.files import TEMPORARY, link_new, new_directory, replace_file, sweep
 

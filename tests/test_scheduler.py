@@ -70,9 +70,7 @@ def sinks():
         "AIRFLOW_CONN_ALERT_HOOK": json.dumps(
             {"conn_type": "http", "host": "127.0.0.1", "port": web.server_port, "schema": "http"}
         ),
-        "AIRFLOW_CONN_ALERT_MAIL": json.dumps(
-            {"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": plain}
-        ),
+        "AIRFLOW_CONN_ALERT_MAIL": json.dumps({"conn_type": "smtp", "host": "127.0.0.1", "port": port, "extra": plain}),
     }
     yield WebhookSink, mail_sink, connections
     web.shutdown()

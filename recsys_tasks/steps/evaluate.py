@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recsys_tasks.artefacts import Artefact, digest_of, open_artefact, read_manifest, save_artefact
+from recsys_tasks.artefacts import Artefact, open_artefact, read_manifest, save_artefact
 from recsys_tasks.bundle import GATED, USERS, GatedPart, open_gated, open_names, open_users, verify_bundle
+from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, PlayMatrix, Verdict
 from recsys_tasks.evaluation import Side
 from recsys_tasks.evaluation import evaluate as score

@@ -13,7 +13,7 @@ from recsys_tasks.steps.workplace import Reference, Workplace, told
 
 
 def source_is_complete(at: Workplace, day: Day, now: datetime) -> bool:
-    """Whether a day may be extracted: the grace period is over, and a later stream was seen or the longest wait is over.
+    """Whether a day may be extracted: grace is over, and a later stream was seen or the longest wait is over.
 
     Raises:
         SourceUnavailable: the source cannot be asked.

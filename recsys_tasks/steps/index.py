@@ -11,10 +11,11 @@ from scipy import sparse
 
 from recsys_tasks.annoy_index import build_index as build_annoy
 from recsys_tasks.annoy_index import open_index
-from recsys_tasks.artefacts import digest_of, read_manifest, save_artefact
+from recsys_tasks.artefacts import read_manifest, save_artefact
 from recsys_tasks.bundle import GATED, NAMES
 from recsys_tasks.calibration import calibrate, disjoint_samples, measure
 from recsys_tasks.config import IndexConfig
+from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Factors, Figures, IntArray, PlayMatrix, parse_day
 from recsys_tasks.errors import BadData
 from recsys_tasks.popularity import listeners_of

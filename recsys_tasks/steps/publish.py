@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.als import fold_in_users
-from recsys_tasks.artefacts import MANIFEST, digest_of, open_artefact, save_artefact
+from recsys_tasks.artefacts import MANIFEST, open_artefact, save_artefact
 from recsys_tasks.bundle import GATED, NAMES, USERS, open_gated, verify_bundle
+from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Verdict, parse_day
 from recsys_tasks.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict
 from recsys_tasks.files import sha256_of

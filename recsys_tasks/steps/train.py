@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from recsys_tasks.als import cold_factors, train, warm_factors
-from recsys_tasks.artefacts import digest_of, read_manifest, save_artefact
+from recsys_tasks.artefacts import read_manifest, save_artefact
+from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Factors, PlayMatrix
 from recsys_tasks.holdout import Holdout, hold_out
 from recsys_tasks.play_matrix import EPOCH, chain_digests
