@@ -31,6 +31,8 @@ HEADROOM = 0.01
 """Recall above the target that the sample has to show at least,"""
 STANDARD_ERRORS = 3.0
 """and so many standard errors of the difference of two samples: another misses the target once in 700 builds."""
+LEAST_SPREAD = 0.05
+"""A standard deviation below this is not believed: a dozen users who all find everything prove little."""
 
 
 @dataclass(frozen=True)
@@ -247,8 +249,8 @@ def _reaches(recalls: Recalls, target: float) -> bool:
     recalls = recalls[~np.isnan(recalls)]
     if not len(recalls):
         return False
-    chance = STANDARD_ERRORS * math.sqrt(2 / len(recalls)) * float(recalls.std())
-    return bool(recalls.min() == 1.0 or recalls.mean() - max(HEADROOM, chance) >= target)
+    chance = STANDARD_ERRORS * math.sqrt(2 / len(recalls)) * max(LEAST_SPREAD, float(recalls.std()))
+    return bool(recalls.mean() - max(HEADROOM, chance) >= target)
 
 
 def _mean(values: Recalls) -> float:

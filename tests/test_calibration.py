@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from recsys_tasks.annoy_index import build_index, open_index
-from recsys_tasks.calibration import calibrate, disjoint_samples, measure
+from recsys_tasks.calibration import _reaches, calibrate, disjoint_samples, measure
 from recsys_tasks.config import IndexConfig
 from recsys_tasks.errors import BadData
 from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
@@ -79,6 +79,11 @@ class TestCalibrate:
         effort = flat.calibrate()
         assert effort.budget > 5000
         assert flat.measure(TwoTierSearch(flat.ranked, effort, flat.index)).user_recall >= CONFIG.recall_target
+
+    def test_a_dozen_perfect_answers_prove_little(self):
+        """Where a dozen users all found everything another dozen may not: the effort goes on growing."""
+        assert not _reaches(np.ones(12), 0.95)
+        assert _reaches(np.ones(400), 0.95)
 
     def test_a_full_scan_answers_a_target_of_one(self, flat):
         """Where no budget is enough the scan goes to the end, and then every answer is exact."""
