@@ -60,7 +60,8 @@ def _recommend(args: Namespace) -> Answer:
 
 def _similar(args: Namespace) -> Answer:
     found = Reader(store_at(args.root), args.release).similar(args.id, args.k)
-    return _listed(found, f"Like track {args.id}, from release {found.release}:")
+    named = f" ({found.like.title} by {found.like.artist})" if found.like and found.like.title else ""
+    return _listed(found, f"Like track {args.id}{named}, from release {found.release}:")
 
 
 def _listed(found: Answered, heading: str) -> Answer:

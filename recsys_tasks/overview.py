@@ -1,5 +1,6 @@
 """What is stored, as rows that a person can read: one a judged day, and what is live."""
 
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -57,12 +58,9 @@ def age_hours(day: str, now: datetime) -> float:
 def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
     """Rows as aligned text. columns: key of a row -> heading; numbers to the right, fractions with four digits."""
     cells = [list(columns.values())] + [[_cell(row.get(key)) for key in columns] for row in rows]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    widths = [max(_width(line[i]) for line in cells) for i in range(len(columns))]
     right = [all(_is_number(row.get(key)) for row in rows) for key in columns]
-    lines = [
-        "  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)).rstrip()
-        for line in cells
-    ]
+    lines = ["  ".join(map(_aligned, line, widths, right)).rstrip() for line in cells]
     return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
 
 
@@ -145,6 +143,16 @@ def _mean(figures: Mapping[str, Any], name: str) -> float | None:
 
 def _is_number(value: Any) -> bool:
     return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+
+
+def _width(text: str) -> int:
+    """Columns that a text takes on a terminal: Chinese, Japanese and Korean characters take two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _aligned(text: str, width: int, right: bool) -> str:
+    space = " " * (width - _width(text))
+    return space + text if right else text + space
 
 
 def _cell(value: Any) -> str:

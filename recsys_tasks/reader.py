@@ -39,6 +39,7 @@ class Answered:
     known: bool  # False: the release does not know this user, the list is the popular tracks
     exact: bool  # certified: no other track scores more
     tracks: tuple[Track, ...]
+    like: Track | None = None  # the track that was asked about
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,8 @@ class Reader:
         effort = gated.search.effort.similar_search_k
         ranks, cosines = annoy_similar(gated.search.index, rank, k, effort)
         listed = [(int(ranked.rank_cols[r]), float(c)) for r, c in zip(ranks, cosines, strict=True)]
-        return Answered(opened.entry.release, True, False, tuple(self._named(opened, listed)))
+        like, *found = self._named(opened, [(col, 1.0), *listed])
+        return Answered(opened.entry.release, True, False, tuple(found), like)
 
     def _open(self, entry: Entry) -> _Opened:
         opened = _Opened(entry, open_bundle(self._store, entry))

@@ -10,7 +10,8 @@ from recsys_tasks.demo.supervisor import SOURCE_VARIABLE, RunningAirflow, Say
 
 TRUTH = "world.json"
 A_LISTENER = "SELECT user_id FROM streams GROUP BY user_id ORDER BY abs(count(*) - 300), user_id LIMIT 1"
-MOST_PLAYED_TRACK = "SELECT track_id FROM streams GROUP BY track_id ORDER BY count(*) DESC, track_id LIMIT 1"
+THEIR_TRACK = f"""SELECT track_id FROM streams WHERE user_id = ({A_LISTENER})
+GROUP BY track_id ORDER BY count(*) DESC, track_id LIMIT 1"""  # noqa: S608 - constant text
 ANSWER_SECONDS = 60.0
 
 
@@ -31,8 +32,8 @@ def show_recommendations(airflow: RunningAirflow, say: Say) -> None:
 
 
 def show_similar(airflow: RunningAirflow, say: Say) -> None:
-    """Ten tracks similar to the most played one."""
-    say(ask(airflow, "similar", one_id(airflow, MOST_PLAYED_TRACK)))
+    """Ten tracks similar to the one that this listener played most."""
+    say(ask(airflow, "similar", one_id(airflow, THEIR_TRACK)))
 
 
 def show_address(airflow: RunningAirflow, say: Say) -> None:
@@ -48,9 +49,10 @@ def ask(airflow: RunningAirflow, *words: str) -> str:
         ComponentFailed: it ended with another code than 0; the message has what it said.
     """
     answers = airflow.home / "answers"
-    program = Program(words[0], [sys.executable, "-m", "recsys_tasks", *words])
+    name = "-".join(word for word in words[:2] if word.isalpha())
+    program = Program(name, [sys.executable, "-m", "recsys_tasks", *words])
     run_to_end(program, airflow.environment, answers, ANSWER_SECONDS)
-    return (answers / f"{words[0]}.log").read_text()
+    return (answers / f"{name}.log").read_text()
 
 
 def one_id(airflow: RunningAirflow, query: str) -> str:
