@@ -23,7 +23,8 @@ USER airflow
 COPY --from=wheels /tmp/wheels /tmp/wheels
 COPY --chown=airflow:0 requirements.txt /tmp/requirements.txt
 # requirements.txt pins apache-airflow itself, so that nothing can move the image's Airflow to another version.
-RUN pip install --no-cache-dir --find-links /tmp/wheels -r /tmp/requirements.txt
+RUN pip install --no-cache-dir --no-deps /tmp/wheels/*.whl \
+    && pip install --no-cache-dir -r /tmp/requirements.txt
 COPY --chown=airflow:0 recsys_tasks /opt/recsys/recsys_tasks
 COPY --chown=airflow:0 dags /opt/recsys/dags
 COPY --chown=airflow:0 plugins /opt/recsys/plugins

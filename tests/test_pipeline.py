@@ -163,8 +163,10 @@ class TestOlderAndPinned:
         write_world(source_dsn, build_world(PRESETS["small"]))
         late = "INSERT INTO streams (event_id, user_id, track_id, streamed_at, ms_played, private_session) "
         execute(source_dsn, late + "VALUES (-1, 5, 10, '2026-01-14 12:00+00', 200000, false)")
+        execute(source_dsn, late + "VALUES (-2, 5, 10, 'infinity', 200000, false)")
         at = Workplace(copied.store, copied.config, source_dsn)
-        assert extract_streams(at, date(2026, 1, 15))["restated"] == ["2026-01-14"]
+        extracted = extract_streams(at, date(2026, 1, 15))
+        assert (extracted["restated"], extracted["unusable_instants"]) == (["2026-01-14"], 1)
         outcome = run(at, date(2026, 1, 15))
         assert outcome["candidate"] != read_log(copied.store).entries[2].candidate
         model = at.store.find_candidate(outcome["candidate"])["key"]["model"]

@@ -356,14 +356,14 @@ class TestRunningAirflow:
 
     def test_a_component_that_dies_early(self, named: dict[str, str], tmp_path: Path) -> None:
         """The start fails with the component's name and last words, at once and with nothing left."""
-        started = time.monotonic()
+        started, before = time.monotonic(), children_of(os.getpid())
         with (
             pytest.raises(ComponentFailed, match=r"(?s)triggerer ended with exit code 1.*it hurts"),
             supervisor.running_airflow(tmp_path / "home", {"FAKE_DEAD": "triggerer"}, base=named),
         ):
             pass
         assert time.monotonic() - started < 20
-        assert children_of(os.getpid()) == []
+        assert set(children_of(os.getpid())) <= set(before)
 
     def test_a_helper_that_fails(self, named: dict[str, str], tmp_path: Path) -> None:
         """A program beside the start that fails makes the start fail."""

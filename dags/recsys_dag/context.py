@@ -88,7 +88,7 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
     except RETRIABLE:
         raise
     except RecsysError as error:
-        raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from None
 
 
 def _path(variable: str) -> Path | None:

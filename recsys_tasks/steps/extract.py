@@ -67,12 +67,16 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
             elif known != digest:
                 restated.append(date.isoformat())
                 at.progress(f"{date} was restated: its streams are not what they were")
+        unusable = source.unusable_instants()
+    if unusable:
+        at.progress(f"{unusable:,} rows of the source lie in no day: their instant is missing, infinite or absurd")
     return {
         "day": day.isoformat(),
         "partition": digest,
         "figures": figures,
         "first_extracted": len(first),
         "restated": restated,
+        "unusable_instants": unusable,
     }
 
 
