@@ -141,7 +141,7 @@ with DAG(
         from recsys_tasks import steps
 
         with task_run("retention") as run:
-            return steps.retain(run.at)
+            return steps.retain(run.at, pendulum.now("UTC"))
 
     extracted = extract_streams()
     verdict = gate(evaluate(build_index(train_als(increment_matrix(extracted)))))

@@ -48,7 +48,7 @@ class Alert:
         precision, popularity = (verdict["figures"].get(name) for name in ("precision", "popularity"))
         figures = () if precision is None else (f"precision@k {precision:.4f}, popular tracks {popularity:.4f}",)
         advice = (
-            "An exact check failed: mend the cause and rerun the day; this cannot be overridden."
+            "An exact check failed, which cannot be overridden: mend the cause, then rerun the day with a cold start."
             if verdict["exact"]
             else f"To publish it all the same: python -m recsys_tasks release {candidate[:12]} --by YOU --why REASON"
         )

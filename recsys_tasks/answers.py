@@ -10,3 +10,5 @@ class Answer:
 
     data: dict[str, Any]
     text: str
+    exit_code: int = 0
+    warning: str = ""  # one line for standard error

@@ -35,6 +35,15 @@ class GatedPart:
     search: TwoTierSearch
     tracks: Vocabulary
 
+    def search_for(self, k: int) -> TwoTierSearch:
+        """The search with the effort that lists of k need: it was calibrated for the k of the configuration."""
+        times = -(-k // int(self.artefact.manifest["key"]["index"]["k"]))
+        if times <= 1:
+            return self.search
+        effort = self.search.effort
+        scaled = Effort(effort.budget * times, effort.search_k * times, effort.similar_search_k * times)
+        return TwoTierSearch(self.search.tracks, scaled, self.search.index)
+
 
 def open_gated(artefact: Artefact) -> GatedPart:
     """The search of a verified gated part; its arrays are mapped, not loaded.
@@ -140,14 +149,14 @@ def parse_id(ids: Ids, text: Id) -> Id:
     """An id as the vocabulary holds it, from what a person typed.
 
     Raises:
-        UnknownId: ids are integers here, and this is none.
+        UnknownId: ids are integers here, and this is none of 64 bits; or it is no text that Postgres could hold.
     """
-    if not pa.types.is_integer(ids.type):
-        return str(text)
     try:
-        return int(text)
-    except ValueError:
-        raise UnknownId(f"{text!r} is not an integer, as the ids of this service are.") from None
+        if pa.types.is_integer(ids.type):
+            return int(np.int64(int(text)))
+        return str(text).encode().decode()
+    except (ValueError, OverflowError):
+        raise UnknownId(f"{text!r} is no id of this service: {ids.type} is what they are.") from None
 
 
 def find_row(ids: Ids, order: npt.NDArray[np.integer[Any]], wanted: Id) -> int | None:

@@ -1,12 +1,14 @@
 """The command line: ``python -m recsys_tasks COMMAND``. Every command teaches itself with --help."""
 
 import argparse
-import getpass
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+
+import pyarrow as pa
 
 from recsys_tasks import cli_pipeline, cli_releases, tune_command
 from recsys_tasks.answers import Answer
@@ -40,11 +42,19 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     except RecsysError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
+    except (OSError, pa.ArrowException) as error:
+        print(
+            f"{type(error).__name__}: {str(error).splitlines()[0]}. Look at the file, its rights and the disk.",
+            file=sys.stderr,
+        )
+        return 1
     except KeyboardInterrupt:
         print("Stopped; nothing was half-written.", file=sys.stderr)
         return 130
     print(json.dumps(answer.data, indent=1, default=str) if getattr(args, "json", False) else answer.text)
-    return int(answer.data.get("exit_code", 0))
+    if answer.warning:
+        print(answer.warning, file=sys.stderr)
+    return answer.exit_code
 
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
@@ -58,7 +68,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         root=_path(environment.get("RECSYS_ROOT")),
         config=_path(environment.get("RECSYS_CONFIG")),
         dsn=environment.get("RECSYS_SOURCE_DSN"),
-        user=environment.get("USER") or getpass.getuser(),
+        user=environment.get("USER") or f"uid {os.getuid()}",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     for group in (cli_pipeline, cli_releases, tune_command, demo_commands):

@@ -6,9 +6,9 @@ from typing import Any
 
 from recsys_tasks.answers import Answer
 from recsys_tasks.domain import parse_day
-from recsys_tasks.errors import ConfigError
+from recsys_tasks.errors import ConfigError, DayIncomplete
 from recsys_tasks.overview import as_table, overview, status_text
-from recsys_tasks.steps import Signature, retain
+from recsys_tasks.steps import Signature, retain, source_is_complete
 from recsys_tasks.steps.whole_day import run_day
 from recsys_tasks.workplaces import store_at, workplace_of
 
@@ -47,10 +47,12 @@ def _run(args: Namespace) -> Answer:
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
         began = args.now()
+        if not source_is_complete(at, day, began):
+            raise DayIncomplete(f"{day} is not complete yet: its grace period runs, or no later stream was seen. Wait.")
         signature = Signature(args.user, "passed the gate", began.isoformat(), f"cli__{day}__{began:%Y%m%dT%H%M%S.%f}")
         rows.append(_row(run_day(at, day, signature, args.now, args.cold_start, args.allow_empty_day)))
     refused = any(row["verdict"] != "PASS" for row in rows)
-    return Answer({"days": rows, "exit_code": 3 if refused else 0}, as_table(rows, RUN_COLUMNS))
+    return Answer({"days": rows}, as_table(rows, RUN_COLUMNS), exit_code=3 if refused else 0)
 
 
 def _row(result: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def _row(result: dict[str, Any]) -> dict[str, Any]:
         "precision": verdict["figures"].get("precision"),
         "popularity": verdict["figures"].get("popularity"),
         "verdict": verdict["outcome"],
-        "live": published["live"]["release"] if published["live"] else None,
+        "live": result["live"],
         "why": why,
     }
 
@@ -74,5 +76,5 @@ def _status(args: Namespace) -> Answer:
 
 
 def _retention(args: Namespace) -> Answer:
-    removed = retain(workplace_of(args), args.dry_run)
+    removed = retain(workplace_of(args), args.now(), args.dry_run)
     return Answer(removed, f"{removed['removed']} removed{' (dry run: nothing was)' if args.dry_run else ''}.")

@@ -1,7 +1,7 @@
 """Commands on releases: ask one, verify it, roll back, pin, release a held candidate."""
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from recsys_tasks.answers import Answer
@@ -55,7 +55,10 @@ def _recommend(args: Namespace) -> Answer:
     found = Reader(store_at(args.root), args.release).recommend(args.id, args.k)
     if found.known:
         return _listed(found, f"For listener {args.id}, from release {found.release}:")
-    return _listed(found, f"Release {found.release} does not know listener {args.id}; the most popular tracks:")
+    unknown = f"Release {found.release} does not know listener {args.id}"
+    listed = _listed(found, f"{unknown}; the most popular tracks, by number of listeners:")
+    warning = f"UnknownId: {unknown}. Check the id; one who has listened since is known after the next release."
+    return replace(listed, exit_code=1, warning=warning)
 
 
 def _similar(args: Namespace) -> Answer:
@@ -86,7 +89,8 @@ def _rollback(args: Namespace) -> Answer:
 
 def _release(args: Namespace) -> Answer:
     outcome = release_candidate(workplace_of(args), args.candidate, _signature(args))
-    return Answer(outcome, f"Published: {outcome['published']}; {outcome['reason']}.")
+    said = "Published" if outcome["published"] else "Not published"
+    return Answer(outcome, f"{said}: {outcome['reason']}.", exit_code=0 if outcome["published"] else 1)
 
 
 def _pin(args: Namespace) -> Answer:

@@ -23,7 +23,7 @@ Optional = Annotated[str | None, AfterValidator(lambda name: name or None)]
 class Section(BaseModel):
     """A table of the TOML: immutable, and a field it does not know is an error, never ignored."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
 
 
 class SourceConfig(Section):
@@ -165,7 +165,7 @@ class GateConfig(Section):
 class RetentionConfig(Section):
     """What is kept; partitions are never removed by it."""
 
-    keep_days: Positive = 14
+    keep_days: int = Field(default=14, ge=2)
     """Matrices, models, candidates and evaluations of this many newest dates are kept."""
     keep_releases: Positive = 10
     """Bundles of this many newest releases are kept, and always the live and the pinned one."""
@@ -220,6 +220,8 @@ def load_config(path: Path) -> Config:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}. Set RECSYS_CONFIG to your TOML file.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -20,6 +20,10 @@ class SourceMismatch(RecsysError):
     """The source's tables are not what the configuration says, or may not be read: correct one of them."""
 
 
+class DayIncomplete(RecsysError):
+    """A day is still running, or its streams are still arriving: wait, then run it."""
+
+
 class EmptyDay(RecsysError):
     """The source holds no qualified stream of a day: find the streams, or allow the empty day by name."""
 

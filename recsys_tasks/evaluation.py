@@ -136,12 +136,24 @@ def _figures(
     for name, values in per_user.items():
         known = values[~np.isnan(values)]
         figures[name] = {"mean": float(known.mean()) if len(known) else None, "users": len(known)}
+    figures["activity"] = _by_activity(per_user, list(lists))
     for who, found in lists.items():
         places = found[found >= 0]
         figures[f"{who}_coverage"] = len(np.unique(places)) / max(1, int((listeners > 0).sum()))
         figures[f"{who}_new_share"] = float(new_tracks[places].mean()) if len(places) else 0.0
         figures[f"{who}_popularity_percentile"] = float(percentile[places].mean()) if len(places) else 0.0
     return figures
+
+
+def _by_activity(per_user: dict[str, Values], sides: list[str]) -> Figures:
+    """precision@k of the thirds of the users with the fewest, middling and most tracks in their history."""
+    order = np.argsort(per_user["activity"], kind="stable")
+    thirds = zip(("light", "middling", "heavy"), np.array_split(order, 3), strict=True)
+    return {
+        name: {"users": len(users), **{who: float(per_user[f"{who}_precision"][users].mean()) for who in sides}}
+        for name, users in thirds
+        if len(users)
+    }
 
 
 def _of_users(side: Side, users: npt.NDArray[np.int64]) -> Side:

@@ -84,19 +84,33 @@ def replace_file(root: Path, final: Path, content: bytes) -> None:
         _sync(final.parent)
 
 
-def remove_tree(path: Path) -> None:
-    """Remove a directory so that it is never seen half-removed under its own name."""
-    doomed = path.with_name(f".removed-{path.name}")
+def make_durable(root: Path, path: Path) -> None:
+    """Make the names of a path and of every directory up to the root survive a power loss.
+
+    A writer that was killed between rename and directory fsync leaves a name that is there and not yet durable; whoever
+    relies on what it finds calls this first.
+    """
     with _storage_errors(path):
-        path.rename(doomed)
-        shutil.rmtree(doomed)
+        for directory in path.parents:
+            _sync(directory)
+            if directory == root:
+                break
+
+
+def remove_tree(root: Path, path: Path) -> None:
+    """Remove a directory so that it is never seen half-removed under its own name."""
+    with _storage_errors(path), _temporary_directory(root) as doomed:
+        path.rename(doomed / path.name)
 
 
 def sweep(root: Path) -> list[str]:
     """Remove temporary directories whose writers are gone; names of what was removed."""
     removed = []
-    for path in sorted((root / TEMPORARY).glob("*")) + sorted(root.glob("*/.removed-*")):
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    for path in sorted((root / TEMPORARY).glob("*")):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # its writer has just finished, or it is none of ours
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path, ignore_errors=True)
@@ -112,14 +126,23 @@ def sweep(root: Path) -> list[str]:
 def _temporary_directory(root: Path) -> Iterator[Path]:
     """Make a directory under the root's own file system, locked while its writer lives, removed at the end."""
     (root / TEMPORARY).mkdir(parents=True, exist_ok=True)
-    path = Path(tempfile.mkdtemp(dir=root / TEMPORARY))
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    path, descriptor = _locked_directory(root / TEMPORARY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield path
     finally:
         os.close(descriptor)
         shutil.rmtree(path, ignore_errors=True)
+
+
+def _locked_directory(parent: Path) -> tuple[Path, int]:
+    """A new directory under a lock; another one if a sweep took the first between its making and its locking."""
+    while True:
+        path = Path(tempfile.mkdtemp(dir=parent))
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if path.is_dir():
+            return path, descriptor
+        os.close(descriptor)
 
 
 def _stage(temporary: Path, content: bytes) -> Path:

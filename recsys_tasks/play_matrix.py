@@ -43,6 +43,8 @@ def fold(matrix: PlayMatrix, day: Day, counts: PlayCounts, digest: str) -> PlayM
     """
     if matrix.chain and day <= matrix.chain[-1][0]:
         raise BadData(f"{day} cannot be folded onto a matrix that already reaches {matrix.chain[-1][0]}.")
+    if (counts.user_ids.type, counts.track_ids.type) != (matrix.users.ids.type, matrix.tracks.ids.type):
+        raise BadData(f"The ids of {day} are of another type than those before it. Use a new store for other id types.")
     users = grow(matrix.users, counts.user_ids, day)
     tracks = grow(matrix.tracks, counts.track_ids, day)
     new = day_counts(counts, users, tracks)

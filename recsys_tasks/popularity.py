@@ -3,6 +3,8 @@
 It is what the gate asks every candidate to beat, and what a listener gets whom a release does not know.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -34,19 +36,19 @@ def first_unplayed(
     """
     if allowed is not None:
         order = order[allowed[order]]
-    n_users, width = played.shape[0], 4 * k
-    while True:
-        head = order[:width]
-        free = np.ones((n_users, len(head)), dtype=bool)
-        place = np.full(played.shape[1], -1)
-        place[head] = np.arange(len(head))
-        rows = np.repeat(np.arange(n_users), np.diff(played.indptr))
-        places = place[played.indices]
-        free[rows[places >= 0], places[places >= 0]] = False
-        if width >= len(order) or free.sum(axis=1).min(initial=k) >= k:
-            break
-        width *= 4
-    found = np.full((n_users, k), -1, dtype=np.int64)
-    users, at = np.nonzero(free & (np.cumsum(free, axis=1) <= k))
-    found[users, np.cumsum(free, axis=1)[users, at] - 1] = head[at]
-    return found
+    place = np.full(played.shape[1], -1, dtype=np.int64)
+    place[order] = np.arange(len(order))
+    lists = [_first_free(order, place[played.indices[start:stop]], k) for start, stop in pairwise(played.indptr)]
+    return np.array(lists, dtype=np.int64).reshape(played.shape[0], k)
+
+
+def _first_free(order: IntArray, taken: IntArray, k: int) -> npt.NDArray[np.int64]:
+    """The first k of an order without the places taken (-1: not in the order), padded with -1. (k,).
+
+    The first k + t places hold at least k free ones when t of all places are taken.
+    """
+    taken = np.sort(taken[taken >= 0])
+    free = np.ones(min(len(order), k + len(taken)), dtype=bool)
+    free[taken[taken < len(free)]] = False
+    found = order[np.flatnonzero(free)[:k]]
+    return np.concatenate([found, np.full(k - len(found), -1, dtype=np.int64)])

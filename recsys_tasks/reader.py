@@ -2,16 +2,18 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
 from recsys_tasks.annoy_index import similar as annoy_similar
 from recsys_tasks.bundle import Bundle, find_row, open_bundle, parse_id
 from recsys_tasks.domain import Id
-from recsys_tasks.errors import CorruptArtefact, RecsysError, UnknownId
+from recsys_tasks.errors import ConfigError, CorruptArtefact, RecsysError, UnknownId
 from recsys_tasks.popularity import first_unplayed
 from recsys_tasks.ranked_tracks import Played
 from recsys_tasks.release_log import Entry
@@ -61,7 +63,7 @@ class Reader:
             UnknownId: there is no such release.
             CorruptArtefact: it differs from what was published; a new reader refuses.
         """
-        self._store = store
+        self._store, self._switching = store, Lock()
         log = read_log(store)
         entry = log.require_live() if release is None else log.release(release)
         self._opened = self._open(entry)
@@ -73,12 +75,13 @@ class Reader:
 
     def refresh(self) -> str | None:
         """Switch to the live release if it is another one; on any failure keep what is open, and say why."""
-        try:
-            live = read_log(self._store).require_live()
-            if (live.candidate, live.parts) != (self.entry.candidate, self.entry.parts):
-                self._opened = self._open(live)
-        except RecsysError as error:
-            return f"release {self.entry.release} is kept: {error}"
+        with self._switching:  # one at a time: a slow opener must not put an older release over a newer one
+            try:
+                live = read_log(self._store).require_live()
+                if (live.candidate, live.parts) != (self.entry.candidate, self.entry.parts):
+                    self._opened = self._open(live)
+            except (RecsysError, OSError, ValueError, pa.ArrowException) as error:
+                return f"release {self.entry.release} is kept: {error}"
         return None
 
     def recommend(self, user_id: Id, k: int = 10) -> Answered:
@@ -87,13 +90,14 @@ class Reader:
         Raises:
             ConfigError: k is not positive.
         """
+        _check_length(k)
         opened = self._opened
         users = opened.bundle.users
         row = find_row(users.ids, users.order, parse_id(users.ids, user_id))
         if row is None or not users.vectors[row].any():
             return self._popular(opened, row, k)
         played = Played(np.array([0, users.indptr[row + 1] - users.indptr[row]]), self._played(opened, row))
-        found = opened.bundle.gated.search.find(np.asarray(users.vectors[row])[None, :], played, k)
+        found = opened.bundle.gated.search_for(k).find(np.asarray(users.vectors[row])[None, :], played, k)
         listed = [(int(c), float(s)) for c, s in zip(found.cols[0], found.scores[0], strict=True) if c >= 0]
         return Answered(opened.entry.release, True, bool(found.exact[0]), tuple(self._named(opened, listed)))
 
@@ -101,8 +105,10 @@ class Reader:
         """The k tracks whose factors point most nearly the same way, with the cosine.
 
         Raises:
+            ConfigError: k is not positive.
             UnknownId: the release does not know the track, or nobody has played it yet.
         """
+        _check_length(k)
         opened = self._opened
         gated = opened.bundle.gated
         wanted = parse_id(gated.tracks.ids, track_id)
@@ -113,8 +119,8 @@ class Reader:
         rank = int(ranked.col_ranks[col])
         if rank < 0:
             raise UnknownId(f"Track {track_id!r} has no plays to learn from yet: nothing is similar to it.")
-        effort = gated.search.effort.similar_search_k
-        ranks, cosines = annoy_similar(gated.search.index, rank, k, effort)
+        search = gated.search_for(k)
+        ranks, cosines = annoy_similar(search.index, rank, k, search.effort.similar_search_k)
         listed = [(int(ranked.rank_cols[r]), float(c)) for r, c in zip(ranks, cosines, strict=True)]
         like, *found = self._named(opened, [(col, 1.0), *listed])
         return Answered(opened.entry.release, True, False, tuple(found), like)
@@ -151,3 +157,8 @@ class Reader:
             names = opened.bundle.names.of(col)
             track_id = opened.bundle.gated.tracks.ids[col].as_py()
             yield Track(track_id, names["title"], names["artist"], round(score, 6))
+
+
+def _check_length(k: int) -> None:
+    if k < 1:
+        raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")

@@ -11,8 +11,9 @@ that names release 40. Rules, in the order in which they are asked when a candid
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 from recsys_tasks.digests import FORMAT, canonical_json
@@ -117,9 +118,10 @@ class ReleaseLog:
         """The entry that published a candidate; None when none did."""
         return next((e for e in self.entries if e.candidate == candidate and e.kind == PUBLISH), None)
 
-    def before(self, day: Day) -> Entry | None:
-        """The newest release whose data end before a date: an incumbent that has not seen it."""
-        return next((e for e in reversed(self.entries) if e.kind == PUBLISH and e.day < day), None)
+    def before(self, day: Day) -> Iterator[Entry]:
+        """Releases whose data end before a date, newest first, but for those rolled back: none has seen it."""
+        left = {earlier.release for earlier, e in pairwise(self.entries) if e.kind == ROLLBACK}
+        return (e for e in reversed(self.entries) if e.kind == PUBLISH and e.day < day and e.release not in left)
 
     def decide(self, candidate: str, day: Day) -> Decision:
         """Whether a candidate that passed the gate goes live (the rules at the top)."""

@@ -17,12 +17,17 @@ def read_log(store: Store) -> ReleaseLog:
     Raises:
         CorruptArtefact: an entry is missing, foreign or damaged. Nothing older is ever taken for live instead.
     """
-    directory = store.root / "releases" / "log"
+    directory = log_path(store)
     numbers = sorted(int(path.stem) for path in directory.glob("*.json") if path.stem.isdecimal())
     if numbers != list(range(1, len(numbers) + 1)):
         missing = next(n for n in range(1, numbers[-1] + 1) if n not in set(numbers))
         raise CorruptArtefact(f"{directory}/{missing}.json is missing. Restore it from a backup; nothing is published.")
     return ReleaseLog(tuple(_read_entry(store, number) for number in numbers))
+
+
+def log_path(store: Store) -> Path:
+    """The directory of the entries."""
+    return store.root / "releases" / "log"
 
 
 def append(store: Store, entry: Entry) -> Entry:
@@ -52,4 +57,4 @@ def _read_entry(store: Store, number: int) -> Entry:
 
 
 def _path(store: Store, number: int) -> Path:
-    return store.root / "releases" / "log" / f"{number}.json"
+    return log_path(store) / f"{number}.json"

@@ -28,7 +28,7 @@ from scipy import sparse
 from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact, read_manifest, save_artefact
 from recsys_tasks.digests import FORMAT, canonical_json, digest_of
 from recsys_tasks.domain import Day, Factors, Ids, PlayCounts, PlayMatrix, Vocabulary, parse_day
-from recsys_tasks.errors import CorruptArtefact, NotStored
+from recsys_tasks.errors import BadData, CorruptArtefact, NotStored
 from recsys_tasks.files import replace_file
 
 SHORT = 16
@@ -48,11 +48,20 @@ class Store:
 
     def partition_digest(self, day: Day) -> str | None:
         """Digest of the stored partition of a date; None when there is none."""
-        path = self.partition_path(day)
-        return str(read_manifest(path)["digest"]) if path.is_dir() else None
+        manifest = self.partition_manifest(day)
+        return str(manifest["digest"]) if manifest else None
 
-    def save_partition(self, day: Day, counts: PlayCounts, figures: Mapping[str, Any]) -> str:
-        """Store a date's play counts in place of any earlier version; the digest of the counts."""
+    def partition_manifest(self, day: Day) -> dict[str, Any] | None:
+        """Manifest of the stored partition of a date; None when there is none, or a dead writer got no further."""
+        path = self.partition_path(day)
+        return read_manifest(path) if (path / MANIFEST).exists() else None
+
+    def save_partition(self, day: Day, counts: PlayCounts, rule: str, figures: Mapping[str, Any]) -> str:
+        """Store a date's play counts in place of any earlier version; the digest of the counts.
+
+        The earlier version's counts stay beside it under their digest: matrices that were folded from them, and the
+        split of their day, still need them.
+        """
         digest = counts_digest(counts)
         table = pa.table({"user_id": counts.user_ids, "track_id": counts.track_ids, "plays": counts.plays})
         buffer = pa.BufferOutputStream()
@@ -62,7 +71,7 @@ class Store:
         manifest = {
             "format": FORMAT,
             "digest": digest,
-            "key": {"day": day.isoformat()},
+            "key": {"day": day.isoformat(), "rule": rule},
             "figures": dict(figures),
             "files": {name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}},
         }
@@ -71,13 +80,23 @@ class Store:
         replace_file(self.root, self.partition_path(day) / MANIFEST, canonical_json(manifest))
         return digest
 
-    def load_partition(self, day: Day) -> tuple[PlayCounts, Artefact]:
-        """A date's play counts, verified, with the manifest that holds their conservation figures."""
-        artefact = open_artefact(self.partition_path(day))
-        table = artefact.table(f"plays-{artefact.digest[:SHORT]}")
-        user_ids, track_ids = (as_ids(table.column(name)) for name in ("user_id", "track_id"))
-        counts = PlayCounts(user_ids, track_ids, np.asarray(table.column("plays")).astype(np.uint32))
-        return counts, artefact
+    def load_partition(self, day: Day, digest: str) -> PlayCounts:
+        """The play counts of a date that have this digest, whether they are the newest version or an earlier one.
+
+        Raises:
+            CorruptArtefact: the file is missing, or holds other counts.
+        """
+        path = self.partition_path(day) / f"plays-{digest[:SHORT]}.parquet"
+        try:
+            table = pq.read_table(path, memory_map=False)
+            user_ids, track_ids = (as_ids(table.column(name)) for name in ("user_id", "track_id"))
+            counts = PlayCounts(user_ids, track_ids, np.asarray(table.column("plays")).astype(np.uint32))
+            sound = counts_digest(counts) == digest
+        except (OSError, KeyError, pa.ArrowException, BadData):
+            sound = False
+        if not sound:
+            raise CorruptArtefact(f"{path} is missing or differs from its checksum. Remove {path.parent}, then rerun.")
+        return counts
 
     def partition_days(self) -> list[Day]:
         """Dates that have a partition, ascending."""

@@ -65,7 +65,7 @@ def settings(base: AlsConfig, factors: Iterable[int]) -> Iterator[AlsConfig]:
     weights = [("linear", a) for a in LINEAR_A] + [("log", a) for a in LOG_A]
     for (weight, a), regularization, n in product(weights, LAMBDAS, factors):
         update = {"weight": weight, "a": a, "regularization": regularization, "factors": n}
-        yield base.model_copy(update=update)
+        yield AlsConfig.model_validate(base.model_dump() | update)
 
 
 def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary, seed: int) -> Split:
@@ -139,8 +139,9 @@ def write_als(text: str, config: AlsConfig) -> str:
     }
     lines, inside, at = text.splitlines(), False, None
     for number, line in enumerate(lines):
-        if line.strip().startswith("["):
-            inside = line.strip() == "[als]"
+        header = line.split("#")[0].strip()
+        if header.startswith("["):
+            inside = header == "[als]"
             at = number if inside else at
         name = line.split("=")[0].strip()
         if inside and name in values:

@@ -1,7 +1,7 @@
 """The command ``tune``: choose the parameters of ALS on your own plays."""
 
+import tomllib
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,13 @@ import pyarrow.csv as pa_csv
 from scipy import sparse
 
 from recsys_tasks.answers import Answer
-from recsys_tasks.config import AlsConfig, load_config
+from recsys_tasks.config import AlsConfig, load_config, parse_config
 from recsys_tasks.domain import Vocabulary, parse_day
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.overview import as_table
 from recsys_tasks.play_matrix import empty_matrix, fold
 from recsys_tasks.steps import Workplace, extract_streams
+from recsys_tasks.steps.matrix import chain_of
 from recsys_tasks.tune import Split, Tuned, settings, split_random, split_time, tune, write_als
 from recsys_tasks.workplaces import workplace_of
 
@@ -58,7 +59,7 @@ def _tune(args: Namespace) -> Answer:
     if args.write:
         if args.config is None:
             raise ConfigError("--write needs RECSYS_CONFIG: the TOML file to write into.")
-        args.config.write_text(write_als(args.config.read_text(encoding="utf-8"), tuned.winner), encoding="utf-8")
+        _write(args.config, tuned.winner)
     return Answer(_data(tuned), _text(tuned, args.k))
 
 
@@ -67,16 +68,25 @@ def _time_split(args: Namespace) -> Split:
         raise ConfigError("--split time needs --date, the last UTC date to use.")
     at: Workplace = workplace_of(args)
     last = parse_day(args.date)
-    first_scored = last - timedelta(days=args.days - 1)
-    if first_scored <= at.config.source.history_start:
-        raise ConfigError(f"Nothing is left to train on before {first_scored}. Give fewer --days.")
+    if not 1 <= args.days <= (last - at.config.source.history_start).days:
+        raise ConfigError(f"--days {args.days} leaves no day to train on since history_start. Give fewer, at least 1.")
     extract_streams(at, last)
-    parts = [(day, at.store.load_partition(day)) for day in at.store.partition_days() if day <= last]
-    first = parts[0][1][0]
+    chain = chain_of(at, last)
+    first = at.store.load_partition(*chain[0])
     before = empty_matrix(first.user_ids.type, first.track_ids.type)
-    for day, (counts, artefact) in parts:
-        before = fold(before, day, counts, artefact.digest) if day < first_scored else before
-    return split_time(before, [(day, counts) for day, (counts, _) in parts if day >= first_scored])
+    for day, digest in chain[: -args.days]:
+        before = fold(before, day, at.store.load_partition(day, digest), digest)
+    return split_time(before, [(day, at.store.load_partition(day, digest)) for day, digest in chain[-args.days :]])
+
+
+def _write(path: Path, winner: AlsConfig) -> None:
+    """Set the winner's values in the TOML file; it stays as it was unless the result is sound."""
+    text = write_als(path.read_text(encoding="utf-8"), winner)
+    parse_config(tomllib.loads(text), str(path))
+    staged = path.with_name(f".{path.name}.new")
+    staged.write_text(text, encoding="utf-8")
+    staged.chmod(path.stat().st_mode)
+    staged.replace(path)
 
 
 def _random_split(args: Namespace, base: AlsConfig) -> Split:
@@ -86,10 +96,11 @@ def _random_split(args: Namespace, base: AlsConfig) -> Split:
     try:
         table = pa_csv.read_csv(args.file, parse_options=pa_csv.ParseOptions(delimiter=args.delimiter))
         columns = [table.column(name).combine_chunks() for name in names]
-    except (OSError, pa.ArrowInvalid, KeyError) as error:
+        plays = np.asarray(columns[2].cast(pa.uint32()))
+    except (OSError, ValueError, pa.ArrowException, KeyError) as error:
         raise ConfigError(f"{args.file}: {str(error).splitlines()[0]}. Name its columns and delimiter.") from None
     users, tracks = (_vocabulary(ids) for ids in columns[:2])
-    rows, cols, plays = users.rows_of(columns[0]), tracks.rows_of(columns[1]), np.asarray(columns[2])
+    rows, cols = users.rows_of(columns[0]), tracks.rows_of(columns[1])
     counts = sparse.csr_matrix((plays, (rows, cols)), shape=(len(users), len(tracks)))
     return split_random(counts, users, tracks, base.seed)
 

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -83,3 +84,27 @@ def world_dsn(postgres: Any) -> Iterator[str]:
     write_world(dsn, build_world(PRESETS["small"]))
     yield dsn
     execute(postgres.get_uri(), "DROP DATABASE small_world WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def finished(world_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Three days run one after the other; tests that change the store copy it first."""
+    from settings import config, run
+
+    from recsys_tasks.steps import Workplace
+    from recsys_tasks.store import Store
+
+    at = Workplace(Store(tmp_path_factory.mktemp("finished")), config(), world_dsn)
+    for n in (13, 14, 15):
+        assert run(at, date(2026, 1, n))["verdict"]["outcome"] == "PASS"
+    return at
+
+
+@pytest.fixture
+def copied(finished: Any, tmp_path: Path) -> Any:
+    """A copy of the finished store that a test may break."""
+    from recsys_tasks.steps import Workplace
+    from recsys_tasks.store import Store
+
+    shutil.copytree(finished.store.root, tmp_path / "store", symlinks=True)
+    return Workplace(Store(tmp_path / "store"), finished.config, finished.dsn)

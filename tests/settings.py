@@ -1,7 +1,13 @@
-"""The configuration in which the small world's days pass the gate, as text and as values."""
+"""A finished store of three days of the small world: its configuration, how it is made, how it is looked at."""
 
-from datetime import date
+from datetime import UTC, date, datetime
+from pathlib import Path
 
+from recsys_tasks.config import Config, parse_config
+from recsys_tasks.steps import Signature
+from recsys_tasks.steps.whole_day import run_day
+
+SIGNED = Signature("olga", "a test", "2026-01-14T00:00:00+00:00", "test")
 TOML = """
 [source]
 history_start = 2026-01-05
@@ -21,3 +27,32 @@ VALUES = {
     "als": {"weight": "log", "a": 1.0, "regularization": 10.0},
     "gate": {"min_users": 100, "margin": 0.5},
 }
+
+
+def config(**changes) -> Config:
+    """The configuration of the small world, with changes to its tables."""
+    return parse_config({name: VALUES.get(name, {}) | changes.get(name, {}) for name in VALUES | changes})
+
+
+def run(at, day, **options):
+    """All steps of a day."""
+    return run_day(at, day, SIGNED, lambda: datetime.now(UTC), **options)
+
+
+def artefacts_of(root: Path) -> dict[str, bytes]:
+    """Every stored file that holds no clock and no person: name -> bytes."""
+    kinds = ("partitions", "matrices", "models", "bundles", "evaluations")
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for kind in kinds
+        for path in sorted((root / kind).rglob("*"))
+        if path.is_file()
+    }
+
+
+def damage(path: Path) -> None:
+    """Flip one byte in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.chmod(0o644)
+    path.write_bytes(bytes(content))

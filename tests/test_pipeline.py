@@ -10,17 +10,15 @@ from pathlib import Path
 
 import pytest
 from conftest import execute
-from settings import TOML, VALUES
+from settings import SIGNED, TOML, artefacts_of, config, damage, run
 
 from recsys_tasks.cli import main
-from recsys_tasks.config import Config, parse_config
 from recsys_tasks.demo.world import PRESETS, build_world, write_world
 from recsys_tasks.errors import CorruptArtefact, GateRefused, NotStored, RecsysError
 from recsys_tasks.files import TEMPORARY
 from recsys_tasks.reader import Reader
 from recsys_tasks.releases import read_log
 from recsys_tasks.steps import (
-    Signature,
     Workplace,
     build_index,
     evaluate,
@@ -34,48 +32,9 @@ from recsys_tasks.steps import (
     source_is_complete,
     train_als,
 )
-from recsys_tasks.steps.whole_day import run_day
 from recsys_tasks.store import Store
 
 DAY = date(2026, 1, 13)
-SIGNED = Signature("olga", "a test", "2026-01-14T00:00:00+00:00", "test")
-
-
-def config(**changes) -> Config:
-    """The configuration of the small world, with changes to its tables."""
-    return parse_config({name: VALUES.get(name, {}) | changes.get(name, {}) for name in VALUES | changes})
-
-
-@pytest.fixture(scope="session")
-def finished(world_dsn, tmp_path_factory) -> Workplace:
-    """Three days run one after the other; tests that change the store copy it first."""
-    at = Workplace(Store(tmp_path_factory.mktemp("finished")), config(), world_dsn)
-    for n in (13, 14, 15):
-        assert run(at, date(2026, 1, n))["verdict"]["outcome"] == "PASS"
-    return at
-
-
-@pytest.fixture
-def copied(finished, tmp_path) -> Workplace:
-    """A copy of the finished store that a test may break."""
-    shutil.copytree(finished.store.root, tmp_path / "store", symlinks=True)
-    return Workplace(Store(tmp_path / "store"), finished.config, finished.dsn)
-
-
-def run(at, day, **options):
-    """All steps of a day."""
-    return run_day(at, day, SIGNED, lambda: datetime.now(UTC), **options)
-
-
-def artefacts_of(root: Path) -> dict[str, bytes]:
-    """Every stored file that holds no clock and no person: name -> bytes."""
-    kinds = ("partitions", "matrices", "models", "bundles", "evaluations")
-    return {
-        str(path.relative_to(root)): path.read_bytes()
-        for kind in kinds
-        for path in sorted((root / kind).rglob("*"))
-        if path.is_file()
-    }
 
 
 class TestDay:
@@ -83,8 +42,8 @@ class TestDay:
         """Of each partition: rows read = kept + dropped; and the matrix holds exactly what was kept."""
         kept = 0
         for day in finished.store.partition_days():
-            counts, artefact = finished.store.load_partition(day)
-            figures = artefact.figures
+            manifest = finished.store.partition_manifest(day)
+            counts, figures = finished.store.load_partition(day, manifest["digest"]), manifest["figures"]
             dropped = sum(value for name, value in figures.items() if name.startswith("dropped_"))
             assert figures["rows_read"] == figures["rows_kept"] + dropped
             assert figures["rows_kept"] == int(counts.plays.sum())
@@ -243,14 +202,6 @@ class TestReader:
             Reader(copied.store)
 
 
-def damage(path: Path) -> None:
-    """Flip one byte in the middle of a file."""
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    path.chmod(0o644)
-    path.write_bytes(bytes(content))
-
-
 class TestDamage:
     @pytest.mark.parametrize(
         "pattern",
@@ -270,10 +221,15 @@ class TestDamage:
         for path in (copied.store.root / kind).glob("2026-01-15*/*"):
             if path.name != "manifest.json":
                 damage(path)
-        with pytest.raises(CorruptArtefact, match="differs from the checksum"):
-            run(copied, date(2026, 1, 15 if kind == "partitions" else 16)) if kind != "partitions" else (
-                copied.store.load_partition(date(2026, 1, 15))
-            )
+
+        def use():
+            """A partition is asked for itself: the next run would extract it again."""
+            if kind == "partitions":
+                return copied.store.load_partition(date(2026, 1, 15), copied.store.partition_digest(date(2026, 1, 15)))
+            return run(copied, date(2026, 1, 16))
+
+        with pytest.raises(CorruptArtefact, match="differs from"):
+            use()
         assert read_log(copied.store).require_live().release == 3
 
     def test_a_missing_partition_is_named(self, copied):

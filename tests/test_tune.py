@@ -75,6 +75,7 @@ class TestToml:
             "# mine\n[source]\nhistory_start = 2026-01-01\n",
             '[source]\na = 1\n[als]\nfactors = 8  # short\nweight = "linear"\n[gate]\na = 2\n',
             "[als]\n[gate]\nfloor = 0.1\n",
+            "[als]   # confidence\nfactors = 40\n",
         ],
     )
     def test_only_the_four_values_change(self, text):

@@ -42,7 +42,7 @@ def oracle_of(at: Workplace, world: World, row: dict[str, Any]) -> float:
     day = parse_day(row["day"])
     key = read_manifest(at.store.bundle_path(row["candidate"]) / "gated")["key"]
     matrix = matrix_of(at, key)
-    holdout = holdout_of(at, day, matrix)
+    holdout = holdout_of(at, read_manifest(at.store.model_path(day, key["model"]))["key"], matrix)
     scored = np.flatnonzero(np.diff(holdout.hidden.indptr))
     user_ids = np.asarray(matrix.users.ids)[holdout.user_rows[scored]]
     played, hidden = (_pairs(cells[scored], matrix) for cells in (holdout.history, holdout.hidden))

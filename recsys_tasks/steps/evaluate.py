@@ -30,6 +30,7 @@ from recsys_tasks.steps.workplace import Reference, Workplace
 
 NEW_TRACK_DAYS = 7
 NO_INCUMBENT = "there is no release to compare with"
+NOT_COMPARABLE = "NOT COMPARABLE: every release that is still there has seen this day's hidden plays"
 FIGURES, VERDICT = "figures", "verdict"
 
 
@@ -42,7 +43,7 @@ def evaluate(at: Workplace, day: Day, candidate: str) -> Reference:
     Raises:
         CorruptArtefact: the candidate or the incumbent differs from what was stored.
     """
-    incumbent = incumbent_of(read_log(at.store), day)
+    incumbent = incumbent_of(at, read_log(at.store), day)
     path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
     judged = at.store.evaluations_of(day, candidate)
     if judged and path not in judged:
@@ -77,11 +78,11 @@ def gate(at: Workplace, day: Day, judgement: str) -> Reference:
     return {"day": day.isoformat(), "candidate": candidate, "judgement": judgement, **asdict(verdict)}
 
 
-def incumbent_of(log: ReleaseLog, day: Day) -> Entry | None:
-    """The live release, or, where that has seen the day's hidden plays, the newest release that has not."""
+def incumbent_of(at: Workplace, log: ReleaseLog, day: Day) -> Entry | None:
+    """The live release, or, where that has seen the day's hidden plays, the newest stored one that has not."""
     if log.live is None or log.live.day < day:
         return log.live
-    return log.before(day)
+    return next((e for e in log.before(day) if at.store.bundle_path(e.candidate).is_dir()), None)
 
 
 def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry | None) -> Path:
@@ -89,8 +90,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     gated = open_gated(at.store.gated_part(candidate))
     key = gated.artefact.manifest["key"]
     matrix = matrix_of(at, key)
-    factors, _ = at.store.load_model(day, key["model"])
-    holdout = holdout_of(at, day, matrix)
+    factors, model = at.store.load_model(day, key["model"])
+    holdout = holdout_of(at, model.manifest["key"], matrix)
     new_tracks = gated.tracks.first_days > (day - EPOCH).days - NEW_TRACK_DAYS
     own = np.arange(len(gated.tracks))
     popular = popular_order(listeners_of(holdout.training))
@@ -104,6 +105,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         "model": key["model"],
         "incumbent": incumbent.candidate if incumbent else None,
         "incumbent_release": incumbent.release if incumbent else None,
+        "no_incumbent": "" if incumbent else _no_incumbent(read_log(at.store)),
         "evaluation": at.config.evaluation.model_dump(),
     }
     checks = exact_checks(at, day, gated, matrix, factors, holdout.training)
@@ -127,14 +129,17 @@ def verdict_on(figures: Artefact, at: Workplace) -> Verdict:
     columns = figures.table("per_user")
     per_user: dict[str, npt.NDArray[np.float64]] = {n: np.asarray(columns.column(n)) for n in columns.column_names}
     checks = [Check(**check) for check in figures.figures["checks"]]
-    no_incumbent = "" if figures.manifest["key"]["incumbent"] else NO_INCUMBENT
-    return judge(checks, per_user, no_incumbent, at.config.gate)
+    return judge(checks, per_user, figures.manifest["key"]["no_incumbent"], at.config.gate)
 
 
 def stored_verdict(path: Path) -> Verdict:
     """The verdict of a judgement, as it was stored."""
     values: dict[str, Any] = open_artefact(path / VERDICT).figures
     return Verdict(values["outcome"], tuple(values["reasons"]), values["exact"], values["figures"])
+
+
+def _no_incumbent(log: ReleaseLog) -> str:
+    return NO_INCUMBENT if log.live is None else NOT_COMPARABLE
 
 
 def _incumbent_side(at: Workplace, entry: Entry, matrix: PlayMatrix, rows: npt.NDArray[np.int64]) -> Side:

@@ -6,6 +6,8 @@ A backfill, a hole, a restated day and the first run on an existing service are 
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 
+from recsys_tasks.config import SourceConfig
+from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day
 from recsys_tasks.errors import ConfigError, EmptyDay
 from recsys_tasks.source import ExtractedDay
@@ -47,7 +49,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
     start = at.config.source.history_start
     if day < start:
         raise ConfigError(f"{day} is before source.history_start ({start}). Ask for a later date, or move the start.")
-    wanted = list(_wanted_days(at, day))
+    wanted, rule = list(_wanted_days(at, day)), qualification_rule(at.config.source)
     first, restated = [], []
     with at.source() as source:
         source.check()
@@ -55,12 +57,9 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
             known = at.store.partition_digest(date)
             extracted = source.extract_day(date)
             figures = _figures(extracted)
-            if not extracted.rows_kept and not allow_empty:
-                raise EmptyDay(
-                    f"The source holds no qualified stream of {date} ({told(figures)}). Load its streams, or allow the "
-                    "empty day by name (param allow_empty_day, option --allow-empty-day)."
-                )
-            digest = at.store.save_partition(date, extracted.counts, figures)
+            if not extracted.rows_kept:
+                _check_empty(at, date, day, allow_empty, told(figures))
+            digest = at.store.save_partition(date, extracted.counts, rule, figures)
             at.progress(f"extracted {date} ({number} of {len(wanted)}): {told(figures)}")
             if known is None:
                 first.append(date.isoformat())
@@ -80,14 +79,37 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
     }
 
 
+def qualification_rule(source: SourceConfig) -> str:
+    """Digest of what decides which streams count: a partition made under another rule is extracted again."""
+    return digest_of("rule", source.model_dump(exclude={"history_start", "late_window_days", "statement_timeout_s"}))
+
+
 def _wanted_days(at: Workplace, day: Day) -> Iterator[Day]:
-    """Dates to extract: every missing one, those of the late window, and the day itself."""
-    start = at.config.source.history_start
+    """Dates to extract: missing ones, those of another rule, those of the late window, and the day itself."""
+    start, rule = at.config.source.history_start, qualification_rule(at.config.source)
     late = day - timedelta(days=at.config.source.late_window_days)
     for offset in range((day - start).days + 1):
         date = start + timedelta(days=offset)
-        if date >= late or at.store.partition_digest(date) is None:
+        manifest = at.store.partition_manifest(date)
+        if date >= late or manifest is None or manifest["key"]["rule"] != rule:
             yield date
+
+
+def _check_empty(at: Workplace, date: Day, day: Day, allowed: bool, found: str) -> None:
+    """Let an empty date pass if it is allowed by name, or was empty before; never in place of another day's streams.
+
+    Raises:
+        EmptyDay: it may not pass.
+    """
+    known = at.store.partition_manifest(date)
+    was_empty = known is not None and known["figures"]["rows_kept"] == 0
+    if was_empty or (allowed and (known is None or date == day)):
+        return
+    lost = f", where {known['figures']['rows_kept']:,} were before" if known else ""
+    raise EmptyDay(
+        f"The source holds no qualified stream of {date}{lost} ({found}). Load its streams, or allow the empty day by "
+        "name in a run for this very date (param allow_empty_day, option --allow-empty-day)."
+    )
 
 
 def _figures(extracted: ExtractedDay) -> dict[str, int]:

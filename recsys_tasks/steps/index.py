@@ -16,7 +16,7 @@ from recsys_tasks.bundle import GATED, NAMES
 from recsys_tasks.calibration import calibrate, disjoint_samples, measure
 from recsys_tasks.config import IndexConfig
 from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Factors, Figures, IntArray, PlayMatrix, parse_day
+from recsys_tasks.domain import Day, Factors, Figures, IntArray, PlayMatrix
 from recsys_tasks.errors import BadData
 from recsys_tasks.popularity import listeners_of
 from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
@@ -54,20 +54,26 @@ def build_index(at: Workplace, day: Day, model: str) -> Reference:
         if not names.is_dir():
             save_artefact(at.store.root, names, candidate, key, {"names": _names(at, matrix)})
         if not gated.is_dir():
-            _save_gated(at, gated, candidate, key, matrix, factors)
+            _save_gated(at, gated, candidate, key, matrix, factors, artefact.manifest["key"])
     figures = read_manifest(gated)["figures"]
     at.progress(f"candidate {candidate[:12]} of {day}: {figures['indexed']:,} tracks, recall {figures['recall']}")
     return {"day": day.isoformat(), "candidate": candidate, "recall": figures["recall"], "effort": figures["effort"]}
 
 
 def _save_gated(
-    at: Workplace, path: Path, candidate: str, key: dict[str, Any], matrix: PlayMatrix, factors: Factors
+    at: Workplace,
+    path: Path,
+    candidate: str,
+    key: dict[str, Any],
+    matrix: PlayMatrix,
+    factors: Factors,
+    model_key: dict[str, Any],
 ) -> None:
     """Rank the tracks, build the trees, choose the effort, measure the recall, store all of it."""
     ranked = rank_tracks(factors.item_factors)
     if not len(ranked):
         raise BadData("No track has a factor: nothing can be indexed. Look at the model's matrix and parameters.")
-    training = holdout_of(at, parse_day(key["day"]), matrix).training
+    training = holdout_of(at, model_key, matrix).training
     figures: Figures = {"indexed": len(ranked), "tracks": len(matrix.tracks)}
 
     def write_index(file: Path) -> None:

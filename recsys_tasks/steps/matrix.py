@@ -49,11 +49,10 @@ def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
     if n:
         matrix = at.store.load_matrix(chain[n - 1][0], digests[n - 1])
     else:
-        first, _ = at.store.load_partition(chain[0][0])
+        first = at.store.load_partition(*chain[0])
         matrix = empty_matrix(first.user_ids.type, first.track_ids.type)
     for date, digest in chain[n:]:
-        counts, _ = at.store.load_partition(date)
-        matrix = fold(matrix, date, counts, digest)
+        matrix = fold(matrix, date, at.store.load_partition(date, digest), digest)
         at.progress(f"folded {date}: {matrix.counts.nnz:,} pairs")
     return matrix
 

@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 from recsys_tasks.als import fold_in_users
 from recsys_tasks.artefacts import MANIFEST, open_artefact, save_artefact
 from recsys_tasks.bundle import GATED, NAMES, USERS, open_gated, verify_bundle
+from recsys_tasks.config import AlsConfig
 from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Verdict, parse_day
 from recsys_tasks.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict
-from recsys_tasks.files import sha256_of
+from recsys_tasks.files import make_durable, sha256_of
 from recsys_tasks.play_matrix import canonical
 from recsys_tasks.release_log import PUBLISH, Entry, ReleaseLog
-from recsys_tasks.releases import append, read_log
+from recsys_tasks.releases import append, log_path, read_log
 from recsys_tasks.steps.checks import coverage_check, finite_check
 from recsys_tasks.steps.evaluate import FIGURES, VERDICT, decide, evaluate_against, incumbent_of, stored_verdict
 from recsys_tasks.steps.matrix import matrix_of
@@ -96,6 +97,7 @@ def _publish(at: Workplace, day: Day, candidate: str, signature: Signature, over
         log = read_log(at.store)
         decision = log.decide(candidate, day)
         if log.published(candidate) is not None:
+            make_durable(at.store.root, log_path(at.store))  # its writer may have been killed before it did
             return _outcome(log.live, False, decision.reason)
         judgement = _judged(at, day, candidate, log)
         verdict = stored_verdict(judgement)
@@ -104,6 +106,8 @@ def _publish(at: Workplace, day: Day, candidate: str, signature: Signature, over
             return _outcome(log.live, False, decision.reason)
         parts = (GATED, NAMES, _user_part(at, day, candidate))
         entry = _entry(at, log, day, candidate, parts, signature, verdict)
+        verify_bundle(at.store, entry)
+        make_durable(at.store.root, at.store.bundle_path(candidate) / GATED)
         try:
             return _outcome(append(at.store, entry), True, decision.reason)
         except PublishConflict:
@@ -113,7 +117,7 @@ def _publish(at: Workplace, day: Day, candidate: str, signature: Signature, over
 
 def _judged(at: Workplace, day: Day, candidate: str, log: ReleaseLog) -> Path:
     """The judgement against the incumbent of this moment; made now if the live release changed since the gate ran."""
-    incumbent = incumbent_of(log, day)
+    incumbent = incumbent_of(at, log, day)
     path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
     if not (path / FIGURES).is_dir():
         if not at.store.evaluations_of(day, candidate):
@@ -148,10 +152,11 @@ def _user_part(at: Workplace, day: Day, candidate: str) -> str:
         open_artefact(path, digest)
         return name
     matrix = matrix_of(at, gated.artefact.manifest["key"])
-    factors, _ = at.store.load_model(day, model_digest)
-    rows = holdout_of(at, day, matrix).user_rows
+    factors, model = at.store.load_model(day, model_digest)
+    rows = holdout_of(at, model.manifest["key"], matrix).user_rows
+    parameters = AlsConfig(**model.manifest["key"]["als"])  # the model's own: the file may say others by now
     vectors = factors.user_factors
-    vectors[rows] = fold_in_users(canonical(matrix.counts[rows]), factors.item_factors, at.config.als)
+    vectors[rows] = fold_in_users(canonical(matrix.counts[rows]), factors.item_factors, parameters)
     for check in (finite_check(vectors), coverage_check(vectors, matrix.counts, at.config.gate.min_user_coverage)):
         if not check.passed:
             raise BadData(f"The finished bundle fails a check that nobody can override. {check}.")

@@ -1,13 +1,17 @@
 """Train on the day without its hidden plays, from yesterday's factors where they may be used."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from recsys_tasks.als import cold_factors, train, warm_factors
 from recsys_tasks.artefacts import read_manifest, save_artefact
+from recsys_tasks.config import EvaluationConfig
 from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Factors, PlayMatrix
 from recsys_tasks.holdout import Holdout, hold_out
 from recsys_tasks.play_matrix import EPOCH, chain_digests
+from recsys_tasks.releases import read_log
 from recsys_tasks.steps.workplace import Reference, Workplace
 
 
@@ -27,21 +31,52 @@ def train_als(at: Workplace, day: Day, matrix_digest: str, cold_start: bool = Fa
         BadData: nothing to train on, or the factors become infinite.
         CorruptArtefact: the matrix or the parent differs from its manifest.
     """
-    matrix = at.store.load_matrix(day, matrix_digest)
-    parent = None if cold_start or _is_cold_date(at, day) else _parent(at, day, matrix)
-    key = {
+    wanted = {
         "day": day.isoformat(),
         "matrix": matrix_digest,
         "hidden": at.config.evaluation.model_dump(exclude={"k"}),
-        "parent": parent,
         "als": at.config.als.model_dump(exclude={"threads"}),
     }
-    digest = digest_of("model", key)
-    path = at.store.model_path(day, digest)
-    if path.is_dir():
+    digest = None if cold_start else _stored(at, day, wanted)
+    if digest is not None:
         at.progress(f"the model of {day} is stored already")
     else:
-        holdout = hold_out(matrix, at.store.load_partition(day)[0], day, at.config.evaluation)
+        digest = _trained(at, day, wanted, cold_start)
+    figures = read_manifest(at.store.model_path(day, digest))["figures"]
+    begun = "yesterday's factors" if figures["warm"] else "a cold start"
+    at.progress(f"model of {day}: {figures['iterations']} iterations from {begun}, loss {figures['losses'][-1]:.6f}")
+    return {"day": day.isoformat(), "model": digest, "iterations": figures["iterations"], "warm": figures["warm"]}
+
+
+def _stored(at: Workplace, day: Day, wanted: Mapping[str, Any]) -> str | None:
+    """Digest of a model of the same matrix, hidden users and parameters, the published one first: a rerun finds it.
+
+    Its parent may be gone by now, or there may be a better one; that is no reason to train the same day again.
+    """
+    digests = [
+        manifest["digest"]
+        for manifest in at.store.models_of(day)
+        if {name: manifest["key"][name] for name in wanted} == wanted
+    ]
+    return next((digest for digest in _published_models(at) if digest in digests), min(digests, default=None))
+
+
+def _published_models(at: Workplace) -> list[str]:
+    """Digests of the models of all releases whose bundle is still there, newest first."""
+    entries = reversed(read_log(at.store).entries)
+    gated = [at.store.bundle_path(entry.candidate) / "gated" for entry in entries]
+    return [read_manifest(path)["key"]["model"] for path in gated if path.is_dir()]
+
+
+def _trained(at: Workplace, day: Day, wanted: Mapping[str, Any], cold_start: bool) -> str:
+    """Train and store; the digest."""
+    matrix = at.store.load_matrix(day, wanted["matrix"])
+    parent = None if cold_start or _is_cold_date(at, day) else _parent(at, day, matrix)
+    key = {**wanted, "parent": parent}
+    digest = digest_of("model", key)
+    path = at.store.model_path(day, digest)
+    if not path.is_dir():
+        holdout = holdout_of(at, key, matrix)
         start = cold_factors(matrix.users, matrix.tracks, at.config.als)
         if parent is not None:
             start = _warm(at, day - timedelta(days=1), parent, matrix)
@@ -49,15 +84,17 @@ def train_als(at: Workplace, day: Day, matrix_digest: str, cold_start: bool = Fa
         files = {"user_factors": trained.factors.user_factors, "item_factors": trained.factors.item_factors}
         figures = {"losses": trained.losses, "iterations": len(trained.losses), "warm": trained.warm}
         save_artefact(at.store.root, path, digest, key, files, figures)
-    figures = read_manifest(path)["figures"]
-    begun = "yesterday's factors" if figures["warm"] else "a cold start"
-    at.progress(f"model of {day}: {figures['iterations']} iterations from {begun}, loss {figures['losses'][-1]:.6f}")
-    return {"day": day.isoformat(), "model": digest, "iterations": figures["iterations"], "warm": figures["warm"]}
+    return digest
 
 
-def holdout_of(at: Workplace, day: Day, matrix: PlayMatrix) -> Holdout:
-    """The split that a day's model was trained with."""
-    return hold_out(matrix, at.store.load_partition(day)[0], day, at.config.evaluation)
+def holdout_of(at: Workplace, model_key: Mapping[str, Any], matrix: PlayMatrix) -> Holdout:
+    """The split that a model was trained with: by its own parameters and the partition in its matrix's chain.
+
+    Today's configuration, or a partition that was restated since, would hide other users than those left out then.
+    """
+    day, partition = matrix.chain[-1]
+    config = EvaluationConfig(**model_key["hidden"])
+    return hold_out(matrix, at.store.load_partition(day, partition), day, config)
 
 
 def _is_cold_date(at: Workplace, day: Day) -> bool:
@@ -82,7 +119,8 @@ def _parent(at: Workplace, day: Day, matrix: PlayMatrix) -> str | None:
         for manifest in at.store.models_of(yesterday)
         if manifest["key"]["matrix"] == prefix and manifest["key"]["als"] == parameters
     ]
-    return next((digest for digest in sorted(digests) if digest not in blocked), None)
+    sound = [digest for digest in digests if digest not in blocked]
+    return next((digest for digest in _published_models(at) if digest in sound), min(sound, default=None))
 
 
 def _warm(at: Workplace, yesterday: Day, parent: str, matrix: PlayMatrix) -> Factors:

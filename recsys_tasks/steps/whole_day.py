@@ -4,7 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 
 from recsys_tasks.domain import Day
-from recsys_tasks.errors import GateRefused
+from recsys_tasks.errors import GateRefused, RecsysError
+from recsys_tasks.releases import read_log
 from recsys_tasks.steps.evaluate import evaluate, gate
 from recsys_tasks.steps.extract import extract_streams
 from recsys_tasks.steps.index import build_index
@@ -43,11 +44,21 @@ def run_day(
     candidate = step("build_index", lambda: build_index(at, day, model))["candidate"]
     judgement = step("evaluate", lambda: evaluate(at, day, candidate))["judgement"]
     verdict = step("gate", lambda: gate(at, day, judgement))
-    published: Reference = {"published": False, "reason": f"the gate said {verdict['outcome']}", "live": None}
+    published: Reference = {"published": False, "reason": f"the gate said {verdict['outcome']}"}
     if verdict["outcome"] == "PASS":
         try:
             published = step("publish", lambda: publish(at, day, candidate, signature))
         except GateRefused as error:  # the live release changed, and against the new one it does not pass
             published["reason"] = str(error)
-    step("retention", lambda: retain(at))
-    return {"day": day.isoformat(), "candidate": candidate, "verdict": verdict, "published": published}
+    try:
+        step("retention", lambda: retain(at, now()))
+    except RecsysError as error:  # tidying up never decides on a day
+        at.progress(f"retention failed: {error}")
+    live = read_log(at.store).live
+    return {
+        "day": day.isoformat(),
+        "candidate": candidate,
+        "verdict": verdict,
+        "published": published,
+        "live": live.release if live else None,
+    }

@@ -1,0 +1,173 @@
+"""What was stored stays what it was when the past, the configuration or the store changes around it."""
+
+import shutil
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pytest
+from conftest import execute
+from settings import SIGNED, artefacts_of, config, damage, run
+
+from recsys_tasks.demo.world import PRESETS, build_world, write_world
+from recsys_tasks.errors import CorruptArtefact, EmptyDay
+from recsys_tasks.files import TEMPORARY
+from recsys_tasks.reader import Reader
+from recsys_tasks.releases import read_log
+from recsys_tasks.steps import (
+    Workplace,
+    build_index,
+    evaluate,
+    extract_streams,
+    gate,
+    increment_matrix,
+    publish,
+    release_candidate,
+    retain,
+    roll_back,
+    set_pin,
+    train_als,
+)
+from recsys_tasks.steps.evaluate import NOT_COMPARABLE
+from recsys_tasks.steps.train import holdout_of
+from recsys_tasks.store import Store
+
+D13, D14, D15, D16 = (date(2026, 1, n) for n in (13, 14, 15, 16))
+INSERT = "INSERT INTO streams (event_id, user_id, track_id, streamed_at, ms_played, private_session) VALUES "
+
+
+@pytest.fixture
+def changing_dsn(source_dsn):
+    """A source with the small world that a test may change."""
+    write_world(source_dsn, build_world(PRESETS["small"]))
+    return source_dsn
+
+
+class TestHeldWhileThePastChanges:
+    def test_a_held_candidate_is_finished_from_what_it_was_made_of(self, changing_dsn, tmp_path):
+        """Its day was restated since, with a track and a listener unknown to it: it is released all the same."""
+        at = Workplace(Store(tmp_path), config(gate={"min_users": 5000}), changing_dsn)
+        held = run(at, D13)["candidate"]
+        key = at.store.gated_part(held).manifest["key"]
+        many = "generate_series(1, 300)"
+        execute(
+            changing_dsn,
+            INSERT.removesuffix("VALUES ") + f"SELECT -g, 5, 10, '2026-01-13 12:00+00', 99000, false FROM {many} g",
+            INSERT + "(-999, 777777, 888888, '2026-01-13 12:00+00', 99000, false)",
+        )
+        assert extract_streams(at, D14)["restated"] == ["2026-01-13"]
+        matrix = at.store.load_matrix(D13, key["matrix"])
+        split = holdout_of(at, at.store.load_model(D13, key["model"])[1].manifest["key"], matrix)
+        assert split.training.data.max() <= matrix.counts.data.max()
+        assert release_candidate(at, held, SIGNED)["published"]
+        assert len(Reader(at.store).recommend(5).tracks) == 10
+
+    def test_a_candidate_keeps_its_split_and_its_parameters(self, finished, copied, tmp_path):
+        """Another salt and other weights in the file hide nobody else of a stored model, nor fold anybody in anew."""
+        other = config(evaluation={"salt": "another"}, als={"a": 30.0, "regularization": 0.5, "factors": 8})
+        candidate = read_log(finished.store).require_live().candidate
+        key = finished.store.gated_part(candidate).manifest["key"]
+        model, matrix = finished.store.load_model(D15, key["model"])[1], finished.store.load_matrix(D15, key["matrix"])
+        rows = [
+            holdout_of(Workplace(finished.store, c), model.manifest["key"], matrix).user_rows
+            for c in (finished.config, other)
+        ]
+        np.testing.assert_array_equal(*rows)
+        (copied.store.root / "releases" / "log" / "3.json").unlink()
+        bundle = copied.store.bundle_path(candidate)
+        (users,) = bundle.glob("users-*")
+        before = (users / "user_vectors.npy").read_bytes()
+        shutil.rmtree(users)
+        assert publish(Workplace(copied.store, other, copied.dsn), D15, candidate, SIGNED)["published"]
+        assert (users / "user_vectors.npy").read_bytes() == before
+
+
+class TestEmptyDays:
+    def test_an_allowed_empty_day_does_not_stop_the_days_after_it(self, changing_dsn, tmp_path):
+        """Allowed once by name, the empty date passes through the late window of the following runs."""
+        execute(changing_dsn, "DELETE FROM streams WHERE streamed_at::date = '2026-01-13'")
+        at = Workplace(Store(tmp_path), config(), changing_dsn)
+        with pytest.raises(EmptyDay, match="2026-01-13"):
+            extract_streams(at, D13)
+        extract_streams(at, D13, allow_empty=True)
+        assert extract_streams(at, D14)["figures"]["rows_kept"] > 0
+
+    def test_allowing_one_empty_day_wipes_no_other(self, changing_dsn, tmp_path):
+        """A day that was full and is empty now is refused, though the run allows its own date to be empty."""
+        at = Workplace(Store(tmp_path), config(), changing_dsn)
+        extract_streams(at, D14)
+        execute(changing_dsn, "DELETE FROM streams WHERE streamed_at::date = '2026-01-13'")
+        before = at.store.partition_digest(D13)
+        with pytest.raises(EmptyDay, match=r"2026-01-13, where [\d,]+ were before"):
+            extract_streams(at, D14, allow_empty=True)
+        assert at.store.partition_digest(D13) == before
+
+
+class TestPartitions:
+    def test_a_writer_that_died_between_its_two_files_is_no_obstacle(self, finished, copied):
+        """Counts without a manifest are no partition: the next run extracts the day again."""
+        (copied.store.partition_path(date(2026, 1, 9)) / "manifest.json").unlink()
+        assert copied.store.partition_digest(date(2026, 1, 9)) is None
+        assert extract_streams(copied, D15)["first_extracted"] == 1
+        name = "partitions/2026-01-09/manifest.json"
+        assert artefacts_of(copied.store.root)[name] == artefacts_of(finished.store.root)[name]
+
+    def test_another_rule_extracts_every_day_again(self, copied):
+        """A rule that lets more streams qualify reaches the whole history, not only the late window."""
+        longer = Workplace(copied.store, config(source={"min_ms_played": 1000}), copied.dsn)
+        assert len(extract_streams(longer, D15)["restated"]) == 11
+        assert extract_streams(longer, D15)["restated"] == []
+
+
+class TestReruns:
+    def test_another_model_of_yesterday_makes_no_second_release_of_today(self, copied):
+        """Yesterday was trained again from a cold start; today's rerun finds its own model and changes nothing."""
+        run(copied, D14, cold_start=True)
+        before = len(read_log(copied.store).entries)
+        assert "already published" in run(copied, D15)["published"]["reason"]
+        assert len(read_log(copied.store).entries) == before
+
+    def test_a_release_that_is_gone_is_nobodys_incumbent(self, copied):
+        """A backfilled day whose earlier releases retention removed says NOT COMPARABLE instead of failing."""
+        for entry in read_log(copied.store).entries[:2]:
+            shutil.rmtree(copied.store.bundle_path(entry.candidate))
+        outcome = run(copied, D14, cold_start=True)
+        assert NOT_COMPARABLE in outcome["verdict"]["reasons"]
+
+    def test_a_release_that_was_rolled_back_is_nobodys_incumbent(self, copied):
+        """A restated day is compared with the newest release before it that nobody took back."""
+        roll_back(copied, 1, SIGNED)
+        set_pin(copied, False, SIGNED)
+        assert [e.release for e in read_log(copied.store).before(D16)] == [2, 1]
+
+    def test_a_damaged_part_is_never_published(self, finished, tmp_path):
+        """One flipped byte in the names: publish refuses before the log is touched."""
+        at = Workplace(Store(tmp_path), finished.config, finished.dsn)
+        extract_streams(at, D13)
+        model = train_als(at, D13, increment_matrix(at, D13)["matrix"])["model"]
+        candidate = build_index(at, D13, model)["candidate"]
+        gate(at, D13, evaluate(at, D13, candidate)["judgement"])
+        damage(at.store.bundle_path(candidate) / "names" / "names.parquet")
+        with pytest.raises(CorruptArtefact, match=r"names\.parquet"):
+            publish(at, D13, candidate, SIGNED)
+        assert read_log(at.store).live is None
+
+
+class TestRetention:
+    def test_old_work_goes_and_what_is_needed_stays(self, finished, copied):
+        """After two days of rest all but the newest dates and releases go; the live release still answers."""
+        few = Workplace(copied.store, config(retention={"keep_days": 2, "keep_releases": 1}), copied.dsn)
+        assert retain(few, datetime.now(UTC))["removed"] == 0, "somebody may be working on what was just written"
+        later = datetime.now(UTC) + timedelta(days=3)
+        would = retain(few, later, dry_run=True)["removed"]
+        assert would == retain(few, later)["removed"] == 3
+        assert {path.name[:10] for path in copied.store.root.glob("m*/*")} == {"2026-01-14", "2026-01-15"}
+        assert len(Reader(copied.store).recommend(5).tracks) == 10
+        assert list((copied.store.root / TEMPORARY).iterdir()) == []
+        assert len(finished.store.partition_days()) == len(copied.store.partition_days())
+
+    def test_what_was_removed_folds_again_to_the_same_bytes(self, finished, copied):
+        """A removed matrix loses nothing: it is folded again from the partitions."""
+        shutil.rmtree(copied.store.root / "matrices")
+        increment_matrix(copied, D15)
+        one, other = artefacts_of(finished.store.root), artefacts_of(copied.store.root)
+        assert [n for n in other if n.startswith("matrices") and other[n] != one[n]] == []
