@@ -32,10 +32,13 @@ from recsys_dag.alerting import send, send_for_failed_task
 from recsys_dag.context import task_run
 from recsys_dag.events import gate_alert, pass_or_fail, tell_or_skip
 from recsys_links import LiveIndexLink, VerdictLink
+from recsys_timetable import DailyUntil
 
 from recsys_tasks.config import load_config
 
 LIVE_INDEX = Asset("live_index", uri="recsys://live_index")
+PATIENT = 8  # retries of what asks the source: about three quarters of an hour, the length of a failover
+BOOTSTRAP = timedelta(hours=12)  # a first run on an old service reads and folds its whole history
 STATE_POOL = "recsys_state"  # one slot: two runs would only do each other's work again
 END = load_config(Path(os.environ["RECSYS_CONFIG"])).schedule.end_date if os.environ.get("RECSYS_CONFIG") else None
 
@@ -43,9 +46,8 @@ with DAG(
     "daily_recommendations",
     description="Streams of a day to a gated, versioned Annoy index",
     doc_md=__doc__,
-    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    schedule=DailyUntil(END.isoformat()) if END else CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
     start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
-    end_date=pendulum.datetime(END.year, END.month, END.day, tz="UTC") if END else None,
     catchup=False,
     max_active_runs=1,
     tags=["recommendations"],
@@ -63,7 +65,7 @@ with DAG(
     },
 ) as dag:
 
-    @task.sensor(mode="reschedule", poke_interval=300, timeout=timedelta(days=2).total_seconds())
+    @task.sensor(mode="reschedule", poke_interval=300, timeout=timedelta(days=2).total_seconds(), retries=PATIENT)
     def wait_for_day() -> PokeReturnValue:
         """Rescheduled, so that waiting holds no slot."""
         from recsys_tasks.steps import source_is_complete
@@ -71,7 +73,7 @@ with DAG(
         with task_run("wait_for_day", with_source=True) as run:
             return PokeReturnValue(is_done=source_is_complete(run.at, run.day, pendulum.now("UTC")))
 
-    @task(pool=STATE_POOL)
+    @task(pool=STATE_POOL, retries=PATIENT, execution_timeout=BOOTSTRAP)
     def extract_streams() -> dict[str, Any]:
         """Missing dates, the late window and the day itself: one path for a first run, a hole and a backfill."""
         from recsys_tasks import steps
@@ -79,7 +81,7 @@ with DAG(
         with task_run("extract_streams", with_source=True) as run:
             return steps.extract_streams(run.at, run.day, run.params["allow_empty_day"])
 
-    @task(pool=STATE_POOL)
+    @task(pool=STATE_POOL, execution_timeout=BOOTSTRAP)
     def increment_matrix(extracted: dict[str, Any]) -> dict[str, Any]:
         """One merge on an ordinary day; from the restated date on after a restatement."""
         from recsys_tasks import steps
@@ -95,7 +97,7 @@ with DAG(
         with task_run("train_als") as run:
             return steps.train_als(run.at, run.day, matrix["matrix"], run.params["cold_start"])
 
-    @task(pool=STATE_POOL)
+    @task(pool=STATE_POOL, retries=PATIENT)
     def build_index(model: dict[str, Any]) -> dict[str, Any]:
         """The recall is measured here, on users that the effort was not chosen on."""
         from recsys_tasks import steps
@@ -133,7 +135,7 @@ with DAG(
     def alert(ti: Any = None, dag_run: Any = None) -> list[str]:
         """A task of its own: a callback is lost when a worker dies."""
         with task_run("alert") as run:
-            return send(gate_alert(run.at.store, ti, dag_run))
+            return send(gate_alert(run.at.store, ti, dag_run), run.at.store)
 
     @task(pool=STATE_POOL)
     def retention() -> dict[str, Any]:

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseOperatorLink
+from recsys_timetable import DailyUntil
 
 
 class VerdictLink(BaseOperatorLink):
@@ -28,7 +29,8 @@ class LiveIndexLink(BaseOperatorLink):
 
 
 class RecsysPlugin(AirflowPlugin):
-    """Makes the links known to Airflow."""
+    """Makes the links and the timetable known to Airflow."""
 
     name = "recsys"
     operator_extra_links = [VerdictLink(), LiveIndexLink()]  # noqa: RUF012 - Airflow's own interface
+    timetables = [DailyUntil]  # noqa: RUF012

@@ -34,10 +34,10 @@ Exit code: 0 done, 1 refused with a reason, 2 wrong usage or configuration, 3 HO
 
 def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one command; its exit code."""
-    args = _parser(environment).parse_args(argv)
-    args.now = lambda: datetime.now(UTC)
-    args.tell = lambda line: print(line, file=sys.stderr, flush=True)
     try:
+        args = _parser(environment).parse_args(argv)
+        args.now = lambda: datetime.now(UTC)
+        args.tell = lambda line: print(line, file=sys.stderr, flush=True)
         answer: Answer = args.handler(args)
     except RecsysError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

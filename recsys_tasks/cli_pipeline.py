@@ -5,10 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from recsys_tasks.answers import Answer
-from recsys_tasks.domain import parse_day
-from recsys_tasks.errors import ConfigError, DayIncomplete
+from recsys_tasks.domain import Day, parse_day
+from recsys_tasks.errors import ConfigError, DayIncomplete, RecsysError
 from recsys_tasks.overview import as_table, overview, status_text
-from recsys_tasks.steps import Signature, retain, source_is_complete
+from recsys_tasks.steps import Reference, Signature, Workplace, retain, source_is_complete
 from recsys_tasks.steps.whole_day import run_day
 from recsys_tasks.workplaces import store_at, workplace_of
 
@@ -43,16 +43,26 @@ def _run(args: Namespace) -> Answer:
     last = parse_day(args.to) if args.to else first
     if last < first:
         raise ConfigError(f"--to {last} is before --date {first}. Give the earlier date first.")
-    rows = []
+    rows: list[dict[str, Any]] = []
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
-        began = args.now()
-        if not source_is_complete(at, day, began):
-            raise DayIncomplete(f"{day} is not complete yet: its grace period runs, or no later stream was seen. Wait.")
-        signature = Signature(args.user, "passed the gate", began.isoformat(), f"cli__{day}__{began:%Y%m%dT%H%M%S.%f}")
-        rows.append(_row(run_day(at, day, signature, args.now, args.cold_start, args.allow_empty_day)))
+        try:
+            rows.append(_row(_run_one(args, at, day)))
+        except RecsysError as error:
+            if not rows:
+                raise
+            warning = f"{type(error).__name__}: {error}"  # the days before it are told all the same
+            return Answer({"days": rows}, as_table(rows, RUN_COLUMNS), exit_code=1, warning=warning)
     refused = any(row["verdict"] != "PASS" for row in rows)
     return Answer({"days": rows}, as_table(rows, RUN_COLUMNS), exit_code=3 if refused else 0)
+
+
+def _run_one(args: Namespace, at: Workplace, day: Day) -> Reference:
+    began = args.now()
+    if not source_is_complete(at, day, began):
+        raise DayIncomplete(f"{day} is not complete yet: its grace period runs, or no later stream was seen. Wait.")
+    signature = Signature(args.user, "passed the gate", began.isoformat(), f"cli__{day}__{began:%Y%m%dT%H%M%S.%f}")
+    return run_day(at, day, signature, args.now, args.cold_start, args.allow_empty_day)
 
 
 def _row(result: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """The command ``tune``: choose the parameters of ALS on your own plays."""
 
+import os
 import tomllib
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +55,18 @@ def register(commands: Any) -> None:
 
 
 def _tune(args: Namespace) -> Answer:
+    if args.write and (args.config is None or not os.access(args.config.parent, os.W_OK)):
+        raise ConfigError("--write needs RECSYS_CONFIG, a TOML file in a directory that may be written to.")
     base = load_config(args.config).als if args.config else AlsConfig()
     split = _random_split(args, base) if args.split == "random" else _time_split(args)
     tuned = tune(split, settings(base, args.factors), args.k, args.tell)
+    answer = Answer(_data(tuned), _text(tuned, args.k))
     if args.write:
-        if args.config is None:
-            raise ConfigError("--write needs RECSYS_CONFIG: the TOML file to write into.")
-        _write(args.config, tuned.winner)
-    return Answer(_data(tuned), _text(tuned, args.k))
+        try:
+            _write(args.config, tuned.winner)
+        except OSError as error:
+            return replace(answer, exit_code=1, warning=f"{args.config} was not written: {error.strerror}.")
+    return answer
 
 
 def _time_split(args: Namespace) -> Split:

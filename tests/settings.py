@@ -1,6 +1,8 @@
 """A finished store of three days of the small world: its configuration, how it is made, how it is looked at."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
+from itertools import count
 from pathlib import Path
 
 from recsys_tasks.config import Config, parse_config
@@ -8,6 +10,7 @@ from recsys_tasks.steps import Signature
 from recsys_tasks.steps.whole_day import run_day
 
 SIGNED = Signature("olga", "a test", "2026-01-14T00:00:00+00:00", "test")
+RUNS = count(1)
 TOML = """
 [source]
 history_start = 2026-01-05
@@ -36,7 +39,8 @@ def config(**changes) -> Config:
 
 def run(at, day, **options):
     """All steps of a day."""
-    return run_day(at, day, SIGNED, lambda: datetime.now(UTC), **options)
+    signature = replace(SIGNED, run_id=f"run {next(RUNS)}")
+    return run_day(at, day, signature, lambda: datetime.now(UTC), **options)
 
 
 def artefacts_of(root: Path) -> dict[str, bytes]:

@@ -3,11 +3,14 @@
 import os
 import sys
 from datetime import UTC, date, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 
 import pytest
+from psycopg2.extensions import parse_dsn
 from settings import TOML
 
 ROOT = Path(__file__).parents[1]
@@ -118,6 +121,68 @@ class TestBusinessDay:
         assert business_day(run, params) == day
 
 
+class TestSource:
+    def test_the_connection_brings_its_extras(self, airflow_home, monkeypatch):
+        """What the connection says of TLS reaches libpq, and wins over the environment's address."""
+        from recsys_dag.context import source_address
+
+        monkeypatch.setenv("RECSYS_SOURCE_DSN", "host=other")
+        monkeypatch.setenv("AIRFLOW_CONN_RECSYS_SOURCE", "postgres://reader:x@db:5433/music?sslmode=verify-full")
+        assert parse_dsn(source_address()) == {
+            "host": "db",
+            "port": "5433",
+            "user": "reader",
+            "password": "x",
+            "dbname": "music",
+            "sslmode": "verify-full",
+        }
+
+    def test_an_extra_that_libpq_does_not_know_is_named(self, airflow_home, monkeypatch):
+        """A mistyped sslmode must not mean no check of the certificate."""
+        from airflow.sdk.exceptions import AirflowFailException
+        from recsys_dag.context import source_address
+
+        monkeypatch.setenv("AIRFLOW_CONN_RECSYS_SOURCE", "postgres://reader:x@db/music?sslmod=verify-full")
+        with pytest.raises(AirflowFailException, match="sslmod"):
+            source_address()
+
+
+class TestAlert:
+    @pytest.mark.parametrize("order", [("dead", "hook"), ("hook", "dead")])
+    def test_a_dead_channel_neither_silences_nor_repeats_the_others(self, airflow_home, monkeypatch, tmp_path, order):
+        """The webhook has the alert once, before or after the dead one; the task fails, a retry repeats nothing."""
+        from recsys_dag.alerting import AlertRefused, send
+
+        from recsys_tasks.alerts import Alert
+        from recsys_tasks.store import Store
+
+        received = []
+
+        class Sink(BaseHTTPRequestHandler):
+            def do_POST(self):
+                received.append(self.path)
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(204)
+                self.end_headers()
+
+            def log_message(self, *_):
+                """Say nothing."""
+
+        web = HTTPServer(("127.0.0.1", 0), Sink)
+        Thread(target=web.serve_forever, daemon=True).start()
+        (tmp_path / "config.toml").write_text(f"{TOML}\n[alert]\nconnections = {list(order)}\n")
+        monkeypatch.setenv("RECSYS_CONFIG", str(tmp_path / "config.toml"))
+        monkeypatch.setenv("AIRFLOW_CONN_HOOK", f"http://:secret-path@127.0.0.1:{web.server_port}/http")
+        monkeypatch.setenv("AIRFLOW_CONN_DEAD", "http://:token-7718@127.0.0.1:1/http")
+        alert = Alert.of_failure("run", "task", "boom", "")
+        for _attempt in range(2):
+            with pytest.raises(AlertRefused, match="dead") as refused:
+                send(alert, Store(tmp_path))
+            assert "token-7718" not in str(refused.value)
+        web.shutdown()
+        assert received == ["/secret-path"]
+
+
 class TestRuns:
     def test_a_good_day_is_published(self, dag, world_dsn, monkeypatch, tmp_path):
         """Green: every task succeeds, the alert is skipped, the release is live and the asset's event tells of it."""
@@ -135,6 +200,19 @@ class TestRuns:
             f"{name}.json" for name in states
         )
 
+    def test_a_run_by_hand_after_the_schedules_end_runs(self, dag, world_dsn, monkeypatch, tmp_path):
+        """The schedule ends at its date; a manual run with a later logical date is no empty green one."""
+        from airflow.timetables.base import TimeRestriction
+
+        (tmp_path / "config.toml").write_text(f"{TOML}\n[schedule]\nend_date = 2026-01-14\n")
+        monkeypatch.setenv("RECSYS_SOURCE_DSN", world_dsn)
+        ending = load_dag()
+        unrestricted = TimeRestriction(None, None, False)
+        assert ending.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=unrestricted) is None
+        run = ending.test(logical_date=datetime(2026, 9, 1, tzinfo=UTC), run_conf={"day": "2026-01-13"})
+        assert len(run.get_task_instances()) == 10
+        assert (tmp_path / "store" / "releases" / "log" / "1.json").exists()
+
     def test_a_gate_that_says_no_makes_the_run_red(self, dag, world_dsn, monkeypatch, tmp_path):
         """Red: the gate fails without a retry, nothing is published, the alert runs, and retention tidies up."""
         monkeypatch.setenv("RECSYS_SOURCE_DSN", world_dsn)
@@ -144,6 +222,6 @@ class TestRuns:
         assert str(run.state) == "failed"
         assert (str(tasks["gate"].state), tasks["gate"].try_number) == ("failed", 1)
         assert str(tasks["publish"].state) == "upstream_failed"
-        assert str(tasks["alert"].state) == "success"
+        assert str(tasks["alert"].state) == "skipped", "no connection is configured"
         assert str(tasks["retention"].state) == "success"
         assert not (tmp_path / "store" / "releases").exists()

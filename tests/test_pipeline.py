@@ -300,6 +300,10 @@ class TestCommandLine:
             (("rollback", "77", "--by", "o", "--why", "w"), "no release 77"),
             (("release", "ffff", "--by", "o", "--why", "w"), "0 candidates"),
             (("recommend", "5", "-k", "0"), "ConfigError"),
+            (("similar", "99999999999999999999"), "UnknownId"),
+            (("recommend", "123456789"), "UnknownId"),
+            (("run", "--date", "2999-01-01"), "DayIncomplete"),
+            (("world", "make", "--start", "foo"), "YYYY-MM-DD"),
         ],
     )
     def test_unknown_things_are_named(self, copied, capsys, tmp_path, words, said):

@@ -1,6 +1,7 @@
 """What was stored stays what it was when the past, the configuration or the store changes around it."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -125,6 +126,13 @@ class TestReruns:
         before = len(read_log(copied.store).entries)
         assert "already published" in run(copied, D15)["published"]["reason"]
         assert len(read_log(copied.store).entries) == before
+
+    def test_a_publisher_that_was_killed_before_it_could_say_so_says_so_when_retried(self, copied):
+        """The same run asks again: what is live is its own work, so the asset's event is not lost; another's is not."""
+        live = read_log(copied.store).require_live()
+        assert publish(copied, D15, live.candidate, replace(SIGNED, run_id=live.run_id))["published"]
+        assert not publish(copied, D15, live.candidate, replace(SIGNED, run_id="another"))["published"]
+        assert len(read_log(copied.store).entries) == 3
 
     def test_a_release_that_is_gone_is_nobodys_incumbent(self, copied):
         """A backfilled day whose earlier releases retention removed says NOT COMPARABLE instead of failing."""

@@ -1,6 +1,7 @@
 """The real thing once: Postgres, scheduler, api-server; days that go live, and one that the gate holds back."""
 
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -100,7 +101,8 @@ def test_days_go_live_and_a_held_one_turns_red_and_alerts_once(tmp_path, home, s
     config.write_text(CONFIG)
     world = Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "small"])
     environment = connections | {"RECSYS_CONFIG": str(config)}
-    with running_airflow(home, environment, beside=[world]) as airflow:
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "RECSYS"))}
+    with running_airflow(home, environment, base=outside, beside=[world]) as airflow:
         store = Store(Path(airflow.environment["RECSYS_ROOT"]))
         airflow.wait_until(lambda: airflow.api.dag_is_known(DAG_ID), SECONDS, "the DAG")
         airflow.api.create_backfill(DAG_ID, "2026-01-14T00:00:00Z", "2026-01-15T00:00:00Z")

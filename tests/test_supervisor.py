@@ -341,6 +341,13 @@ class TestRunningAirflow:
         """An environment that names both databases, so that no server of ours is started."""
         return plain_environment(AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="sqlite://", RECSYS_SOURCE_DSN="postgresql://s")
 
+    def test_a_directory_of_somebody_else_is_not_emptied(self, named: dict[str, str], tmp_path: Path) -> None:
+        """A home that holds what no start of ours put there is refused, and stays as it was."""
+        (tmp_path / "thesis.txt").write_text("years of work")
+        with pytest.raises(ConfigError, match="would be emptied"), supervisor.running_airflow(tmp_path, base=named):
+            pass
+        assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
     def test_the_databases_of_the_environment_are_used(self, named: dict[str, str], tmp_path: Path) -> None:
         """Where the environment names both databases, no server is started, and the store still lies in the home."""
         with supervisor.running_airflow(tmp_path / "home", {"EXTRA": "1"}, base=named) as airflow:

@@ -52,6 +52,7 @@ def source_address() -> str | None:
         connection = BaseHook.get_connection(SOURCE_CONNECTION)
     except AirflowNotFoundException:
         return os.environ.get("RECSYS_SOURCE_DSN")
+    from psycopg2 import ProgrammingError
     from psycopg2.extensions import make_dsn
 
     parts = {
@@ -61,7 +62,13 @@ def source_address() -> str | None:
         "password": connection.password,
         "dbname": connection.schema,
     }
-    return str(make_dsn(**{name: value for name, value in parts.items() if value}))
+    given = {name: str(value) for name, value in connection.extra_dejson.items()}  # sslmode, sslrootcert, ...
+    try:
+        return str(make_dsn(**given, **{name: value for name, value in parts.items() if value}))
+    except (ProgrammingError, TypeError):
+        raise AirflowFailException(
+            f"Connection {SOURCE_CONNECTION} has extras that libpq does not know, or twice: {', '.join(given)}."
+        ) from None
 
 
 @contextmanager
@@ -77,7 +84,10 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
     context = get_current_context()
     dag_run, params = context["dag_run"], context["params"]
     day = business_day(dag_run, params)
-    who = getattr(dag_run, "triggering_user_name", None) or f"airflow ({dag_run.run_type})"
+    if day >= datetime.now(UTC).date():
+        raise AirflowFailException(f"{day} is not over yet. Give an earlier day.")
+    kind = getattr(dag_run.run_type, "value", dag_run.run_type)
+    who = getattr(dag_run, "triggering_user_name", None) or f"airflow ({kind})"
     signature = Signature(str(who), "passed the gate", datetime.now(UTC).isoformat(), dag_run.run_id)
     try:
         at = workplace(

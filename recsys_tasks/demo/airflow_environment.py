@@ -13,6 +13,7 @@ CLONE = Path(__file__).resolve().parents[2]
 LOOPBACK = "127.0.0.1"
 WANTED_API_PORT = 8080
 ADMIN, VIEWER = "admin", "vic"
+SECRETS_FILE = "secrets.json"
 
 # What each component is called on the command line. No component serves logs over the network (Airflow would listen on
 # all interfaces): all of them share one log directory.
@@ -66,7 +67,7 @@ def choose_ports(wanted_api: int = WANTED_API_PORT) -> Ports:
 def keep_secrets(home: Path) -> Secrets:
     """Read the secrets of this home, or make them up; both files are readable by their owner alone."""
     keys = _read_or_make(
-        home / "secrets.json",
+        home / SECRETS_FILE,
         lambda: {
             "fernet_key": urlsafe_b64encode(secrets.token_bytes(32)).decode(),
             "secret_key": secrets.token_hex(32),
@@ -96,7 +97,8 @@ def airflow_environment(
     """``base`` (the caller's own environment) with everything laid over it that the demo's Airflow needs."""
     url = f"http://{LOOPBACK}:{ports.api}"
     return {
-        **base,
+        # a connection of the caller's own would send the tasks to another source than the demo's world
+        **{name: value for name, value in base.items() if name != "AIRFLOW_CONN_RECSYS_SOURCE"},
         **_places(home, clone, base),
         **_speed(),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url,

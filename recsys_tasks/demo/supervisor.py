@@ -20,16 +20,17 @@ from recsys_tasks.demo.airflow_environment import (
     ADMIN,
     COMPONENTS,
     POOLS,
+    SECRETS_FILE,
     airflow_environment,
     choose_ports,
     keep_secrets,
 )
 from recsys_tasks.demo.embedded_postgres import running_postgres
 from recsys_tasks.demo.guarded import Component, Program, run_to_end, running
-from recsys_tasks.errors import RecsysError
+from recsys_tasks.errors import ConfigError, RecsysError
 
 DEMO_CONFIG = Path(__file__).with_name("demo.toml")
-KEPT_FILES = {"lock", "secrets.json", "passwords.json"}
+KEPT_FILES = {"lock", SECRETS_FILE, "passwords.json"}
 METADATA_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 SOURCE_VARIABLE = "RECSYS_SOURCE_DSN"
 HEALTHY_SECONDS = 180.0
@@ -85,6 +86,20 @@ class RunningAirflow:
                     f"{what} did not come about within {timeout_s:.0f} s; the logs are in {self.home}/logs"
                 )
             time.sleep(pause_s)
+
+
+def check_home(home: Path) -> None:
+    """Let pass a directory that is new, empty or ours: everything in it will be removed.
+
+    Raises:
+        ConfigError: it holds something that no start of ours has put there.
+    """
+    if home.exists() and not home.is_dir():
+        raise ConfigError(f"{home} is no directory. Choose another home.")
+    if home.is_dir() and any(home.iterdir()) and not (home / SECRETS_FILE).is_file():
+        raise ConfigError(
+            f"{home} is not empty and no home of ours: it would be emptied. Choose another, or a new one."
+        )
 
 
 @contextmanager
@@ -146,12 +161,16 @@ def running_airflow(
     given = {**(os.environ if base is None else base), **(environment or {})}
     home = home.resolve()
     with ExitStack() as stack:
+        check_home(home)
         lock = stack.enter_context(held_home(home))
         say(f"Starting in {home}, which is made anew; the logs are in {home}/logs")
         _empty(home)
         timer = _Timer(say)
         metadata, source = stack.enter_context(running_databases(home, given, lock))
         timer.done("databases are up")
+        for name in (METADATA_VARIABLE, SOURCE_VARIABLE):
+            if name in given:
+                say(f"        the database of {name} is used, which the environment names")
         everything = {**_environment(home, given, metadata, source), **(environment or {})}
         helpers = stack.enter_context(running(_locked(beside, lock), everything, home / "logs"))
         run_to_end(_airflow("migrate", ("db", "migrate"), lock), everything, home / "logs")

@@ -96,9 +96,11 @@ def _publish(at: Workplace, day: Day, candidate: str, signature: Signature, over
     for _attempt in range(ATTEMPTS):
         log = read_log(at.store)
         decision = log.decide(candidate, day)
-        if log.published(candidate) is not None:
+        earlier = log.published(candidate)
+        if earlier is not None:
             make_durable(at.store.root, log_path(at.store))  # its writer may have been killed before it did
-            return _outcome(log.live, False, decision.reason)
+            mine = earlier == log.live and earlier.run_id == signature.run_id != ""  # killed before it could say so
+            return _outcome(log.live, mine, decision.reason)
         judgement = _judged(at, day, candidate, log)
         verdict = stored_verdict(judgement)
         _refuse(verdict, overridden)
