@@ -27,7 +27,7 @@ ANNOY_WEIGHT = 40
 takes 0.19 microseconds, a scanned one 0.012 in a single query and 0.0025 in a batch."""
 N_BUDGETS = 100
 """Budgets tried, from LEAST_BLOCK to a full scan, each the same factor above the last."""
-HEADROOM = 0.01
+HEADROOM = 0.02
 """Recall above the target that the sample has to show at least,"""
 STANDARD_ERRORS = 3.0
 """and so many standard errors of the difference of two samples: another misses the target once in 700 builds."""
