@@ -8,10 +8,12 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import execute
 from settings import SIGNED, TOML, artefacts_of, config, damage, run
 
+from recsys_tasks.als import fold_in_users
 from recsys_tasks.cli import main
 from recsys_tasks.demo.world import PRESETS, build_world, write_world
 from recsys_tasks.errors import CorruptArtefact, GateRefused, NotStored, RecsysError
@@ -32,6 +34,7 @@ from recsys_tasks.steps import (
     source_is_complete,
     train_als,
 )
+from recsys_tasks.steps.train import holdout_of
 from recsys_tasks.store import Store
 
 DAY = date(2026, 1, 13)
@@ -90,6 +93,20 @@ class TestDay:
         assert (first["warm"], second["warm"]) == (False, True)
         assert second["iterations"] < first["iterations"]
         assert third["warm"] is False, "15 January 2026 is a multiple of 28 days after 1970: cold by the calendar"
+
+    def test_hidden_listeners_are_published_with_their_whole_history(self, finished):
+        """While judged a hidden listener's day was unknown; the published vector solves for all of their plays."""
+        live = read_log(finished.store).require_live()
+        key = finished.store.gated_part(live.candidate).manifest["key"]
+        factors, model = finished.store.load_model(live.day, key["model"])
+        matrix = finished.store.load_matrix(live.day, key["matrix"])
+        rows = holdout_of(finished, model.manifest["key"], matrix).user_rows
+        published = np.asarray(Reader(finished.store)._opened.bundle.users.vectors)
+        expected = fold_in_users(matrix.counts[rows], factors.item_factors, finished.config.als)
+        np.testing.assert_allclose(published[rows], expected, rtol=1e-4, atol=1e-6)
+        assert not np.allclose(published[rows], factors.user_factors[rows], rtol=1e-2)
+        others = np.setdiff1d(np.arange(len(published)), rows)
+        np.testing.assert_array_equal(published[others], factors.user_factors[others])
 
     def test_no_secret_reaches_the_store(self, world_dsn, tmp_path):
         """The password of the source stands in no manifest, record or log entry."""
