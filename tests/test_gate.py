@@ -72,7 +72,7 @@ class TestPaired:
 
     @pytest.mark.parametrize("change", [-0.02, -0.015])
     def test_what_can_be_neither_excluded_nor_shown_is_held(self, change):
-        """A loss of up to 2 % on few listeners is a HOLD: the margin is asked of the interval, not of the mean alone."""
+        """A loss of up to 2 % on few listeners is a HOLD: the margin is asked of the interval, not of the mean."""
         assert verdict(n=1500, candidate=0.123 * (1 + change)).outcome == "HOLD"
 
     def test_an_incumbent_without_a_hit_is_held(self):
