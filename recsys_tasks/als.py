@@ -90,7 +90,7 @@ def train(plays: sparse.csr_matrix, start: Factors, warm: bool, config: AlsConfi
     losses: list[float] = []
 
     def settle(iteration: int, _seconds: float, loss: float) -> None:
-        losses.append(float(loss))
+        losses.append(float(f"{loss:.8g}"))  # the threads add it up in any order: its last digits are chance
         progress(f"iteration {iteration + 1} of at most {config.max_iterations}: loss {loss:.6f}")
         if len(losses) > 1 and abs(losses[-2] - losses[-1]) < config.tolerance * abs(losses[-2]):
             raise _Settled
