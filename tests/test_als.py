@@ -121,6 +121,7 @@ class TestStart:
         for again in two:
             assert one.factors.item_factors.tobytes() == again.factors.item_factors.tobytes()
             assert one.losses == again.losses
+        assert one.losses == tuple(float(f"{loss:.8g}") for loss in one.losses), "the order of threads decides the rest"
 
 
 class TestRefusals:
