@@ -7,18 +7,25 @@ Turns one UTC day of streams into an index of recommendations, and puts it live 
 |---|---|---|
 | `wait_for_day` | waits until the day is complete: grace period over, and a later stream seen or the longest wait over | the source cannot be asked: look at the database |
 | `extract_streams` | stores the day's play counts, fills missing dates, extracts the late window again | the message names the table, column or date |
+| `check_data` | looks at the day's volume, listeners, tracks, dropped rows, repeats and bots before anything is trained on them | mend the source; or trigger with `accept_data` and a reason |
 | `increment_matrix` | folds the new partitions onto the newest stored matrix | a stored file is damaged: the message names it |
 | `train_als` | weighted ALS without the hidden plays, from yesterday's factors | run again with `cold_start` |
 | `build_index` | Annoy index, search effort calibrated to the recall target | no track has a factor |
 | `evaluate` | precision@k on hidden streams, beside the live release and the popular tracks | a bundle is damaged |
 | `gate` | PASS, HOLD or BLOCK with reasons; **red on purpose** when it says no, never retried | read the reasons, then release it by name or mend the data |
 | `publish` | one immutable release, one entry in the log; *skipped* when there is nothing to publish or a pin holds | the live release stays |
-| `alert` | tells the configured channels when the gate or a step before it said no | retried until delivered |
+| `report` | one HTML page about the verdict, behind the button *Report*; *skipped* when nothing was judged | nothing else waits for it |
+| `alert` | tells the configured channels of a HOLD or BLOCK, a slow decline, a failure before the gate; *skipped* when there is nothing to tell | retried until delivered: look at the connections |
 | `retention` | removes what nobody needs any more; never decides the colour of the run | |
 
 **One date again**: Trigger, fill in `day`; or Trigger, Backfill, for a range. A rerun of an unchanged day is a no-op. An
-older date never replaces a newer release. **Something bad is live**: `python -m recsys_tasks rollback N --by --why`; it
+older date never replaces a newer release, unless `publish_older` says why; it is then pinned, as a rollback is. After a
+restated date the next run folds the later ones again; `rebuild_through` does so at once. **Something bad is live**: `python -m recsys_tasks rollback N --by --why`; it
 pins, and scheduled runs publish nothing until `unpin`. **No streams that day, truly**: trigger with `allow_empty_day`.
+
+**Alerts** lie in the store's `alerts/` before they are sent, and each connection of `[alert] connections` gets each of them
+once; what is not delivered is tried again by the next run, and every hour by `release_freshness`. A connection that is taken
+out of the list is owed nothing more.
 """
 
 import os
@@ -28,10 +35,10 @@ from typing import Any
 
 import pendulum
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, PokeReturnValue, TriggerRule, task
-from recsys_dag.alerting import send, send_for_failed_task
+from recsys_dag import alerting
 from recsys_dag.context import task_run
-from recsys_dag.events import gate_alert, pass_or_fail, tell_or_skip
-from recsys_links import LiveIndexLink, VerdictLink
+from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_skip
+from recsys_links import LiveIndexLink, ReportLink, VerdictLink
 from recsys_timetable import DailyUntil
 
 from recsys_tasks.config import load_config
@@ -50,13 +57,22 @@ with DAG(
     start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
     catchup=False,
     max_active_runs=1,
+    on_failure_callback=alerting.tell_what_nobody_told,
     tags=["recommendations"],
     params={
         "day": Param(None, type=["null", "string"], format="date", description="UTC date; empty: the run's own"),
         "cold_start": Param(False, type="boolean", description="Train from drawn factors although yesterday's exist"),
         "allow_empty_day": Param(False, type="boolean", description="A date without streams is an empty partition"),
+        "rebuild_through": Param(False, type="boolean", description="Also fold the later dates of a restated one now"),
+        "publish_older": Param(
+            None, type=["null", "string"], description="Why this date goes live although newer data are; it is pinned"
+        ),
+        "accept_data": Param(
+            None, type=["null", "string"], description="Why streams are right that check_data refuses"
+        ),
     },
     default_args={
+        "on_failure_callback": alerting.tell_failure,
         "retries": 3,
         "retry_delay": timedelta(seconds=30),
         "retry_exponential_backoff": True,
@@ -79,15 +95,23 @@ with DAG(
         from recsys_tasks import steps
 
         with task_run("extract_streams", with_source=True) as run:
-            return steps.extract_streams(run.at, run.day, run.params["allow_empty_day"])
+            return run.keep(steps.extract_streams(run.at, run.day, run.params["allow_empty_day"]))
+
+    @task(pool=STATE_POOL)
+    def check_data(extracted: dict[str, Any]) -> dict[str, Any]:
+        """Before anything is made of the streams: what a wrong day taught a model is hard to take back."""
+        from recsys_tasks import steps
+
+        with task_run("check_data") as run:
+            return run.keep(steps.check_data(run.at, run.day, run.signature, run.params["accept_data"] or ""))
 
     @task(pool=STATE_POOL, execution_timeout=BOOTSTRAP)
-    def increment_matrix(extracted: dict[str, Any]) -> dict[str, Any]:
+    def increment_matrix(checked: dict[str, Any]) -> dict[str, Any]:
         """One merge on an ordinary day; from the restated date on after a restatement."""
         from recsys_tasks import steps
 
         with task_run("increment_matrix") as run:
-            return steps.increment_matrix(run.at, run.day)
+            return run.keep(steps.increment_matrix(run.at, run.day, run.params["rebuild_through"]))
 
     @task(pool=STATE_POOL)
     def train_als(matrix: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +119,7 @@ with DAG(
         from recsys_tasks import steps
 
         with task_run("train_als") as run:
-            return steps.train_als(run.at, run.day, matrix["matrix"], run.params["cold_start"])
+            return run.keep(steps.train_als(run.at, run.day, matrix["matrix"], run.params["cold_start"]))
 
     @task(pool=STATE_POOL, retries=PATIENT)
     def build_index(model: dict[str, Any]) -> dict[str, Any]:
@@ -103,7 +127,7 @@ with DAG(
         from recsys_tasks import steps
 
         with task_run("build_index", with_source=True) as run:
-            return steps.build_index(run.at, run.day, model["model"])
+            return run.keep(steps.build_index(run.at, run.day, model["model"]))
 
     @task(pool=STATE_POOL)
     def evaluate(candidate: dict[str, Any]) -> dict[str, Any]:
@@ -111,7 +135,7 @@ with DAG(
         from recsys_tasks import steps
 
         with task_run("evaluate") as run:
-            return steps.evaluate(run.at, run.day, candidate["candidate"])
+            return run.keep(steps.evaluate(run.at, run.day, candidate["candidate"]))
 
     @task(pool=STATE_POOL, multiple_outputs=False)
     def gate(evaluation: dict[str, Any], ti: Any = None) -> dict[str, Any]:
@@ -119,23 +143,35 @@ with DAG(
         from recsys_tasks import steps
 
         with task_run("gate") as run:
-            verdict = steps.gate(run.at, run.day, evaluation["judgement"])
+            verdict = run.keep(steps.gate(run.at, run.day, evaluation["judgement"]))
         return pass_or_fail(verdict, ti)
 
-    @task(pool=STATE_POOL, outlets=[LIVE_INDEX], on_failure_callback=send_for_failed_task)
+    @task(pool=STATE_POOL, outlets=[LIVE_INDEX])
     def publish(verdict: dict[str, Any], outlet_events: Any = None) -> dict[str, Any]:
         """Skipped, and no event of the asset, when what is live does not change."""
         from recsys_tasks import steps
 
         with task_run("publish") as run:
-            outcome = steps.publish(run.at, run.day, verdict["candidate"], run.signature)
+            older = run.params["publish_older"] or ""
+            outcome = run.keep(steps.publish(run.at, run.day, verdict["candidate"], run.signature, older))
         return tell_or_skip(outcome, outlet_events[LIVE_INDEX])
 
-    @task(trigger_rule=TriggerRule.ONE_FAILED, retries=10)
+    @task(pool=STATE_POOL)
+    def report(ti: Any = None) -> dict[str, Any]:
+        """A teardown: it tells what became of the day, and a page that cannot be drawn keeps nothing from going live."""
+        from recsys_tasks import steps
+
+        judgement = judgement_of(ti)
+        with task_run("report") as run:
+            return run.keep(steps.write_report(run.at, run.day, judgement))
+
+    @task(trigger_rule=TriggerRule.ALL_DONE, retries=10)
     def alert(ti: Any = None, dag_run: Any = None) -> list[str]:
-        """A task of its own: a callback is lost when a worker dies."""
+        """A task of its own, with retries: a callback is lost when its worker is killed."""
+        outbox = alerting.own_outbox()
         with task_run("alert") as run:
-            return send(gate_alert(run.at.store, ti, dag_run), run.at.store)
+            alerting.keep(run_alerts(ti, dag_run, run.at.store), outbox)
+        return alerting.deliver(outbox)
 
     @task(pool=STATE_POOL)
     def retention() -> dict[str, Any]:
@@ -143,13 +179,13 @@ with DAG(
         from recsys_tasks import steps
 
         with task_run("retention") as run:
-            return steps.retain(run.at, pendulum.now("UTC"))
+            return run.keep(steps.retain(run.at, pendulum.now("UTC")))
 
     extracted = extract_streams()
-    verdict = gate(evaluate(build_index(train_als(increment_matrix(extracted)))))
+    verdict = gate(evaluate(build_index(train_als(increment_matrix(check_data(extracted))))))
     published = publish(verdict)
     wait_for_day() >> extracted
     verdict >> alert()
-    published >> retention().as_teardown()
-    verdict.operator.operator_extra_links = (VerdictLink(),)
-    published.operator.operator_extra_links = (VerdictLink(), LiveIndexLink())
+    published >> [report().as_teardown(), retention().as_teardown()]
+    verdict.operator.operator_extra_links = (ReportLink(), VerdictLink())
+    published.operator.operator_extra_links = (ReportLink(), VerdictLink(), LiveIndexLink())

@@ -1,11 +1,19 @@
-"""Buttons on the tasks ``gate`` and ``publish``: the verdict with its reasons, and the asset that is live."""
+"""Buttons on the tasks ``gate`` and ``publish``: the report, the verdict with its reasons, the asset that is live."""
 
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from airflow.plugins_manager import AirflowPlugin
 from airflow.sdk import BaseOperatorLink
-from recsys_timetable import DailyUntil
+
+
+class ReportLink(BaseOperatorLink):
+    """To the report of the run, for people who know nothing of the code."""
+
+    name = "Report"
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Path of the page that ``recsys_pages`` serves."""
+        return f"/recsys/report?{urlencode({'dag_id': ti_key.dag_id, 'run_id': ti_key.run_id}, quote_via=quote)}"
 
 
 class VerdictLink(BaseOperatorLink):
@@ -26,11 +34,3 @@ class LiveIndexLink(BaseOperatorLink):
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Path of the asset's page in the UI."""
         return "/assets?name_pattern=live_index"
-
-
-class RecsysPlugin(AirflowPlugin):
-    """Makes the links and the timetable known to Airflow."""
-
-    name = "recsys"
-    operator_extra_links = [VerdictLink(), LiveIndexLink()]  # noqa: RUF012 - Airflow's own interface
-    timetables = [DailyUntil]  # noqa: RUF012

@@ -15,7 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from implicit.cpu._als import calculate_loss
 from implicit.cpu.als import AlternatingLeastSquares
+from implicit.recommender_base import ModelFitError
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
@@ -25,6 +27,8 @@ from recsys_tasks.errors import BadData
 from recsys_tasks.keyed_random import keyed_normals
 
 INITIAL_SCALE = 0.01
+MOST_PAIRS = 2**31 - 1
+"""The library numbers the pairs of user and track in 32 bits."""
 Progress = Callable[[str], None]
 
 
@@ -44,12 +48,22 @@ class _Settled(Exception):
 def confidence(plays: sparse.csr_matrix, config: AlsConfig) -> sparse.csr_matrix:
     """c_ui = 1 + a * w(min(plays, cap)) of the played cells. (n_users, n_tracks) float32.
 
+    The library takes what it is given: it trains on negative, infinite and all-zero counts without a word.
+
     Raises:
-        BadData: nothing was played at all, so nothing can be learned.
+        BadData: nothing was played at all, so nothing can be learned; a cell is no positive count; there are more pairs
+            than the library can number.
     """
     if plays.nnz == 0:
         raise BadData("The play matrix is empty: nothing can be learned from it. Check the source and history_start.")
-    capped = np.minimum(plays.data, config.cap).astype(np.float32)
+    if plays.nnz > MOST_PAIRS:
+        raise BadData(
+            f"The play matrix has {plays.nnz:,} pairs, and the library can number {MOST_PAIRS:,}. Let the history "
+            "begin later (source.history_start)."
+        )
+    if plays.data.dtype.kind != "u" or not plays.data.all():
+        raise BadData(f"The play matrix holds {plays.dtype} or a stored zero, and no positive counts. Fold it again.")
+    capped = np.minimum(plays.data.astype(np.float32), float(config.cap))
     weight = np.log1p(capped) if config.weight == "log" else capped
     return sparse.csr_matrix((1 + config.a * weight, plays.indices, plays.indptr), shape=plays.shape)
 
@@ -96,8 +110,32 @@ def train(plays: sparse.csr_matrix, start: Factors, warm: bool, config: AlsConfi
             raise _Settled
 
     with threadpool_limits(limits=1, user_api="blas"), suppress(_Settled):
-        model.fit(weighted, show_progress=False, callback=settle)
+        try:
+            model.fit(weighted, show_progress=False, callback=settle)
+        except ModelFitError as error:
+            raise BadData(f"The training broke off: {error}. Lower als.a, or raise als.regularization.") from None
     return Training(Factors(model.user_factors, model.item_factors), tuple(losses), warm)
+
+
+def training_loss(plays: sparse.csr_matrix, factors: Factors, config: AlsConfig) -> float:
+    """The loss of factors on play counts, by the library's own function: what ``train`` records, to float32 rounding.
+
+    One pass over the pairs: 0.2 s of one core for 2 million of them, a seventh of an iteration.
+
+    Raises:
+        BadData: there are no plays, or the factors are of another shape; the library would read out of bounds.
+    """
+    if plays.shape != (len(factors.user_factors), len(factors.item_factors)):
+        raise BadData(
+            f"Factors of {len(factors.user_factors)} users and {len(factors.item_factors)} tracks do not fit plays of "
+            f"shape {plays.shape}. Train again."
+        )
+    weighted = confidence(plays, config)
+    with threadpool_limits(limits=1, user_api="blas"):
+        loss = calculate_loss(
+            weighted, factors.user_factors, factors.item_factors, config.regularization, num_threads=config.threads
+        )
+    return float(loss)
 
 
 def fold_in_users(plays: sparse.csr_matrix, item_factors: FloatArray, config: AlsConfig) -> FloatArray:

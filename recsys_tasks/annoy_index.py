@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from annoy import AnnoyIndex
 
-from recsys_tasks.domain import FloatArray
+from recsys_tasks.domain import FloatArray, IntArray
 from recsys_tasks.errors import BadData, CorruptArtefact, StorageError, UnknownId
 
 METRIC: Final = "angular"
@@ -61,19 +61,32 @@ def open_index(path: Path, n_items: int, n_factors: int) -> Any:
     """
     remedy = "Restore the file from its bundle, or build the index again."
     index = AnnoyIndex(n_factors, METRIC)
+    probes = np.linspace(0, n_items - 1, min(PROBES, n_items)).astype(int)
     try:
         size = path.stat().st_size
         if size % _node_bytes(n_factors) or size <= n_items * _node_bytes(n_factors):
             raise CorruptArtefact(f"{path}: {size} bytes do not hold {n_items} items of {n_factors} factors. {remedy}")
+        if not _is_angular(path, probes, n_factors):
+            raise CorruptArtefact(f"{path}: its items are not those of an index of {METRIC} distances. {remedy}")
         index.load(str(path))
     except OSError as error:
         raise CorruptArtefact(f"{path}: {error}. {remedy}") from None
     if index.get_n_items() != n_items:
         raise CorruptArtefact(f"{path}: {index.get_n_items()} items, expected {n_items}. {remedy}")
-    for item in np.linspace(0, n_items - 1, min(PROBES, n_items)).astype(int):
+    for item in probes:
         if not _answers_truly(index, int(item)):
             raise CorruptArtefact(f"{path}: the neighbours of item {item} are not where it says. {remedy}")
     return index
+
+
+def _is_angular(path: Path, items: IntArray, n_factors: int) -> bool:
+    """Whether beside these vectors stands their own squared length, which Annoy keeps for this metric alone.
+
+    A file of another metric, with as many items and nodes of the same size, would kill the process at the first search.
+    """
+    node = np.dtype([("before", "<i4"), ("squared", "<f4"), ("child", "<i4"), ("vector", "<f4", (n_factors,))])
+    nodes = np.memmap(path, node, mode="r")[items]
+    return bool(np.allclose(nodes["squared"], np.square(nodes["vector"]).sum(axis=1), rtol=1e-4))
 
 
 def _answers_truly(index: Any, item: int) -> bool:

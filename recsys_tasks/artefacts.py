@@ -1,11 +1,13 @@
 """An artefact: one immutable directory of .npy, Parquet and other files, with a manifest that vouches for each of them.
 
 Its name is the digest of its input key (what it was made from), so that a rerun finds it instead of making it again.
-Its files are verified (size, then SHA-256) before anything reads or maps them.
+Its files are verified (size, then SHA-256) before anything reads or maps them; the manifest itself carries a checksum,
+and its own place under the root, so that one artefact never passes for another.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,9 +17,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys_tasks.digests import FORMAT, canonical_json
-from recsys_tasks.errors import CorruptArtefact, NotStored
-from recsys_tasks.files import new_directory, sha256_of
+from recsys_tasks.digests import FORMAT, canonical_json, digest_of
+from recsys_tasks.errors import BadData, CorruptArtefact, NotStored
+from recsys_tasks.files import Output, new_directory, sha256_of, write_file
 
 MANIFEST = "manifest.json"
 _MANIFEST_LIMIT = 1 << 24  # bytes; a larger one is no manifest of ours
@@ -42,16 +44,52 @@ class Artefact:
         """What was measured while it was made."""
         return dict(self.manifest["figures"])
 
+    def file(self, name: str) -> Path:
+        """A file that was verified: nothing else that lies in the directory is ever read.
+
+        Raises:
+            CorruptArtefact: the manifest does not name it.
+        """
+        if name not in self.manifest["files"]:
+            raise _corrupt(self.path / name, "is not among the files of its manifest")
+        return self.path / name
+
     def array(self, name: str, mapped: bool = False) -> npt.NDArray[Any]:
-        """A stored .npy; mapped read-only instead of loaded when asked."""
-        values: npt.NDArray[Any] = np.load(
-            self.path / f"{name}.npy", mmap_mode="r" if mapped else None, allow_pickle=False
-        )
-        return values
+        """A stored .npy; mapped read-only instead of loaded when asked.
+
+        Raises:
+            CorruptArtefact: it is no array of this machine's numbers, or of another size than its header says.
+        """
+        file = self.file(f"{name}.npy")
+        try:  # mapped in any case: to load it, numpy would first take all the memory that the header asks for
+            values = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError, OverflowError):
+            raise _corrupt(file, "is no array of the size that its header says") from None
+        if not isinstance(values, np.memmap) or values.dtype.kind not in "iuf" or not values.dtype.isnative:
+            raise _corrupt(file, "is no array of this machine's numbers")
+        if values.offset + values.nbytes != file.stat().st_size:
+            raise _corrupt(file, "is longer than its header says")
+        return values if mapped else np.array(values)
 
     def table(self, name: str) -> pa.Table:
-        """A stored Parquet table."""
-        return pq.read_table(self.path / f"{name}.parquet", memory_map=False)
+        """A stored Parquet table.
+
+        Raises:
+            CorruptArtefact: it is none.
+        """
+        file = self.file(f"{name}.parquet")
+        try:
+            return pq.read_table(file, memory_map=False)
+        except (OSError, pa.ArrowException):
+            raise _corrupt(file, "is no Parquet table") from None
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Say of what breaks an invariant, though its files are those of the manifest, where it is stored."""
+        try:
+            yield
+        except BadData as error:
+            raise BadData(f"{error} It is stored in {self.path}: remove that directory and rerun the day.") from None
 
 
 def save_artefact(
@@ -76,15 +114,9 @@ def save_artefact(
         StorageError: the file system refused.
     """
     with new_directory(root, path) as temporary:
-        written = [_write(temporary, name, content) for name, content in files.items()]
-        manifest = {
-            "format": FORMAT,
-            "digest": digest,
-            "key": dict(key),
-            "figures": dict(figures or {}),
-            "files": {file.name: {"size": file.stat().st_size, "sha256": sha256_of(file)} for file in written},
-        }
-        (temporary / MANIFEST).write_bytes(canonical_json(manifest))
+        written = dict(_write(temporary, name, content) for name, content in files.items())
+        manifest = sealed_manifest(digest, key, figures or {}, written, path.relative_to(root).as_posix())
+        write_file(temporary / MANIFEST, lambda output: output.write(manifest))
     return open_artefact(path, digest)
 
 
@@ -105,37 +137,95 @@ def open_artefact(path: Path, digest: str | None = None) -> Artefact:
     return Artefact(path, manifest)
 
 
+def sealed_manifest(
+    digest: str,
+    key: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    files: Mapping[str, Mapping[str, Any]],
+    place: str = "",
+) -> bytes:
+    """A manifest as it is stored, with a checksum over itself.
+
+    Args:
+        digest: of the input key.
+        key: the input key.
+        figures: what was measured.
+        files: name -> size in bytes and SHA-256.
+        place: of its directory below the root; empty: it is good anywhere.
+    """
+    values = {
+        "format": FORMAT,
+        "place": place,
+        "digest": digest,
+        "key": dict(key),
+        "figures": dict(figures),
+        "files": dict(files),
+    }
+    return _sealed(values)
+
+
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a stored directory, checked for its shape.
+    """The manifest of a stored directory, checked for its shape and its checksum.
 
     Raises:
-        CorruptArtefact: it is missing, unreadable, of another format, or names a file outside its directory.
+        CorruptArtefact: it is missing, unreadable, altered, of another format or place, or names a file elsewhere.
     """
     file = path / MANIFEST
     try:
         if file.is_symlink() or file.stat().st_size > _MANIFEST_LIMIT:
             raise _corrupt(file, "is not a plain manifest")
-        manifest = json.loads(file.read_bytes())
-        names = list(manifest["files"])
-        sound = manifest["format"] == FORMAT and isinstance(manifest["digest"], str) and "figures" in manifest
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        content = file.read_bytes()
+        manifest = json.loads(content)
+        del manifest["sha256"]
+        names, place, sound = list(manifest["files"]), Path(manifest["place"]).parts, _is_whole(manifest)
+        sealed = content == _sealed(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _corrupt(file, f"is missing or unreadable ({type(error).__name__})") from None
     if not sound or any(Path(name).name != name or name in ("", ".", "..") for name in names):
         raise _corrupt(file, f"is not of format {FORMAT}, or names a file outside its directory")
+    if not sealed:
+        raise _corrupt(file, "differs from its own checksum")
+    if place != path.parts[len(path.parts) - len(place) :]:
+        raise _corrupt(file, f"belongs to {'/'.join(place)}")
     return dict(manifest)
 
 
-def _write(directory: Path, name: str, content: Content) -> Path:
+def _sealed(manifest: dict[str, Any]) -> bytes:
+    return canonical_json(manifest | {"sha256": digest_of("manifest", manifest)})
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Whether everything is there that is asked of it later: of another shape, it would be somebody's KeyError."""
+    parts = [manifest["key"], manifest["figures"], *manifest["files"].values()]
+    vouched = all({"size", "sha256"} <= file.keys() for file in manifest["files"].values())
+    whole = isinstance(manifest["digest"], str) and all(isinstance(each, dict) for each in parts)
+    return bool(manifest["format"] == FORMAT and vouched and whole)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """A table as it is stored."""
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd", store_schema=False)
+    return bytes(buffer.getvalue().to_pybytes())
+
+
+def _write(directory: Path, name: str, content: Content) -> tuple[str, dict[str, Any]]:
+    """Write one file; its name, its size and its SHA-256."""
     if isinstance(content, pa.Table):
-        path = directory / f"{name}.parquet"
-        pq.write_table(content, path, compression="zstd", store_schema=False)
+        stored = f"{name}.parquet"
+        size, sha256 = write_file(directory / stored, lambda output: output.write(parquet_bytes(content)))
     elif isinstance(content, np.ndarray):
-        path = directory / f"{name}.npy"
-        np.save(path, content, allow_pickle=False)
+        stored = f"{name}.npy"
+        size, sha256 = write_file(directory / stored, lambda output: _save_array(output, content))
     else:
-        path = directory / name
-        content(path)
-    return path
+        stored = name
+        content(directory / stored)
+        size, sha256 = (directory / stored).stat().st_size, sha256_of(directory / stored)
+    return stored, {"size": size, "sha256": sha256}
+
+
+def _save_array(output: Output, values: npt.NDArray[Any]) -> None:
+    np.save(output, values, allow_pickle=False)
 
 
 def _verify(path: Path, size: int, sha256: str) -> None:

@@ -52,12 +52,13 @@ def open_gated(artefact: Artefact) -> GatedPart:
         CorruptArtefact: the index does not hold what the manifest says.
         BadData: the arrays do not fit together.
     """
-    tracks = vocabulary_of(artefact.table("tracks"))
-    rank_cols, factors, norms = (
-        artefact.array(name, mapped=True) for name in ("rank_cols", "ranked_factors", "ranked_norms")
-    )
-    ranked = RankedTracks(rank_cols, factors, norms, len(tracks))
-    index = open_index(artefact.path / "index.ann", len(ranked), factors.shape[1])
+    with artefact.named():
+        tracks = vocabulary_of(artefact.table("tracks"))
+        rank_cols, factors, norms = (
+            artefact.array(name, mapped=True) for name in ("rank_cols", "ranked_factors", "ranked_norms")
+        )
+        ranked = RankedTracks(rank_cols, factors, norms, len(tracks))
+    index = open_index(artefact.file("index.ann"), len(ranked), factors.shape[1])
     return GatedPart(artefact, TwoTierSearch(ranked, Effort(**artefact.figures["effort"]), index), tracks)
 
 
@@ -100,7 +101,12 @@ class Bundle:
 
 def open_names(store: Store, candidate: str) -> Names:
     """The names of a candidate's tracks, verified."""
-    return Names(open_artefact(store.bundle_path(candidate) / NAMES, candidate).table("names"))
+    return names_in(open_artefact(store.bundle_path(candidate) / NAMES, candidate))
+
+
+def names_in(artefact: Artefact) -> Names:
+    """The names in a verified part."""
+    return Names(artefact.table("names"))
 
 
 def open_users(artefact: Artefact) -> Users:
@@ -142,7 +148,7 @@ def open_bundle(store: Store, entry: Entry) -> Bundle:
     """
     parts = verify_bundle(store, entry)
     gated = open_gated(parts[GATED])
-    return Bundle(gated, Names(parts[NAMES].table("names")), open_users(parts[USERS]))
+    return Bundle(gated, names_in(parts[NAMES]), open_users(parts[USERS]))
 
 
 def parse_id(ids: Ids, text: Id) -> Id:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsys_tasks import cli_pipeline, cli_releases, tune_command
+from recsys_tasks import cli_gate, cli_lineage, cli_pipeline, cli_releases, cli_report, tune_command
 from recsys_tasks.answers import Answer
 from recsys_tasks.demo import commands as demo_commands
 from recsys_tasks.errors import ConfigError, RecsysError
@@ -18,9 +18,12 @@ from recsys_tasks.errors import ConfigError, RecsysError
 DESCRIPTION = """The daily recommendation pipeline without Airflow.
 
   run --date 2026-11-22      all steps of a day: extract, fold, train, index, evaluate, judge, publish
+  gate --date D              the verdicts of a date again, from the stored figures alone
+  report --date D            one HTML page: what the gate said of a date, and why
   status                     what is live, the judged days, the last verdict's reasons
   recommend USER             tracks for a listener, from the live release
   similar TRACK              tracks like a track
+  lineage N                  the way back from a release to the streams of each date
   verify                     every file of the live release against its checksums
   rollback N --by --why      an earlier release goes live again, and is pinned
   release DIGEST --by --why  a held candidate goes live on a named person's word
@@ -71,7 +74,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         user=environment.get("USER") or f"uid {os.getuid()}",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for group in (cli_pipeline, cli_releases, tune_command, demo_commands):
+    for group in (cli_pipeline, cli_gate, cli_report, cli_lineage, cli_releases, tune_command, demo_commands):
         group.register(commands)
     return parser
 

@@ -1,6 +1,7 @@
 """Commands on releases: ask one, verify it, roll back, pin, release a held candidate."""
 
-from argparse import ArgumentParser, Namespace
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -25,11 +26,11 @@ def register(commands: Any) -> None:
         asked: ArgumentParser = commands.add_parser(name, help=example)
         asked.add_argument("id", metavar=what.upper(), help=f"the {what}'s id, as the source has it")
         asked.add_argument("-k", type=int, default=10, help="length of the list (10)")
-        asked.add_argument("--release", type=int, help="ask this release instead of the live one")
+        asked.add_argument("--release", type=release_number, help="ask this release instead of the live one")
         asked.set_defaults(handler=handler)
         asked.add_argument("--json", action="store_true", help="the answer as JSON")
     verify: ArgumentParser = commands.add_parser("verify", help="every file of the live release against its checksums")
-    verify.add_argument("--release", type=int, help="this release instead of the live one")
+    verify.add_argument("--release", type=release_number, help="this release instead of the live one")
     verify.add_argument("--json", action="store_true", help="the answer as JSON")
     verify.set_defaults(handler=_verify)
     _register_signed(commands)
@@ -44,11 +45,22 @@ def _register_signed(commands: Any) -> None:
     ):
         signed: ArgumentParser = commands.add_parser(name, help=text, description=text)
         if argument:
-            signed.add_argument(argument, type=int if argument == "release" else str)
+            signed.add_argument(argument, type=release_number if argument == "release" else str)
         signed.add_argument("--by", required=True, help="who you are; stands in the log")
         signed.add_argument("--why", required=True, help="the reason; stands in the log")
         signed.add_argument("--json", action="store_true", help="the answer as JSON")
         signed.set_defaults(handler=handler)
+
+
+def release_number(text: str) -> int:
+    """The number of a release as a person types it: digits alone, none in front that is zero.
+
+    Raises:
+        ArgumentTypeError: it is no such number.
+    """
+    if not re.fullmatch("[1-9][0-9]{0,11}", text, re.ASCII):
+        raise ArgumentTypeError(f"{text!r} is no number of a release; `status` lists them")
+    return int(text)
 
 
 def _recommend(args: Namespace) -> Answer:

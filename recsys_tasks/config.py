@@ -7,9 +7,9 @@ the Airflow connection ``recsys_source``.
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recsys_tasks.errors import ConfigError
 
@@ -143,7 +143,7 @@ class EvaluationConfig(Section):
 class GateConfig(Section):
     """The policy. Each field says what it costs to loosen it."""
 
-    min_users: Positive = 1_000
+    min_users: int = Field(default=1_000, ge=2)
     """Scored users below this: HOLD. Lower, and the verdict becomes a coin: at 1,000 the paired standard error is
     about 1.2 % of the mean."""
     floor: Share = 0.0
@@ -203,6 +203,21 @@ class QualityConfig(Section):
     stop_plays_by_one_user: Positive = 100_000
     """Larger, and a bot's taste is trained on (``als.cap`` bounds what it can do on one track)."""
 
+    @model_validator(mode="after")
+    def _stop_bounds_lie_outside(self) -> Self:
+        for what in ("volume", "listeners", "tracks"):
+            (low, high), (least, most) = (getattr(self, f"{kind}_{what}") for kind in ("warn", "stop"))
+            if not least <= low < high <= most:
+                raise ValueError(
+                    f"stop_{what} [{least:g}, {most:g}] must enclose warn_{what} [{low:g}, {high:g}], the lower ratio "
+                    "of each first"
+                )
+        for what in ("dropped", "duplicates", "plays_by_one_user"):
+            warn, stop = (getattr(self, f"{kind}_{what}") for kind in ("warn", "stop"))
+            if stop < warn:
+                raise ValueError(f"stop_{what} ({stop:,}) must not be below warn_{what} ({warn:,})")
+        return self
+
 
 class DriftConfig(Section):
     """What tells of a slow decline that no single day shows. It alerts, it never blocks."""
@@ -231,19 +246,29 @@ class FreshnessConfig(Section):
 
 
 class RetentionConfig(Section):
-    """What is kept; partitions are never removed by it."""
+    """What is kept: whatever one of these fields keeps, stays. The newest version of each date's partition since
+    ``source.history_start`` stays for ever: every matrix is folded from all of them."""
 
     keep_days: int = Field(default=14, ge=2)
-    """Matrices, models, candidates and evaluations of this many newest dates are kept."""
+    """Matrices, models and candidates of this many newest dates are kept, and of ``source.late_window_days`` + 1 at
+    the least: a stream that comes late is folded onto them."""
+    keep_written_days: int = Field(default=2, ge=2)
+    """Whatever was written within this many days is kept, however old its date: somebody may be working on it."""
     keep_releases: Positive = 10
-    """Bundles of this many newest releases are kept, and always the live and the pinned one."""
+    """Bundles of this many newest releases are kept, and always those of the live, the pinned and the reference
+    release, and of the one that was live before."""
+    keep_partition_years: int = Field(default=5, ge=0)
+    """Partitions of dates before ``source.history_start``, which no run folds any more, are kept this many years after
+    their date; 0: for ever. A version that a restatement replaced goes once no stored matrix was folded from it."""
+    keep_runs_days: int = Field(default=400, ge=2)
+    """Records of runs (clocks, memory, library versions) are kept this many days."""
 
 
 class AlertConfig(Section):
     """Where alerts go: names of Airflow connections."""
 
-    connections: tuple[str, ...] = ()
-    """Connections of type smtp, slackwebhook, http or apprise; each gets every alert."""
+    connections: tuple[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], ...] = ()
+    """Connections of type smtp, slackwebhook, http or apprise; each gets every alert. The names are file names too."""
     mail_to: tuple[str, ...] = ()
     """Receivers of an smtp connection."""
 

@@ -14,5 +14,9 @@ def digest_of(*parts: Any) -> str:
 
 
 def canonical_json(value: Any) -> bytes:
-    """UTF-8 JSON with sorted keys: equal values, equal bytes."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+    """UTF-8 JSON with sorted keys: equal values, equal bytes.
+
+    Raises:
+        ValueError: a number is infinite or missing (NaN), which JSON does not have.
+    """
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

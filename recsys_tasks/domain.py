@@ -51,6 +51,8 @@ class PlayCounts:
                 f"Play counts of unequal length: {len(self.user_ids)} users, {len(self.track_ids)} tracks, "
                 f"{len(self.plays)} plays. The partition is broken: extract the day again."
             )
+        if self.plays.dtype != np.uint32:
+            raise BadData(f"Play counts are {self.plays.dtype}, and uint32 is what they are. Extract the day again.")
         if self.user_ids.null_count or self.track_ids.null_count or (len(self.plays) and not self.plays.all()):
             raise BadData("Play counts hold a null id or a zero count. Extract the day again.")
 
@@ -68,6 +70,8 @@ class Vocabulary:
     def __post_init__(self) -> None:
         if len(self.ids) != len(self.first_days):
             raise BadData(f"A vocabulary has {len(self.ids)} ids and {len(self.first_days)} first days.")
+        if self.ids.null_count:
+            raise BadData(f"A vocabulary holds {self.ids.null_count} null ids.")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -112,6 +116,8 @@ class Factors:
                 f"Factors of shapes {self.user_factors.shape} and {self.item_factors.shape} do not fit together."
             )
         for side, values in (("user", self.user_factors), ("item", self.item_factors)):
+            if values.dtype != np.float32:
+                raise BadData(f"The {side} factors are {values.dtype}, and float32 is what they are. Train again.")
             bad = int((~np.isfinite(values)).any(axis=1).sum())
             if bad:
                 raise BadData(f"{bad} {side} factors are not finite. Train again from a cold start (--cold-start).")

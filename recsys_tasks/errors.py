@@ -28,6 +28,10 @@ class EmptyDay(RecsysError):
     """The source holds no qualified stream of a day: find the streams, or allow the empty day by name."""
 
 
+class DataRefused(RecsysError):
+    """The streams of a day look wrong: mend the source and rerun, change the policy, or accept them with a reason."""
+
+
 class BadData(RecsysError):
     """Streams, counts, matrices or factors break an invariant: nothing may be trained or published on them."""
 

@@ -14,7 +14,7 @@ from scipy import sparse
 from recsys_tasks.domain import BoolArray, Figures, FloatArray
 from recsys_tasks.holdout import Holdout
 from recsys_tasks.metrics import Values, all_metrics, precision
-from recsys_tasks.popularity import first_unplayed, listeners_of, popular_order
+from recsys_tasks.popularity import first_unplayed, head_tracks, listeners_of, popular_order
 from recsys_tasks.ranked_tracks import Played
 from recsys_tasks.search import TwoTierSearch
 
@@ -38,6 +38,8 @@ class Evaluation:
 
     per_user: dict[str, npt.NDArray[np.float64]]  # name -> (n_scored,); NaN where a user has no value
     figures: Figures
+    scored: npt.NDArray[np.int64]  # (n_scored,) places among the hidden users
+    lists: dict[str, Lists]  # candidate, popularity and, where there is one, incumbent: (n_scored, k) each
 
 
 def recommend(side: Side, played: sparse.csr_matrix, k: int, allowed: BoolArray | None = None) -> Lists:
@@ -52,7 +54,7 @@ def recommend(side: Side, played: sparse.csr_matrix, k: int, allowed: BoolArray 
     known = np.flatnonzero(side.own_cols >= 0)
     back = np.full(side.n_own + 1, -1, dtype=np.int64)  # the last entry serves -1
     back[side.own_cols[known]] = known
-    own_played = _translated(played, side.own_cols, side.n_own)
+    own_played = translated(played, side.own_cols, side.n_own)
     own_allowed = None
     if allowed is not None:
         own_allowed = np.zeros(side.n_own, dtype=bool)
@@ -71,6 +73,8 @@ def evaluate(
     incumbent: Side | None,
     new_tracks: BoolArray,
     k: int,
+    age_days: Values | None = None,
+    reference: Side | None = None,
 ) -> Evaluation:
     """Score the users that have at least one hidden play.
 
@@ -80,6 +84,8 @@ def evaluate(
         incumbent: the live one, or None where there is none that can be compared.
         new_tracks: (n_tracks,) tracks that appeared lately, a slice of their own.
         k: length of a list.
+        age_days: (n_hidden,) days since each hidden user was first seen; None where nobody asks.
+        reference: a release that was chosen to measure slow drift against, or None.
     """
     scored = np.flatnonzero(np.diff(holdout.hidden.indptr))
     hidden, played = holdout.hidden[scored], holdout.history[scored]
@@ -88,24 +94,38 @@ def evaluate(
         "candidate": recommend(_of_users(candidate, scored), played, k),
         "popularity": first_unplayed(popular_order(listeners), played, k),
     }
-    if incumbent is not None:
-        lists["incumbent"] = recommend(_of_users(incumbent, scored), played, k)
     per_user: dict[str, Values] = {
         "activity": np.diff(played.indptr).astype(np.float64),
         "hidden": np.diff(hidden.indptr).astype(np.float64),
     }
+    if age_days is not None:
+        per_user["age_days"] = age_days[scored]
+    if incumbent is not None:
+        lists["incumbent"] = recommend(_of_users(incumbent, scored), played, k)
+        per_user["overlap"] = overlap(lists["candidate"], lists["incumbent"])
     for name, found in lists.items():
         for metric, values in all_metrics(is_hit(found, hidden), np.diff(hidden.indptr)).items():
             per_user[f"{name}_{metric}"] = values
     per_user |= _slice_of(lists, hidden, new_tracks, "new")
     if incumbent is not None:
         common = incumbent.own_cols >= 0
-        pair = {
-            "candidate": recommend(_of_users(candidate, scored), played, k, common),
-            "incumbent": recommend(_of_users(incumbent, scored), played, k, common),
-        }
+        pair = _pair({"candidate": candidate, "incumbent": incumbent}, scored, played, k, common)
         per_user |= _slice_of(pair, hidden, common, "common")
-    return Evaluation(per_user, _figures(per_user, lists, listeners, new_tracks))
+        for kind, tracks in _kinds(new_tracks, listeners).items():
+            per_user |= _slice_of(pair, hidden, common & tracks, f"common_{kind}")
+    if reference is not None:
+        both = reference.own_cols >= 0
+        pair = _pair({"candidate": candidate, "reference": reference}, scored, played, k, both)
+        found_of = _slice_of(pair, hidden, both, "of")
+        per_user["candidate_reference_precision"] = found_of["candidate_of_precision"]
+        per_user["reference_precision"] = found_of["reference_of_precision"]
+    return Evaluation(per_user, _figures(per_user, lists, listeners, new_tracks), scored, lists)
+
+
+def overlap(one: Lists, other: Lists) -> Values:
+    """Share of each user's list that stands in the other list too. (n_users,)."""
+    common = (one[:, :, None] == other[:, None, :]) & (one >= 0)[:, :, None]
+    return np.asarray(common.any(axis=2).mean(axis=1, dtype=np.float64))
 
 
 def is_hit(found: Lists, hidden: sparse.csr_matrix) -> BoolArray:
@@ -114,6 +134,19 @@ def is_hit(found: Lists, hidden: sparse.csr_matrix) -> BoolArray:
     cells = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr)) * n_tracks + hidden.indices
     asked = np.arange(len(found))[:, None] * n_tracks + found
     return np.asarray(np.isin(asked, cells) & (found >= 0))
+
+
+def _pair(
+    sides: dict[str, Side], scored: npt.NDArray[np.int64], played: sparse.csr_matrix, k: int, allowed: BoolArray
+) -> dict[str, Lists]:
+    """Lists of two sides, drawn from the same tracks."""
+    return {who: recommend(_of_users(side, scored), played, k, allowed) for who, side in sides.items()}
+
+
+def _kinds(new_tracks: BoolArray, listeners: npt.NDArray[np.int64]) -> dict[str, BoolArray]:
+    """The slices of the catalogue: by age, and head and tail."""
+    head = head_tracks(listeners)
+    return {"new": new_tracks, "established": ~new_tracks, "head": head, "tail": ~head}
 
 
 def _slice_of(lists: dict[str, Lists], hidden: sparse.csr_matrix, tracks: BoolArray, name: str) -> dict[str, Values]:
@@ -160,9 +193,12 @@ def _of_users(side: Side, users: npt.NDArray[np.int64]) -> Side:
     return replace(side, vectors=side.vectors[users])
 
 
-def _translated(played: sparse.csr_matrix, own_cols: npt.NDArray[np.int64], n_own: int) -> sparse.csr_matrix:
-    """The same played tracks in a side's own columns, tracks that it does not know left out."""
-    cols = own_cols[played.indices]
+def translated(
+    plays: sparse.csr_matrix, own_cols: npt.NDArray[np.int64], n_own: int, keep_plays: bool = False
+) -> sparse.csr_matrix:
+    """The same plays in a side's own columns, tracks that it does not know left out; as ones, or as play counts."""
+    cols = own_cols[plays.indices]
     known = cols >= 0
-    rows = np.repeat(np.arange(played.shape[0]), np.diff(played.indptr))[known]
-    return sparse.csr_matrix((np.ones(len(rows), np.uint8), (rows, cols[known])), shape=(played.shape[0], n_own))
+    rows = np.repeat(np.arange(plays.shape[0]), np.diff(plays.indptr))[known]
+    values = plays.data[known] if keep_plays else np.ones(len(rows), np.uint8)
+    return sparse.csr_matrix((values, (rows, cols[known])), shape=(plays.shape[0], n_own))

@@ -4,16 +4,17 @@ In this order: (a) exact checks, any failure is a BLOCK that nobody can override
 (c) below the floor or not above popularity: BLOCK; (d) paired over the same users against the incumbent,
 d = candidate - incumbent with its standard error: PASS if d - pass_z * SE > -margin (non-inferiority), BLOCK if
 d + block_z * SE < 0 and d is a loss beyond block_loss, else HOLD. Margins are shares of the incumbent's mean.
+
+Everything else that is measured (slices, the reference release, the honest figure) stands in the verdict's figures,
+warns and explains, and decides nothing.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from recsys_tasks.config import GateConfig
 from recsys_tasks.domain import Figures, Verdict
+from recsys_tasks.estimates import Z_95, PerUser, mean_and_error, paired_difference, slices
 
 
 @dataclass(frozen=True)
@@ -29,27 +30,20 @@ class Check:
         return f"{self.name}: {self.found}, asked: {self.asked}"
 
 
-def judge(
-    checks: Sequence[Check],
-    per_user: dict[str, npt.NDArray[np.float64]],
-    no_incumbent: str,
-    policy: GateConfig,
-) -> Verdict:
+def judge(checks: Sequence[Check], per_user: PerUser, no_incumbent: str, policy: GateConfig) -> Verdict:
     """Decide on one candidate.
 
     Args:
         checks: the exact checks, all of them.
-        per_user: per scored user, ``candidate_precision``, ``popularity_precision`` and, where there is an incumbent,
-            ``candidate_common_precision`` and ``incumbent_common_precision`` (NaN: not asked).
+        per_user: the columns of an evaluation, (n_scored,) each: at least ``candidate_precision``,
+            ``popularity_precision`` and, where there is an incumbent, ``candidate_common_precision`` and
+            ``incumbent_common_precision`` (NaN: not asked).
         no_incumbent: why there is nobody to compare with; empty where there is.
         policy: the bounds.
     """
+    figures = measured(per_user, policy)
+    users = figures["users"]
     failed = [str(check) for check in checks if not check.passed]
-    users = len(per_user["candidate_precision"])
-    figures: Figures = {"users": users}
-    if users:
-        figures["precision"] = float(per_user["candidate_precision"].mean())
-        figures["popularity"] = float(per_user["popularity_precision"].mean())
     if failed:
         return Verdict("BLOCK", tuple(failed), exact=True, figures=figures)
     if users < policy.min_users:
@@ -60,20 +54,36 @@ def judge(
         return Verdict("BLOCK", absolute, exact=False, figures=figures)
     if no_incumbent:
         return Verdict("PASS", (_above_popularity(figures), no_incumbent), exact=False, figures=figures)
-    return _against_incumbent(per_user, figures, policy)
+    return _against_incumbent(figures, policy)
 
 
-def paired_difference(candidate: npt.NDArray[np.float64], incumbent: npt.NDArray[np.float64]) -> Figures:
-    """Mean difference over the users that both were asked for, its standard error, and the incumbent's mean."""
-    both = ~np.isnan(candidate) & ~np.isnan(incumbent)
-    d = candidate[both] - incumbent[both]
-    n = len(d)
-    return {
-        "users": n,
-        "difference": float(d.mean()) if n else 0.0,
-        "standard_error": float(d.std(ddof=1) / np.sqrt(n)) if n > 1 else float("inf"),
-        "incumbent": float(incumbent[both].mean()) if n else 0.0,
-    }
+def measured(per_user: PerUser, policy: GateConfig) -> Figures:
+    """What the figures of single users come to: means with standard errors, paired differences, slices."""
+    users = len(per_user["candidate_precision"])
+    figures: Figures = {"users": users, "slices": [], "warnings": []}
+    if not users:
+        return figures
+    for name, who in (("precision", "candidate"), ("popularity", "popularity")):
+        figures[name], figures[f"{name}_error"] = mean_and_error(per_user[f"{who}_precision"])
+    if "incumbent_precision" in per_user:
+        mean, error = mean_and_error(per_user["incumbent_precision"])
+        figures["honest"] = {"precision": mean, "error": error, "users": users}
+    if "reference_precision" in per_user:
+        pair = (per_user["candidate_reference_precision"], per_user["reference_precision"])
+        figures["reference"] = paired_difference(*pair, policy.training_noise)
+    if "incumbent_common_precision" in per_user:
+        common = (per_user["candidate_common_precision"], per_user["incumbent_common_precision"])
+        pair_figures = paired_difference(*common, policy.training_noise)
+        d, half = pair_figures["difference"], Z_95 * (pair_figures["standard_error"] or 0.0)
+        figures |= {"pair": pair_figures, "low": d - half, "high": d + half}
+        figures["slices"] = slices(per_user, policy)
+        figures["warnings"] = [_warning(row) for row in figures["slices"] if row["warned"]]
+    return figures
+
+
+def _warning(row: Figures) -> str:
+    share = row["difference"] / row["incumbent"] if row["incumbent"] else 0.0
+    return f"{row['slice']}: {share:+.1%} against the live release ({row['users']} listeners, p = {row['p']:.2g}, Holm)"
 
 
 def _absolute_reasons(figures: Figures, policy: GateConfig) -> tuple[str, ...]:
@@ -90,9 +100,8 @@ def _above_popularity(figures: Figures) -> str:
     return f"precision {figures['precision']:.4f} is above that of the popular tracks, {figures['popularity']:.4f}"
 
 
-def _against_incumbent(per_user: dict[str, npt.NDArray[np.float64]], figures: Figures, policy: GateConfig) -> Verdict:
-    pair = paired_difference(per_user["candidate_common_precision"], per_user["incumbent_common_precision"])
-    figures = figures | {"pair": pair}
+def _against_incumbent(figures: Figures, policy: GateConfig) -> Verdict:
+    pair = figures["pair"]
     mean, d, error = pair["incumbent"], pair["difference"], pair["standard_error"]
     if pair["users"] < policy.min_users:
         reason = f"only {pair['users']} listeners can be compared with the live release; {policy.min_users} are needed"

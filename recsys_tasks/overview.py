@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from recsys_tasks.artefacts import read_manifest
-from recsys_tasks.errors import RecsysError
 from recsys_tasks.release_log import PUBLISH, ReleaseLog
 from recsys_tasks.releases import read_log
+from recsys_tasks.series import judgement_row
 from recsys_tasks.store import Store
 
 Row = dict[str, Any]
@@ -24,28 +23,7 @@ def overview(store: Store, now: datetime) -> dict[str, Any]:
     return {
         "live": _live_row(log, now),
         "releases": [_release_row(log, number) for number in _numbers(log)],
-        "days": [day_row(store, log, path) for path in store.evaluations_of()],
-    }
-
-
-def day_row(store: Store, log: ReleaseLog, path: Any) -> Row:
-    """One judgement: the figures, the verdict and what came of it."""
-    manifest = read_manifest(path / "figures")
-    key, figures = manifest["key"], manifest["figures"]
-    verdict = read_manifest(path / "verdict")["figures"] if (path / "verdict").is_dir() else None
-    published = log.published(key["candidate"])
-    return {
-        "day": key["day"],
-        "candidate": key["candidate"],
-        "listeners": figures["users"],
-        "precision": _mean(figures, "candidate_precision"),
-        "popularity": _mean(figures, "popularity_precision"),
-        "incumbent": _mean(figures, "incumbent_precision"),
-        "incumbent_release": key["incumbent_release"],
-        **_index_row(store, key["candidate"]),
-        "verdict": verdict["outcome"] if verdict else "not judged",
-        "reasons": verdict["reasons"] if verdict else [],
-        "release": published.number if published else None,
+        "days": [judgement_row(log, path) for path in store.evaluations_of()],
     }
 
 
@@ -72,7 +50,7 @@ DAY_COLUMNS = {
     "incumbent": "live p@k",
     "user_recall": "recall",
     "similar_recall": "similar",
-    "verdict": "verdict",
+    "outcome": "verdict",
     "release": "release",
 }
 
@@ -89,15 +67,7 @@ def status_text(status: Mapping[str, Any]) -> str:
         return f"{said}\nNo day has been judged. Run one: python -m recsys_tasks run --date YYYY-MM-DD"
     last = days[-1]
     reasons = "; ".join(last["reasons"])
-    return f"{said}\n\n{as_table(days, DAY_COLUMNS)}\n\n{last['day']}: {last['verdict']}, {reasons}."
-
-
-def _index_row(store: Store, candidate: str) -> Row:
-    try:
-        recall = read_manifest(store.bundle_path(candidate) / "gated")["figures"]["recall"]
-    except RecsysError:  # retention removed the bundle; its evaluation stays
-        return {"user_recall": None, "similar_recall": None}
-    return {"user_recall": recall["user_recall"], "similar_recall": recall["similar_recall"]}
+    return f"{said}\n\n{as_table(days, DAY_COLUMNS)}\n\n{last['day']}: {last['outcome']}, {reasons}."
 
 
 def _live_row(log: ReleaseLog, now: datetime) -> Row | None:
@@ -135,10 +105,6 @@ def _release_row(log: ReleaseLog, number: int) -> Row:
 
 def _numbers(log: ReleaseLog) -> Iterable[int]:
     return (entry.number for entry in log.entries if entry.kind == PUBLISH)
-
-
-def _mean(figures: Mapping[str, Any], name: str) -> float | None:
-    return figures[name]["mean"] if name in figures else None
 
 
 def _is_number(value: Any) -> bool:

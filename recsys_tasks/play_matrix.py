@@ -2,9 +2,13 @@
 
 Row numbers are ordered by (first date seen, id), so they are a function of the partitions alone: an ordinary day
 appends, and folding the same partitions in whatever pieces gives the same bytes.
+
+A track has a column from its first stream on and none before it, whatever the catalogue lists; so has a user a row.
+Where the only plays of a track are hidden from a training, its column is empty there, and it gets no factor.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +43,7 @@ def fold(matrix: PlayMatrix, day: Day, counts: PlayCounts, digest: str) -> PlayM
     """The matrix with one more day: one merge of sorted rows, whatever the history holds.
 
     Raises:
-        BadData: the day is not after the last one folded in.
+        BadData: the day is not after the last one folded in, or a cell outgrows its 32 bits.
     """
     if matrix.chain and day <= matrix.chain[-1][0]:
         raise BadData(f"{day} cannot be folded onto a matrix that already reaches {matrix.chain[-1][0]}.")
@@ -48,8 +52,15 @@ def fold(matrix: PlayMatrix, day: Day, counts: PlayCounts, digest: str) -> PlayM
     users = grow(matrix.users, counts.user_ids, day)
     tracks = grow(matrix.tracks, counts.track_ids, day)
     new = day_counts(counts, users, tracks)
-    total = pad(matrix.counts, new.shape) + new
-    return PlayMatrix(canonical(total), users, tracks, (*matrix.chain, (day, digest)))
+    total = canonical(pad(matrix.counts, new.shape) + new)
+    if plays_in(total) != plays_in(matrix.counts) + plays_in(new):  # uint32 begins again at 0, and says nothing
+        raise BadData(f"With {day}, one user has played one track 2^32 times or more. Look for a bot in the source.")
+    return PlayMatrix(total, users, tracks, (*matrix.chain, (day, digest)))
+
+
+def plays_in(counts: sparse.csr_matrix) -> int:
+    """The sum of all play counts."""
+    return int(counts.data.sum(dtype=np.int64))
 
 
 def grow(vocabulary: Vocabulary, ids: Ids, day: Day) -> Vocabulary:
@@ -80,6 +91,35 @@ def pad(counts: sparse.csr_matrix, shape: tuple[int, int]) -> sparse.csr_matrix:
     """The same cells in a larger matrix; the arrays of cells are shared, not copied."""
     grown = np.full(shape[0] - counts.shape[0], counts.indptr[-1], dtype=counts.indptr.dtype)
     return sparse.csr_matrix((counts.data, counts.indices, np.concatenate([counts.indptr, grown])), shape=shape)
+
+
+def stored_counts(
+    plays: npt.NDArray[Any], cols: npt.NDArray[Any], indptr: npt.NDArray[Any], shape: tuple[int, int]
+) -> sparse.csr_matrix:
+    """The cells of a matrix from its stored arrays; scipy and the solver would read wherever these point.
+
+    Args:
+        plays: (n_pairs,) uint32.
+        cols: (n_pairs,) track columns, rising within each user.
+        indptr: (n_users + 1,) where the cells of each user begin.
+        shape: numbers of users and tracks, which are those of the vocabularies.
+
+    Raises:
+        BadData: they are of other types, do not fit together, point outside, or are not canonical.
+    """
+    n_users, n_tracks = shape
+    if plays.dtype != np.uint32 or cols.dtype.kind != "i" or indptr.dtype.kind != "i":
+        raise BadData(f"A play matrix of {plays.dtype} plays, {cols.dtype} columns and {indptr.dtype} pointers.")
+    if len(indptr) != n_users + 1:
+        raise BadData(f"A play matrix of {len(indptr) - 1} users has {n_users} users in its vocabulary.")
+    if indptr[0] != 0 or (indptr[1:] < indptr[:-1]).any() or not indptr[-1] == len(cols) == len(plays):
+        raise BadData(f"The rows of a play matrix do not divide its {len(cols)} columns and {len(plays)} counts.")
+    if len(cols) and not 0 <= cols.min() <= cols.max() < n_tracks:
+        raise BadData(f"A play matrix has a column outside of the {n_tracks} tracks in its vocabulary.")
+    counts = sparse.csr_matrix((plays, cols, indptr), shape=shape)
+    if not counts.has_canonical_format:
+        raise BadData("A play matrix holds a pair twice, or its columns do not rise within a user.")
+    return counts
 
 
 def canonical(counts: sparse.csr_matrix) -> sparse.csr_matrix:

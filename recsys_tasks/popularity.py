@@ -23,6 +23,15 @@ def popular_order(listeners: IntArray) -> npt.NDArray[np.int64]:
     return order[listeners[order] > 0]
 
 
+def head_tracks(listeners: IntArray) -> BoolArray:
+    """The fewest tracks that hold half of all pairs of user and track: the head of the catalogue. (n_tracks,)."""
+    order = popular_order(listeners)
+    before = np.cumsum(listeners[order]) - listeners[order]
+    head = np.zeros(len(listeners), dtype=bool)
+    head[order[2 * before < listeners.sum()]] = True
+    return head
+
+
 def first_unplayed(
     order: IntArray, played: sparse.csr_matrix, k: int, allowed: BoolArray | None = None
 ) -> npt.NDArray[np.int64]:

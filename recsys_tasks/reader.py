@@ -78,6 +78,8 @@ class Reader:
         with self._switching:  # one at a time: a slow opener must not put an older release over a newer one
             try:
                 live = read_log(self._store).require_live()
+                if live.number < self.entry.number:
+                    raise CorruptArtefact(f"The log ends before entry {self.entry.number}. Restore it from a backup.")
                 if (live.candidate, live.parts) != (self.entry.candidate, self.entry.parts):
                     self._opened = self._open(live)
             except (RecsysError, OSError, ValueError, pa.ArrowException) as error:

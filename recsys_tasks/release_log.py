@@ -6,8 +6,12 @@ that names release 40. Rules, in the order in which they are asked when a candid
 
 1. the same candidate is published already: nothing to do, and no second release;
 2. a pin holds: scheduled runs do not move past it until it is lifted;
-3. the candidate's data are older than the live release's: it is kept, but does not go live;
+3. the candidate's data are older than the live release's: it is kept, but does not go live. A person may say by name,
+   and with a reason, that it shall: it then becomes live and is pinned, as after a rollback, or the next scheduled run
+   would undo it without a word;
 4. otherwise it becomes live.
+
+A release that was live when a rollback, or older data, took its place was taken back: nothing is compared with it.
 """
 
 import hashlib
@@ -20,7 +24,7 @@ from recsys_tasks.digests import FORMAT, canonical_json
 from recsys_tasks.domain import Day, Figures, parse_day
 from recsys_tasks.errors import ConfigError, CorruptArtefact, NoRelease, UnknownId
 
-PUBLISH, ROLLBACK, PIN, UNPIN = "publish", "rollback", "pin", "unpin"
+PUBLISH, PUBLISH_OLDER, ROLLBACK, PIN, UNPIN = "publish", "publish_older", "rollback", "pin", "unpin"
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Entry:
     """One line of the log."""
 
     number: int
-    kind: str  # publish, rollback, pin or unpin
+    kind: str  # publish, publish_older, rollback, pin or unpin
     release: int  # number of the entry that first published this bundle
     candidate: str  # digest of the gated part
     parts: dict[str, str]  # part of the bundle -> SHA-256 of its manifest: gated, names, users-<digest>
@@ -45,6 +49,11 @@ class Entry:
     def parent(self) -> int:
         """Number of the entry before; 0 for the first."""
         return self.number - 1
+
+    @property
+    def is_release(self) -> bool:
+        """Whether this entry first published its bundle; every later one of the bundle names its number."""
+        return self.release == self.number
 
     def to_bytes(self) -> bytes:
         """The entry as it is stored, with a checksum over itself."""
@@ -80,6 +89,7 @@ class Decision:
 
     publish: bool
     reason: str  # in plain words
+    kind: str = PUBLISH  # of the entry to be made
 
 
 @dataclass(frozen=True)
@@ -103,37 +113,51 @@ class ReleaseLog:
             raise NoRelease("Nothing has been published yet. Run the pipeline for a day: run --date YYYY-MM-DD.")
         return self.live
 
+    @property
+    def releases(self) -> tuple[Entry, ...]:
+        """The entries that first published a bundle, in order."""
+        return tuple(entry for entry in self.entries if entry.is_release)
+
     def release(self, number: int) -> Entry:
         """The entry that first published release ``number``.
 
         Raises:
             UnknownId: there is no such release.
         """
-        for entry in self.entries:
-            if entry.number == number and entry.kind == PUBLISH:
+        for entry in self.releases:
+            if entry.number == number:
                 return entry
         raise UnknownId(f"There is no release {number}. `status` lists the releases.")
 
     def published(self, candidate: str) -> Entry | None:
         """The entry that published a candidate; None when none did."""
-        return next((e for e in self.entries if e.candidate == candidate and e.kind == PUBLISH), None)
+        return next((entry for entry in self.releases if entry.candidate == candidate), None)
 
     def before(self, day: Day) -> Iterator[Entry]:
-        """Releases whose data end before a date, newest first, but for those rolled back: none has seen it."""
-        left = {earlier.release for earlier, e in pairwise(self.entries) if e.kind == ROLLBACK}
-        return (e for e in reversed(self.entries) if e.kind == PUBLISH and e.day < day and e.release not in left)
+        """Releases whose data end before a date, newest first, but for those taken back: none has seen it."""
+        left = {live.release for live, e in pairwise(self.entries) if e.kind in (ROLLBACK, PUBLISH_OLDER)}
+        return (e for e in reversed(self.releases) if e.day < day and e.release not in left)
 
-    def decide(self, candidate: str, day: Day) -> Decision:
-        """Whether a candidate that passed the gate goes live (the rules at the top)."""
+    def decide(self, candidate: str, day: Day, older_too: bool = False) -> Decision:
+        """Whether a candidate that passed the gate goes live (the rules at the top).
+
+        Args:
+            candidate: its digest.
+            day: newest date of its data.
+            older_too: a person wants it live although newer data are.
+        """
         live, earlier = self.live, self.published(candidate)
         if earlier is not None:
-            return Decision(False, f"already published as release {earlier.number}: nothing to do")
+            is_live = live is not None and live.release == earlier.number
+            advice = "to make it live again, roll back to it" if older_too and not is_live else "nothing to do"
+            return Decision(False, f"already published as release {earlier.number}: {advice}")
         if live is not None and live.pinned:
             return Decision(False, f"release {live.release} is pinned by {live.by} ({live.why}): kept, not published")
         if live is not None and day < live.day:
-            return Decision(
-                False, f"its data end {day}, those of live release {live.release} end {live.day}: kept, not published"
-            )
+            older = f"its data end {day}, those of live release {live.release} end {live.day}"
+            if older_too:
+                return Decision(True, f"{older}; a person wants it live, so it is pinned", PUBLISH_OLDER)
+            return Decision(False, f"{older}: kept, not published")
         return Decision(True, "it passed the gate and no newer data are live")
 
     def roll_back(self, number: int, by: str, why: str, at: str) -> Entry:

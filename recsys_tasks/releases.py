@@ -3,8 +3,9 @@
 import json
 from pathlib import Path
 
+from recsys_tasks.digests import canonical_json
 from recsys_tasks.errors import CorruptArtefact, PublishConflict
-from recsys_tasks.files import link_new
+from recsys_tasks.files import link_new, make_durable
 from recsys_tasks.release_log import Entry, ReleaseLog, parse_entry
 from recsys_tasks.store import Store
 
@@ -42,13 +43,25 @@ def append(store: Store, entry: Entry) -> Entry:
     return entry
 
 
+def confirm(store: Store, entry: Entry) -> None:
+    """Make an entry that was found survive a power loss: its writer may have been killed before it could do so.
+
+    Raises:
+        StorageError: the file system refused.
+    """
+    make_durable(store.root, _path(store, entry.number))
+
+
 def _read_entry(store: Store, number: int) -> Entry:
     path = _path(store, number)
     try:
         if path.is_symlink() or path.stat().st_size > _ENTRY_LIMIT:
             raise ValueError
-        values = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        content = path.read_bytes()
+        values = json.loads(content)
+        if canonical_json(values) != content:
+            raise ValueError
+    except (OSError, ValueError, RecursionError):
         values = {}
     entry = parse_entry(values, str(path))
     if entry.number != number:

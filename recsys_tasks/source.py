@@ -6,6 +6,14 @@ length), ``duplicate``. Private rows are counted by the server and never sent.
 
 A day is [D 00:00, D+1 00:00) in UTC. A row whose instant is null, infinite or outside the years 1 to 9999 lies in no
 day. Duplicates are looked for within a day.
+
+A row is one play; how long it lasted, in whole milliseconds, only decides whether it counts. Nothing is rounded here:
+a column of fractions is refused, and a view has to say what they mean.
+
+Ids are compared byte for byte: a letter that is spelled in two ways (composed, decomposed) makes two ids, and no
+character of an id has a meaning. Columns that the configuration does not name are not read, and may come and go. What
+else shall not count (the streams of an excluded playlist, say) is left out by a view, or given as private by it, and
+then counted as such.
 """
 
 from collections.abc import Iterator

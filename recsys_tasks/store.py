@@ -6,7 +6,7 @@
     bundles/<candidate>/gated/    index, factors, norm order, track vocabulary: what the gate judges
     bundles/<candidate>/names/    title, artist, play total of each track
     bundles/<candidate>/users-<digest>/  user vectors, user vocabulary, played tracks
-    evaluations/<date>/<candidate>-<incumbent>/figures|verdict/
+    evaluations/<date>/<candidate>-<incumbent>/figures|verdict/, report.html
     releases/log/<n>.json         the append-only log
     runs/<run_id>/<step>.json     clocks, seconds, memory, who started it
 
@@ -23,13 +23,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
-from scipy import sparse
 
-from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact, read_manifest, save_artefact
-from recsys_tasks.digests import FORMAT, canonical_json, digest_of
+from recsys_tasks.artefacts import (
+    MANIFEST,
+    Artefact,
+    open_artefact,
+    parquet_bytes,
+    read_manifest,
+    save_artefact,
+    sealed_manifest,
+)
+from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Factors, Ids, PlayCounts, PlayMatrix, Vocabulary, parse_day
 from recsys_tasks.errors import BadData, CorruptArtefact, NotStored
 from recsys_tasks.files import replace_file
+from recsys_tasks.play_matrix import plays_in, stored_counts
 
 SHORT = 16
 
@@ -52,7 +60,11 @@ class Store:
         return str(manifest["digest"]) if manifest else None
 
     def partition_manifest(self, day: Day) -> dict[str, Any] | None:
-        """Manifest of the stored partition of a date; None when there is none, or a dead writer got no further."""
+        """Manifest of the stored partition of a date; None when there is none, or a dead writer got no further.
+
+        Raises:
+            CorruptArtefact: it is damaged, or of another date.
+        """
         path = self.partition_path(day)
         return read_manifest(path) if (path / MANIFEST).exists() else None
 
@@ -64,20 +76,13 @@ class Store:
         """
         digest = counts_digest(counts)
         table = pa.table({"user_id": counts.user_ids, "track_id": counts.track_ids, "plays": counts.plays})
-        buffer = pa.BufferOutputStream()
-        pq.write_table(table, buffer, compression="zstd", store_schema=False)
-        content = buffer.getvalue().to_pybytes()
-        name = f"plays-{digest[:SHORT]}.parquet"
-        manifest = {
-            "format": FORMAT,
-            "digest": digest,
-            "key": {"day": day.isoformat(), "rule": rule},
-            "figures": dict(figures),
-            "files": {name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}},
-        }
+        content, name = parquet_bytes(table), f"plays-{digest[:SHORT]}.parquet"
+        files = {name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
+        place = self.partition_path(day).relative_to(self.root).as_posix()
+        manifest = sealed_manifest(digest, {"day": day.isoformat(), "rule": rule}, figures, files, place)
         # the counts first, under a name of their own: whoever reads the old manifest still finds the old counts
         replace_file(self.root, self.partition_path(day) / name, content)
-        replace_file(self.root, self.partition_path(day) / MANIFEST, canonical_json(manifest))
+        replace_file(self.root, self.partition_path(day) / MANIFEST, manifest)
         return digest
 
     def load_partition(self, day: Day, digest: str) -> PlayCounts:
@@ -90,7 +95,7 @@ class Store:
         try:
             table = pq.read_table(path, memory_map=False)
             user_ids, track_ids = (as_ids(table.column(name)) for name in ("user_id", "track_id"))
-            counts = PlayCounts(user_ids, track_ids, np.asarray(table.column("plays")).astype(np.uint32))
+            counts = PlayCounts(user_ids, track_ids, np.asarray(table.column("plays")))
             sound = counts_digest(counts) == digest
         except (OSError, KeyError, pa.ArrowException, BadData):
             sound = False
@@ -119,23 +124,25 @@ class Store:
             "tracks": vocabulary_table(matrix.tracks),
         }
         key = {"day": day.isoformat(), "chain": [[date.isoformat(), partition] for date, partition in matrix.chain]}
-        figures = {
-            "users": len(matrix.users),
-            "tracks": len(matrix.tracks),
-            "pairs": int(matrix.counts.nnz),
-            "plays": int(matrix.counts.data.sum(dtype=np.int64)),
-        }
-        return save_artefact(self.root, self.matrix_path(day, digest), digest, key, files, figures)
+        return save_artefact(self.root, self.matrix_path(day, digest), digest, key, files, matrix_sizes(matrix))
 
     def load_matrix(self, day: Day, digest: str) -> PlayMatrix:
-        """A stored matrix, verified."""
+        """A stored matrix, verified.
+
+        Raises:
+            CorruptArtefact: a file differs from the manifest.
+            BadData: what it holds is no play matrix, or another one than was stored.
+        """
         artefact = open_artefact(self.matrix_path(day, digest), digest)
-        users, tracks = (vocabulary_of(artefact.table(name)) for name in ("users", "tracks"))
-        counts = sparse.csr_matrix(
-            tuple(artefact.array(name) for name in ("plays", "indices", "indptr")), shape=(len(users), len(tracks))
-        )
-        chain = tuple((parse_day(date), partition) for date, partition in artefact.manifest["key"]["chain"])
-        return PlayMatrix(counts, users, tracks, chain)
+        with artefact.named():
+            users, tracks = (vocabulary_of(artefact.table(name)) for name in ("users", "tracks"))
+            plays, cols, indptr = (artefact.array(name) for name in ("plays", "indices", "indptr"))
+            counts = stored_counts(plays, cols, indptr, (len(users), len(tracks)))
+            chain = tuple((parse_day(date), partition) for date, partition in artefact.manifest["key"]["chain"])
+            matrix = PlayMatrix(counts, users, tracks, chain)
+            if matrix_sizes(matrix) != artefact.figures:
+                raise BadData(f"A play matrix of {matrix_sizes(matrix)} was stored as {artefact.figures}.")
+        return matrix
 
     def matrix_figures(self, day: Day, digest: str) -> dict[str, Any]:
         """Numbers of users, tracks, pairs and plays of a stored matrix, from its manifest."""
@@ -144,7 +151,8 @@ class Store:
     def load_vocabularies(self, day: Day, digest: str) -> tuple[Vocabulary, Vocabulary]:
         """Users and tracks of a stored matrix, without its cells."""
         artefact = open_artefact(self.matrix_path(day, digest), digest)
-        return vocabulary_of(artefact.table("users")), vocabulary_of(artefact.table("tracks"))
+        with artefact.named():
+            return vocabulary_of(artefact.table("users")), vocabulary_of(artefact.table("tracks"))
 
     # models
 
@@ -155,7 +163,8 @@ class Store:
     def load_model(self, day: Day, digest: str) -> tuple[Factors, Artefact]:
         """Stored factors, verified, with the manifest that holds the loss trace and the parameters."""
         artefact = open_artefact(self.model_path(day, digest), digest)
-        return Factors(artefact.array("user_factors"), artefact.array("item_factors")), artefact
+        with artefact.named():
+            return Factors(artefact.array("user_factors"), artefact.array("item_factors")), artefact
 
     def models_of(self, day: Day) -> list[dict[str, Any]]:
         """Manifests of the stored models of a date."""
@@ -189,20 +198,49 @@ class Store:
     def evaluation_path(self, day: Day, candidate: str, incumbent: str | None) -> Path:
         """The directory of a judgement: this candidate against this incumbent."""
         against = incumbent[:SHORT] if incumbent else "none"
-        return self.root / "evaluations" / day.isoformat() / f"{candidate[:SHORT]}-{against}"
+        return self.judgement_path(day, f"{candidate[:SHORT]}-{against}")
+
+    def judgement_path(self, day: Day, judgement: str) -> Path:
+        """The directory of a judgement by its name, ``<candidate>-<incumbent>``."""
+        return self.root / "evaluations" / day.isoformat() / judgement
 
     def evaluations_of(self, day: Day | None = None, candidate: str = "") -> list[Path]:
         """Directories of stored judgements, by date, of one date or of all, of one candidate or of all."""
         pattern = f"evaluations/{day.isoformat() if day else '*'}/{candidate[:SHORT]}*/figures"
         return [path.parent for path in sorted(self.root.glob(pattern))]
 
+    def report_path(self, day: Day, judgement: str) -> Path:
+        """Where the page of a judgement lies, or would lie."""
+        return self.judgement_path(day, judgement) / "report.html"
+
     # runs
 
     def save_run(self, run_id: str, step: str, record: Mapping[str, Any]) -> None:
         """Keep what a step took and who started it."""
+        content = json.dumps({**record, "run_id": run_id}, indent=1, sort_keys=True).encode()
+        replace_file(self.root, self._run_path(run_id, step), content)
+
+    def read_run(self, run_id: str, step: str) -> dict[str, Any] | None:
+        """What is kept of a step of a run; None when there is nothing, or it is of another run of a like name."""
+        record = _read_record(self._run_path(run_id, step))
+        return record if record.get("run_id") == run_id else None
+
+    def runs_of(self, step: str) -> list[dict[str, Any]]:
+        """What is kept of a step, of every run, those that began first first."""
+        records = [_read_record(path) for path in self.root.glob(f"runs/*/{step}.json")]
+        return sorted((r for r in records if "run_id" in r), key=lambda r: (str(r.get("began")), str(r["run_id"])))
+
+    def _run_path(self, run_id: str, step: str) -> Path:
         safe = "".join(c if c.isalnum() or c in "-_.:+" else "_" for c in run_id).lstrip(".")
-        content = json.dumps(record, indent=1, sort_keys=True).encode()
-        replace_file(self.root, self.root / "runs" / safe / f"{step}.json", content)
+        return self.root / "runs" / safe / f"{step}.json"
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    """A record of a run; empty when it is missing or unreadable: nothing but a page depends on it."""
+    try:
+        return dict(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return {}
 
 
 def counts_digest(counts: PlayCounts) -> str:
@@ -218,6 +256,12 @@ def _bytes_digest(ids: Ids) -> str:
     return hashlib.sha256(lengths.tobytes() + "".join(ids.to_pylist()).encode()).hexdigest()
 
 
+def matrix_sizes(matrix: PlayMatrix) -> dict[str, Any]:
+    """Numbers of users, tracks, pairs and plays."""
+    pairs, plays = int(matrix.counts.nnz), plays_in(matrix.counts)
+    return {"users": len(matrix.users), "tracks": len(matrix.tracks), "pairs": pairs, "plays": plays}
+
+
 def vocabulary_table(vocabulary: Vocabulary) -> pa.Table:
     """A vocabulary as it is stored."""
     return pa.table({"id": vocabulary.ids, "first_day": vocabulary.first_days})
@@ -227,11 +271,12 @@ def vocabulary_of(table: pa.Table) -> Vocabulary:
     """A vocabulary as it was stored.
 
     Raises:
-        CorruptArtefact: an id stands twice.
+        BadData: an id stands twice, or is null.
     """
     ids = as_ids(table.column("id"))
-    if len(pa.compute.unique(ids)) != len(ids):
-        raise CorruptArtefact("A stored vocabulary holds an id twice. Remove the matrix; the next run folds it again.")
+    twice = len(ids) - len(pa.compute.unique(ids))
+    if twice:
+        raise BadData(f"A vocabulary of {len(ids)} rows holds {twice} ids a second time.")
     return Vocabulary(ids, np.asarray(table.column("first_day")).astype(np.int32))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from hypothesis import settings  # noqa: E402
 
 settings.register_profile("recsys", derandomize=True, deadline=None, database=None)
 settings.load_profile("recsys")
+
+ROOT = Path(__file__).parents[1]
 
 
 def pytest_sessionfinish() -> None:
@@ -108,3 +111,29 @@ def copied(finished: Any, tmp_path: Path) -> Any:
 
     shutil.copytree(finished.store.root, tmp_path / "store", symlinks=True)
     return Workplace(Store(tmp_path / "store"), finished.config, finished.dsn)
+
+
+@pytest.fixture(scope="session")
+def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An Airflow of the test's own, set up before it is first imported."""
+    home = tmp_path_factory.mktemp("airflow")
+    settings = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
+        "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test alone, long enough for the signature of a token",
+    }
+    patch = pytest.MonkeyPatch()
+    for name, value in settings.items():
+        patch.setenv(name, value)
+    for folder in ("dags", "plugins"):
+        patch.syspath_prepend(str(ROOT / folder))
+    assert "airflow" not in sys.modules, "Airflow must be configured before it is imported"
+    from airflow.utils.db import initdb
+
+    initdb()
+    yield home
+    patch.undo()

@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime
 from itertools import count
 from pathlib import Path
 
+from recsys_tasks.artefacts import MANIFEST, read_manifest, sealed_manifest
 from recsys_tasks.config import Config, parse_config
+from recsys_tasks.files import sha256_of
 from recsys_tasks.steps import Signature
 from recsys_tasks.steps.whole_day import run_day
 
@@ -44,14 +46,24 @@ def run(at, day, **options):
 
 
 def artefacts_of(root: Path) -> dict[str, bytes]:
-    """Every stored file that holds no clock and no person: name -> bytes."""
+    """Every stored file that holds no clock, no person and no run, as a report does: name -> bytes."""
     kinds = ("partitions", "matrices", "models", "bundles", "evaluations")
     return {
         str(path.relative_to(root)): path.read_bytes()
         for kind in kinds
         for path in sorted((root / kind).rglob("*"))
-        if path.is_file()
+        if path.is_file() and path.suffix != ".html"
     }
+
+
+def reseal(path: Path, **changes) -> None:
+    """Make an artefact vouch for the files that lie there now, as a wrong program would; ``changes`` go into it."""
+    manifest = read_manifest(path) | changes
+    files = {
+        name: {"size": (path / name).stat().st_size, "sha256": sha256_of(path / name)} for name in manifest["files"]
+    }
+    (path / MANIFEST).chmod(0o644)
+    (path / MANIFEST).write_bytes(sealed_manifest(manifest["digest"], manifest["key"], manifest["figures"], files))
 
 
 def damage(path: Path) -> None:

@@ -1,55 +1,28 @@
-"""The DAG on Airflow itself (SQLite, no scheduler): its shape, its days, its green and its red run."""
+"""The DAGs on Airflow itself (SQLite, no scheduler): their shape, their days, their green and their red runs."""
 
+import json
 import os
-import sys
 from datetime import UTC, date, datetime
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import pairwise
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 
 import pytest
 from psycopg2.extensions import parse_dsn
-from settings import TOML
+from settings import TOML, damage
+from sinks import mail_sink, slack, smtp, web_sink, webhook
 
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="session")
-def airflow_home(tmp_path_factory):
-    """An Airflow of the test's own, set up before it is first imported."""
-    home = tmp_path_factory.mktemp("airflow")
-    settings = {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "WARNING",
-        "AIRFLOW__API_AUTH__JWT_SECRET": "a secret of this test alone, long enough for the signature of a token",
-    }
-    patch = pytest.MonkeyPatch()
-    for name, value in settings.items():
-        patch.setenv(name, value)
-    for folder in ("dags", "plugins"):
-        patch.syspath_prepend(str(ROOT / folder))
-    assert "airflow" not in sys.modules, "Airflow must be configured before it is imported"
-    from airflow.utils.db import initdb
-
-    initdb()
-    yield home
-    patch.undo()
-
-
-def load_dag():
+def load_dag(name="daily_recommendations"):
     """A fresh DAG object: dag.test writes a run's conf into it."""
     from airflow.dag_processing.dagbag import DagBag
 
     bag = DagBag(str(ROOT / "dags"))
     assert bag.import_errors == {}
-    assert list(bag.dags) == ["daily_recommendations"]
-    return bag.dags["daily_recommendations"]
+    assert sorted(bag.dags) == ["daily_recommendations", "release_freshness"]
+    return bag.dags[name]
 
 
 @pytest.fixture
@@ -63,15 +36,16 @@ def dag(airflow_home, monkeypatch, tmp_path):
 
 class TestShape:
     def test_it_reads_as_the_design_says(self, dag):
-        """Every step hangs on the one before; publish is a leaf beside the alert; retention is a teardown."""
-        chain = ["wait_for_day", "extract_streams", "increment_matrix", "train_als"]
+        """Every step hangs on the one before; publish is a leaf beside alert; report and retention are teardowns."""
+        chain = ["wait_for_day", "extract_streams", "check_data", "increment_matrix", "train_als"]
         chain += ["build_index", "evaluate", "gate", "publish"]
         for before, after in pairwise(chain):
             assert after in dag.task_dict[before].downstream_task_ids
         assert dag.task_dict["gate"].downstream_task_ids == {"publish", "alert"}
-        assert dag.task_dict["publish"].downstream_task_ids == {"retention"}
-        retention = dag.task_dict["retention"]
-        assert (retention.is_teardown, retention.on_failure_fail_dagrun) == (True, False)
+        assert dag.task_dict["publish"].downstream_task_ids == {"report", "retention"}
+        assert dag.task_dict["alert"].downstream_task_ids == set()
+        for last in (dag.task_dict["report"], dag.task_dict["retention"]):
+            assert (last.is_teardown, last.on_failure_fail_dagrun) == (True, False)
 
     def test_its_policy(self, dag):
         """No catch-up, one run at a time, retries with backoff and a time limit on every task, one slot for state."""
@@ -87,15 +61,40 @@ class TestShape:
         assert dag.doc_md
         assert dag.tags == {"recommendations"}
 
-    def test_a_task_body_is_short(self):
+    def test_the_watch_beside_it(self, dag):
+        """Hourly, one at a time, explained; its red on purpose is a leaf of its own, which a delivery cannot hide."""
+        watch = load_dag("release_freshness")
+        assert (watch.catchup, watch.max_active_runs, watch.tags) == (False, 1, {"recommendations"})
+        assert watch.doc_md
+        assert watch.task_dict["look"].downstream_task_ids == {"deliver", "fresh_and_sound"}
+        assert watch.task_dict["fresh_and_sound"].retries == 0
+        assert all(task.execution_timeout is not None for task in watch.tasks)
+
+    def test_every_failure_has_somebody_who_tells(self, dag):
+        """Every task of both DAGs calls back, and the daily DAG for those whose process was killed."""
+        from recsys_dag.alerting import tell_failure, tell_what_nobody_told
+
+        for task in [*dag.tasks, *load_dag("release_freshness").tasks]:
+            assert [callback.__name__ for callback in task.on_failure_callback] == [tell_failure.__name__], task.task_id
+        assert dag.on_failure_callback.__name__ == tell_what_nobody_told.__name__
+
+    @pytest.mark.parametrize(("name", "tasks"), [("daily_recommendations", 12), ("release_freshness", 3)])
+    def test_a_task_body_is_short(self, name, tasks):
         """At most six lines of code a task: what can be tested without Airflow is tested without it."""
         import ast
 
-        tree = ast.parse((ROOT / "dags" / "daily_recommendations.py").read_text())
+        tree = ast.parse((ROOT / "dags" / f"{name}.py").read_text())
         bodies = {n.name: n.body[1:] for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
-        assert len(bodies) == 10
+        assert len(bodies) == tasks
         lines = {name: sum(s.end_lineno - s.lineno + 1 for s in body) for name, body in bodies.items()}
         assert max(lines.values()) <= 6, lines
+
+    @pytest.mark.parametrize("name", ["daily_recommendations", "release_freshness"])
+    def test_its_page_names_every_task(self, dag, name):
+        """The operator's manual in the UI and the tasks of the DAG are the same list."""
+        shown = load_dag(name)
+        rows = [line.split("`")[1] for line in shown.doc_md.splitlines() if line.startswith("| `")]
+        assert sorted(rows) == sorted(shown.task_dict)
 
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
@@ -147,40 +146,104 @@ class TestSource:
             source_address()
 
 
+CANARY = "canary-of-the-connection"
+CHANNELS = ["alert_mail", "alert_hook", "alert_slack"]
+ALERTS = f"""
+[alert]
+connections = {CHANNELS}
+mail_to = ["ops@example.test"]
+[freshness]
+max_age_hours = 1_000_000
+"""
+
+
+@pytest.fixture
+def sinks(dag, monkeypatch, tmp_path):
+    """A configuration whose alerts go to a mail server and to two webhooks on the loopback interface."""
+    with mail_sink() as mail, web_sink() as web:
+        connections = {
+            "ALERT_MAIL": smtp(mail.port, password=CANARY),
+            "ALERT_HOOK": webhook(web.port, f"{CANARY}/hook"),
+            "ALERT_SLACK": slack(web.port, f"{CANARY}/slack"),
+        }
+        for name, values in connections.items():
+            monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(values))
+        (tmp_path / "config.toml").write_text(TOML + ALERTS)
+        yield SimpleNamespace(mail=mail, web=web)
+
+
+def told(sinks):
+    """How many alerts each of the three received."""
+    hooks = [len(sinks.web.bodies(f"/{CANARY}/{kind}")) for kind in ("hook", "slack")]
+    return [len(sinks.mail.received), *hooks]
+
+
+def states_of(run):
+    """State of each task."""
+    return {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+
+
 class TestAlert:
-    @pytest.mark.parametrize("order", [("dead", "hook"), ("hook", "dead")])
-    def test_a_dead_channel_neither_silences_nor_repeats_the_others(self, airflow_home, monkeypatch, tmp_path, order):
-        """The webhook has the alert once, before or after the dead one; the task fails, a retry repeats nothing."""
-        from recsys_dag.alerting import AlertRefused, send
+    def test_what_refuses_is_red_and_what_was_missed_comes_later_once(self, sinks, tmp_path, capfd):
+        """First nobody takes it, then all do: each channel has the alert exactly once, no secret left a connection."""
+        from recsys_dag.alerting import AlertsPending, deliver, keep, own_outbox
 
-        from recsys_tasks.alerts import Alert
-        from recsys_tasks.store import Store
+        from recsys_tasks.alerts import of_failure
 
-        received = []
+        failed = {"dag": "d", "run": "r", "task": "t", "cleared": 0}
+        keep([of_failure(failed, "boom postgresql://u:canary-of-a-task@db/x", "http://log")], own_outbox())
+        sinks.web.answer, sinks.mail.answer = "302", "550 canary-of-the-server"
+        with pytest.raises(AlertsPending) as refused:
+            deliver(own_outbox())
+        said = str(refused.value)
+        for part in ("mail (SMTPRecipientsRefused)", "hook (status 302)", "slack (AirflowException 302)"):
+            assert f"'t failed in r' to alert_{part}" in said
+        sinks.mail.answer, sinks.web.answer = "", ""
+        sinks.web.received.clear()
+        assert len(deliver(own_outbox())) == 3
+        assert told(sinks) == [1, 1, 1]
+        assert not sinks.web.bodies("/followed")
+        stored = "".join(path.read_text() for path in (tmp_path / "store" / "alerts").rglob("*") if path.is_file())
+        assert "canary" not in "".join([said, stored, *capfd.readouterr()])
 
-        class Sink(BaseHTTPRequestHandler):
-            def do_POST(self):
-                received.append(self.path)
-                self.rfile.read(int(self.headers["Content-Length"]))
-                self.send_response(204)
-                self.end_headers()
+    def test_nothing_owed_is_skipped_and_nobody_to_tell_is_said(self, sinks, tmp_path, caplog):
+        """No alert: skipped. No connection: skipped too, with the alert in the log, and not stored as told."""
+        from airflow.sdk.exceptions import AirflowSkipException
+        from recsys_dag.alerting import deliver, keep, own_outbox
 
-            def log_message(self, *_):
-                """Say nothing."""
+        from recsys_tasks.alerts import of_damage
 
-        web = HTTPServer(("127.0.0.1", 0), Sink)
-        Thread(target=web.serve_forever, daemon=True).start()
-        (tmp_path / "config.toml").write_text(f"{TOML}\n[alert]\nconnections = {list(order)}\n")
-        monkeypatch.setenv("RECSYS_CONFIG", str(tmp_path / "config.toml"))
-        monkeypatch.setenv("AIRFLOW_CONN_HOOK", f"http://:secret-path@127.0.0.1:{web.server_port}/http")
-        monkeypatch.setenv("AIRFLOW_CONN_DEAD", "http://:token-7718@127.0.0.1:1/http")
-        alert = Alert.of_failure("run", "task", "boom", "")
-        for _attempt in range(2):
-            with pytest.raises(AlertRefused, match="dead") as refused:
-                send(alert, Store(tmp_path))
-            assert "token-7718" not in str(refused.value)
-        web.shutdown()
-        assert received == ["/secret-path"]
+        with pytest.raises(AirflowSkipException, match="nothing to tell"):
+            deliver(own_outbox())
+        (tmp_path / "config.toml").write_text(TOML)
+        keep([of_damage(0, "CorruptArtefact: x", "", "")], own_outbox())
+        with pytest.raises(AirflowSkipException, match="no alert connection"):
+            deliver(own_outbox())
+        assert not (tmp_path / "store" / "alerts").exists()
+
+    def test_a_slip_in_another_table_does_not_silence_alerts(self, sinks, tmp_path):
+        """The configuration is refused, and the alert about that is sent all the same; a failure is told once."""
+        from recsys_dag.alerting import tell_failure
+
+        from recsys_tasks.errors import ConfigError
+
+        (tmp_path / "config.toml").write_text(f"{TOML}{ALERTS}[als]\nfactors = -1\n".replace("[als]", "[als2]", 1))
+        run = SimpleNamespace(dag_id="daily_recommendations", run_id="r", clear_number=0)
+        context = {
+            "dag_run": run,
+            "ti": SimpleNamespace(task_id="train_als"),
+            "exception": ConfigError("als2: unknown"),
+        }
+        tell_failure(context)
+        tell_failure(context)
+        assert told(sinks) == [1, 1, 1]
+        assert "als2: unknown" in sinks.web.bodies(f"/{CANARY}/hook")[0]["text"]
+
+    def test_the_text_of_a_foreign_exception_stays_in_the_log(self, sinks):
+        """It may hold a row of the data, or a password: only its name is told."""
+        from recsys_dag.alerting import _reason
+
+        assert _reason(KeyError("user 4711")) == "KeyError; its text stands in the log."
 
 
 class TestRuns:
@@ -197,7 +260,7 @@ class TestRuns:
         assert set(states.values()) == {"success"}
         assert read_log(Store(tmp_path / "store")).require_live().day == date(2026, 1, 13)
         assert sorted(os.listdir(tmp_path / "store" / "runs" / run.run_id.replace("/", "_"))) == sorted(
-            f"{name}.json" for name in states
+            f"{name}.json" for name in [*states, "alert"]
         )
 
     def test_a_run_by_hand_after_the_schedules_end_runs(self, dag, world_dsn, monkeypatch, tmp_path):
@@ -210,18 +273,105 @@ class TestRuns:
         unrestricted = TimeRestriction(None, None, False)
         assert ending.timetable.next_dagrun_info(last_automated_data_interval=None, restriction=unrestricted) is None
         run = ending.test(logical_date=datetime(2026, 9, 1, tzinfo=UTC), run_conf={"day": "2026-01-13"})
-        assert len(run.get_task_instances()) == 10
+        assert len(run.get_task_instances()) == 12
         assert (tmp_path / "store" / "releases" / "log" / "1.json").exists()
 
-    def test_a_gate_that_says_no_makes_the_run_red(self, dag, world_dsn, monkeypatch, tmp_path):
-        """Red: the gate fails without a retry, nothing is published, the alert runs, and retention tidies up."""
+    def test_a_gate_that_says_no_makes_the_run_red_and_is_told_once(self, sinks, dag, world_dsn, monkeypatch, tmp_path):
+        """Red: the gate fails without a retry, nothing is published; report, alert and retention do their work."""
         monkeypatch.setenv("RECSYS_SOURCE_DSN", world_dsn)
-        (tmp_path / "config.toml").write_text(TOML.replace("min_users = 100", "min_users = 5000"))
+        (tmp_path / "config.toml").write_text(TOML.replace("min_users = 100", "min_users = 5000") + ALERTS)
         run = dag.test(run_conf={"day": "2026-01-13"})
         tasks = {ti.task_id: ti for ti in run.get_task_instances()}
         assert str(run.state) == "failed"
         assert (str(tasks["gate"].state), tasks["gate"].try_number) == ("failed", 1)
         assert str(tasks["publish"].state) == "upstream_failed"
-        assert str(tasks["alert"].state) == "skipped", "no connection is configured"
-        assert str(tasks["retention"].state) == "success"
+        assert {str(tasks[name].state) for name in ("alert", "report", "retention")} == {"success"}
         assert not (tmp_path / "store" / "releases").exists()
+        assert told(sinks) == [1, 1, 1]
+        ((receivers, letter),) = sinks.mail.received
+        assert receivers == ["ops@example.test"]
+        assert letter["Subject"] == "HOLD: the recommendations of 2026-01-13 were not published"
+
+    def test_a_step_that_fails_is_told_once_with_its_reason(self, sinks, dag, copied, monkeypatch):
+        """Its callback and the alert task both notice; the gate behind it, which judged nothing, is no second event."""
+        monkeypatch.setenv("RECSYS_ROOT", str(copied.store.root))
+        monkeypatch.setenv("RECSYS_SOURCE_DSN", copied.dsn)
+        (judgement,) = copied.store.evaluations_of(date(2026, 1, 15))
+        damage(judgement / "figures" / "per_user.parquet")
+        run = dag.test(run_conf={"day": "2026-01-15"})
+        states = states_of(run)
+        assert str(run.state) == "failed"
+        assert (states["evaluate"], states["gate"], states["publish"]) == ("failed", *["upstream_failed"] * 2)
+        assert (states["alert"], states["report"], states["retention"]) == ("skipped", "skipped", "success")
+        assert told(sinks) == [1, 1, 1]
+        text = sinks.web.bodies(f"/{CANARY}/hook")[0]["text"]
+        assert "evaluate failed" in text
+        assert "CorruptArtefact" in text
+        assert str(judgement / "figures") in text
+
+    def test_a_slow_decline_is_told_on_a_green_day_and_not_again(self, sinks, dag, copied, monkeypatch, tmp_path):
+        """The candidate passes, the run is green, and the alarm of the drift arrives once for as long as it lasts."""
+        monkeypatch.setenv("RECSYS_ROOT", str(copied.store.root))
+        monkeypatch.setenv("RECSYS_SOURCE_DSN", copied.dsn)
+        (tmp_path / "config.toml").write_text(f"{TOML}{ALERTS}[drift]\ncusum_slack = 0\ncusum_bound = 0.1\n")
+        runs = [dag.test(run_conf={"day": "2026-01-14"}) for dag in (dag, load_dag())]
+        assert [(str(run.state), states_of(run)["alert"]) for run in runs] == [
+            ("success", "success"),
+            ("success", "skipped"),
+        ]
+        assert told(sinks) == [1, 1, 1]
+        assert "Slow decline" in sinks.mail.received[0][1]["Subject"]
+
+
+class TestVerdict:
+    @pytest.mark.parametrize(
+        ("state", "found"), [("success", True), ("failed", True), ("upstream_failed", False), (None, False)]
+    )
+    def test_what_an_earlier_try_left_is_no_verdict(self, airflow_home, state, found):
+        """A cleared run that fails before its gate still holds the values of the gate's earlier try."""
+        from recsys_dag.events import verdict_of
+
+        class OfTheGate(SimpleNamespace):
+            def get_task_states(self, *, dag_id, task_ids, run_ids):
+                return {"r": dict.fromkeys(task_ids, state)}
+
+            def xcom_pull(self, *, task_ids, key):
+                return {"outcome": "HOLD"}
+
+        verdict = verdict_of(OfTheGate(dag_id="d", run_id="r"))
+        assert verdict == ({"outcome": "HOLD"} if found else None)
+
+
+class TestWatch:
+    def test_its_hours_are_red_while_it_lasts_and_told_at_both_ends(self, sinks, copied, monkeypatch, tmp_path):
+        """Fresh, stale, still stale, fresh: green, red and told, red and silent, green and told."""
+        monkeypatch.setenv("RECSYS_ROOT", str(copied.store.root))
+        config = tmp_path / "config.toml"
+        seen = []
+        for max_age_hours in (1_000_000, 1, 1, 1_000_000):
+            config.write_text((TOML + ALERTS).replace("1_000_000", str(max_age_hours)))
+            run = load_dag("release_freshness").test()
+            states = states_of(run)
+            shown = [states[name] for name in ("look", "deliver", "fresh_and_sound")]
+            seen.append((str(run.state), *shown, len(sinks.mail.received)))
+        assert seen == [
+            ("success", "success", "skipped", "success", 0),
+            ("failed", "success", "success", "failed", 1),
+            ("failed", "success", "skipped", "failed", 1),
+            ("success", "success", "success", "success", 2),
+        ]
+        assert told(sinks) == [2, 2, 2]
+
+    def test_before_the_first_release_it_only_delivers(self, sinks):
+        """Nothing can be stale yet; what daily runs could not deliver still goes out."""
+        from recsys_dag.alerting import keep, own_outbox
+
+        from recsys_tasks.alerts import of_failure
+
+        keep([of_failure({"dag": "d", "run": "r", "task": "t", "cleared": 0}, "boom", "")], own_outbox())
+        run = load_dag("release_freshness").test()
+        assert (str(run.state), states_of(run)) == (
+            "success",
+            {"look": "skipped", "deliver": "success", "fresh_and_sound": "skipped"},
+        )
+        assert told(sinks) == [1, 1, 1]

@@ -13,10 +13,10 @@ from strategies import days_of_events, play_counts
 
 from recsys_tasks import metrics
 from recsys_tasks.config import EvaluationConfig
-from recsys_tasks.evaluation import Side, evaluate, is_hit, recommend
+from recsys_tasks.evaluation import Side, evaluate, is_hit, overlap, recommend
 from recsys_tasks.holdout import hold_out
 from recsys_tasks.play_matrix import empty_matrix, fold
-from recsys_tasks.popularity import first_unplayed, popular_order
+from recsys_tasks.popularity import first_unplayed, head_tracks, popular_order
 from recsys_tasks.ranked_tracks import rank_tracks
 from recsys_tasks.search import Effort, TwoTierSearch
 
@@ -109,6 +109,16 @@ class TestPopularity:
             free = [c for c in order if allowed[c] and c not in played[user].indices]
             assert found.tolist() == (free + [-1] * k)[:k]
 
+    @given(st.lists(st.integers(0, 20), min_size=1, max_size=30))
+    def test_the_head_is_the_fewest_tracks_with_half_of_the_listeners(self, listeners):
+        """Its tracks hold at least half, any one fewer less than half, and no track outside is more popular."""
+        counts = np.array(listeners)
+        head = head_tracks(counts)
+        assert 2 * counts[head].sum() >= counts.sum()
+        if head.any():
+            assert 2 * (counts[head].sum() - counts[head].min()) < counts.sum()
+            assert (~head).all() or counts[head].min() >= counts[~head].max(initial=0)
+
 
 def side(item_factors, vectors, popular=(0,), own_cols=None):
     """One model over its own tracks."""
@@ -147,6 +157,14 @@ class TestSides:
         assert found.figures["candidate_precision"]["mean"] > 0
         for metric in ("precision", "ndcg", "common_precision"):
             np.testing.assert_array_equal(found.per_user[f"candidate_{metric}"], found.per_user[f"incumbent_{metric}"])
+
+    @given(st.integers(0, 2**30))
+    def test_overlap_is_the_share_of_places_that_both_lists_fill_alike(self, seed):
+        """As sets, user by user; a missing place is common with nothing."""
+        rng = np.random.default_rng(seed)
+        one, other = (np.array([rng.permutation(np.arange(-1, 8))[:4] for _ in range(5)]) for _ in range(2))
+        expected = [len((set(a) & set(b)) - {-1}) / 4 for a, b in zip(one.tolist(), other.tolist(), strict=True)]
+        assert overlap(one, other).tolist() == expected
 
     def test_a_missing_place_is_no_hit(self):
         """-1 never counts as a hit, whatever the last track is."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from recsys_tasks.config import GateConfig
-from recsys_tasks.gate import Check, judge, paired_difference
+from recsys_tasks.estimates import paired_difference
+from recsys_tasks.gate import Check, judge
 
 POLICY = GateConfig()
 SOUND = [Check("recall", True, "0.97", "at least 0.95")]

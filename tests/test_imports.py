@@ -10,23 +10,41 @@ LIBRARY = sorted((ROOT / "recsys_tasks").rglob("*.py"))
 LAYERS = [
     {"errors", "answers", "digests", "__init__"},
     {"domain"},
-    {"config", "files"},
+    {"config", "files", "versions"},
     {"artefacts"},
-    {"keyed_random", "metrics", "popularity", "ranked_tracks", "annoy_index", "play_matrix", "alerts"},
-    {"als", "search", "holdout", "gate", "release_log"},
-    {"evaluation", "calibration", "store", "source_connection", "stream_counting"},
+    {"keyed_random", "metrics", "popularity", "ranked_tracks", "annoy_index", "play_matrix", "alerts", "drawing"},
+    {"als", "search", "holdout", "estimates", "drift", "release_log"},
+    {"evaluation", "calibration", "gate", "quality", "store", "source_connection", "stream_counting"},
     {"source_queries"},
     {"source_schema"},
-    {"tune", "source", "releases"},
-    {"bundle"},
-    {"reader", "steps", "overview"},
+    {"charts", "report_tables", "report_words", "tune", "source", "releases", "outbox"},
+    {"bundle", "report", "series", "partition_versions"},
+    {"overview"},
+    {"reader", "steps"},
     {"workplaces"},
-    {"tune_command", "cli_pipeline", "cli_releases", "demo"},
+    {"tune_command", "cli_pipeline", "cli_gate", "cli_lineage", "cli_releases", "cli_report", "demo"},
     {"cli"},
     {"__main__"},
 ]
 LAYER = {room: number for number, rooms in enumerate(LAYERS) for room in rooms}
-DECIDING = ("domain", "play_matrix", "holdout", "metrics", "popularity", "evaluation", "gate", "release_log", "als")
+DECIDING = [
+    "domain",
+    "play_matrix",
+    "holdout",
+    "metrics",
+    "popularity",
+    "evaluation",
+    "estimates",
+    "gate",
+    "drift",
+    "quality",
+    "charts",
+    "drawing",
+    "report_tables",
+    "report_words",
+    "release_log",
+    "als",
+]
 
 
 def imports(path):

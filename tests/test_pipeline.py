@@ -343,7 +343,7 @@ class TestCommandLine:
             answers[words[0]] = json.loads(capsys.readouterr().out)
         assert len(answers["recommend"]["tracks"]) == len(answers["similar"]["tracks"]) == 10
         assert answers["verify"]["release"] == answers["status"]["live"]["release"] == 3
-        assert [day["verdict"] for day in answers["status"]["days"]] == ["PASS"] * 3
+        assert [day["outcome"] for day in answers["status"]["days"]] == ["PASS"] * 3
 
     def test_before_the_first_release_it_says_so(self, tmp_path, capsys):
         """An empty store is no error for status, and a plain one for recommend."""

@@ -2,17 +2,19 @@
 
 import shutil
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import numpy as np
 import pytest
 from conftest import execute
-from settings import SIGNED, artefacts_of, config, damage, run
+from settings import SIGNED, TOML, artefacts_of, config, damage, run
 
+from recsys_tasks.artefacts import read_manifest
+from recsys_tasks.cli import main
 from recsys_tasks.demo.world import PRESETS, build_world, write_world
-from recsys_tasks.errors import CorruptArtefact, EmptyDay
-from recsys_tasks.files import TEMPORARY
+from recsys_tasks.errors import ConfigError, CorruptArtefact, EmptyDay, GateRefused
 from recsys_tasks.reader import Reader
+from recsys_tasks.release_log import PUBLISH, PUBLISH_OLDER
 from recsys_tasks.releases import read_log
 from recsys_tasks.steps import (
     Workplace,
@@ -23,7 +25,6 @@ from recsys_tasks.steps import (
     increment_matrix,
     publish,
     release_candidate,
-    retain,
     roll_back,
     set_pin,
     train_als,
@@ -119,6 +120,73 @@ class TestPartitions:
         assert extract_streams(longer, D15)["restated"] == []
 
 
+class TestPublishOlder:
+    def test_older_data_go_live_on_a_named_persons_word_and_stay(self, copied):
+        """Kept without it; with it an entry says who and why, and holds against the next day until it is unpinned."""
+        outcome = run(copied, D14, cold_start=True)
+        candidate, why = outcome["candidate"], "the newer day holds a bot"
+        assert outcome["published"]["reason"].endswith("those of live release 3 end 2026-01-15: kept, not published")
+        with pytest.raises(ConfigError, match="Say who you are"):
+            publish(copied, D14, candidate, replace(SIGNED, by=" "), publish_older=why)
+        for _try in range(2):  # the second: killed before it could say so, and retried
+            assert publish(copied, D14, candidate, SIGNED, publish_older=why)["published"]
+        live = read_log(copied.store).require_live()
+        assert (live.number, live.release, live.kind, live.day) == (4, 4, PUBLISH_OLDER, D14)
+        assert (live.by, live.why, live.pinned) == ("olga", why, True)
+        assert Reader(copied.store).entry == live
+        assert f"release 4 is pinned by olga ({why})" in run(copied, D16)["published"]["reason"]
+        set_pin(copied, False, SIGNED)
+        assert run(copied, D16)["published"]["published"]
+
+    @pytest.mark.parametrize(
+        ("policy", "outcome", "said"),
+        [
+            ({"gate": {"min_users": 5000}}, "HOLD", "The gate said HOLD"),
+            ({"gate": {"min_recall": 1.0}, "index": {"recall_target": 0.5}}, "BLOCK", "nobody can override"),
+        ],
+    )
+    def test_what_the_gate_refused_does_not_go_live_as_older_data(self, copied, policy, outcome, said):
+        """The word is about the age of the data alone: a held candidate is not released by it, nor a broken one."""
+        strict = Workplace(copied.store, config(**policy), copied.dsn)
+        found = run(strict, D14, cold_start=True, publish_older="why not")
+        assert found["verdict"]["outcome"] == outcome
+        with pytest.raises(GateRefused, match=said):
+            publish(strict, D14, found["candidate"], SIGNED, publish_older="why not")
+        assert len(read_log(copied.store).entries) == 3
+
+    def test_the_word_changes_nothing_where_no_newer_data_are_live(self, finished, tmp_path):
+        """An ordinary publish stays one: not pinned, and for its own reason."""
+        at = Workplace(Store(tmp_path), finished.config, finished.dsn)
+        run(at, D13, publish_older="just in case")
+        live = read_log(at.store).require_live()
+        assert (live.kind, live.pinned, live.why) == (PUBLISH, False, SIGNED.why)
+
+
+class TestCommandLine:
+    @pytest.fixture
+    def environment(self, copied, tmp_path):
+        """What a shell would give the command."""
+        (tmp_path / "config.toml").write_text(TOML)
+        paths = {"RECSYS_ROOT": str(copied.store.root), "RECSYS_CONFIG": str(tmp_path / "config.toml")}
+        return paths | {"RECSYS_SOURCE_DSN": copied.dsn, "USER": "olga"}
+
+    def test_a_rerun_tells_what_became_of_the_partition(self, environment, capsys):
+        """Below the table: the date is unchanged; no matrix was stale, so none is folded again."""
+        assert main(["run", "--date", "2026-01-15", "--rebuild-through"], environment) == 0
+        assert capsys.readouterr().out.splitlines()[-1] == "2026-01-15 unchanged"
+
+    @pytest.mark.parametrize("word", ["--publish-older", "--accept-data"])
+    def test_a_word_for_one_run_is_refused_for_a_range(self, environment, capsys, word):
+        """Nobody has looked at all of these days."""
+        assert main(["run", "--date", "2026-01-13", "--to", "2026-01-14", word, "a bot"], environment) == 2
+        assert f"{word} speaks for one run" in capsys.readouterr().err
+
+    def test_a_dry_run_of_retention_is_a_table(self, environment, capsys):
+        """Each artefact with its size; fresh ones are none."""
+        assert main(["retention", "--dry-run"], environment) == 0
+        assert capsys.readouterr().out == "0 removed, 0 bytes (dry run: nothing was).\n"
+
+
 class TestReruns:
     def test_another_model_of_yesterday_makes_no_second_release_of_today(self, copied):
         """Yesterday was trained again from a cold start; today's rerun finds its own model and changes nothing."""
@@ -133,6 +201,15 @@ class TestReruns:
         assert publish(copied, D15, live.candidate, replace(SIGNED, run_id=live.run_id))["published"]
         assert not publish(copied, D15, live.candidate, replace(SIGNED, run_id="another"))["published"]
         assert len(read_log(copied.store).entries) == 3
+
+    @pytest.mark.parametrize("live", [2, 3])
+    def test_a_rerun_is_never_compared_with_what_has_seen_its_hidden_plays(self, copied, live):
+        """Release 2 was trained on this very day, release 3 on it as a day of its history: release 1 is asked."""
+        for number in range(live + 1, 4):
+            (copied.store.root / "releases" / "log" / f"{number}.json").unlink()
+        candidate = run(copied, D14, cold_start=True)["candidate"]
+        (judgement,) = copied.store.evaluations_of(D14, candidate)
+        assert read_manifest(judgement / "figures")["key"]["incumbent_release"] == 1
 
     def test_a_release_that_is_gone_is_nobodys_incumbent(self, copied):
         """A backfilled day whose earlier releases retention removed says NOT COMPARABLE instead of failing."""
@@ -158,24 +235,3 @@ class TestReruns:
         with pytest.raises(CorruptArtefact, match=r"names\.parquet"):
             publish(at, D13, candidate, SIGNED)
         assert read_log(at.store).live is None
-
-
-class TestRetention:
-    def test_old_work_goes_and_what_is_needed_stays(self, finished, copied):
-        """After two days of rest all but the newest dates and releases go; the live release still answers."""
-        few = Workplace(copied.store, config(retention={"keep_days": 2, "keep_releases": 1}), copied.dsn)
-        assert retain(few, datetime.now(UTC))["removed"] == 0, "somebody may be working on what was just written"
-        later = datetime.now(UTC) + timedelta(days=3)
-        would = retain(few, later, dry_run=True)["removed"]
-        assert would == retain(few, later)["removed"] == 3
-        assert {path.name[:10] for path in copied.store.root.glob("m*/*")} == {"2026-01-14", "2026-01-15"}
-        assert len(Reader(copied.store).recommend(5).tracks) == 10
-        assert list((copied.store.root / TEMPORARY).iterdir()) == []
-        assert len(finished.store.partition_days()) == len(copied.store.partition_days())
-
-    def test_what_was_removed_folds_again_to_the_same_bytes(self, finished, copied):
-        """A removed matrix loses nothing: it is folded again from the partitions."""
-        shutil.rmtree(copied.store.root / "matrices")
-        increment_matrix(copied, D15)
-        one, other = artefacts_of(finished.store.root), artefacts_of(copied.store.root)
-        assert [n for n in other if n.startswith("matrices") and other[n] != one[n]] == []

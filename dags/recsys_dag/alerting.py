@@ -1,99 +1,223 @@
-"""Send one alert through every configured channel, with Airflow's own hooks and connections.
+"""Alerts out of Airflow: into the outbox first, then through every connection of ``[alert] connections``.
 
-The hooks are imported where they are used: every task of the DAG imports this file, and hardly any sends an alert.
+Tasks deliver with Airflow's retries and backoff until the last channel has the last alert. A callback stores its alert
+and tries once: Airflow ends a callback after 20 seconds, and then even retries the task that had failed for good.
 """
 
+import json
 import logging
 import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Timer
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from airflow.sdk import BaseHook
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
+from airflow.sdk.execution_time import task_runner
 
-from recsys_tasks.alerts import Alert
-from recsys_tasks.config import AlertConfig, load_config
-from recsys_tasks.errors import ConfigError
+from recsys_dag.channels import TAKEN
+from recsys_dag.context import path_of
+from recsys_tasks.alerts import Alert, of_failure
+from recsys_tasks.errors import RecsysError, StorageError
 
 if TYPE_CHECKING:
-    from recsys_tasks.store import Store
+    from recsys_tasks.config import AlertConfig
+    from recsys_tasks.outbox import Outbox, Send
 
-TIMEOUT_S = 10
+CHANNELS = Path(__file__).with_name("channels.py")
+SECONDS = 10  # that the other side of a connection has, once we speak to it
+IN_A_TASK, IN_A_CALLBACK = 60, 15  # seconds with the start of the process that speaks to it
+OUR_WORDS = (RecsysError, AirflowFailException, AirflowTaskTimeout, AirflowSensorTimeout)
+KILLED = "It left no reason: its process was killed (was memory short?), or its machine went away."
 log = logging.getLogger(__name__)
 
 
-def send(alert: Alert, store: "Store") -> list[str]:
-    """Send to each connection of ``[alert] connections`` that has not had this alert yet; those that took it now.
+class AlertsPending(Exception):
+    """A channel did not take an alert, which stays in the outbox; the task is retried."""
 
-    A channel that refuses keeps no other from its alert, and one that took it gets no second: what was delivered is kept
-    under ``alerts/<key>/`` in the store.
+
+class SaidNo(AirflowFailException):
+    """A task that is red on purpose; another task tells why."""
+
+
+def keep(alerts: Iterable[Alert], outbox: "Outbox") -> None:
+    """Store alerts, owed to the connections of this moment; one that was stored before stays as it was."""
+    connections = alert_config().connections
+    for alert in alerts:
+        if not connections:
+            log.warning("Nobody is told: [alert] names no connection. %s\n%s", alert.subject, alert.text)
+        outbox.put(alert, connections, datetime.now(UTC))
+
+
+def deliver(outbox: "Outbox") -> list[str]:
+    """Deliver whatever the outbox owes; what was taken now.
 
     Raises:
-        AirflowSkipException: no connection is configured.
-        AlertRefused: a channel refused; the task is retried.
+        AirflowSkipException: there was nothing to tell, or nobody is configured to be told.
+        AlertsPending: a channel refused.
     """
-    from recsys_tasks.files import link_new
-
-    config = load_config(Path(os.environ["RECSYS_CONFIG"])).alert
+    config = alert_config()
     if not config.connections:
-        log.warning("Nobody is told: [alert] connections names no connection. %s\n%s", alert.subject, alert.text)
         raise AirflowSkipException("no alert connection is configured")
-    refused, took = [], []
-    for connection in config.connections:
-        ledger = store.root / "alerts" / alert.key / connection
-        if ledger.exists():
-            continue
-        try:
-            _send_to(connection, alert, config)
-        except Exception as error:  # its text may hold the address, and that a token
-            refused.append(f"{connection} ({type(error).__name__})")
-        else:
-            link_new(store.root, ledger, alert.subject.encode())
-            took.append(connection)
-    if refused:
-        raise AlertRefused(f"Not delivered to {', '.join(refused)}. Look at these connections; the task is retried.")
-    return took
+    delivery = outbox.deliver(config.connections, _sender(config, IN_A_TASK), datetime.now(UTC))
+    if delivery.refused:
+        raise AlertsPending(f"Not delivered: {'; '.join(delivery.refused)}. Look at these connections.")
+    if not delivery.taken:
+        raise AirflowSkipException("there is nothing to tell")
+    return list(delivery.taken)
 
 
-class AlertRefused(Exception):
-    """A channel did not take an alert."""
+def tell_failure(context: Any) -> None:
+    """``on_failure_callback`` of every task: it failed for good. Runs in its worker, or in the dag-processor."""
+    error = context.get("exception")
+    if not isinstance(error, SaidNo | AlertsPending):
+        _tell_at_once(failure_of(context["dag_run"], context["ti"].task_id, _reason(error)))
 
 
-def send_for_failed_task(context: Any) -> None:
-    """``on_failure_callback``: alert that a task failed for good."""
+def tell_what_nobody_told(context: Any) -> None:
+    """``on_failure_callback`` of the DAG: a task was killed, for which Airflow then runs no callback.
+
+    The alert task tells of what lies before it; this is for the others. What is in the outbox is not told again.
+    """
+    dag, ti = context["dag"], context.get("ti")
+    if ti is None or not hasattr(task_runner, "SUPERVISOR_COMMS"):
+        return  # no task failed; or ``dags test``: nobody can be asked for states, and nothing was killed
+    others = set(dag.task_ids) - dag.get_task("alert").get_flat_relative_ids(upstream=True) - {"alert"}
+    for task in failed_tasks(ti, sorted(others)):
+        _tell_at_once(failure_of(context["dag_run"], task))
+
+
+def failed_tasks(ti: Any, names: Iterable[str]) -> list[str]:
+    """Which of these tasks of the same run have failed for good."""
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=list(names), run_ids=[ti.run_id]).get(ti.run_id, {})
+    return [name for name, state in states.items() if state == "failed"]
+
+
+def failure_of(dag_run: Any, task: str, reason: str = KILLED) -> Alert:
+    """The alert about a failed task: of the same key, whoever notices first."""
+    failed = {"dag": dag_run.dag_id, "run": dag_run.run_id, "task": task, "cleared": dag_run.clear_number}
+    return of_failure(failed, reason, f"{run_address(dag_run)}/tasks/{quote(task, safe='')}")
+
+
+def alert_config() -> "AlertConfig":
+    """The table ``[alert]`` alone: a slip in another table must not silence the alert about it.
+
+    Raises:
+        pydantic.ValidationError: a field of the table is wrong.
+    """
+    from recsys_tasks.config import AlertConfig
+
+    text = Path(os.environ["RECSYS_CONFIG"]).read_text(encoding="utf-8")
+    return AlertConfig.model_validate(tomllib.loads(text).get("alert", {}))
+
+
+def run_address(dag_run: Any) -> str:
+    """Page of a run in the UI."""
+    return f"{_base()}/dags/{quote(dag_run.dag_id, safe='')}/runs/{quote(dag_run.run_id, safe='')}"
+
+
+def runs_address(dag_id: str) -> str:
+    """Page of a DAG's runs in the UI."""
+    return f"{_base()}/dags/{quote(dag_id, safe='')}/runs"
+
+
+def report_address(day: str, judgement: str) -> str:
+    """Page of a judgement's report, which the plugin serves."""
+    return f"{_base()}/recsys/report/{quote(day, safe='')}/{quote(judgement, safe='')}"
+
+
+def own_outbox() -> "Outbox":
+    """The outbox of the store that the environment names.
+
+    Raises:
+        ConfigError: it names none.
+    """
+    from recsys_tasks.outbox import Outbox
     from recsys_tasks.workplaces import store_at
 
-    task = context["task_instance"]
-    reason = f"{type(context.get('exception')).__name__}: {context.get('exception')}"
-    alert = Alert.of_failure(context["dag_run"].run_id, task.task_id, reason, task.log_url)
-    send(alert, store_at(Path(os.environ["RECSYS_ROOT"])))
+    return Outbox(store_at(path_of("RECSYS_ROOT")).root)
 
 
-def _send_to(connection: str, alert: Alert, config: AlertConfig) -> None:
-    senders = {"smtp": _mail, "http": _post}
-    kind = BaseHook.get_connection(connection).conn_type
-    if kind not in senders:
-        raise ConfigError(f"Connection {connection} is of type {kind!r}; an alert needs smtp or http.")
-    senders[kind](connection, alert, config)
+def _base() -> str:
+    return str(conf.get("api", "base_url", fallback="http://localhost:8080")).rstrip("/")
 
 
-def _mail(connection: str, alert: Alert, config: AlertConfig) -> None:
-    from airflow.providers.smtp.hooks.smtp import SmtpHook
-
-    if not config.mail_to:
-        raise ConfigError("[alert] mail_to names nobody.")
-    with SmtpHook(smtp_conn_id=connection) as hook:
-        hook.send_email_smtp(
-            to=list(config.mail_to),
-            subject=alert.subject,
-            html_content=alert.html,
-            custom_headers={"Message-ID": f"<{alert.key}@recsys>"},
-        )
+def _reason(error: BaseException | None) -> str:
+    """What the task said. Only texts of our own are repeated: another's may hold anything."""
+    if error is None:
+        return KILLED
+    return str(error) if isinstance(error, OUR_WORDS) else f"{type(error).__name__}; its text stands in the log."
 
 
-def _post(connection: str, alert: Alert, _config: AlertConfig) -> None:
-    from airflow.providers.http.hooks.http import HttpHook
+def _tell_at_once(alert: Alert) -> None:
+    """Store an alert and try once; what is not taken stays for the next task that delivers."""
+    config, outbox = alert_config(), own_outbox()
+    send, known = _sender(config, IN_A_CALLBACK), outbox.holds(alert.key)
+    try:
+        keep([alert], outbox)
+    except StorageError as error:  # a full disk is no reason for silence: told without a note that it was
+        log.error("The alert cannot be stored: %s", error)
+        log.info("Told: %s.", list(send(alert, config.connections)))
+    else:
+        if config.connections and not known:
+            delivery = outbox.deliver(config.connections, send, datetime.now(UTC), keys={alert.key}, wait=False)
+            log.info("Told: %s. Not delivered yet: %s.", list(delivery.taken), list(delivery.refused))
 
-    options = {"timeout": TIMEOUT_S, "allow_redirects": False, "check_response": True}
-    path = BaseHook.get_connection(connection).password or ""  # a webhook's path is its secret; Airflow masks passwords
-    HttpHook(method="POST", http_conn_id=connection).run(endpoint=path, json=alert.payload, extra_options=options)
+
+def _sender(config: "AlertConfig", patience_s: int) -> "Send":
+    """Sends an alert through connections of Airflow, in processes of their own (see channels.py)."""
+
+    def send(alert: Alert, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+        content = {part: getattr(alert, part) for part in ("key", "subject", "text", "html", "slack")}
+        content |= {"seconds": SECONDS, "mail_to": config.mail_to}
+        messages = []
+        for name in names:
+            try:
+                messages.append({"name": name, "connection": _connection(name), **content})
+            except Exception as error:  # one that cannot be asked for must not keep the others from their alert
+                yield name, type(error).__name__
+        answers = dict.fromkeys((message["name"] for message in messages), f"no answer within {patience_s} s")
+        for name, answer in _answers(json.dumps(messages), patience_s):
+            del answers[name]
+            yield name, "" if answer == TAKEN else answer
+        yield from answers.items()
+
+    return send
+
+
+def _connection(name: str) -> dict[str, Any]:
+    """A connection of Airflow as plain values."""
+    connection = BaseHook.get_connection(name)
+    parts = ("conn_type", "host", "login", "password", "schema", "port")
+    return {part: getattr(connection, part) for part in parts} | {"extra": connection.extra_dejson}
+
+
+def _answers(messages: str, patience_s: int) -> Iterator[tuple[str, str]]:
+    """What the program says of each connection, as soon as it says it; its processes end when the patience does."""
+    command, pipe = [sys.executable, "-P", str(CHANNELS)], subprocess.PIPE
+    with subprocess.Popen(
+        command, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as program:
+        end = Timer(patience_s, os.killpg, (program.pid, signal.SIGKILL))
+        end.start()
+        try:
+            assert program.stdin is not None  # noqa: S101 - a pipe, as the next one
+            assert program.stdout is not None  # noqa: S101
+            with program.stdin as to_it:
+                to_it.write(messages)
+            yield from map(json.loads, program.stdout)
+        finally:
+            end.cancel()

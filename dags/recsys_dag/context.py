@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -15,7 +15,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 from recsys_tasks.errors import PublishConflict, RecsysError, SourceUnavailable
 
 if TYPE_CHECKING:
-    from recsys_tasks.steps import Signature, Workplace
+    from recsys_tasks.steps import Reference, Signature, Workplace
 
 SOURCE_CONNECTION = "recsys_source"
 RETRIABLE = (SourceUnavailable, PublishConflict)
@@ -30,6 +30,12 @@ class TaskRun:
     day: date
     signature: "Signature"
     params: Mapping[str, Any]
+    record: MutableMapping[str, Any]
+
+    def keep(self, reference: "Reference") -> "Reference":
+        """Put what a step returned into the record of the run, where the report's page finds it, and hand it on."""
+        self.record["result"] = reference
+        return reference
 
 
 def business_day(dag_run: Any, params: Mapping[str, Any]) -> date:
@@ -79,7 +85,6 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
         AirflowFailException: the failure is final; its text says what to do.
     """
     from recsys_tasks.steps import Signature, recorded
-    from recsys_tasks.workplaces import workplace
 
     context = get_current_context()
     dag_run, params = context["dag_run"], context["params"]
@@ -89,18 +94,32 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
     kind = getattr(dag_run.run_type, "value", dag_run.run_type)
     who = getattr(dag_run, "triggering_user_name", None) or f"airflow ({kind})"
     signature = Signature(str(who), "passed the gate", datetime.now(UTC).isoformat(), dag_run.run_id)
+    with (
+        own_workplace(with_source) as at,
+        recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC)) as record,
+    ):
+        yield TaskRun(at, day, signature, params, record)
+
+
+@contextmanager
+def own_workplace(with_source: bool = False) -> Iterator["Workplace"]:
+    """The workplace that the environment names; what the library refuses in it fails the task for good.
+
+    Raises:
+        AirflowFailException: the failure is final; its text says what to do.
+    """
+    from recsys_tasks.workplaces import workplace
+
+    address = source_address() if with_source else None
     try:
-        at = workplace(
-            _path("RECSYS_ROOT"), _path("RECSYS_CONFIG"), source_address() if with_source else None, log.info
-        )
-        with recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC)):
-            yield TaskRun(at, day, signature, params)
+        yield workplace(path_of("RECSYS_ROOT"), path_of("RECSYS_CONFIG"), address, log.info)
     except RETRIABLE:
         raise
     except RecsysError as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from None
 
 
-def _path(variable: str) -> Path | None:
+def path_of(variable: str) -> Path | None:
+    """What an environment variable names; None where it is not set."""
     value = os.environ.get(variable)
     return Path(value) if value else None

@@ -1,39 +1,68 @@
-"""What a step decided, told to Airflow: the colour of a task, the event of the asset, the alert."""
+"""What a step decided, told to Airflow: the colour of a task, the event of the asset, the alerts of a run."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
-from recsys_tasks.alerts import Alert
+from recsys_dag.alerting import SaidNo, failed_tasks, failure_of, report_address, run_address, runs_address
+from recsys_tasks.alerts import Alert, of_drift, of_verdict
 
 if TYPE_CHECKING:
+    from recsys_tasks.outbox import Outbox
     from recsys_tasks.store import Store
-
-
-def gate_alert(store: "Store", ti: Any, dag_run: Any) -> Alert:
-    """The verdict if the gate gave one; else that a step before it failed."""
-    from recsys_tasks.overview import overview
-
-    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=["gate"], run_ids=[dag_run.run_id])
-    asked = states[dag_run.run_id].get("gate") == "failed"  # else a verdict that lies there is of an earlier try
-    verdict = ti.xcom_pull(task_ids="gate", key="verdict") if asked else None
-    if verdict is None:
-        step = "the gate or a step before it"
-        return Alert.of_failure(dag_run.run_id, step, "see the red task of the run", ti.log_url)
-    return Alert.of_verdict(verdict, overview(store, datetime.now(UTC))["live"], ti.log_url)
 
 
 def pass_or_fail(verdict: dict[str, Any], ti: Any) -> dict[str, Any]:
     """Keep the verdict where the UI and the alert find it, and fail the task unless it is a PASS.
 
     Raises:
-        AirflowFailException: HOLD or BLOCK; never retried, a retry would say the same.
+        SaidNo: HOLD or BLOCK; never retried, a retry would say the same.
     """
     ti.xcom_push("verdict", verdict)
     if verdict["outcome"] != "PASS":
-        raise AirflowFailException(f"{verdict['outcome']}: {'; '.join(verdict['reasons'])}")
+        raise SaidNo(f"{verdict['outcome']}: {'; '.join(verdict['reasons'])}")
     return verdict
+
+
+def verdict_of(ti: Any) -> dict[str, Any] | None:
+    """The verdict that the gate gave in this run; None when it gave none, whatever an earlier try left there."""
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=["gate"], run_ids=[ti.run_id])
+    asked = states.get(ti.run_id, {}).get("gate") in {"success", "failed"}
+    return ti.xcom_pull(task_ids="gate", key="verdict") if asked else None
+
+
+def judgement_of(ti: Any) -> str:
+    """Name of what the gate judged in this run.
+
+    Raises:
+        AirflowSkipException: it judged nothing.
+    """
+    verdict = verdict_of(ti)
+    if verdict is None:
+        raise AirflowSkipException("nothing was judged")
+    return str(verdict["judgement"])
+
+
+def run_alerts(ti: Any, dag_run: Any, store: "Store") -> list[Alert]:
+    """What a run has to tell: a verdict that is no PASS, a slow decline, or which task failed before any verdict."""
+    from recsys_tasks.steps import live_sentence
+
+    verdict = verdict_of(ti)
+    if verdict is None:
+        before = ti.task.get_flat_relative_ids(upstream=True)
+        return [failure_of(dag_run, task) for task in failed_tasks(ti, sorted(before))]
+    live = live_sentence(store, datetime.now(UTC))
+    links = {"run": run_address(dag_run), "report": report_address(verdict["day"], verdict["judgement"])}
+    refused = [] if verdict["outcome"] == "PASS" else [of_verdict(verdict, live, **links)]
+    return [*refused, *(of_drift(alarm, verdict["day"], live, **links) for alarm in verdict["alarms"])]
+
+
+def hourly_alerts(seen: dict[str, Any], outbox: "Outbox") -> list[Alert]:
+    """What began or ended since the last look at what is live."""
+    from recsys_tasks.steps import freshness_alerts
+
+    return freshness_alerts(outbox, seen, runs_address("daily_recommendations"))
 
 
 def tell_or_skip(outcome: dict[str, Any], event: Any) -> dict[str, Any]:
@@ -46,3 +75,26 @@ def tell_or_skip(outcome: dict[str, Any], event: Any) -> dict[str, Any]:
         raise AirflowSkipException(outcome["reason"])
     event.extra = {**outcome["live"], "precision": outcome["precision"]}
     return outcome
+
+
+def seen_or_skip(seen: dict[str, Any]) -> dict[str, Any]:
+    """What was seen.
+
+    Raises:
+        AirflowSkipException: nothing was ever published, so there is nothing to look at.
+    """
+    if not seen["live"]:
+        raise AirflowSkipException("nothing has been published yet")
+    return seen
+
+
+def green_or_red(seen: dict[str, Any]) -> None:
+    """Fail while what is live is stale or damaged.
+
+    Raises:
+        SaidNo: it is.
+    """
+    problems = [f"{seen['live']} The bound is {seen['bound_hours']:,} hours."] if seen["stale"] else []
+    problems += [seen["damage"]] if seen["damage"] else []
+    if problems:
+        raise SaidNo(" ".join(problems))

@@ -3,15 +3,22 @@
 A backfill, a hole, a restated day and the first run on an existing service are this one path.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
+
+import numpy as np
 
 from recsys_tasks.config import SourceConfig
 from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day
+from recsys_tasks.domain import Day, PlayCounts
 from recsys_tasks.errors import ConfigError, EmptyDay
+from recsys_tasks.partition_versions import keep_version
 from recsys_tasks.source import ExtractedDay
+from recsys_tasks.steps.matrix import stale_days
 from recsys_tasks.steps.workplace import Reference, Workplace, told
+from recsys_tasks.store import counts_digest
+
+EXTRACTED, RESTATED, UNCHANGED = "extracted", "restated", "unchanged"
 
 
 def source_is_complete(at: Workplace, day: Day, now: datetime) -> bool:
@@ -39,7 +46,8 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
         allow_empty: whether a date without a qualified stream becomes a partition of zero rows.
 
     Returns:
-        The day, its partition's digest and figures, the dates extracted for the first time, and those restated.
+        The day, its partition's digest and figures, how many dates were extracted for the first time, and how many
+        again without a change, those that were restated, other dates whose stored matrices are stale, and a sentence.
 
     Raises:
         ConfigError: the day is before ``history_start``.
@@ -50,33 +58,58 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
     if day < start:
         raise ConfigError(f"{day} is before source.history_start ({start}). Ask for a later date, or move the start.")
     wanted, rule = list(_wanted_days(at, day)), qualification_rule(at.config.source)
-    first, restated = [], []
+    became: dict[Day, str] = {}
     with at.source() as source:
         source.check()
         for number, date in enumerate(wanted, 1):
-            known = at.store.partition_digest(date)
             extracted = source.extract_day(date)
             figures = _figures(extracted)
             if not extracted.rows_kept:
                 _check_empty(at, date, day, allow_empty, told(figures))
-            digest = at.store.save_partition(date, extracted.counts, rule, figures)
-            at.progress(f"extracted {date} ({number} of {len(wanted)}): {told(figures)}")
-            if known is None:
-                first.append(date.isoformat())
-            elif known != digest:
-                restated.append(date.isoformat())
-                at.progress(f"{date} was restated: its streams are not what they were")
+            digest, became[date] = _save(at, date, extracted.counts, rule, figures)
+            at.progress(f"{became[date]} {date} ({number} of {len(wanted)}): {told(figures)}")
         unusable = source.unusable_instants()
     if unusable:
         at.progress(f"{unusable:,} rows of the source lie in no day: their instant is missing, infinite or absurd")
+    restated = [date for date in wanted if became[date] == RESTATED]
+    stale = [date for date in stale_days(at, min([*restated, day + timedelta(days=1)])) if date != day]
+    summary = _summary(day, became[day], restated, stale)
+    at.progress(summary)
     return {
         "day": day.isoformat(),
         "partition": digest,
         "figures": figures,
-        "first_extracted": len(first),
-        "restated": restated,
+        "first_extracted": sum(kind == EXTRACTED for kind in became.values()),
+        "restated": _named(restated),
+        "unchanged": sum(kind == UNCHANGED for kind in became.values()),
+        "stale": _named(stale),
+        "summary": summary,
         "unusable_instants": unusable,
     }
+
+
+def _save(at: Workplace, date: Day, counts: PlayCounts, rule: str, figures: dict[str, int]) -> tuple[str, str]:
+    """Store a date's play counts; their digest, and how they compare with the version before."""
+    before, digest = at.store.partition_digest(date), counts_digest(counts)
+    if before not in (None, digest):
+        keep_version(at.store, date)
+    at.store.save_partition(date, counts, rule, figures)
+    return digest, EXTRACTED if before is None else UNCHANGED if before == digest else RESTATED
+
+
+def _summary(day: Day, became: str, restated: Sequence[Day], stale: Sequence[Day]) -> str:
+    """What a run for a day did to the partitions, and what that makes stale, in a sentence."""
+    said = [f"{day} {became}"]
+    if others := _named(date for date in restated if date != day):
+        said.append(f"restated too: {', '.join(others)}")
+    if stale:
+        listed = ", ".join(_named(stale))
+        said.append(f"stale matrices: {listed}; the next run folds them again by itself, rebuild_through at once")
+    return "; ".join(said)
+
+
+def _named(days: Iterable[Day]) -> list[str]:
+    return [day.isoformat() for day in days]
 
 
 def qualification_rule(source: SourceConfig) -> str:
@@ -113,9 +146,15 @@ def _check_empty(at: Workplace, date: Day, day: Day, allowed: bool, found: str) 
 
 
 def _figures(extracted: ExtractedDay) -> dict[str, int]:
+    counts = extracted.counts
+    listeners = counts.user_ids.dictionary_encode()
+    by_one = np.bincount(np.asarray(listeners.indices), weights=counts.plays)
     return {
         "rows_read": extracted.rows_read,
         "rows_kept": extracted.rows_kept,
         **{f"dropped_{reason}": rows for reason, rows in sorted(extracted.dropped.items())},
-        "pairs": len(extracted.counts),
+        "pairs": len(counts),
+        "listeners": len(listeners.dictionary),
+        "tracks": len(counts.track_ids.unique()),
+        "most_plays_by_one_user": int(by_one.max(initial=0)),
     }

@@ -1,6 +1,7 @@
 """Fold the partitions up to a day, beginning with the newest stored matrix that is a true prefix of them."""
 
 from datetime import timedelta
+from itertools import takewhile
 
 from recsys_tasks.domain import Day, PlayMatrix, parse_day
 from recsys_tasks.errors import NotStored
@@ -14,22 +15,57 @@ def chain_of(at: Workplace, day: Day) -> Chain:
     Raises:
         NotStored: a date has no partition; the matrix is never folded over a hole.
     """
-    start = at.config.source.history_start
-    days = [start + timedelta(days=offset) for offset in range((day - start).days + 1)]
-    chain = [(date, at.store.partition_digest(date)) for date in days]
+    chain = _links(at, day)
     holes = [date.isoformat() for date, digest in chain if digest is None]
     if holes:
         raise NotStored(f"No partition of {holes[0]} ({len(holes)} dates missing). Run extract_streams for {day}.")
     return tuple((date, digest) for date, digest in chain if digest is not None)
 
 
-def increment_matrix(at: Workplace, day: Day) -> Reference:
+def _links(at: Workplace, day: Day) -> list[tuple[Day, str | None]]:
+    """Every date from ``history_start`` to ``day`` with the digest of its partition, None where there is none."""
+    start = at.config.source.history_start
+    days = [start + timedelta(days=offset) for offset in range((day - start).days + 1)]
+    return [(date, at.store.partition_digest(date)) for date in days]
+
+
+def stale_days(at: Workplace, since: Day) -> list[Day]:
+    """Dates from ``since`` on that have stored matrices, none of them folded from the partitions as they are now."""
+    stored = {parse_day(path.name[:10]) for path in at.store.root.glob("matrices/[0-9]*")}
+    wanted = sorted(day for day in stored if day >= since)
+    if not wanted:
+        return []
+    whole = takewhile(lambda link: link[1] is not None, _links(at, wanted[-1]))
+    chain = tuple((date, str(digest)) for date, digest in whole)
+    digests = dict(zip((date for date, _ in chain), chain_digests(chain), strict=True))
+    return [day for day in wanted if day not in digests or not at.store.matrix_path(day, digests[day]).is_dir()]
+
+
+def increment_matrix(at: Workplace, day: Day, rebuild_through: bool = False) -> Reference:
     """Store the matrix of ``day``; an ordinary day is one merge onto yesterday's.
+
+    Args:
+        at: store and configuration.
+        day: UTC date of the run.
+        rebuild_through: fold the stale matrices of later dates again too; otherwise their next run does, by itself.
+
+    Returns:
+        The day, its matrix's digest and figures, and the later dates that were folded again.
 
     Raises:
         NotStored: a partition is missing.
         CorruptArtefact: a partition or the matrix that is extended differs from its manifest.
     """
+    digest = _stored(at, day)
+    later = stale_days(at, day + timedelta(days=1)) if rebuild_through else []
+    for date in later:
+        _stored(at, date)
+    figures, rebuilt = at.store.matrix_figures(day, digest), [date.isoformat() for date in later]
+    return {"day": day.isoformat(), "matrix": digest, "figures": figures, "rebuilt": rebuilt}
+
+
+def _stored(at: Workplace, day: Day) -> str:
+    """Digest of the matrix of a date, which is folded and stored if it is not there."""
     chain = chain_of(at, day)
     digests = chain_digests(chain)
     path = at.store.matrix_path(day, digests[-1])
@@ -37,9 +73,8 @@ def increment_matrix(at: Workplace, day: Day) -> Reference:
         at.progress(f"the matrix of {day} is stored already")
     else:
         at.store.save_matrix(_folded(at, chain, digests), digests[-1])
-    matrix = at.store.matrix_figures(day, digests[-1])
-    at.progress(f"matrix of {day}: {told(matrix)}")
-    return {"day": day.isoformat(), "matrix": digests[-1], "figures": matrix}
+    at.progress(f"matrix of {day}: {told(at.store.matrix_figures(day, digests[-1]))}")
+    return digests[-1]
 
 
 def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:

@@ -1,7 +1,7 @@
 """Finish a candidate that passed, and make it live by one compare-and-swap on the release log."""
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,43 +14,45 @@ from recsys_tasks.bundle import GATED, NAMES, USERS, open_gated, verify_bundle
 from recsys_tasks.config import AlsConfig
 from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Verdict, parse_day
-from recsys_tasks.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict
+from recsys_tasks.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict, RecsysError
 from recsys_tasks.files import make_durable, sha256_of
 from recsys_tasks.play_matrix import canonical
-from recsys_tasks.release_log import PUBLISH, Entry, ReleaseLog
-from recsys_tasks.releases import append, log_path, read_log
+from recsys_tasks.release_log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
+from recsys_tasks.releases import append, confirm, read_log
+from recsys_tasks.series import FIGURES, VERDICT
 from recsys_tasks.steps.checks import coverage_check, finite_check
-from recsys_tasks.steps.evaluate import FIGURES, VERDICT, decide, evaluate_against, incumbent_of, stored_verdict
+from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.matrix import matrix_of
+from recsys_tasks.steps.report import write_report
+from recsys_tasks.steps.sides import incumbent_of
 from recsys_tasks.steps.train import holdout_of
-from recsys_tasks.steps.workplace import Reference, Workplace
+from recsys_tasks.steps.verdict import decide, stored_verdict
+from recsys_tasks.steps.workplace import Reference, Signature, Workplace
 from recsys_tasks.store import SHORT
 
 ATTEMPTS = 8
 
 
-@dataclass(frozen=True)
-class Signature:
-    """Who acts, why, when (ISO-8601 UTC), and in which run."""
-
-    by: str
-    why: str
-    at: str
-    run_id: str = ""
-
-
-def publish(at: Workplace, day: Day, candidate: str, signature: Signature) -> Reference:
+def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publish_older: str = "") -> Reference:
     """Publish a candidate that passed the gate; if the live release changed since, it is judged again first.
+
+    Args:
+        at: store and configuration.
+        day: newest date of the candidate's data.
+        candidate: its digest.
+        signature: who publishes, why and when.
+        publish_older: a person's reason to make it live although newer data are; empty: nobody wants that.
 
     Returns:
         The entry that is live now, whether this call made it, and why or why not.
 
     Raises:
+        ConfigError: older data are to go live, and nobody says who wants that.
         GateRefused: the verdict is not PASS.
         PublishConflict: others kept publishing in between, several times over.
         CorruptArtefact: the log or the bundle is damaged; nothing is published.
     """
-    return _publish(at, day, candidate, signature, overridden=False)
+    return _publish(at, day, candidate, signature, overridden=False, publish_older=publish_older.strip())
 
 
 def release_candidate(at: Workplace, prefix: str, signature: Signature) -> Reference:
@@ -64,7 +66,14 @@ def release_candidate(at: Workplace, prefix: str, signature: Signature) -> Refer
     if not signature.by.strip() or not signature.why.strip():
         raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
     manifest = at.store.find_candidate(prefix)
-    return _publish(at, parse_day(manifest["key"]["day"]), manifest["digest"], signature, overridden=True)
+    day, candidate = parse_day(manifest["key"]["day"]), manifest["digest"]
+    outcome = _publish(at, day, candidate, signature, overridden=True)
+    for path in at.store.evaluations_of(day, candidate):
+        try:
+            write_report(at, day, path.name)  # the person's word belongs into it
+        except (RecsysError, OSError) as error:
+            at.progress(f"the report of {day} still says what it said: {error}")
+    return outcome
 
 
 def roll_back(at: Workplace, number: int, signature: Signature) -> Entry:
@@ -92,13 +101,15 @@ def set_pin(at: Workplace, pinned: bool, signature: Signature) -> Entry:
     return append(at.store, read_log(at.store).pin(pinned, signature.by, signature.why, signature.at))
 
 
-def _publish(at: Workplace, day: Day, candidate: str, signature: Signature, overridden: bool) -> Reference:
+def _publish(
+    at: Workplace, day: Day, candidate: str, signature: Signature, overridden: bool, publish_older: str = ""
+) -> Reference:
     for _attempt in range(ATTEMPTS):
         log = read_log(at.store)
-        decision = log.decide(candidate, day)
+        decision = log.decide(candidate, day, older_too=bool(publish_older))
         earlier = log.published(candidate)
         if earlier is not None:
-            make_durable(at.store.root, log_path(at.store))  # its writer may have been killed before it did
+            confirm(at.store, earlier)
             mine = earlier == log.live and earlier.run_id == signature.run_id != ""  # killed before it could say so
             return _outcome(log.live, mine, decision.reason)
         judgement = _judged(at, day, candidate, log)
@@ -107,7 +118,8 @@ def _publish(at: Workplace, day: Day, candidate: str, signature: Signature, over
         if not decision.publish:
             return _outcome(log.live, False, decision.reason)
         parts = (GATED, NAMES, _user_part(at, day, candidate))
-        entry = _entry(at, log, day, candidate, parts, signature, verdict)
+        signed = _signed(decision, signature, publish_older)
+        entry = _entry(at, log, day, candidate, parts, decision.kind, signed, verdict)
         verify_bundle(at.store, entry)
         make_durable(at.store.root, at.store.bundle_path(candidate) / GATED)
         try:
@@ -115,6 +127,15 @@ def _publish(at: Workplace, day: Day, candidate: str, signature: Signature, over
         except PublishConflict:
             at.progress("the live release changed in between: asking the gate again")
     raise PublishConflict(f"The log changed {ATTEMPTS} times while {candidate[:12]} was published. Run the step again.")
+
+
+def _signed(decision: Decision, signature: Signature, publish_older: str) -> Signature:
+    """The signature of the entry; older data go live on a named person's word alone, whose reason it then bears."""
+    if decision.kind != PUBLISH_OLDER:
+        return signature
+    if not signature.by.strip():
+        raise ConfigError("Older data go live on a named person's word alone. Say who you are.")
+    return replace(signature, why=publish_older)
 
 
 def _judged(at: Workplace, day: Day, candidate: str, log: ReleaseLog) -> Path:
@@ -179,6 +200,7 @@ def _entry(
     day: Day,
     candidate: str,
     parts: Iterable[str],
+    kind: str,
     signature: Signature,
     verdict: Verdict,
 ) -> Entry:
@@ -187,12 +209,12 @@ def _entry(
     bundle = at.store.bundle_path(candidate)
     return Entry(
         number=number,
-        kind=PUBLISH,
+        kind=kind,
         release=number,
         candidate=candidate,
         parts={part: sha256_of(bundle / part / MANIFEST) for part in parts},
         day=day,
-        pinned=False,
+        pinned=kind == PUBLISH_OLDER,
         verdict=verdict.outcome,
         figures=verdict.figures,
         **asdict(signature),

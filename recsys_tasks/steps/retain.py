@@ -1,23 +1,28 @@
-"""Remove what no run, reader or rollback can still need. Partitions are never removed here."""
+"""Remove what no run, reader or rollback can still need, and say what it was and how large.
 
-from collections.abc import Iterable
-from datetime import datetime
+The newest version of a partition is never removed while a run may fold it: the play matrix is a fold over every date
+since ``history_start``. What may go of the partitions are versions that a restatement replaced, once no stored matrix
+was folded from them, and dates before ``history_start``.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from recsys_tasks.artefacts import read_manifest
+from recsys_tasks.artefacts import MANIFEST, read_manifest
 from recsys_tasks.bundle import GATED
 from recsys_tasks.errors import CorruptArtefact
 from recsys_tasks.files import remove_tree, sweep
-from recsys_tasks.release_log import PUBLISH
 from recsys_tasks.releases import read_log
+from recsys_tasks.steps.sides import model_dir
 from recsys_tasks.steps.workplace import Reference, Workplace
+from recsys_tasks.store import SHORT
 
-FRESH_SECONDS = 48 * 3600
-"""What was written within the last two days is never removed: another run, or a backfill, may be working on it."""
+DATED = ("matrices", "models")
 
 
 def retain(at: Workplace, now: datetime, dry_run: bool = False) -> Reference:
-    """Keep the newest dates and releases of the policy, and always what is live or pinned; remove the rest.
+    """Keep what the policy counts, what was written of late, and always what is live or pinned; remove the rest.
 
     A removed matrix loses nothing: it folds again from the partitions.
 
@@ -26,33 +31,33 @@ def retain(at: Workplace, now: datetime, dry_run: bool = False) -> Reference:
         now: the instant of the call.
         dry_run: only say what would be removed.
 
+    Returns:
+        How many artefacts were removed (or would be), their bytes, and the name and bytes of each.
+
     Raises:
         CorruptArtefact: the release log is damaged, so that nobody can say what may go.
     """
-    root = at.store.root
-    names = [] if dry_run else sweep(root)
-    dated = [_by_name(root.glob(f"{kind}/[0-9]*")) for kind in ("matrices", "models")]
-    doomed = [path for paths in (*dated, _bundles(at)) for path in _old(paths, at.config.retention.keep_days)]
+    root, policy = at.store.root, at.config.retention
+    left = [] if dry_run else sweep(root)
     needed = _released(at)
-    doomed = [path for path in doomed if path not in needed and now.timestamp() - path.stat().st_mtime > FRESH_SECONDS]
-    if not dry_run:
-        for path in doomed:
+    dated = [path for path in _old(at) if path not in needed and _rested(path, now, policy.keep_written_days)]
+    doomed = [*dated, *_partitions(at, now, dated), *_runs(at, now)]
+    items = [{"name": str(path.relative_to(root)), "bytes": _bytes_of(path)} for path in doomed]
+    for path, item in zip(doomed, items, strict=True):
+        if not dry_run:
             remove_tree(root, path)
-    names += [str(path.relative_to(root)) for path in doomed]
-    for name in names:
-        at.progress(f"{'would remove' if dry_run else 'removed'} {name}")
-    return {"removed": len(names), "dry_run": dry_run}
+        at.progress(f"{'would remove' if dry_run else 'removed'} {item['name']}: {item['bytes']:,} bytes")
+    for name in left:
+        at.progress(f"removed temporary {name}, whose writer is gone")
+    return {"removed": len(items), "bytes": sum(i["bytes"] for i in items), "items": items, "dry_run": dry_run}
 
 
-def _old(paths: dict[Path, str], keep_days: int) -> list[Path]:
-    """Those of all but the newest dates. paths: directory -> date."""
-    kept = sorted(set(paths.values()))[-keep_days:]
-    return [path for path, day in sorted(paths.items()) if day not in kept]
-
-
-def _by_name(paths: Iterable[Path]) -> dict[Path, str]:
-    """Directories ``<date>-<digest>`` with their dates."""
-    return {path: path.name[:10] for path in paths}
+def _old(at: Workplace) -> list[Path]:
+    """Matrices, models and bundles of all but the newest dates; a late window needs one date more than it is long."""
+    dates = {path: path.name[:10] for kind in DATED for path in at.store.root.glob(f"{kind}/[0-9]*")} | _bundles(at)
+    count = max(at.config.retention.keep_days, at.config.source.late_window_days + 1)
+    kept = sorted(set(dates.values()))[-count:]
+    return sorted(path for path, day in dates.items() if day not in kept)
 
 
 def _bundles(at: Workplace) -> dict[Path, str]:
@@ -67,7 +72,59 @@ def _bundles(at: Workplace) -> dict[Path, str]:
 
 
 def _released(at: Workplace) -> set[Path]:
-    """Bundles of the newest releases, and of what is live or pinned."""
+    """Bundles that are live or pinned, and those to roll back to; the reference of slow drift, with its model."""
     log = read_log(at.store)
-    releases = [entry for entry in log.entries if entry.kind == PUBLISH][-at.config.retention.keep_releases :]
-    return {at.store.bundle_path(entry.candidate) for entry in [*releases, *log.entries[-1:]]}
+    reference = [entry for entry in log.releases if entry.number == at.config.drift.reference_release]
+    live = log.entries[-1:]
+    before = [entry for entry in log.entries if entry.release != live[0].release][-1:]
+    releases = [*log.releases[-at.config.retention.keep_releases :], *live, *before, *reference]
+    stored = [entry for entry in reference if at.store.bundle_path(entry.candidate).is_dir()]
+    return {at.store.bundle_path(entry.candidate) for entry in releases} | {model_dir(at, entry) for entry in stored}
+
+
+def _partitions(at: Workplace, now: datetime, doomed: Iterable[Path]) -> Iterator[Path]:
+    """Replaced versions that no stored matrix was folded from, and dates before the history that have had their years.
+
+    Args:
+        at: store and configuration.
+        now: the instant of the call.
+        doomed: artefacts that are about to go, whose word does not count.
+    """
+    gone, policy = set(doomed), at.config.retention
+    kept = [path for path in sorted(at.store.root.glob("matrices/[0-9]*")) if path not in gone]
+    try:
+        chains = [read_manifest(path)["key"]["chain"] for path in kept]
+    except CorruptArtefact as error:
+        at.progress(f"no partition is removed, for nobody knows what this matrix was folded from: {error}")
+        return
+    folded: dict[str, set[str]] = {}
+    for day, digest in (link for chain in chains for link in chain):
+        folded.setdefault(day, set()).add(f"plays-{digest[:SHORT]}.parquet")
+    years = timedelta(days=365.25 * policy.keep_partition_years)
+    for day in at.store.partition_days():
+        path = at.store.partition_path(day)
+        if not _rested(path / MANIFEST, now, policy.keep_written_days):
+            continue  # restated just now: another run may still be folding the version before
+        if day < at.config.source.history_start and day.isoformat() not in folded:
+            if policy.keep_partition_years and day < now.date() - years:
+                yield path
+            continue
+        needed = folded.get(day.isoformat(), set()) | read_manifest(path)["files"].keys()
+        yield from (version for version in sorted(path.glob("plays-*.parquet")) if version.name not in needed)
+
+
+def _runs(at: Workplace, now: datetime) -> list[Path]:
+    """Records of runs that nothing was added to for the days of the policy."""
+    paths = sorted(at.store.root.glob("runs/*"))
+    return [path for path in paths if _rested(path, now, at.config.retention.keep_runs_days)]
+
+
+def _rested(path: Path, now: datetime, days: int) -> bool:
+    """Whether a path was written more than so many days ago."""
+    return now.timestamp() - path.stat().st_mtime > days * 86_400
+
+
+def _bytes_of(path: Path) -> int:
+    """Size of a file, or of all files in a directory."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

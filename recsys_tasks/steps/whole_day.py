@@ -6,14 +6,17 @@ from datetime import datetime
 from recsys_tasks.domain import Day
 from recsys_tasks.errors import GateRefused, RecsysError
 from recsys_tasks.releases import read_log
-from recsys_tasks.steps.evaluate import evaluate, gate
+from recsys_tasks.steps.evaluate import evaluate
 from recsys_tasks.steps.extract import extract_streams
 from recsys_tasks.steps.index import build_index
 from recsys_tasks.steps.matrix import increment_matrix
-from recsys_tasks.steps.publish import Signature, publish
+from recsys_tasks.steps.publish import publish
+from recsys_tasks.steps.quality import check_data
+from recsys_tasks.steps.report import write_report
 from recsys_tasks.steps.retain import retain
 from recsys_tasks.steps.train import train_als
-from recsys_tasks.steps.workplace import Reference, Workplace, recorded
+from recsys_tasks.steps.verdict import gate
+from recsys_tasks.steps.workplace import Reference, Signature, Workplace, recorded
 
 
 def run_day(
@@ -23,11 +26,15 @@ def run_day(
     now: Callable[[], datetime],
     cold_start: bool = False,
     allow_empty: bool = False,
+    accept_data: str = "",
+    publish_older: str = "",
+    rebuild_through: bool = False,
 ) -> Reference:
-    """Extract, fold, train, index, evaluate, judge, publish, retain.
+    """Extract, check, fold, train, index, evaluate, judge, publish, report, retain.
 
     Returns:
-        The verdict, and what is live now; a HOLD or BLOCK is a result here, not an error.
+        What became of the partitions, the later matrices that were folded again, the verdict, and what is live now; a
+        HOLD or BLOCK is a result here, not an error.
 
     Raises:
         RecsysError: a step refused; what was live stays live.
@@ -38,25 +45,32 @@ def run_day(
             record["result"] = work()
             return dict(record["result"])
 
-    step("extract_streams", lambda: extract_streams(at, day, allow_empty))
-    matrix = step("increment_matrix", lambda: increment_matrix(at, day))["matrix"]
-    model = step("train_als", lambda: train_als(at, day, matrix, cold_start))["model"]
+    extracted = step("extract_streams", lambda: extract_streams(at, day, allow_empty))
+    step("check_data", lambda: check_data(at, day, signature, accept_data))
+    folded = step("increment_matrix", lambda: increment_matrix(at, day, rebuild_through))
+    model = step("train_als", lambda: train_als(at, day, folded["matrix"], cold_start))["model"]
     candidate = step("build_index", lambda: build_index(at, day, model))["candidate"]
     judgement = step("evaluate", lambda: evaluate(at, day, candidate))["judgement"]
     verdict = step("gate", lambda: gate(at, day, judgement))
     published: Reference = {"published": False, "reason": f"the gate said {verdict['outcome']}"}
     if verdict["outcome"] == "PASS":
         try:
-            published = step("publish", lambda: publish(at, day, candidate, signature))
+            published = step("publish", lambda: publish(at, day, candidate, signature, publish_older))
         except GateRefused as error:  # the live release changed, and against the new one it does not pass
             published["reason"] = str(error)
-    try:
-        step("retention", lambda: retain(at, now()))
-    except RecsysError as error:  # tidying up never decides on a day
-        at.progress(f"retention failed: {error}")
+    for name, work in (
+        ("report", lambda: write_report(at, day, judgement)),
+        ("retention", lambda: retain(at, now())),
+    ):
+        try:
+            step(name, work)
+        except RecsysError as error:  # neither a page nor tidying up decides on a day
+            at.progress(f"{name} failed: {error}")
     live = read_log(at.store).live
     return {
         "day": day.isoformat(),
+        "extracted": extracted,
+        "rebuilt": folded["rebuilt"],
         "candidate": candidate,
         "verdict": verdict,
         "published": published,

@@ -11,6 +11,7 @@ from recsys_tasks.config import Config
 from recsys_tasks.errors import ConfigError
 from recsys_tasks.source import Source
 from recsys_tasks.store import Store
+from recsys_tasks.versions import library_versions
 
 Reference = dict[str, Any]
 """What a step hands to the next through XCom: dates, digests and a few figures, never data."""
@@ -42,9 +43,20 @@ class Workplace:
         return Source(self.dsn, self.config.source, self.config.catalogue)
 
 
+@dataclass(frozen=True)
+class Signature:
+    """Who acts, why, when (ISO-8601 UTC), and in which run."""
+
+    by: str
+    why: str
+    at: str
+    run_id: str = ""
+
+
 @contextmanager
 def recorded(store: Store, run_id: str, step: str, by: str, now: Callable[[], datetime]) -> Iterator[dict[str, Any]]:
-    """Keep when a step began, its seconds and peak memory, who started it, and how it ended, under ``runs/``.
+    """Keep when a step began, its seconds and peak memory, who started it, with which versions of Python and of the
+    libraries, and how it ended, under ``runs/``.
 
     Yields:
         A record to which the step's result may be added.
@@ -58,6 +70,7 @@ def recorded(store: Store, run_id: str, step: str, by: str, now: Callable[[], da
         raise
     finally:
         record["seconds"] = round((now() - began).total_seconds(), 3)
+        record["versions"] = library_versions()
         record["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         store.save_run(run_id, step, record)
 

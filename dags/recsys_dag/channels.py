@@ -1,0 +1,189 @@
+"""Messages through Airflow connections, each in a process of its own: ``python -P channels.py < messages.json``.
+
+A process of its own, because the libraries below Airflow's notifiers keep none of these promises by themselves:
+
+- it ends after ``seconds``, also where a server sends one byte at a time, or where a name is not resolved;
+- it takes no more memory than ``MEMORY``, however long an answer is;
+- it follows no redirect, and connects to no link-local address, where clouds keep the credentials of a machine;
+- nothing that it or a library prints or logs leaves it: addresses, tokens and a server's answer stand in such lines.
+
+What leaves is one line of JSON for each connection, as soon as it is known: its name, and ``TAKEN`` or why not, which is
+never the text of an exception.
+"""
+
+import ipaddress
+import json
+import os
+import re
+import resource
+import signal
+import sys
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+TAKEN = "taken"
+CONNECTION = "recsys_channel"  # the name under which the one connection is known in here
+MEMORY = 512 << 20  # bytes of data; Airflow itself takes about a quarter
+PROVIDERS = {
+    "smtp": "airflow.providers.smtp.notifications.smtp",
+    "slackwebhook": "airflow.providers.slack.notifications.slack_webhook",
+    "http": "airflow.providers.http.hooks.http",
+    "apprise": "airflow.providers.apprise.hooks.apprise",
+}
+Message = dict[str, Any]
+
+
+class Refused(Exception):
+    """The other side did not take the message; the text holds nothing that it or the connection said."""
+
+
+def mail(message: Message) -> None:
+    """By SMTP; the key is the Message-ID."""
+    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+
+    if not message["mail_to"]:
+        raise Refused("[alert] mail_to names nobody")
+    headers = {"Message-ID": f"<{message['key']}@recsys>"}
+    content = {"subject": message["subject"], "html_content": message["html"], "custom_headers": headers}
+    # notify, not a call: a call would render the text as a template
+    SmtpNotifier(to=message["mail_to"], smtp_conn_id=CONNECTION, **content).notify({})
+
+
+def slack(message: Message) -> None:
+    """By an incoming webhook of Slack."""
+    from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
+
+    bounds = {"timeout": message["seconds"], "retry_handlers": []}  # a retry of its own would log the address
+    SlackWebhookNotifier(slack_webhook_conn_id=CONNECTION, text=message["slack"], **bounds).notify({})
+
+
+def post(message: Message) -> None:
+    """By POST of a JSON body to any webhook. The notifier would take a redirect for a success, so its hook is asked."""
+    from airflow.providers.http.hooks.http import HttpHook
+
+    login, secret_path = message["connection"]["login"], message["connection"]["password"]
+    bounds = {"timeout": message["seconds"], "allow_redirects": False, "check_response": False, "stream": True}
+    answer = HttpHook(method="POST", http_conn_id=CONNECTION).run(
+        # a webhook's path is its secret, and the password is the one field that Airflow hides
+        endpoint="" if login else secret_path or "",
+        json={  # Mattermost, Teams and their like show ``text`` alone
+            "key": message["key"],
+            "subject": message["subject"],
+            "text": f"{message['subject']}\n{message['text']}",
+        },
+        extra_options=bounds,
+    )
+    if not 200 <= answer.status_code < 300:
+        raise Refused(f"status {answer.status_code}")
+
+
+def apprise(message: Message) -> None:
+    """By the one service of an Apprise connection. The notifier would drop the answer, so its hook is asked."""
+    from airflow.providers.apprise.hooks.apprise import AppriseHook
+    from airflow.sdk import BaseHook
+    from apprise import Apprise, NotifyFormat
+
+    services = Apprise()
+    AppriseHook(CONNECTION).set_config_from_conn(BaseHook.get_connection(CONNECTION), services)
+    if len(services) != 1:  # one that refuses would have the others told again
+        raise Refused(f"it names {len(services)} services; make one connection for each")
+    services[0].redirects = False
+    if not services.notify(body=message["text"], title=message["subject"], body_format=NotifyFormat.TEXT):
+        raise Refused("the service did not take it")
+
+
+CHANNELS: dict[str, Callable[[Message], None]] = {"smtp": mail, "slackwebhook": slack, "http": post, "apprise": apprise}
+
+
+def main() -> None:
+    """Read the messages, send all of them at once, say how each went."""
+    answers = os.dup(1)
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    messages = json.load(sys.stdin)
+    _warm_up({message["connection"]["conn_type"] for message in messages})
+    running = dict(map(_start, messages))
+    while running:
+        name, said = running.pop(os.wait()[0])
+        answer = os.read(said, 1000).decode() or "no answer in time"
+        os.write(answers, f"{json.dumps([name, answer])}\n".encode())
+
+
+def _warm_up(kinds: set[str]) -> None:
+    """Import, once for all, what would else be imported in the other sides' seconds."""
+    os.environ["PYTHON_OPERATORS_VIRTUAL_ENV_MODE"] = "1"  # without the metadata database, whose address no task has
+    os.environ["AIRFLOW__SECRETS__BACKEND"] = ""  # nobody else is asked for the connection
+    for kind in kinds & set(PROVIDERS):
+        with suppress(Exception):  # whoever needs it finds out again, and says so
+            import_module(PROVIDERS[kind])
+            import_module("airflow.sdk").BaseHook.get_connection(CONNECTION)
+
+
+def _start(message: Message) -> tuple[int, tuple[str, int]]:
+    """A process that sends a message: its number; the connection's name, and where to read how it went."""
+    said, say = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.write(say, _sent(message).encode())
+        os._exit(0)
+    os.close(say)
+    return pid, (message["name"], said)
+
+
+def _sent(message: Message) -> str:
+    kind = message["connection"]["conn_type"]
+    if kind not in CHANNELS:
+        return f"it is of type {kind}; an alert needs {', '.join(CHANNELS)}"
+    os.environ[f"AIRFLOW_CONN_{CONNECTION.upper()}"] = json.dumps(_bounded(message))
+    try:
+        _guard(message["seconds"])
+        CHANNELS[kind](message)
+    except Refused as refusal:
+        return str(refusal)
+    except Exception as error:
+        return _harmless(error)
+    return TAKEN
+
+
+def _bounded(message: Message) -> dict[str, Any]:
+    """The connection; one for mail with its own patience cut: by default it waits for six times half a minute."""
+    connection: dict[str, Any] = message["connection"]
+    if connection["conn_type"] != "smtp":
+        return connection
+    return connection | {"extra": connection["extra"] | {"timeout": message["seconds"], "retry_limit": 0}}
+
+
+def _guard(seconds: int) -> None:
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)  # nobody handles it: the process ends, whatever it waits for
+    urllib.request.HTTPRedirectHandler.redirect_request = _no_redirect  # type: ignore[assignment,method-assign]
+    sys.addaudithook(_no_link_local)
+
+
+def _no_redirect(*_: Any) -> None:
+    """What urllib asks whether to follow: it then raises the redirect as an error."""
+
+
+def _no_link_local(event: str, args: tuple[Any, ...]) -> None:
+    if event != "socket.connect" or not isinstance(args[1], tuple):
+        return
+    with suppress(ValueError):
+        address = ipaddress.ip_address(str(args[1][0]).partition("%")[0])
+        if (getattr(address, "ipv4_mapped", None) or address).is_link_local:
+            raise Refused("a link-local address")
+
+
+def _harmless(error: Exception) -> str:
+    """What kind of error it is, and the status that the other side gave, if it gave one."""
+    status = re.search(r"Status Code: (\d{3})\b", str(error))  # as the hook of Slack words it
+    code = status.group(1) if status else getattr(error, "smtp_code", "")
+    return f"{type(error).__name__} {code}".rstrip()
+
+
+if __name__ == "__main__":
+    main()

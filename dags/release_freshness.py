@@ -1,0 +1,69 @@
+"""
+# Is what is live fresh and sound?
+
+Looks every hour, from outside the daily run, which cannot tell that it never ran.
+
+| task | does | when it fails |
+|---|---|---|
+| `look` | age of the live release (now minus the end of its data day) and, once in `[freshness] verify_every_hours`, every one of its files against its checksum; *skipped* while nothing has been published | the message says what could not be looked at |
+| `deliver` | sends what began or ended, and whatever else the outbox still owes to a channel | retried, and again in the next hour: look at the connections |
+| `fresh_and_sound` | **red on purpose** while the release is older than `[freshness] max_age_hours` or something is damaged | read its message |
+
+One alert comes when the release becomes stale or damaged, one when it is not any more; the hours between are red and
+silent. **Stale**: look at the newest runs of `daily_recommendations`. **Damaged**: restore the file that the message names,
+or `python -m recsys_tasks rollback N --by --why`. **Not delivered**: mend the connection, or take it out of
+`[alert] connections`.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
+from recsys_dag import alerting
+from recsys_dag.context import own_workplace
+from recsys_dag.events import green_or_red, hourly_alerts, seen_or_skip
+
+with DAG(
+    "release_freshness",
+    description="Age and checksums of what is live, and alerts that are still owed",
+    doc_md=__doc__,
+    schedule=CronTriggerTimetable("20 * * * *", timezone="UTC"),
+    start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=1,
+    tags=["recommendations"],
+    default_args={
+        "on_failure_callback": alerting.tell_failure,
+        "retries": 3,
+        "retry_delay": timedelta(seconds=30),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(minutes=10),
+        "execution_timeout": timedelta(minutes=30),
+    },
+) as dag:
+
+    @task
+    def look() -> dict[str, Any]:
+        """What changed lies in the outbox before anything is sent or red."""
+        from recsys_tasks import steps
+
+        with own_workplace() as at:
+            seen = steps.look_at_live(at, pendulum.now("UTC"))
+            outbox = alerting.own_outbox()
+            alerting.keep(hourly_alerts(seen, outbox), outbox)
+        return seen_or_skip(seen)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def deliver() -> list[str]:
+        """Also what daily runs could not deliver, and also when the look itself failed."""
+        return alerting.deliver(alerting.own_outbox())
+
+    @task(retries=0)
+    def fresh_and_sound(seen: dict[str, Any]) -> None:
+        """A leaf beside the delivery, so that a delivered alert turns no red hour green."""
+        green_or_red(seen)
+
+    seen = look()
+    seen >> deliver()
+    fresh_and_sound(seen)

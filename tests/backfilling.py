@@ -1,0 +1,25 @@
+"""Five dates of a tiny service, and the first steps of a run over them: light enough for a process to import."""
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from recsys_tasks.config import parse_config
+from recsys_tasks.steps import Reference, Workplace, extract_streams, increment_matrix
+from recsys_tasks.store import Store
+
+DAYS = [date(2024, 2, 27) + timedelta(days=n) for n in range(5)]  # over a leap day
+
+
+def at_work(root: Path, dsn: str | None = None, late_window_days: int = 1, **policy: Any) -> Workplace:
+    """A workplace whose store lies under a root: five dates of history, a short late window."""
+    source = {"history_start": DAYS[0], "late_window_days": late_window_days}
+    return Workplace(Store(root), parse_config({"source": source, **policy}), dsn)
+
+
+def backfill(at: Workplace, *days: date, rebuild_through: bool = False) -> tuple[Reference, Reference]:
+    """Extract and fold one date after the other; what both said of the last one."""
+    for day in days:
+        extracted = extract_streams(at, day)
+        folded = increment_matrix(at, day, rebuild_through)
+    return extracted, folded

@@ -1,0 +1,164 @@
+"""What must hold of a store at any moment, whatever happened to its writers; and of a finished one, byte for byte.
+
+The numbers are those of the invariants: I1 what is live is whole, I2 no acknowledged publish is lost, I4 no stream is
+lost or counted twice, I5 a rerun gives the same bytes, I7 vocabularies and arrays fit together, I8 the live day never
+goes back, I9 nothing is live that the gate refused, I11 nothing temporary is left.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact
+from recsys_tasks.bundle import GATED, NAMES, USERS, open_gated, open_users
+from recsys_tasks.domain import PlayMatrix, parse_day
+from recsys_tasks.errors import RecsysError
+from recsys_tasks.files import TEMPORARY
+from recsys_tasks.reader import Reader
+from recsys_tasks.release_log import PUBLISH_OLDER, ROLLBACK, ReleaseLog
+from recsys_tasks.releases import read_log
+from recsys_tasks.store import Store
+
+Acknowledged = Collection[tuple[int, str]]  # number of a release, and its candidate
+Bytes = dict[str, str]  # name of a stored file -> SHA-256
+
+
+def violations(store: Store, acknowledged: Acknowledged = ()) -> list[str]:
+    """The promises that a store breaks now, in words; none of them may be broken at any moment."""
+    found: list[str] = []
+    for check in (_log, _live, _partitions, _matrices, _models, _bundles, _others):
+        try:
+            found += check(store)
+        except RecsysError as error:
+            found.append(f"{check.__name__.strip('_')}: {type(error).__name__}: {error}")
+    return found + lost(store, acknowledged)
+
+
+def lost(store: Store, acknowledged: Acknowledged) -> list[str]:
+    """I2: acknowledged publishes that the log does not hold."""
+    try:
+        held = {(entry.number, entry.candidate) for entry in read_log(store).entries}
+    except RecsysError:
+        return ["I2: the log cannot be read"]
+    return [f"I2: release {number} was acknowledged and is gone" for number, _ in sorted({*acknowledged} - held)]
+
+
+def bytes_of(root: Path) -> Bytes:
+    """Every stored file but the records of the runs, which hold clocks, and the reports, which are drawn anew."""
+    return {
+        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and path.suffix != ".html" and path.relative_to(root).parts[0] not in ("runs", TEMPORARY)
+    }
+
+
+def differences(root: Path, expected: Mapping[str, str]) -> list[str]:
+    """I5 and I11: how a store after a successful run differs from what that run must leave."""
+    found = bytes_of(root)
+    left = [path.name for path in (root / TEMPORARY).glob("*")]
+    return [
+        *(f"I5: {name} is missing" for name in sorted(expected.keys() - found.keys())),
+        *(f"I5: {name} should not be there" for name in sorted(found.keys() - expected.keys())),
+        *(f"I5: {name} has other bytes" for name in sorted(found.keys() & expected) if found[name] != expected[name]),
+        *(f"I11: {TEMPORARY}/{name} is left" for name in left),
+    ]
+
+
+def _log(store: Store) -> Iterator[str]:
+    log = read_log(store)
+    yield from _order(log)
+    for entry in log.entries:
+        if entry.is_release and entry.verdict != "PASS" and not (entry.by.strip() and entry.why.strip()):
+            yield f"I9: entry {entry.number} went live with {entry.verdict} and nobody's word"
+
+
+def _order(log: ReleaseLog) -> Iterator[str]:
+    """I8, and one release for each candidate."""
+    live = None
+    for entry in log.entries:
+        if live and entry.kind not in (ROLLBACK, PUBLISH_OLDER) and entry.day < live.day:
+            yield f"I8: entry {entry.number} went back from {live.day} to {entry.day}"
+        live = entry
+    published = [entry.candidate for entry in log.releases]
+    if len(published) != len(set(published)):
+        yield "I5: a candidate was published twice"
+
+
+def _live(store: Store) -> Iterator[str]:
+    if read_log(store).live is None:
+        return
+    reader = Reader(store)
+    if not reader.recommend(5).tracks:
+        yield "I1: the live release does not answer"
+
+
+def _partitions(store: Store) -> Iterator[str]:
+    for day in store.partition_days():
+        manifest = store.partition_manifest(day)
+        assert manifest is not None
+        figures, counts = manifest["figures"], store.load_partition(day, manifest["digest"])
+        dropped = sum(rows for name, rows in figures.items() if name.startswith("dropped_"))
+        kept = int(counts.plays.sum(dtype=np.int64))
+        if not figures["rows_read"] - dropped == figures["rows_kept"] == kept:
+            yield f"I4: {day}: {figures['rows_read']} read, {dropped} dropped, {kept} kept"
+
+
+def _matrices(store: Store) -> Iterator[str]:
+    for artefact in _artefacts(store, "matrices/*"):
+        matrix = _matrix(store, artefact)
+        folded = sum(int(store.load_partition(*link).plays.sum(dtype=np.int64)) for link in matrix.chain)
+        if int(matrix.counts.data.sum(dtype=np.int64)) != folded:
+            yield f"I4: {artefact.path.name} holds other plays than its {len(matrix.chain)} partitions"
+        for vocabulary in (matrix.users, matrix.tracks):
+            if not np.array_equal(vocabulary.rows_of(vocabulary.ids), np.arange(len(vocabulary))):
+                yield f"I7: a vocabulary of {artefact.path.name} is no bijection"
+
+
+def _models(store: Store) -> Iterator[str]:
+    for artefact in _artefacts(store, "models/*"):
+        factors, _ = store.load_model(parse_day(artefact.manifest["key"]["day"]), artefact.digest)
+        matrix = _matrix_named(store, artefact)
+        sizes = (len(factors.user_factors), len(factors.item_factors))
+        if matrix is not None and sizes != matrix.counts.shape:
+            yield f"I7: {artefact.path.name} has factors of {sizes} for a matrix of {matrix.counts.shape}"
+
+
+def _bundles(store: Store) -> Iterator[str]:
+    for bundle in sorted(store.root.glob("bundles/*")):
+        opened = {path.name.split("-")[0]: open_artefact(path) for path in sorted(bundle.iterdir()) if path.is_dir()}
+        if GATED not in opened:
+            continue  # its writer was killed after the names
+        gated, matrix = open_gated(opened[GATED]), _matrix_named(store, opened[GATED])
+        if NAMES in opened and opened[NAMES].table("names").num_rows != len(gated.tracks):
+            yield f"I7: {bundle.name} names another number of tracks than it knows"
+        if matrix is None:
+            continue  # retention removed it
+        if not gated.tracks.ids.equals(matrix.tracks.ids):
+            yield f"I7: {bundle.name} knows other tracks than its matrix"
+        if USERS in opened and not open_users(opened[USERS]).ids.equals(matrix.users.ids):
+            yield f"I7: {bundle.name} knows other users than its matrix"
+
+
+def _others(store: Store) -> Iterator[str]:
+    for manifest in sorted(store.root.glob(f"*/**/{MANIFEST}")):
+        if manifest.relative_to(store.root).parts[0] not in (TEMPORARY, "partitions"):
+            open_artefact(manifest.parent)
+    yield from ()
+
+
+def _artefacts(store: Store, pattern: str) -> Iterator[Artefact]:
+    """Every directory of a kind, verified: one that is there is whole."""
+    return (open_artefact(path) for path in sorted(store.root.glob(pattern)))
+
+
+def _matrix(store: Store, artefact: Artefact) -> PlayMatrix:
+    return store.load_matrix(parse_day(artefact.manifest["key"]["day"]), artefact.digest)
+
+
+def _matrix_named(store: Store, artefact: Artefact) -> PlayMatrix | None:
+    """The matrix that an artefact was made from, if it is still there."""
+    key = artefact.manifest["key"]
+    path = store.matrix_path(parse_day(key["day"]), key["matrix"])
+    return store.load_matrix(parse_day(key["day"]), key["matrix"]) if (path / MANIFEST).exists() else None

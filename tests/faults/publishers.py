@@ -1,0 +1,99 @@
+"""Many who publish at once, and one who was stopped and wakes late: nothing lost, nothing stale."""
+
+import signal
+from dataclasses import dataclass, replace
+from datetime import date
+from multiprocessing.connection import Connection
+from pathlib import Path
+from random import Random
+from time import sleep
+
+from faults.ground import DAY, Ground
+from faults.invariants import lost, violations
+from faults.outcome import Outcome
+from faults.working import Job, Worker, a_publish
+from recsys_tasks.errors import PublishConflict
+from recsys_tasks.release_log import Entry
+from recsys_tasks.releases import append, read_log
+from recsys_tasks.store import Store
+
+WRITERS = 8
+EACH = 20
+NEXT_DAY = date(2026, 1, 16)
+
+
+@dataclass(frozen=True)
+class Publishing:
+    """What one of many writers publishes."""
+
+    root: Path
+    entry: Entry
+    writer: int
+    entries: int
+
+
+def publishing(pipe: Connection, job: Publishing) -> None:
+    """Take the next number again and again, until each entry has one."""
+    store = Store(job.root)
+    for n in range(job.entries):
+        while True:
+            number = len(read_log(store).entries) + 1
+            candidate = f"{job.writer}-{n}"
+            try:
+                append(store, replace(job.entry, number=number, release=number, candidate=candidate))
+                break
+            except PublishConflict:
+                pipe.send(("conflict",))
+        live = {"release": number, "candidate": candidate}
+        pipe.send(("done", "publish", {"published": True, "live": live}))
+
+
+def publishers(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
+    """Eight processes write to one log, up to twenty entries each, in as many rounds as it takes."""
+    entry = read_log(Store(ground.done)).require_live()
+    each = min(EACH, -(-count // WRITERS))
+    for number in range(-(-count // (WRITERS * each))):
+        root = ground.folder / f"log-{number}"
+        writers = [Worker(publishing, Publishing(root, entry, n, each)) for n in range(WRITERS)]
+        for writer in writers:
+            writer.hear("ready")
+        for writer in writers:
+            writer.go()
+        acknowledged = [publish for writer in writers for publish in writer.finish().acknowledged]
+        outcome.tally("conflicts", sum(told == ("conflict",) for writer in writers for told in writer.told))
+        held = [(found.number, found.candidate) for found in read_log(Store(root)).entries]
+        broken = lost(Store(root), acknowledged) + ["I2: another entry stands there"] * (sorted(acknowledged) != held)
+        for release, _candidate in acknowledged:
+            outcome.add(f"round {number}, release {release}", broken)
+
+
+def late_writers(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
+    """A publisher is stopped at any moment, the next day is published, it wakes: the next day stays live."""
+    judged = ground.folder / "judged"
+    ground.start(ground.clone(ground.before["publish"]), NEXT_DAY, snapshots=judged).finish()
+    next_candidate = read_log(Store(_published(ground, judged / "publish"))).require_live().candidate
+    longest = ground.seconds["publish"] * 1.5
+    for _ in range(count):
+        root, moment = ground.clone(judged / "publish"), random.uniform(0, longest)
+        late = Worker(a_publish, Job(root, ground.dsn, DAY, ground.candidate))
+        late.hear("ready")
+        late.go()
+        sleep(moment)
+        late.signal(signal.SIGSTOP)
+        other = Worker(a_publish, Job(root, ground.dsn, NEXT_DAY, next_candidate)).go().finish()
+        late.signal(signal.SIGCONT)
+        late.finish()
+        broken = violations(Store(root), [*late.acknowledged, *other.acknowledged])
+        live = read_log(Store(root)).require_live()
+        broken += [f"I8: {live.day} is live"] * (live.day != NEXT_DAY)
+        broken += [f"the other one {other.refusal}"] * bool(other.refusal)
+        outcome.tally("had published before", len(late.acknowledged))
+        outcome.add(f"stopped after {moment:.3f} s", broken)
+        ground.remove(root)
+
+
+def _published(ground: Ground, judged: Path) -> Path:
+    """The store of a judged next day, run to its end."""
+    root = ground.clone(judged)
+    ground.start(root, NEXT_DAY).finish()
+    return root

@@ -1,0 +1,210 @@
+"""Stored bytes that rot: flipped, cut, zeroed, swapped, replaced by older ones. Seen before they are used, each time.
+
+Each type of artefact is used as the next step, or a reader, uses it, in a process of its own that may die. The reader
+has the release before the damaged one open, and must keep it.
+"""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from faults.ground import DAY, Ground
+from faults.outcome import Outcome
+from faults.working import FAST, SIGNED, Worker
+from recsys_tasks.bundle import open_gated
+from recsys_tasks.errors import CorruptArtefact, NotStored
+from recsys_tasks.reader import Reader
+from recsys_tasks.releases import read_log
+from recsys_tasks.steps import Workplace, publish
+from recsys_tasks.steps.verdict import recomputed
+from recsys_tasks.store import SHORT, Store
+
+Use = Callable[["Bench"], Any]
+
+
+class Bench:
+    """A store to damage, and the ways in which it is used."""
+
+    def __init__(self, root: Path, dsn: str, candidate: str) -> None:
+        self.root, self.store, self.candidate = root, Store(root), candidate
+        self.at = Workplace(self.store, FAST, dsn)
+        self.key = self.store.gated_part(candidate).manifest["key"]
+        (self.judgement,) = self.store.evaluations_of(DAY, candidate)
+        log = read_log(self.store)
+        self.newest = len(log.entries)
+        self.reader = Reader(self.store, log.entries[-2].release)
+
+    def files(self, place: str, newer: bool) -> list[Path]:
+        """The files of one artefact of a type, of this day or of the day before."""
+        entries = read_log(self.store).entries
+        entry = next(e for e in reversed(entries) if e.day < DAY)
+        day, candidate, number = (
+            (DAY, self.candidate, self.newest) if newer else (entry.day, entry.candidate, self.newest - 1)
+        )
+        found = next(iter(self.root.glob(place.format(day=day, candidate=candidate[:SHORT], number=number))))
+        return sorted(path for path in found.iterdir() if path.is_file()) if found.is_dir() else [found]
+
+    def partition(self) -> None:
+        """Folded into the next matrix."""
+        digest = self.store.partition_digest(DAY)
+        if digest is None:
+            raise NotStored(f"{self.root} has no partition of {DAY}")  # it is extracted again
+        self.store.load_partition(DAY, digest)
+
+    def matrix(self) -> None:
+        """Trained on, and extended tomorrow."""
+        self.store.load_matrix(DAY, self.key["matrix"])
+
+    def model(self) -> None:
+        """Indexed, and tomorrow's start."""
+        self.store.load_model(DAY, self.key["model"])
+
+    def gated(self) -> None:
+        """Judged."""
+        open_gated(self.store.gated_part(self.candidate))
+
+    def figures(self) -> None:
+        """Shown, and judged again."""
+        recomputed(self.judgement)
+
+    def verdict(self) -> None:
+        """Published upon."""
+        publish(self.at, DAY, self.candidate, SIGNED)
+
+    def release(self) -> None:
+        """Read: the open reader keeps what it has, a new one refuses."""
+        before = self.reader.entry.release
+        kept, answer = self.reader.refresh(), self.reader.recommend(5)
+        if kept is None or f"release {before} is kept" not in kept or answer.release != before:
+            raise AssertionError(f"the reader went from release {before} to {answer.release}: {kept}")
+        Reader(self.store)
+
+    def log(self) -> None:
+        """Read and written to: as a release, and nothing is published."""
+        try:
+            self.release()
+        except CorruptArtefact:
+            publish(self.at, DAY, self.candidate, SIGNED)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type of artefact: where one lies, the newer of ``new`` and ``old``, and how it is used."""
+
+    place: str  # glob below the root
+    use: Use
+    before: str = ""  # the step before which the store is taken; empty: after the day
+
+
+KINDS = {
+    "partition": Kind("partitions/{day}", Bench.partition),
+    "matrix": Kind("matrices/{day}-*", Bench.matrix),
+    "model": Kind("models/{day}-*", Bench.model),
+    "gated part": Kind("bundles/{candidate}/gated", Bench.gated),
+    "gated part of a release": Kind("bundles/{candidate}/gated", Bench.release),
+    "names": Kind("bundles/{candidate}/names", Bench.release),
+    "users": Kind("bundles/{candidate}/users-*", Bench.release),
+    "figures": Kind("evaluations/{day}/*/figures", Bench.figures),
+    "verdict": Kind("evaluations/{day}/*/verdict", Bench.verdict, before="publish"),
+    "newest log entry": Kind("releases/log/{number}.json", Bench.log),
+}
+Contents = dict[Path, bytes | None]  # what becomes of files; None: they vanish
+
+
+def _flip(random: Random, content: bytes) -> bytes:
+    place = random.randrange(len(content))
+    return content[:place] + bytes([content[place] ^ 1 << random.randrange(8)]) + content[place + 1 :]
+
+
+def _cut(random: Random, content: bytes) -> bytes:
+    return content[: random.randrange(len(content))]
+
+
+def _zero(random: Random, content: bytes) -> bytes:
+    begin = random.randrange(len(content))
+    end = min(len(content), begin + random.choice((1, 512, 4096)))
+    return content[:begin] + bytes(end - begin) + content[end:]
+
+
+def _longer(random: Random, content: bytes) -> bytes:
+    return content + random.randbytes(random.choice((1, 4096)))
+
+
+IN_PLACE = {"a flipped bit": _flip, "cut": _cut, "zeros": _zero, "longer": _longer}
+
+
+def damaged(random: Random, mine: list[Path], older: list[Path], is_log: bool) -> tuple[str, Contents]:
+    """One way in which an artefact may rot; ``older`` are the same files of an artefact of the day before."""
+    one = random.randrange(len(mine))
+    content = mine[one].read_bytes()
+    ways: dict[str, Contents] = {name: {mine[one]: way(random, content)} for name, way in IN_PLACE.items()}
+    ways["an older file"] = {mine[one]: older[one].read_bytes()}
+    ways["older files"] = dict(zip(mine, (path.read_bytes() for path in older), strict=True))
+    if not is_log:  # a newest entry without its name cannot be told from one that was never written
+        other = random.choice(mine)
+        ways |= {"gone": {mine[one]: None}, "swapped": {mine[one]: other.read_bytes(), other: content}}
+    return next((name, ways[name]) for name in random.sample(sorted(ways), len(ways)) if _differs(ways[name]))
+
+
+def _differs(way: Contents) -> bool:
+    return any(content is None or content != path.read_bytes() for path, content in way.items())
+
+
+@dataclass(frozen=True)
+class Rotting:
+    """A store to damage in so many ways, one after the other."""
+
+    root: Path
+    dsn: str
+    candidate: str
+    kind: str
+    seeds: tuple[int, ...]
+
+
+def rotting(pipe: Connection, job: Rotting) -> None:
+    """Damage, use, restore; tell each time what came of it."""
+    kind, bench = KINDS[job.kind], Bench(job.root, job.dsn, job.candidate)
+    mine, older = (bench.files(kind.place, newer) for newer in (True, False))
+    for seed in job.seeds:
+        way, contents = damaged(Random(seed), mine, older, kind.place.endswith(".json"))
+        sound = {path: path.read_bytes() for path in contents}
+        _set(contents)
+        pipe.send(("damaged", seed, way, [path.name for path in contents]))
+        try:
+            kind.use(bench)
+            pipe.send(("came", "I1: it was used"))
+        except (CorruptArtefact, NotStored) as error:
+            pipe.send(("came", "" if str(job.root) in str(error) else f"it names no file: {error}"))
+        except Exception as error:  # whatever else it is, it is no answer
+            pipe.send(("came", f"{type(error).__name__}: {error}"))
+        _set(sound)
+
+
+def _set(contents: Contents) -> None:
+    """Give files other bytes, and another inode: nobody's mapping changes under them."""
+    for path, content in contents.items():
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.write_bytes(content)
+
+
+def rot(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
+    """So many damages of each type of artefact."""
+    for name, kind in KINDS.items():
+        root = ground.copy(ground.before[kind.before] if kind.before else ground.done)
+        seeds = [random.randrange(1 << 32) for _ in range(count)]
+        while seeds:
+            worker = Worker(rotting, Rotting(root, ground.dsn, ground.candidate, name, tuple(seeds))).go().finish()
+            came = [message[1] for message in worker.told if message[0] == "came"]
+            cases = [f"{name}: {told[1:]}" for told in worker.told if told[0] == "damaged"]
+            for case, said in zip(cases, came, strict=False):
+                outcome.add(case, [said] * bool(said))
+            if worker.refusal:
+                outcome.add(cases[-1] if cases else name, [worker.refusal])
+                root = ground.copy(ground.done)
+            seeds = seeds[len(came) + 1 :] if worker.refusal else []
+        shutil.rmtree(root)

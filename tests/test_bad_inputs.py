@@ -1,0 +1,22 @@
+"""The corpus of bad inputs: each of the 64 is really put in, and ends as it is promised (see bad_inputs/)."""
+
+from inspect import getdoc, signature
+
+import pytest
+
+pytest.register_assert_rewrite("bad_inputs")
+
+from bad_inputs import arrays, artefacts, judgements, rows, tables, vocabularies  # noqa: E402, F401 - they fill the table
+from bad_inputs.cases import CASES  # noqa: E402
+
+
+@pytest.mark.parametrize("case", sorted(CASES, key=str), ids=str)
+def test_bad_input(case, request):
+    """The accident ends as its function promises."""
+    case.happens(*(request.getfixturevalue(name) for name in signature(case.happens).parameters))
+
+
+def test_every_bad_input_is_there_once():
+    """Numbers 1 to 64, each once, each with its promise."""
+    assert sorted(case.number for case in CASES) == list(range(1, 65))
+    assert all(getdoc(case.happens) for case in CASES)
