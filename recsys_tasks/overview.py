@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
-from recsys_tasks.release_log import PUBLISH, ReleaseLog
+from recsys_tasks.release_log import ReleaseLog
 from recsys_tasks.releases import read_log
 from recsys_tasks.series import judgement_row
 from recsys_tasks.store import Store
@@ -104,7 +104,7 @@ def _release_row(log: ReleaseLog, number: int) -> Row:
 
 
 def _numbers(log: ReleaseLog) -> Iterable[int]:
-    return (entry.number for entry in log.entries if entry.kind == PUBLISH)
+    return (entry.number for entry in log.releases)
 
 
 def _is_number(value: Any) -> bool:

@@ -1,6 +1,8 @@
 """The names of the artefacts under one root, and the saving and verified loading of each.
 
     partitions/<date>/            plays-<digest>.parquet + manifest.json, replaced when the day is restated
+    partitions/<date>/restated-<digest>/  the source counts of a version that was replaced
+    data_checks/<date>/refused-<digest>|accepted-<digest>/  what was refused, and who let it pass and why
     matrices/<date>-<digest>/     CSR arrays, vocabularies, chain
     models/<date>-<digest>/       factors, loss trace, parameters
     bundles/<candidate>/gated/    index, factors, norm order, track vocabulary: what the gate judges

@@ -43,10 +43,16 @@ def business_day(dag_run: Any, params: Mapping[str, Any]) -> date:
 
     A typed-in day goes first; then the interval's start (scheduled, backfill, manual with a logical date); a run
     without a logical date is about yesterday, counted from when it may start.
+
+    Raises:
+        AirflowFailException: the data interval holds no time at all.
     """
     if params.get("day"):
         return date.fromisoformat(params["day"])
-    instant = dag_run.data_interval_start or dag_run.logical_date
+    start, end = dag_run.data_interval_start, dag_run.data_interval_end
+    if start is not None and end is not None and end <= start:
+        raise AirflowFailException(f"The run's data interval is empty ({start} to {end}). Name the day (param day).")
+    instant = start or dag_run.logical_date
     if instant is None:
         instant = dag_run.run_after - timedelta(days=1)
     return instant.astimezone(UTC).date()

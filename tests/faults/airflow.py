@@ -1,0 +1,124 @@
+"""Airflow's own processes killed in the middle of a run: the run ends well, and publishes once."""
+
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from random import Random
+from time import monotonic, sleep
+
+import psutil
+from settings import TOML
+
+from faults.environments import FASTER
+from faults.ground import Ground
+from faults.invariants import violations
+from faults.outcome import Outcome
+from recsys_tasks.demo.airflow_api import ApiRefused
+from recsys_tasks.demo.guarded import Component, Program
+from recsys_tasks.demo.supervisor import RunningAirflow, running_airflow
+from recsys_tasks.releases import read_log
+from recsys_tasks.store import Store
+
+DAG_ID = "daily_recommendations"
+FIRST = date(2026, 1, 9)
+DAYS = 8
+KINDS = ("worker", "scheduler", "api-server", "dag-processor")
+LONGEST_S = 600.0
+STARTED = ("running", "success")
+IMPATIENT = {  # a task whose process vanished is noticed after seconds, not after minutes
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "15",
+    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "2",
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "5",
+    "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "10",
+    "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "2",
+}
+
+
+def airflow_kills(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
+    """One day after the other; in each, one of Airflow's processes is killed while one of the tasks runs."""
+    with _airflow() as airflow:
+        store = Store(Path(airflow.environment["RECSYS_ROOT"]))
+        for n in range(min(count, DAYS)):
+            day, kind = FIRST + timedelta(days=n), KINDS[n % len(KINDS)]
+            task = random.choice(["extract_streams", "train_als", "build_index", "publish"])
+            body = {"dag_run_id": f"fault-{n}", "logical_date": None, "conf": {"day": day.isoformat()}}
+            airflow.api.post(f"/dags/{DAG_ID}/dagRuns", body)
+            _wait(airflow, lambda n=n, task=task: _states(airflow, n).get(task) in STARTED, f"{task} of {day}")
+            sleep(random.uniform(0, 2))
+            _kill(airflow, kind)
+            began = monotonic()
+            ended = _wait(airflow, lambda n=n: _ended(airflow, n), f"the end of {day}")
+            outcome.tally("longest seconds to the end", 0)
+            outcome.figures["longest seconds to the end"] = max(
+                outcome.figures["longest seconds to the end"], monotonic() - began
+            )
+            releases = [entry for entry in read_log(store).releases if entry.day == day]
+            broken = violations(store) + [f"{len(releases)} releases of {day}"] * (len(releases) != 1)
+            outcome.add(f"{kind} killed during {task}", broken + [f"the run {ended}"] * (ended != "success"))
+
+
+@contextmanager
+def _airflow() -> Iterator[RunningAirflow]:
+    """A whole Airflow on a small world, with its DAG known."""
+    home = Path(tempfile.mkdtemp(prefix="recsys-airflow-"))
+    home.chmod(0o711)  # PostgreSQL's own account must be able to enter
+    config = home.with_suffix(".toml")
+    config.write_text(TOML + FASTER)
+    world = Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "small"])
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "RECSYS"))}
+    try:
+        with running_airflow(
+            home, IMPATIENT | {"RECSYS_CONFIG": str(config)}, base=outside, beside=[world]
+        ) as airflow:
+            airflow.wait_until(lambda: airflow.api.dag_is_known(DAG_ID), LONGEST_S, "the DAG")
+            airflow.api.unpause(DAG_ID)
+            yield airflow
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+        config.unlink()
+
+
+def _kill(airflow: RunningAirflow, kind: str) -> None:
+    """kill -9 of a component, which is then started again; or of a task's process, which is not."""
+    name = "scheduler" if kind == "worker" else kind
+    place = next(n for n, component in enumerate(airflow.components) if component.program.name == name)
+    component = airflow.components[place]
+    (program,) = psutil.Process(component.guard_pid).children()
+    if kind == "worker":
+        for child in program.children(recursive=True):
+            if child.is_running() and not child.children() and child.ppid() != program.pid:
+                child.send_signal(signal.SIGKILL)
+        return
+    program.kill()
+    while component.exit_code() is None:
+        sleep(0.05)
+    airflow.components[place] = Component(component.program, airflow.environment, component.log)
+
+
+def _states(airflow: RunningAirflow, n: int) -> dict[str, str]:
+    return {task["task_id"]: task["state"] for task in airflow.api.task_instances(DAG_ID, f"fault-{n}")}
+
+
+def _ended(airflow: RunningAirflow, n: int) -> str:
+    """The state of a run that has ended; empty while it runs."""
+    state = airflow.api.get(f"/dags/{DAG_ID}/dagRuns/fault-{n}")["state"]
+    return state if state in ("success", "failed") else ""
+
+
+def _wait(airflow: RunningAirflow, asked: object, what: str) -> str:
+    """Ask until there is an answer; an api-server that is just starting does not count."""
+    deadline = monotonic() + LONGEST_S
+    while monotonic() < deadline:
+        try:
+            if answer := asked():
+                return answer
+        except ApiRefused:
+            pass
+        sleep(0.3)
+    return f"{what} did not come about within {LONGEST_S:.0f} s"
