@@ -1,8 +1,10 @@
 """The one place that writes bytes: complete or absent, never in between."""
 
+import errno
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from recsys_tasks.artefacts import open_artefact, save_artefact
 from recsys_tasks.digests import digest_of
 from recsys_tasks.errors import CorruptArtefact, NotStored, StorageError
-from recsys_tasks.files import TEMPORARY, link_new, new_directory, replace_file, sweep
+from recsys_tasks.files import TEMPORARY, link_new, new_directory, replace_file, sweep, write_file
 
 
 def artefact(root: Path, values=(1, 2, 3)):
@@ -42,6 +44,36 @@ class TestNewDirectory:
         """What is stored cannot be written to by accident."""
         assert (artefact(tmp_path).path / "values.npy").stat().st_mode & 0o222 == 0
 
+    def test_a_file_that_arrived_in_part_is_not_kept(self, tmp_path):
+        """A disk that holds fewer bytes than it took: the writer is told how many, and nothing appears."""
+
+        def fill_and_lose(path, output):
+            output.write(bytes(100_000))
+            os.truncate(path, 7)
+
+        def store():
+            with new_directory(tmp_path, tmp_path / "final") as temporary:
+                write_file(temporary / "a", lambda output: fill_and_lose(temporary / "a", output))
+
+        with pytest.raises(StorageError, match="final cannot be written: 7 of 100,000 bytes arrived in a"):
+            store()
+        assert not (tmp_path / "final").exists()
+
+    def test_a_full_disk_says_what_it_needs(self, tmp_path):
+        """No room: the message names the path, the bytes that did not suffice, and what to do."""
+
+        def fill_the_disk():
+            with new_directory(tmp_path, tmp_path / "final") as temporary:
+                (temporary / "half").write_bytes(bytes(12_345))
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        said = (
+            r"final cannot be written: No space left on device; it needs more than 12,345 bytes\. Make room, then rerun"
+        )
+        with pytest.raises(StorageError, match=said):
+            fill_the_disk()
+        assert list((tmp_path / TEMPORARY).iterdir()) == []
+
     def test_a_read_only_place_is_said(self, tmp_path):
         """A store that cannot be written to is a storage error with its path."""
         (tmp_path / "file").write_text("not a directory")
@@ -58,6 +90,20 @@ class TestLinkNew:
 
 
 class TestSweep:
+    def test_a_sweep_between_making_and_locking_is_no_error(self, tmp_path, monkeypatch):
+        """A new temporary directory that a sweep takes before its writer holds it is made once more."""
+        make = tempfile.mkdtemp
+        swept = []
+
+        def make_and_sweep(**where):
+            path = make(**where)
+            swept.extend(sweep(tmp_path) if not swept else [])
+            return path
+
+        monkeypatch.setattr(tempfile, "mkdtemp", make_and_sweep)
+        assert link_new(tmp_path, tmp_path / "log" / "1.json", b"first")
+        assert len(swept) == 1
+
     def test_a_dead_writers_leftovers_go_and_a_living_ones_stay(self, tmp_path):
         """What a killed process left is removed; work in progress is not touched."""
         killed = "import os, sys; from pathlib import Path; from recsys_tasks.files import new_directory\n"
@@ -111,6 +157,27 @@ class TestVerification:
         """A directory moved to another's name is seen by its digest."""
         with pytest.raises(CorruptArtefact, match="not of"):
             open_artefact(artefact(tmp_path).path, digest_of("two"))
+
+    @pytest.mark.parametrize(
+        ("change", "said"),
+        [
+            (lambda content: content.replace(b'"a":1', b'"a":2'), "differs from its own checksum"),
+            (lambda content: content + b"\n", "differs from its own checksum"),
+        ],
+    )
+    def test_a_manifest_vouches_for_itself(self, tmp_path, change, said):
+        """An altered key, or one byte more than was written: the manifest is refused although it can be read."""
+        manifest = artefact(tmp_path).path / "manifest.json"
+        manifest.chmod(0o644)
+        manifest.write_bytes(change(manifest.read_bytes()))
+        with pytest.raises(CorruptArtefact, match=said):
+            open_artefact(manifest.parent)
+
+    def test_an_artefact_under_anothers_name_is_refused(self, tmp_path):
+        """A sound directory that was copied over another one is seen by the place in its manifest."""
+        moved = artefact(tmp_path).path.rename(tmp_path / "things" / "two")
+        with pytest.raises(CorruptArtefact, match="belongs to things/one"):
+            open_artefact(moved)
 
     def test_what_was_never_stored_is_said(self, tmp_path):
         """A missing artefact is an error of its own, which says what to run."""

@@ -118,7 +118,7 @@ def check_the_alert(airflow, web, mail):
 
 
 @pytest.mark.scheduler
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_days_go_live_a_bad_one_is_blocked_and_killed_tasks_are_told(tmp_path, home, sinks):
     """A day goes live; a bad model is blocked and told once on each channel; the next day publishes, after kills."""
     mail, web, connections = sinks

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
+from faults.airflow import airflow_kills
 from faults.crash_points import crash_points
 from faults.environments import environments
 from faults.full_disk import broken_disk, full_disk, read_only_disk, short_writes
@@ -43,6 +44,7 @@ SCENARIOS = {
     "broken-source": Scenario("servers, sessions and lines ended during extraction", broken_source, 100, 0),
     "busy-source": Scenario("extractions while batches are committed", busy_source, 100, 3),
     "readers": Scenario("switches under 4 asking threads and retention", readers, 500, 4),
+    "airflow": Scenario("processes of Airflow killed during a run", airflow_kills, 8, 0),
     "environments": Scenario("environments of a day", environments, 24, 0),
 }
 
