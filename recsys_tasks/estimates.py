@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from recsys_tasks.config import GateConfig
 from recsys_tasks.domain import BoolArray, Figures
@@ -110,6 +110,6 @@ def _slice(name: str, candidate: Values, incumbent: Values, training_noise: floa
         "difference": d,
         "low": None if error is None else d - Z_95 * error,
         "high": None if error is None else d + Z_95 * error,
-        "p": float(norm.cdf(d / error)) if tested else None,
+        "p": float(ndtr(d / error)) if tested else None,
         "warned": False,
     }
