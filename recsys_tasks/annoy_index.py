@@ -67,7 +67,9 @@ def open_index(path: Path, n_items: int, n_factors: int) -> Any:
         if size % _node_bytes(n_factors) or size <= n_items * _node_bytes(n_factors):
             raise CorruptArtefact(f"{path}: {size} bytes do not hold {n_items} items of {n_factors} factors. {remedy}")
         if not _is_angular(path, probes, n_factors):
-            raise CorruptArtefact(f"{path}: its items are not those of an index of {METRIC} distances. {remedy}")
+            raise CorruptArtefact(
+                f"{path}: its items are not those of an index of {n_factors} factors, {METRIC} distances. {remedy}"
+            )
         index.load(str(path))
     except OSError as error:
         raise CorruptArtefact(f"{path}: {error}. {remedy}") from None

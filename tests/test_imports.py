@@ -21,7 +21,7 @@ LAYERS = [
     {"bundle", "report", "series", "partition_versions"},
     {"overview"},
     {"reader", "steps"},
-    {"workplaces"},
+    {"workplaces", "pages"},
     {"tune_command", "cli_pipeline", "cli_gate", "cli_lineage", "cli_releases", "cli_report", "demo"},
     {"cli"},
     {"__main__"},

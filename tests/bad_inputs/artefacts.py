@@ -67,7 +67,7 @@ def other_dimension(copied):
     euclidean.build(2)
     euclidean.save(str(gated.parent / "euclidean.ann"))
     plant(gated, index=(gated.parent / "euclidean.ann").read_bytes())
-    with refused(CorruptArtefact, "index.ann", "not those of an index of angular distances", "build the index again"):
+    with refused(CorruptArtefact, "index.ann", "factors, angular distances", "build the index again"):
         open_gated(open_artefact(gated))
 
 

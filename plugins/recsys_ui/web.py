@@ -1,0 +1,87 @@
+"""What every page of ours needs: the store, the policy, the headers, and kind words where there is nothing to show."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Request
+from fastapi.responses import HTMLResponse
+
+if TYPE_CHECKING:
+    from recsys_tasks.config import Config
+    from recsys_tasks.store import Store
+
+DAG_ID = "daily_recommendations"
+SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
+HEADERS = SAFE | {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+}
+
+
+class Sorry(Exception):
+    """There is no page to show; its text says why, and what to do."""
+
+    def __init__(self, heading: str, text: str, status: int = 404) -> None:
+        super().__init__(text)
+        self.heading, self.text, self.status = heading, text, status
+
+
+def home(request: Request) -> str:
+    """Path under which our pages lie, with a slash at the end."""
+    return f"{request.scope.get('root_path', '')}/"
+
+
+def page(request: Request, template: str, view: str, status: int = 200, **context: Any) -> HTMLResponse:
+    """A page in the common frame."""
+    from recsys_tasks.pages.site import render
+
+    ours = home(request)
+    airflow = ours.removesuffix("recsys/")
+    content = render(template, view, home=ours, airflow=airflow, **context)
+    return HTMLResponse(content, status_code=status, headers=HEADERS)
+
+
+def sorry(request: Request, error: Exception) -> HTMLResponse:
+    """The page that says what there is not, or what cannot be read."""
+    if isinstance(error, Sorry):
+        return page(request, "note", "", error.status, heading=error.heading, text=error.text)
+    text = f"{type(error).__name__}: {error}"
+    return page(request, "note", "", 503, heading="The store cannot be read", text=text)
+
+
+def store() -> "Store":
+    """The store; imported here, for every process of Airflow loads these files and only the API server serves them.
+
+    Raises:
+        Sorry: nobody told this server where it is, or it is not there.
+    """
+    from recsys_tasks.store import Store
+
+    root = os.environ.get("RECSYS_ROOT")
+    if not root:
+        text = "This server does not know the store. Set RECSYS_ROOT for the API server as for the workers."
+        raise Sorry("No store", text, 503)
+    if not os.access(root, os.R_OK | os.X_OK):
+        text = f"The store {root} is missing or may not be read by this server. Mount it for the API server too."
+        raise Sorry("The store cannot be read", text, 503)
+    return Store(Path(root).resolve())
+
+
+def policy() -> "Config":
+    """The configuration.
+
+    Raises:
+        Sorry: nobody told this server where it is, or it is not sound.
+    """
+    from recsys_tasks.config import load_config
+    from recsys_tasks.errors import ConfigError
+
+    path = os.environ.get("RECSYS_CONFIG")
+    if not path:
+        text = "This server does not know the configuration. Set RECSYS_CONFIG for the API server as for the workers."
+        raise Sorry("No configuration", text, 503)
+    try:
+        return load_config(Path(path))
+    except ConfigError as error:
+        raise Sorry("The configuration is not sound", str(error), 503) from None
