@@ -128,6 +128,11 @@ def verify_bundle(store: Store, entry: Entry) -> dict[str, Artefact]:
     Raises:
         CorruptArtefact: anything differs; the message names the file.
     """
+    if not store.bundle_path(entry.candidate).is_dir():
+        raise CorruptArtefact(
+            f"The files of release {entry.release} (data of {entry.day}) are gone: retention keeps those of the newest "
+            "releases. Restore them from a backup, or take a release that `verify --release N` finds sound."
+        )
     opened = {}
     for part, path in part_paths(store, entry).items():
         manifest = path / MANIFEST

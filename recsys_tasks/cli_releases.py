@@ -46,6 +46,8 @@ def _register_signed(commands: Any) -> None:
         signed: ArgumentParser = commands.add_parser(name, help=text, description=text)
         if argument:
             signed.add_argument(argument, type=release_number if argument == "release" else str)
+        if name == "release":
+            signed.add_argument("--older", action="store_true", help="also when newer data are live; it is then pinned")
         signed.add_argument("--by", required=True, help="who you are; stands in the log")
         signed.add_argument("--why", required=True, help="the reason; stands in the log")
         signed.add_argument("--json", action="store_true", help="the answer as JSON")
@@ -100,7 +102,7 @@ def _rollback(args: Namespace) -> Answer:
 
 
 def _release(args: Namespace) -> Answer:
-    outcome = release_candidate(workplace_of(args), args.candidate, _signature(args))
+    outcome = release_candidate(workplace_of(args), args.candidate, _signature(args), args.older)
     said = "Published" if outcome["published"] else "Not published"
     return Answer(outcome, f"{said}: {outcome['reason']}.", exit_code=0 if outcome["published"] else 1)
 

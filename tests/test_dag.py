@@ -133,6 +133,21 @@ class TestBusinessDay:
         assert business_day(run, {"day": "2026-11-01"}) == date(2026, 11, 1)
 
 
+class TestSigner:
+    def test_a_persons_word_asks_for_a_person(self, airflow_home):
+        """The one who triggered signs; without one Airflow does, but not for a word that a log keeps with a name."""
+        from airflow.sdk.exceptions import AirflowFailException
+        from recsys_dag.context import WORDS, signer
+
+        by_hand = SimpleNamespace(triggering_user_name="olga", run_type="manual")
+        alone = SimpleNamespace(triggering_user_name=None, run_type=SimpleNamespace(value="backfill"))
+        assert signer(by_hand, {"publish_older": "why"}) == "olga"
+        assert signer(alone, {"publish_older": None, "accept_data": ""}) == "airflow (backfill)"
+        for word in WORDS:
+            with pytest.raises(AirflowFailException, match=f"{word} is a named person's word"):
+                signer(alone, {word: "why"})
+
+
 class TestSource:
     def test_the_connection_brings_its_extras(self, airflow_home, monkeypatch):
         """What the connection says of TLS reaches libpq, and wins over the environment's address."""

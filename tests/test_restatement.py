@@ -154,6 +154,16 @@ class TestPublishOlder:
             publish(strict, D14, found["candidate"], SIGNED, publish_older="why not")
         assert len(read_log(copied.store).entries) == 3
 
+    def test_a_held_older_candidate_goes_live_when_a_person_says_both(self, copied):
+        """Held and older: `release` alone keeps it; with ``older_too`` it goes live, pinned, with its reason."""
+        strict = Workplace(copied.store, config(gate={"min_users": 5000}), copied.dsn)
+        held = run(strict, D14, cold_start=True)["candidate"]
+        assert not release_candidate(strict, held, SIGNED)["published"]
+        assert release_candidate(strict, held, SIGNED, older_too=True)["published"]
+        live = read_log(copied.store).require_live()
+        assert (live.kind, live.day, live.pinned) == (PUBLISH_OLDER, D14, True)
+        assert (live.by, live.why, live.verdict) == (SIGNED.by, SIGNED.why, "HOLD")
+
     def test_the_word_changes_nothing_where_no_newer_data_are_live(self, finished, tmp_path):
         """An ordinary publish stays one: not pinned, and for its own reason."""
         at = Workplace(Store(tmp_path), finished.config, finished.dsn)

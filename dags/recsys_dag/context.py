@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 SOURCE_CONNECTION = "recsys_source"
 RETRIABLE = (SourceUnavailable, PublishConflict)
+WORDS = ("publish_older", "accept_data")
+"""Parameters that are a person's word, and stand in a log with that person's name."""
 log = logging.getLogger(__name__)
 
 
@@ -97,14 +99,25 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
     day = business_day(dag_run, params)
     if day >= datetime.now(UTC).date():
         raise AirflowFailException(f"{day} is not over yet. Give an earlier day.")
-    kind = getattr(dag_run.run_type, "value", dag_run.run_type)
-    who = getattr(dag_run, "triggering_user_name", None) or f"airflow ({kind})"
-    signature = Signature(str(who), "passed the gate", datetime.now(UTC).isoformat(), dag_run.run_id)
+    signature = Signature(signer(dag_run, params), "passed the gate", datetime.now(UTC).isoformat(), dag_run.run_id)
     with (
         own_workplace(with_source) as at,
         recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC)) as record,
     ):
         yield TaskRun(at, day, signature, params, record)
+
+
+def signer(dag_run: Any, params: Mapping[str, Any]) -> str:
+    """Who signs for the run: the person who triggered it, else Airflow with the kind of the run.
+
+    Raises:
+        AirflowFailException: a parameter is a person's word, and no person is named.
+    """
+    if person := getattr(dag_run, "triggering_user_name", None):
+        return str(person)
+    if given := [name for name in WORDS if params.get(name)]:
+        raise AirflowFailException(f"{given[0]} is a named person's word, and nobody is named. Trigger it signed in.")
+    return f"airflow ({getattr(dag_run.run_type, 'value', dag_run.run_type)})"
 
 
 @contextmanager

@@ -55,8 +55,14 @@ def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publi
     return _publish(at, day, candidate, signature, overridden=False, publish_older=publish_older.strip())
 
 
-def release_candidate(at: Workplace, prefix: str, signature: Signature) -> Reference:
+def release_candidate(at: Workplace, prefix: str, signature: Signature, older_too: bool = False) -> Reference:
     """Publish a candidate that the gate held, or blocked by statistics, on a named person's word.
+
+    Args:
+        at: store and configuration.
+        prefix: how the candidate's digest begins.
+        signature: who, why and when.
+        older_too: also when newer data are live; it is then pinned, as after a rollback.
 
     Raises:
         ConfigError: who or why is missing.
@@ -67,7 +73,8 @@ def release_candidate(at: Workplace, prefix: str, signature: Signature) -> Refer
         raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
     manifest = at.store.find_candidate(prefix)
     day, candidate = parse_day(manifest["key"]["day"]), manifest["digest"]
-    outcome = _publish(at, day, candidate, signature, overridden=True)
+    older = signature.why if older_too else ""
+    outcome = _publish(at, day, candidate, signature, overridden=True, publish_older=older)
     for path in at.store.evaluations_of(day, candidate):
         try:
             write_report(at, day, path.name)  # the person's word belongs into it
