@@ -3,7 +3,8 @@
 #   prepare requirements.txt [requirements-dev.txt]
 # The stamp inside .venv is written last, so an installation that was broken off is begun anew at the next start.
 
-stamp=.venv/.installed
+venv=${venv:-.venv} # set before this file is read, another place to install into
+stamp=$venv/.installed
 
 say() { printf '%s\n' "$*" >&2; }
 stop() { say "$@"; exit 1; }
@@ -73,7 +74,7 @@ wanted_lines() {
 }
 
 is_installed() {
-    [ -f "$stamp" ] && .venv/bin/python -c '' 2>/dev/null && [ -z "$(wanted_lines "$@" | grep -vxFf "$stamp")" ]
+    [ -f "$stamp" ] && "$venv/bin/python" -c '' 2>/dev/null && [ -z "$(wanted_lines "$@" | grep -vxFf "$stamp")" ]
 }
 
 install() {
@@ -84,15 +85,15 @@ install() {
     [ -n "$python" ] || stop "Python 3.11 or newer is needed (3.11 and 3.12 are tried first); none was found."
     mapfile -t packages < <(missing_packages "$python")
     [ ${#packages[@]} = 0 ] || apt_install "${packages[@]}"
-    if [ ! -f "$stamp" ] || ! grep -qxF "place $PWD" "$stamp" || ! .venv/bin/python -c '' 2>/dev/null; then
-        say "Making .venv with $python"
-        rm -rf .venv
-        "$python" -m venv .venv
+    if [ ! -f "$stamp" ] || ! grep -qxF "place $PWD" "$stamp" || ! "$venv/bin/python" -c '' 2>/dev/null; then
+        say "Making $venv with $python"
+        rm -rf "$venv"
+        "$python" -m venv "$venv"
     fi
     rm -f "$stamp"
     for requirement in "$@"; do options+=(-r "$requirement"); done
     say "Installing $* (about a minute)"
-    run .venv/bin/python -m pip install --quiet --disable-pip-version-check "${options[@]}"
+    run "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${options[@]}"
     wanted_lines "$@" > "$stamp.new"
     mv "$stamp.new" "$stamp"
 }
