@@ -14,7 +14,7 @@ Row = dict[str, Any]
 
 
 def overview(store: Store, now: datetime) -> dict[str, Any]:
-    """Live release, releases, and judged days, newest last.
+    """Live release, releases, judged days, newest last, and the steps of the run that began last.
 
     Raises:
         CorruptArtefact: the release log or a manifest is damaged.
@@ -24,6 +24,7 @@ def overview(store: Store, now: datetime) -> dict[str, Any]:
         "live": _live_row(log, now),
         "releases": [_release_row(log, number) for number in _numbers(log)],
         "days": [judgement_row(log, path) for path in store.evaluations_of()],
+        "steps": _last_steps(store),
     }
 
 
@@ -55,6 +56,9 @@ DAY_COLUMNS = {
 }
 
 
+STEP_COLUMNS = {"step": "step", "seconds": "seconds", "peak_megabytes": "peak MB", "outcome": "ended"}
+
+
 def status_text(status: Mapping[str, Any]) -> str:
     """The overview in words: first what is live, then the days, then the last verdict's reasons."""
     live, days = status["live"], status["days"]
@@ -67,7 +71,23 @@ def status_text(status: Mapping[str, Any]) -> str:
         return f"{said}\nNo day has been judged. Run one: python -m recsys_tasks run --date YYYY-MM-DD"
     last = days[-1]
     reasons = "; ".join(last["reasons"])
-    return f"{said}\n\n{as_table(days, DAY_COLUMNS)}\n\n{last['day']}: {last['outcome']}, {reasons}."
+    judged = f"{as_table(days, DAY_COLUMNS)}\n\n{last['day']}: {last['outcome']}, {reasons}."
+    return "\n\n".join([said, judged, *_steps_text(status["steps"])])
+
+
+def _steps_text(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What each step of the last run took; nothing where no record is left."""
+    if not steps:
+        return []
+    shown = [{**step, "seconds": f"{step['seconds']:,.1f}", "outcome": step["outcome"][:40]} for step in steps]
+    return [f"The run that began last, {steps[0]['run_id']}:\n{as_table(shown, STEP_COLUMNS)}"]
+
+
+def _last_steps(store: Store) -> list[Row]:
+    """Seconds, peak memory and end of each step of the run that began last."""
+    runs = store.runs_of("extract_streams")
+    names = ("run_id", *STEP_COLUMNS)
+    return [{name: step[name] for name in names} for step in store.steps_of(runs[-1]["run_id"])] if runs else []
 
 
 def _live_row(log: ReleaseLog, now: datetime) -> Row | None:

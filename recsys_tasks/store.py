@@ -232,6 +232,11 @@ class Store:
         records = [_read_record(path) for path in self.root.glob(f"runs/*/{step}.json")]
         return sorted((r for r in records if "run_id" in r), key=lambda r: (str(r.get("began")), str(r["run_id"])))
 
+    def steps_of(self, run_id: str) -> list[dict[str, Any]]:
+        """What is kept of all steps of a run, in the order in which they began."""
+        records = [_read_record(path) for path in self._run_path(run_id, "*").parent.glob("*.json")]
+        return sorted((r for r in records if r.get("run_id") == run_id), key=lambda r: str(r.get("began")))
+
     def _run_path(self, run_id: str, step: str) -> Path:
         safe = "".join(c if c.isalnum() or c in "-_.:+" else "_" for c in run_id).lstrip(".")
         return self.root / "runs" / safe / f"{step}.json"

@@ -344,6 +344,10 @@ class TestCommandLine:
         assert len(answers["recommend"]["tracks"]) == len(answers["similar"]["tracks"]) == 10
         assert answers["verify"]["release"] == answers["status"]["live"]["release"] == 3
         assert [day["outcome"] for day in answers["status"]["days"]] == ["PASS"] * 3
+        steps = answers["status"]["steps"]
+        assert [step["step"] for step in steps][:3] == ["extract_streams", "check_data", "increment_matrix"]
+        assert all(step["seconds"] >= 0 and step["peak_megabytes"] > 10 and step["outcome"] == "ok" for step in steps)
+        assert len({step["run_id"] for step in steps}) == 1
 
     def test_before_the_first_release_it_says_so(self, tmp_path, capsys):
         """An empty store is no error for status, and a plain one for recommend."""
