@@ -10,7 +10,16 @@ from benchmarks.harness import FULL, RESULTS, SMALL, Line, Table, as_markdown
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance.md"
-QUESTIONS = ("extraction", "fold", "retraining", "retrieval", "evaluation", "reader", "ordinary_day", "airflow_overhead")
+QUESTIONS = (
+    "extraction",
+    "fold",
+    "retraining",
+    "retrieval",
+    "evaluation",
+    "reader",
+    "ordinary_day",
+    "airflow_overhead",
+)
 WITH_AIRFLOW = ("airflow_overhead",)
 HEAD = """# Performance: what a day costs, beside what else would do it, and beside the physical limit
 
