@@ -18,14 +18,14 @@ def pages() -> "FastAPI":
     """The app; each of its routes asks who the caller is and whether they may read the DAG."""
     from airflow.api_fastapi.core_api.security import requires_access_dag
     from fastapi import Depends, FastAPI
-    from recsys_ui import reports, views
+    from recsys_ui import acts, asking, browse, reports, views
     from recsys_ui.web import DAG_ID, Sorry, sorry
 
     from recsys_tasks.errors import RecsysError
 
     may_read = Depends(requires_access_dag(method="GET", param_dag_id=DAG_ID))
     app = FastAPI(dependencies=[may_read], openapi_url=None, docs_url=None, redoc_url=None)
-    for room in (views, reports):
+    for room in (views, browse, asking, acts, reports):
         app.include_router(room.router)
     for refusal in (Sorry, RecsysError, OSError):
         app.add_exception_handler(refusal, sorry)

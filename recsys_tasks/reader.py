@@ -42,6 +42,7 @@ class Answered:
     exact: bool  # certified: no other track scores more
     tracks: tuple[Track, ...]
     like: Track | None = None  # the track that was asked about
+    popular: bool = False  # the popular tracks, whose score is their number of listeners
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Reader:
     def entry(self) -> Entry:
         """The log entry of the release that answers."""
         return self._opened.entry
+
+    @property
+    def bundle(self) -> Bundle:
+        """Its bundle, open."""
+        return self._opened.bundle
 
     def refresh(self) -> str | None:
         """Switch to the live release if it is another one; on any failure keep what is open, and say why."""
@@ -148,7 +154,8 @@ class Reader:
         cols = first_unplayed(names.popular, cells, k)[0]
         listeners = names.table.column("listeners")
         listed = [(int(col), float(listeners[int(col)].as_py())) for col in cols if col >= 0]
-        return Answered(opened.entry.release, row is not None, False, tuple(self._named(opened, listed)))
+        found = tuple(self._named(opened, listed))
+        return Answered(opened.entry.release, row is not None, False, found, popular=True)
 
     def _played(self, opened: _Opened, row: int) -> Any:
         users = opened.bundle.users

@@ -17,6 +17,7 @@ A release that was live when a rollback, or older data, took its place was taken
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -113,7 +114,7 @@ class ReleaseLog:
             raise NoRelease("Nothing has been published yet. Run the pipeline for a day: run --date YYYY-MM-DD.")
         return self.live
 
-    @property
+    @cached_property
     def releases(self) -> tuple[Entry, ...]:
         """The entries that first published a bundle, in order."""
         return tuple(entry for entry in self.entries if entry.is_release)
@@ -131,7 +132,11 @@ class ReleaseLog:
 
     def published(self, candidate: str) -> Entry | None:
         """The entry that published a candidate; None when none did."""
-        return next((entry for entry in self.releases if entry.candidate == candidate), None)
+        return self._by_candidate.get(candidate)
+
+    @cached_property
+    def _by_candidate(self) -> dict[str, Entry]:
+        return {entry.candidate: entry for entry in reversed(self.releases)}
 
     def before(self, day: Day) -> Iterator[Entry]:
         """Releases whose data end before a date, newest first, but for those taken back: none has seen it."""
@@ -158,7 +163,7 @@ class ReleaseLog:
             if older_too:
                 return Decision(True, f"{older}; a person wants it live, so it is pinned", PUBLISH_OLDER)
             return Decision(False, f"{older}: kept, not published")
-        return Decision(True, "it passed the gate and no newer data are live")
+        return Decision(True, "no pin holds and no newer data are live")
 
     def roll_back(self, number: int, by: str, why: str, at: str) -> Entry:
         """The entry that makes an earlier release live again, and pins it.

@@ -1,7 +1,6 @@
 """The judged dates as a series: what every plot, table and drift alarm is made from. Only manifests are read."""
 
 from collections.abc import Iterable, Mapping
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,19 @@ def series(store: Store, until: Day | None = None) -> list[Row]:
     """
     log = read_log(store)
     last = until.isoformat() if until else "9999-12-31"
-    paths = [path for path in store.evaluations_of() if path.parent.name <= last]
-    by_date = groupby(paths, key=lambda path: path.parent.name)
-    return [_chosen(judgement_row(log, path) for path in of_date) for _, of_date in by_date]
+    rows = (judgement_row(log, path) for path in store.evaluations_of() if path.parent.name <= last)
+    return [judgements[0] for judgements in by_date(rows).values()]
+
+
+def by_date(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Date -> its judgements, in the order in which dates come.
+
+    The one that counts stands first: of what was published, else the one against the newest release.
+    """
+    dates: dict[str, list[Row]] = {}
+    for row in rows:
+        dates.setdefault(row["day"], []).append(row)
+    return {day: sorted(found, key=_rank, reverse=True) for day, found in dates.items()}
 
 
 def judgement_row(log: ReleaseLog, path: Path) -> Row:
@@ -40,16 +49,20 @@ def judgement_row(log: ReleaseLog, path: Path) -> Row:
         log: the release log.
         path: directory of the judgement.
     """
+    return with_release(log, judged(path))
+
+
+def judged(path: Path) -> Row:
+    """The figures and the verdict of a judgement, from its two manifests alone: as long as these stay, so does it."""
     manifest = read_manifest(path / FIGURES)
     key, figures = manifest["key"], manifest["figures"]
     verdict = read_manifest(path / VERDICT)["figures"] if (path / VERDICT).is_dir() else {}
     decided: Mapping[str, Any] = verdict.get("figures", {})
-    published = log.published(key["candidate"])
-    overridden = published is not None and published.verdict != "PASS"
     return {
         "day": key["day"],
         "candidate": key["candidate"],
         "judgement": path.name,
+        "k": key["evaluation"]["k"],
         "listeners": figures["users"],
         "precision": _mean(figures, "candidate_precision"),
         "precision_error": decided.get("precision_error"),
@@ -65,16 +78,25 @@ def judgement_row(log: ReleaseLog, path: Path) -> Row:
         "new_tracks": figures["new_tracks"],
         "new_listeners": figures["new_listeners"],
         "outcome": verdict.get("outcome", NOT_JUDGED),
+        "exact": bool(verdict.get("exact")),
         "reasons": verdict.get("reasons", []),
+    }
+
+
+def with_release(log: ReleaseLog, row: Row) -> Row:
+    """What ``judged`` gives, with what came of the candidate by the log of now."""
+    published = log.published(row["candidate"])
+    overridden = published is not None and published.verdict != "PASS"
+    return {
+        **row,
         "release": published.number if published else None,
         "signed_by": published.by if published and overridden else None,
         "signed_why": published.why if published and overridden else None,
     }
 
 
-def _chosen(rows: Iterable[Row]) -> Row:
-    """The row of what was published; else, of the judgements of a date, the one against the newest release."""
-    return max(rows, key=lambda row: (row["release"] is not None, row["incumbent_release"] or 0, row["judgement"]))
+def _rank(row: Row) -> tuple[bool, int, str]:
+    return row["release"] is not None, row["incumbent_release"] or 0, row["judgement"]
 
 
 def _mean(figures: Mapping[str, Any], name: str) -> float | None:

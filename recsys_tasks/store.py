@@ -151,8 +151,8 @@ class Store:
         return dict(read_manifest(self.matrix_path(day, digest))["figures"])
 
     def load_vocabularies(self, day: Day, digest: str) -> tuple[Vocabulary, Vocabulary]:
-        """Users and tracks of a stored matrix, without its cells."""
-        artefact = open_artefact(self.matrix_path(day, digest), digest)
+        """Users and tracks of a stored matrix, verified; its cells are not read."""
+        artefact = open_artefact(self.matrix_path(day, digest), digest, only=("users.parquet", "tracks.parquet"))
         with artefact.named():
             return vocabulary_of(artefact.table("users")), vocabulary_of(artefact.table("tracks"))
 
@@ -224,17 +224,17 @@ class Store:
 
     def read_run(self, run_id: str, step: str) -> dict[str, Any] | None:
         """What is kept of a step of a run; None when there is nothing, or it is of another run of a like name."""
-        record = _read_record(self._run_path(run_id, step))
+        record = read_record(self._run_path(run_id, step))
         return record if record.get("run_id") == run_id else None
 
     def runs_of(self, step: str) -> list[dict[str, Any]]:
         """What is kept of a step, of every run, those that began first first."""
-        records = [_read_record(path) for path in self.root.glob(f"runs/*/{step}.json")]
+        records = [read_record(path) for path in self.root.glob(f"runs/*/{step}.json")]
         return sorted((r for r in records if "run_id" in r), key=lambda r: (str(r.get("began")), str(r["run_id"])))
 
     def steps_of(self, run_id: str) -> list[dict[str, Any]]:
         """What is kept of all steps of a run, in the order in which they began."""
-        records = [_read_record(path) for path in self._run_path(run_id, "*").parent.glob("*.json")]
+        records = [read_record(path) for path in self._run_path(run_id, "*").parent.glob("*.json")]
         return sorted((r for r in records if r.get("run_id") == run_id), key=lambda r: str(r.get("began")))
 
     def _run_path(self, run_id: str, step: str) -> Path:
@@ -242,7 +242,7 @@ class Store:
         return self.root / "runs" / safe / f"{step}.json"
 
 
-def _read_record(path: Path) -> dict[str, Any]:
+def read_record(path: Path) -> dict[str, Any]:
     """A record of a run; empty when it is missing or unreadable: nothing but a page depends on it."""
     try:
         return dict(json.loads(path.read_bytes()))

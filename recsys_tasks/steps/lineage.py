@@ -43,19 +43,20 @@ class _Way:
     chain: Chain  # empty: not known any more
 
 
-def lineage(store: Store, name: str) -> Reference:
+def lineage(store: Store, name: str, log: ReleaseLog | None = None) -> Reference:
     """Everything that a release or a candidate was made from, as far as the store still holds it.
 
     Args:
         store: where to look.
         name: number of a release, or how the digest of a candidate begins.
+        log: the release log, where the caller has read it.
 
     Raises:
         UnknownId: there is no such release.
         NotStored: no candidate, or more than one, begins like this.
         CorruptArtefact: the log or a manifest is damaged.
     """
-    log = read_log(store)
+    log = log or read_log(store)
     way = _way(store, log, _candidate(store, log, name))
     live = log.live is not None and log.live.candidate == way.candidate
     return {

@@ -1,0 +1,181 @@
+"""Acting from the pages: roll back, pin, unpin, release a held candidate; by who may edit the DAG, with a reason.
+
+A body counts only as ``application/json``, which no form of another site can send; who asks is settled before a byte
+of it is read. What was done or refused stands in Airflow's audit log of the DAG, who and why in the release log too.
+"""
+
+import json
+import logging
+import os
+from threading import Lock
+from typing import Annotated, Any
+from unicodedata import category
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.models.log import Log
+from airflow.utils.session import create_session
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import JSONResponse
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from recsys_tasks.pages.acting import LIMIT, LONG_LIMIT, End, Outcome, act, standing
+from recsys_tasks.pages.remembered import log_of
+from recsys_ui.web import DAG_ID, SAFE, store
+
+LARGEST = 16_384  # bytes of a body
+LONGEST = 1000  # characters of a reason
+SEEN = "LNPS"  # letters, numbers, punctuation, symbols
+UNSEEN = ("Cc", "Zl", "Zp")  # control characters, and what breaks a line
+STATUS = {End.DONE: 200, End.REFUSED: 409, End.BROKEN: 500}
+EVENT = {End.DONE: "", End.REFUSED: "_refused", End.BROKEN: "_failed"}
+
+may_act = requires_access_dag(method="PUT", param_dag_id=DAG_ID)
+router = APIRouter()
+one_release = Lock()  # finishing a bundle takes memory: one at a time
+log = logging.getLogger(__name__)
+
+
+def _reason(text: str) -> str:
+    """A reason as the log keeps it: one line that says something."""
+    text = text.strip()
+    if not any(category(sign)[0] in SEEN for sign in text):
+        raise ValueError("say the reason, it stands in the log")
+    if len(text) > LONGEST:
+        raise ValueError(f"say the reason in at most {LONGEST:,} characters")
+    if any(category(sign) in UNSEEN for sign in text):
+        raise ValueError("say the reason in one line, without control characters")
+    return text
+
+
+class Signed(BaseModel):
+    """What every act bears: the newest entry of the log that the person saw, and the reason."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    seen: int = Field(ge=0)
+    why: Annotated[str, AfterValidator(_reason)]
+
+    @property
+    def arguments(self) -> list[str]:
+        """What stands between the command and the signature."""
+        return []
+
+
+class Rollback(Signed):
+    """An earlier release goes live again."""
+
+    release: int = Field(ge=1, lt=10**12)
+
+    @property
+    def arguments(self) -> list[str]:
+        """The release."""
+        return [str(self.release)]
+
+
+class Release(Signed):
+    """A candidate that the gate held, or blocked by statistics, goes live."""
+
+    candidate: str = Field(pattern="^[0-9a-f]{8,64}$")
+    older: bool = False  # also when newer data are live
+
+    @property
+    def arguments(self) -> list[str]:
+        """The candidate, and whether it may be older than what is live."""
+        return [self.candidate, *(["--older"] if self.older else [])]
+
+
+ACTS: dict[str, type[Signed]] = {"rollback": Rollback, "pin": Signed, "unpin": Signed, "release": Release}
+
+
+async def body(request: Request) -> bytes:
+    """The bytes that were sent.
+
+    Raises:
+        HTTPException: they are not called JSON, or are too many.
+    """
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "Send the reason as application/json.")
+    found = b""
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > LARGEST:
+            raise HTTPException(413, f"That is more than {LARGEST:,} bytes. Say it shorter.")
+    return found
+
+
+@router.get("/acts")
+def possible(request: Request, user: GetUserDep) -> JSONResponse:
+    """What this person may do, and upon what; the pages show buttons for it."""
+    kept = store()
+    rights = {
+        "user": user.get_name(),
+        "may_act": _may(request, user, "PUT"),
+        "may_backfill": _may(request, user, "POST", DagAccessEntity.RUN),
+    }
+    return JSONResponse(rights | standing(kept, log_of(kept)), headers=SAFE)
+
+
+@router.post("/acts/{name}", dependencies=[Depends(may_act)])
+def do(name: str, sent: Annotated[bytes, Depends(body)], user: GetUserDep) -> JSONResponse:
+    """Act, or say why not."""
+    asked = _understood(name, sent)
+    outcome = _changed(asked) or _done(name, asked, user.get_name())
+    _record(f"recommendations_{name}{EVENT[outcome.end]}", user, asked, outcome.words)
+    if outcome.end is not End.DONE:
+        raise HTTPException(STATUS[outcome.end], outcome.words)
+    return JSONResponse({"said": outcome.words}, headers=SAFE)
+
+
+def _may(request: Request, user: Any, method: str, entity: Any = None) -> bool:
+    try:
+        requires_access_dag(method, entity, DAG_ID)(request, user)
+    except HTTPException:
+        return False
+    return True
+
+
+def _understood(name: str, sent: bytes) -> Signed:
+    """What is asked for.
+
+    Raises:
+        HTTPException: there is no such act, or its body is not what it wants.
+    """
+    if name not in ACTS:
+        raise HTTPException(404, f"There is no such act. There are: {', '.join(ACTS)}.")
+    try:
+        return ACTS[name].model_validate_json(sent)
+    except ValidationError as error:
+        wrong = [".".join(map(str, each["loc"])) + f": {each['msg']}" for each in error.errors()]
+        raise HTTPException(422, "; ".join(wrong).replace("Value error, ", "")) from None
+
+
+def _changed(asked: Signed) -> Outcome | None:
+    """The refusal of an act upon what is no longer so: somebody else was faster."""
+    newest = log_of(store()).live
+    if newest is None or newest.number == asked.seen:
+        return None
+    text = f"What is live has changed since you looked: {newest.kind} by {newest.by} ({newest.why}). "
+    return Outcome(End.REFUSED, f"{text}Look at the page again, then act if you still want to.")
+
+
+def _done(name: str, asked: Signed, by: str) -> Outcome:
+    arguments = [name, *asked.arguments, f"--by={by}", f"--why={asked.why}"]
+    if name != "release":
+        return act(arguments, os.environ, LIMIT)
+    if not one_release.acquire(blocking=False):
+        return Outcome(End.REFUSED, "A candidate is being released at this moment. Wait for it, then look again.")
+    try:
+        return act(arguments, os.environ, LONG_LIMIT)
+    finally:
+        one_release.release()
+
+
+def _record(event: str, user: Any, asked: Signed, words: str) -> None:
+    """A row of the audit log; the act stands in the release log even where this one cannot be written."""
+    extra = json.dumps(asked.model_dump() | {"said": words}, ensure_ascii=False)
+    name = user.get_name()
+    try:
+        with create_session(scoped=False) as session:
+            session.add(Log(event=event, owner=name, owner_display_name=name, extra=extra, dag_id=DAG_ID))
+    except Exception:
+        log.exception("%s could not be written to the audit log", event)

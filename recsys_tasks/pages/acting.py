@@ -1,0 +1,94 @@
+"""Acting from a page: the project's own command line in a process of its own, as at an operator's terminal.
+
+A process of its own, so that a heavy step takes neither the memory nor the time of the server that shows the pages.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from recsys_tasks.release_log import ReleaseLog
+from recsys_tasks.store import Store
+
+LIMIT, LONG_LIMIT = 120.0, 900.0
+"""Seconds that an act may take; the longer one where a bundle is finished and perhaps judged again."""
+KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "TMPDIR", "TZ")
+PARENT = Path(__file__).resolve().parents[2]
+
+
+class End(Enum):
+    """How an act ended."""
+
+    DONE = "done"
+    REFUSED = "refused"  # with a reason; nothing changed
+    BROKEN = "broken"  # killed, or out of time: only the release log knows
+
+
+class Outcome(NamedTuple):
+    """How an act ended, and what was said about it."""
+
+    end: End
+    words: str
+
+
+def act(arguments: Sequence[str], environment: Mapping[str, str], limit: float = LIMIT) -> Outcome:
+    """Run one command of ``python -m recsys_tasks``.
+
+    Args:
+        arguments: the command and what follows it; nothing of it reaches a shell.
+        environment: what the caller runs under; only the part that the command needs is handed on.
+        limit: seconds until it is stopped.
+    """
+    command = [sys.executable, "-P", "-m", "recsys_tasks", *arguments]
+    try:
+        ended = subprocess.run(
+            command,
+            env=child_environment(environment),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=limit,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Outcome(End.BROKEN, f"It was stopped after {limit:,.0f} seconds. Look at what is live before all else.")
+    if ended.returncode not in (0, 1, 2):
+        text = f"It was killed (exit code {ended.returncode}). Look at what is live, and at this server's memory."
+        return Outcome(End.BROKEN, text)
+    if ended.returncode == 0:
+        return Outcome(End.DONE, ended.stdout.strip())
+    return Outcome(End.REFUSED, ended.stdout.strip() or _last_words(ended.stderr))
+
+
+def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the command needs, and nothing else: no secret of the server's own goes along."""
+    kept = {name: value for name, value in environment.items() if name in KEPT or name.startswith("RECSYS_")}
+    search = os.pathsep.join(filter(None, [str(PARENT), environment.get("PYTHONPATH")]))
+    return kept | {"PYTHONPATH": search, "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def standing(store: Store, log: ReleaseLog) -> dict[str, Any]:
+    """What a person acts upon: the number of the newest entry, what is live, and the releases to return to.
+
+    Releases are newest first; one whose files retention has removed is left out.
+    """
+    live = log.live
+    shown = {"release": live.release, "day": live.day.isoformat(), "pinned": live.pinned} if live else None
+    others = [
+        {"release": entry.release, "day": entry.day.isoformat()}
+        for entry in reversed(log.releases)
+        if live and entry.release != live.release and store.bundle_path(entry.candidate).is_dir()
+    ]
+    return {"entry": len(log.entries), "live": shown, "others": others}
+
+
+def _last_words(errors: str) -> str:
+    """The refusal in the last line of standard error, without the name of its class."""
+    lines = errors.strip().splitlines() or ["It was refused without a word."]
+    return re.sub(r"^[A-Z]\w+: ", "", lines[-1])

@@ -1,0 +1,268 @@
+"""What the page *Try it* shows: the answer of one release, or of two side by side, and tracks found by their names."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from time import monotonic
+from typing import Any
+
+from recsys_tasks.errors import ConfigError, RecsysError
+from recsys_tasks.pages.finding import LONGEST, find_tracks, shown
+from recsys_tasks.pages.readers import Opened, Readers, TooBusy, TooSlow
+from recsys_tasks.reader import Answered, Track
+from recsys_tasks.release_log import Entry, ReleaseLog
+
+Row = dict[str, Any]
+K, MOST = 10, 100
+
+
+@dataclass(frozen=True)
+class Question:
+    """What stands in the address: one of listener, track and text, and of whom it is asked."""
+
+    listener: str = ""
+    track: str = ""
+    text: str = ""
+    a: int | None = None  # None: the live release
+    b: int | None = None  # None: nobody beside it
+    k: int = K
+
+    def address(self, **changes: str) -> dict[str, str]:
+        """The parameters of an address that asks this; with ``changes``, that asks another thing of the same."""
+        asked = changes or {"listener": self.listener, "track": self.track, "text": self.text}
+        where = {"a": self.a, "b": self.b, "k": self.k if self.k != K else None}
+        return {name: str(value) for name, value in (asked | where).items() if value}
+
+
+@dataclass(frozen=True)
+class Column:
+    """The answer of one release, or why there is none."""
+
+    entry: Entry
+    answered: Answered | None
+    error: RecsysError | OSError | None
+    marks: tuple[str, ...] = ()  # of each track: only, same, or by how many places it stands higher: +2, -1
+
+    @property
+    def again(self) -> bool:
+        """Whether asking again in a moment may help."""
+        return isinstance(self.error, TooBusy | TooSlow)
+
+
+def parse_question(given: Mapping[str, str]) -> Question:
+    """A question from the parameters of an address; an empty one is as good as none.
+
+    Raises:
+        ConfigError: two things are asked at once, a text is too long, or a number is none.
+    """
+    texts = {name: given.get(name, "").strip() for name in ("listener", "track", "text")}
+    for name, text in texts.items():
+        if len(text) > LONGEST:
+            raise ConfigError(f"{name} has {len(text):,} signs. Shorten it to {LONGEST}.")
+    if sum(map(bool, texts.values())) > 1:
+        raise ConfigError("Ask for a listener, for a track or for a text, not for two of them at once.")
+    a, b = (parse_release(given.get(name, "")) for name in ("a", "b"))
+    return Question(**texts, a=a, b=b, k=parse_length(given.get("k", "")))
+
+
+def parse_only(name: str, given: Mapping[str, str]) -> Question:
+    """The question of an address that takes one thing, ``name``, beside ``release`` and ``k``.
+
+    Raises:
+        ConfigError: it is missing, or something is wrong.
+    """
+    question = parse_question({"a": given.get("release", ""), name: given.get(name, ""), "k": given.get("k", "")})
+    if not getattr(question, name):
+        raise ConfigError(f"Say {name}=... in the address.")
+    return question
+
+
+def parse_release(text: str) -> int | None:
+    """The number of a release; None for the live one, which is named by nothing or by ``live``.
+
+    Raises:
+        ConfigError: it is no such number.
+    """
+    if text in ("", "live"):
+        return None
+    if not re.fullmatch("[1-9][0-9]{0,11}", text, re.ASCII):
+        raise ConfigError(f"{text[:LONGEST]!r} is no number of a release. Leave it out for the live one.")
+    return int(text)
+
+
+def parse_length(text: str) -> int:
+    """How many tracks are asked for; ``K`` where nothing is said.
+
+    Raises:
+        ConfigError: it is no number from 1 to ``MOST``.
+    """
+    if not text:
+        return K
+    if not re.fullmatch("[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= MOST:
+        raise ConfigError(f"A list of {text[:LONGEST]!r} tracks was asked for. Ask for 1 to {MOST}.")
+    return int(text)
+
+
+def entry_of(log: ReleaseLog, release: int | None) -> Entry:
+    """The entry of a release, or of the live one.
+
+    Raises:
+        NoRelease: nothing has been published.
+        UnknownId: there is no such release.
+    """
+    return log.require_live() if release is None else log.release(release)
+
+
+def answer_of(opened: Opened, question: Question) -> Answered:
+    """What an open release answers to a question for a listener or a track.
+
+    Raises:
+        ConfigError: it is for neither.
+        UnknownId: the release does not know the track, nobody has played it, or it is no id of this service.
+    """
+    if question.listener:
+        return opened.reader.recommend(question.listener, question.k)
+    if question.track:
+        return opened.reader.similar(question.track, question.k)
+    raise ConfigError("Say for which listener, or like which track.")
+
+
+def columns_of(readers: Readers, log: ReleaseLog, question: Question) -> list[Column]:
+    """The answers of the releases asked: one, or two whose tracks are compared. A damaged one does not hide the other.
+
+    Raises:
+        NoRelease, UnknownId: a release is not there.
+        TooLarge: the two cannot be open side by side.
+    """
+    entries = [entry_of(log, question.a), *([entry_of(log, question.b)] if question.b else [])]
+    readers.check_room(entries)
+    until = monotonic() + readers.patience
+    columns = [_column(readers, entry, question, until) for entry in entries]
+    lists = [column.answered.tracks for column in columns if column.answered]
+    if len(lists) < 2:
+        return columns
+    marked = (marks(lists[0], lists[1]), marks(lists[1], lists[0]))
+    return [replace(column, marks=found) for column, found in zip(columns, marked, strict=True)]
+
+
+def _column(readers: Readers, entry: Entry, question: Question, until: float) -> Column:
+    try:
+        return Column(entry, readers.ask(entry, lambda opened: answer_of(opened, question), until), None)
+    except (RecsysError, OSError) as error:
+        return Column(entry, None, error)
+
+
+def marks(tracks: Sequence[Track], others: Sequence[Track]) -> tuple[str, ...]:
+    """Of each track: ``only`` when the other list lacks it, ``same`` place, or by how much it stands higher here."""
+    places = {track.track_id: place for place, track in enumerate(others)}
+    moved = (places[t.track_id] - place if t.track_id in places else None for place, t in enumerate(tracks))
+    return tuple("only" if by is None else f"{by:+d}" if by else "same" for by in moved)
+
+
+def overlap(columns: Sequence[Column]) -> str:
+    """In words, how much two lists have in common; empty where there are not two."""
+    if len(columns) < 2 or not all(column.answered for column in columns):
+        return ""
+    here, there = (column.marks for column in columns)
+    both, still = sum(mark != "only" for mark in here), here.count("same")
+    if both == len(here) == len(there):
+        order = "in the same order" if still == both else f"{still} of them at the same place"
+        return f"Both lists hold the same {both} tracks, {order}."
+    lacks = zip((here, there), columns, strict=True)
+    only = " and ".join(f"{mark.count('only')} only in release {column.entry.release}" for mark, column in lacks)
+    return f"{both} of {len(here)} tracks are in both lists, {still} of them at the same place; {only}."
+
+
+def json_of(opened: Opened, question: Question) -> Row:
+    """An answer for machines; ids as text, for a 64-bit number does not survive JavaScript.
+
+    Raises:
+        UnknownId: the release does not know the track, or nobody has played it.
+    """
+    if question.text:
+        return find_tracks(opened, question.text)
+    found = answer_of(opened, question)
+    like, *tracks = (_track(track) for track in (found.like, *found.tracks))
+    return {
+        "release": found.release,
+        "known": found.known,
+        "popular": found.popular,
+        "exact": found.exact,
+        "tracks": tracks,
+        "like": like,
+    }
+
+
+def _track(track: Track | None) -> Row | None:
+    if track is None:
+        return None
+    title, artist = shown(track.title), shown(track.artist)
+    return {"track_id": str(track.track_id), "title": title, "artist": artist, "score": track.score}
+
+
+def choices(readers: Readers, log: ReleaseLog) -> list[Row]:
+    """The releases to choose from, newest first, and whether their files are there."""
+    return [
+        {
+            "release": entry.release,
+            "day": entry.day.isoformat(),
+            "stored": readers.store.bundle_path(entry.candidate).is_dir(),
+        }
+        for entry in reversed(log.releases)
+    ]
+
+
+def frame_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
+    """What the page names before anything is answered."""
+    return {
+        "question": question,
+        "live": log.live,
+        "choices": choices(readers, log),
+        "columns": [],
+        "overlap": "",
+        "heading": "",
+        "found": None,
+        "problem": "",
+        "measure": measure_of,
+        "words": in_words,
+        "shown": shown,
+    }
+
+
+def page_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
+    """Everything that the page names, with the answer.
+
+    Raises:
+        NoRelease, UnknownId, TooLarge, TooBusy, TooSlow, CorruptArtefact: there is none.
+    """
+    frame = frame_of(readers, log, question)
+    if question.text:
+        found = readers.ask(entry_of(log, question.a), lambda opened: find_tracks(opened, question.text))
+        return frame | {"found": found, "heading": f"Tracks named like {question.text}"}
+    if not (question.listener or question.track):
+        return frame
+    columns = columns_of(readers, log, question)
+    return frame | {"columns": columns, "overlap": overlap(columns), "heading": _heading(question, columns)}
+
+
+def _heading(question: Question, columns: Sequence[Column]) -> str:
+    """What was asked, with the track's name where a release told it."""
+    if question.listener:
+        return f"For listener {question.listener}"
+    like = next((c.answered.like for c in columns if c.answered and c.answered.like), None)
+    title, artist = (shown(like.title), shown(like.artist)) if like else (None, None)
+    by = f" by {artist}" if artist else ""
+    return f"Like {title}{by}" if title else f"Like track {question.track}"
+
+
+def measure_of(question: Question, answered: Answered) -> str:
+    """What the numbers beside the tracks are."""
+    return "listeners" if answered.popular else "cosine" if question.track else "score"
+
+
+def in_words(mark: str) -> tuple[str, str]:
+    """A mark as the page says it, and the class of its badge."""
+    if mark in ("only", "same"):
+        return {"only": ("only here", "warn"), "same": ("same", "")}[mark]
+    by = abs(int(mark))
+    return f"{by} {'higher' if mark[0] == '+' else 'lower'}", ("good" if mark[0] == "+" else "")

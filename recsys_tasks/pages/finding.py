@@ -1,0 +1,73 @@
+"""Tracks found by part of their names or by their ids, for the box in which a person types."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.bundle import Bundle, find_row, parse_id
+from recsys_tasks.domain import Id
+from recsys_tasks.errors import UnknownId
+from recsys_tasks.pages.readers import Opened
+
+Row = dict[str, Any]
+HITS = 20
+LONGEST = 200
+"""Signs of an id or a text that are taken, and signs of a title that are shown."""
+
+
+def find_tracks(opened: Opened, text: str) -> Row:
+    """Tracks that bear a text in their title or artist, and the one whose id it is; whether it is a listener's id too.
+
+    Returns:
+        ``tracks``: at most ``HITS``, best first; ``more``: whether others match; ``listener``: ``known``,
+        ``unknown`` (an id, but of nobody whom the release knows), or empty.
+    """
+    bundle = opened.reader.bundle
+    ids = bundle.gated.tracks.ids
+    wanted = _id_in(ids, text)
+    named = -1 if wanted is None else pc.index(ids, wanted).as_py()
+    cols, more = opened.names.find(text, HITS)
+    found = [named] * (named >= 0) + [int(col) for col in cols if col != named]
+    return {
+        "release": opened.reader.entry.release,
+        "tracks": [_hit(bundle, col) for col in found[:HITS]],
+        "more": more or len(found) > HITS,
+        "listener": _listener(bundle, text),
+    }
+
+
+def meant(found: Row, text: str) -> str:
+    """The listener whom a text means without a choice: one the release knows, or a number that is nothing else."""
+    is_one = found["listener"] == "known" or (found["listener"] and not found["tracks"] and text.isdecimal())
+    return text if is_one else ""
+
+
+def _hit(bundle: Bundle, col: int) -> Row:
+    row = bundle.names.of(col)
+    title, artist = (shown(row[name]) for name in ("title", "artist"))
+    track_id = str(bundle.gated.tracks.ids[col].as_py())
+    return {"track_id": track_id, "title": title, "artist": artist, "listeners": int(row["listeners"])}
+
+
+def _listener(bundle: Bundle, text: str) -> str:
+    ids = bundle.users.ids
+    wanted = _id_in(ids, text)
+    if wanted is None:
+        return ""
+    return "unknown" if find_row(ids, bundle.users.order, wanted) is None else "known"
+
+
+def _id_in(ids: pa.Array, text: str) -> Id | None:
+    """A text as an id; None where ids are numbers and this is none."""
+    try:
+        return parse_id(ids, text)
+    except UnknownId:
+        return None
+
+
+def shown(text: str | None) -> str | None:
+    """A title or name as a page shows it: cut where nobody reads on; None where there is none."""
+    if not text or not text.strip():
+        return None
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
