@@ -25,7 +25,7 @@ Row = dict[str, Any]
 Found = TypeVar("Found")
 Stamp: TypeAlias = "tuple[int, ...]"
 LIMIT = 32 * 1024 * 1024
-"""Bytes of files whose content is remembered; in memory they take about four times that. A year of dates has 12 MB."""
+"""Bytes of files (of a run: of its directory) that are remembered; memory holds some times that. A year has 8 MB."""
 TICK = 2_000_000_000
 """Nanoseconds within which a file system may give two changes the same time: what is younger is not remembered yet."""
 
@@ -50,7 +50,7 @@ class Memory:
         stamps = tuple(_stamp(file) for file in files)  # before reading: what is replaced meanwhile is read again
         with self._lock:
             known = self._known.get(files)
-            if known:
+            if known and known[0] == stamps:
                 self._known.move_to_end(files)
                 return known[1]  # type: ignore[no-any-return]
         found = read()
