@@ -19,8 +19,9 @@ QUESTIONS = (
     "reader",
     "ordinary_day",
     "airflow_overhead",
+    "pages",
 )
-WITH_AIRFLOW = ("airflow_overhead",)
+WITH_AIRFLOW = ("airflow_overhead", "pages")
 HEAD = """# Performance: what a day costs, beside what else would do it, and beside the physical limit
 
     scripts/bench                          # every question at its full size, some hours on two cores

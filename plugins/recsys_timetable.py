@@ -1,4 +1,4 @@
-"""A daily schedule that ends at a date, without ending the right to run a day by hand.
+"""A daily schedule that ends at a date, without ending the right to run a day by hand or to backfill it.
 
 ``end_date`` of a DAG ends more than its schedule: a manual run with a later logical date gets no task, and is green.
 """
@@ -29,10 +29,11 @@ class DailyUntil(CronDataIntervalTimetable):
     def next_dagrun_info(
         self, *, last_automated_data_interval: DataInterval | None, restriction: TimeRestriction
     ) -> DagRunInfo | None:
-        """The next day of the schedule; none after the last."""
-        end = parse(self._last, tz="UTC")
-        assert isinstance(end, DateTime)  # noqa: S101 - a whole date parses to nothing else
-        latest = min(end, restriction.latest) if restriction.latest else end
+        """The next day of the schedule, none after the last; a backfill goes as far as the person who asked said."""
+        if not restriction.catchup:  # the DAG never catches up: with it, Airflow asks for the days of a backfill
+            end = parse(self._last, tz="UTC")
+            assert isinstance(end, DateTime)  # noqa: S101 - a whole date parses to nothing else
+            restriction = restriction._replace(latest=min(end, restriction.latest or end))
         return super().next_dagrun_info(
-            last_automated_data_interval=last_automated_data_interval, restriction=restriction._replace(latest=latest)
+            last_automated_data_interval=last_automated_data_interval, restriction=restriction
         )

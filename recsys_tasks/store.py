@@ -10,7 +10,7 @@
     bundles/<candidate>/users-<digest>/  user vectors, user vocabulary, played tracks
     evaluations/<date>/<candidate>-<incumbent>/figures|verdict/, report.html
     releases/log/<n>.json         the append-only log
-    runs/<run_id>/<step>.json     clocks, seconds, memory, who started it
+    runs/<run_id>/<step>.json     clocks, seconds, memory, who started it; <step>.2.json of a second try, and so on
 
 Directories carry the first 16 hexadecimal digits of a digest; manifests carry all 64, and loading compares them.
 """
@@ -18,6 +18,7 @@ Directories carry the first 16 hexadecimal digits of a digest; manifests carry a
 import hashlib
 import json
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ class Store:
         return save_artefact(self.root, self.matrix_path(day, digest), digest, key, files, matrix_sizes(matrix))
 
     def load_matrix(self, day: Day, digest: str) -> PlayMatrix:
-        """A stored matrix, verified.
+        """A stored matrix, verified; its cells are mapped read-only, not copied.
 
         Raises:
             CorruptArtefact: a file differs from the manifest.
@@ -138,7 +139,7 @@ class Store:
         artefact = open_artefact(self.matrix_path(day, digest), digest)
         with artefact.named():
             users, tracks = (vocabulary_of(artefact.table(name)) for name in ("users", "tracks"))
-            plays, cols, indptr = (artefact.array(name) for name in ("plays", "indices", "indptr"))
+            plays, cols, indptr = (artefact.array(name, mapped=True) for name in ("plays", "indices", "indptr"))
             counts = stored_counts(plays, cols, indptr, (len(users), len(tracks)))
             chain = tuple((parse_day(date), partition) for date, partition in artefact.manifest["key"]["chain"])
             matrix = PlayMatrix(counts, users, tracks, chain)
@@ -218,24 +219,34 @@ class Store:
     # runs
 
     def save_run(self, run_id: str, step: str, record: Mapping[str, Any]) -> None:
-        """Keep what a step took and who started it."""
+        """Keep what a step took and who started it; beside an earlier record that has a result, never over it."""
+        name, tries = step, count(2)
+        while "result" in read_record(self._run_path(run_id, name)):
+            name = f"{step}.{next(tries)}"
         content = json.dumps({**record, "run_id": run_id}, indent=1, sort_keys=True).encode()
-        replace_file(self.root, self._run_path(run_id, step), content)
+        replace_file(self.root, self._run_path(run_id, name), content)
 
     def read_run(self, run_id: str, step: str) -> dict[str, Any] | None:
-        """What is kept of a step of a run; None when there is nothing, or it is of another run of a like name."""
-        record = read_record(self._run_path(run_id, step))
-        return record if record.get("run_id") == run_id else None
+        """What is kept of a step of a run, of its last try that has a result; None when there is nothing."""
+        tries = self._records_of(run_id, f"{step}.*json")
+        return max(tries, key=lambda record: ("result" in record, str(record.get("began"))), default=None)
 
     def runs_of(self, step: str) -> list[dict[str, Any]]:
         """What is kept of a step, of every run, those that began first first."""
-        records = [read_record(path) for path in self.root.glob(f"runs/*/{step}.json")]
+        records = [read_record(path) for path in self.root.glob(f"runs/*/{step}.*json")]
         return sorted((r for r in records if "run_id" in r), key=lambda r: (str(r.get("began")), str(r["run_id"])))
 
     def steps_of(self, run_id: str) -> list[dict[str, Any]]:
-        """What is kept of all steps of a run, in the order in which they began."""
-        records = [read_record(path) for path in self._run_path(run_id, "*").parent.glob("*.json")]
-        return sorted((r for r in records if r.get("run_id") == run_id), key=lambda r: str(r.get("began")))
+        """What is kept of all steps of a run, of each try that has a result, in the order in which they began."""
+        return sorted(self._records_of(run_id, "*.json"), key=lambda record: str(record.get("began")))
+
+    def _records_of(self, run_id: str, names: str) -> list[dict[str, Any]]:
+        """What is kept of a run under such names, but for that of another run of a like name."""
+        try:
+            paths = list(self._run_path(run_id, "any").parent.glob(names))
+        except OSError:  # no file system takes a name of that length
+            return []
+        return [record for path in paths if (record := read_record(path)).get("run_id") == run_id]
 
     def _run_path(self, run_id: str, step: str) -> Path:
         safe = "".join(c if c.isalnum() or c in "-_.:+" else "_" for c in run_id).lstrip(".")

@@ -118,16 +118,32 @@ class TestBusinessDay:
 
         end = interval and interval + timedelta(days=1)
         run = SimpleNamespace(
-            data_interval_start=interval, data_interval_end=end, logical_date=logical, run_after=after
+            run_type="manual",
+            data_interval_start=interval,
+            data_interval_end=end,
+            logical_date=logical,
+            run_after=after,
         )
         assert business_day(run, params) == day
+
+    def test_one_day_for_all_dates_of_a_backfill_is_refused(self, dag):
+        """The dialog of a backfill offers the parameter; each of its runs would do the same day."""
+        from airflow.sdk.exceptions import AirflowFailException
+        from recsys_dag.context import business_day
+
+        end = START + timedelta(days=1)
+        run = SimpleNamespace(run_type="backfill", data_interval_start=START, data_interval_end=end)
+        assert business_day(run, {"day": None}) == START.date()
+        with pytest.raises(AirflowFailException, match="Leave `day` empty in a backfill"):
+            business_day(run, {"day": "2026-11-01"})
 
     def test_an_interval_without_time_is_refused(self, dag):
         """A timetable that gives instants, not days, would shift every date by one; a day by name is still taken."""
         from airflow.sdk.exceptions import AirflowFailException
         from recsys_dag.context import business_day
 
-        run = SimpleNamespace(data_interval_start=START, data_interval_end=START, logical_date=START, run_after=START)
+        at = {name: START for name in ("data_interval_start", "data_interval_end", "logical_date", "run_after")}
+        run = SimpleNamespace(run_type="manual", **at)
         with pytest.raises(AirflowFailException, match="data interval is empty"):
             business_day(run, {})
         assert business_day(run, {"day": "2026-11-01"}) == date(2026, 11, 1)
@@ -303,6 +319,16 @@ class TestRuns:
         run = ending.test(logical_date=datetime(2026, 9, 1, tzinfo=UTC), run_conf={"day": "2026-01-13"})
         assert len(run.get_task_instances()) == 12
         assert (tmp_path / "store" / "releases" / "log" / "1.json").exists()
+
+    def test_a_backfill_goes_past_the_schedules_end(self, dag, tmp_path):
+        """All dates of its range get a run, as a person asked for; the schedule itself still ends at its date."""
+        from airflow.serialization.serialized_objects import DagSerialization
+
+        (tmp_path / "config.toml").write_text(f"{TOML}\n[schedule]\nend_date = 2026-01-14\n")
+        ending = DagSerialization.from_dict(DagSerialization.to_dict(load_dag()))
+        asked = [datetime(2026, 1, n, tzinfo=UTC) for n in (13, 16)]
+        assert [info.logical_date.day for info in ending.iter_dagrun_infos_between(*asked)] == [13, 14, 15, 16]
+        assert ending.next_dagrun_info(last_automated_run_info=None) is None
 
     def test_a_gate_that_says_no_makes_the_run_red_and_is_told_once(self, sinks, dag, world_dsn, monkeypatch, tmp_path):
         """Red: the gate fails without a retry, nothing is published; report, alert and retention do their work."""

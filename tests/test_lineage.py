@@ -109,6 +109,25 @@ class TestWayBack:
             lineage(finished.store, name)
 
 
+class TestRerun:
+    def test_a_rerun_under_the_same_run_takes_nothing_from_what_the_first_try_did(self, copied):
+        """A reprocessed run keeps its id: who published, and when, stays told."""
+        before = lineage(copied.store, "3")["runs"]
+        run_id = read_log(copied.store).release(3).run_id
+        for step in ("increment_matrix", "evaluate", "publish"):
+            first = copied.store.read_run(run_id, step)
+            again = first | {"began": "2027-01-01T00:00:00+00:00", "by": "another"}
+            result = {"published": False} if step == "publish" else first["result"]
+            copied.store.save_run(run_id, step, again | {"result": result})
+            assert copied.store.read_run(run_id, step)["by"] == "another"
+            copied.store.save_run(run_id, step, {"step": step, "began": "2027-01-02", "outcome": "killed"})
+            copied.store.save_run(run_id, step, {"step": step, "began": "2027-01-03", "outcome": "killed again"})
+            assert copied.store.read_run(run_id, step)["by"] == "another", "a try without a result hides none"
+        assert lineage(copied.store, "3")["runs"] == before
+        ends = [record["outcome"] for record in copied.store.steps_of(run_id) if record["step"] == "publish"]
+        assert ends == ["ok", "ok", "killed again"], "tries without a result do not pile up"
+
+
 class TestRestated:
     def test_a_release_from_before_a_restatement_still_knows_its_counts(self, copied):
         """The version that was folded, its own figures, and what has replaced it since."""

@@ -173,7 +173,7 @@ class TestRemembered:
             log_of(copied.store)
 
     def test_a_remembered_store_answers_as_a_store(self, copied):
-        """Partitions, runs and a whole lineage are the same, also after a record was written again."""
+        """Partitions, runs and a whole lineage are the same, also after a step of a run was done again."""
         aged(copied.store.root)
         for _ in range(2):
             assert lineage(Remembered(copied.store.root), "2") == lineage(copied.store, "2")

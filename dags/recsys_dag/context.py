@@ -47,9 +47,11 @@ def business_day(dag_run: Any, params: Mapping[str, Any]) -> date:
     without a logical date is about yesterday, counted from when it may start.
 
     Raises:
-        AirflowFailException: the data interval holds no time at all.
+        AirflowFailException: the data interval holds no time at all, or a backfill names one day for all its dates.
     """
     if params.get("day"):
+        if getattr(dag_run.run_type, "value", dag_run.run_type) == "backfill":
+            raise AirflowFailException("Leave `day` empty in a backfill: each of its runs is about its own date.")
         return date.fromisoformat(params["day"])
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     if start is not None and end is not None and end <= start:

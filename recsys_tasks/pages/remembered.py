@@ -94,7 +94,7 @@ class Remembered(Store):
     def records(self) -> list[tuple[str, Row]]:
         """Step and record of every step of every run, those that began first first; what is unreadable is left out.
 
-        A record is replaced under its name, which is seen in the times of its run's directory.
+        A record is added or replaced under its name, which is seen in the times of its run's directory.
         """
         paths = [path for path in self.root.glob("runs/*") if path.is_dir()]
         found = [each for path in paths for each in MEMORY.of((path,), partial(_records_in, path))]
@@ -133,7 +133,8 @@ def judgements_of(store: Store, log: ReleaseLog) -> tuple[list[Row], list[Row]]:
 
 def _records_in(path: Path) -> list[tuple[str, Row]]:
     """Step and record of every step of one run."""
-    return [(file.stem, record) for file in path.glob("*.json") if "run_id" in (record := read_record(file))]
+    found = [(file.name.split(".")[0], read_record(file)) for file in path.glob("*.json")]
+    return [(step, record) for step, record in found if "run_id" in record]
 
 
 def _entry(store: Store, number: int) -> Entry:

@@ -194,8 +194,15 @@ def _runs(store: Store, way: _Way) -> list[dict[str, Any]]:
         **{step: ("candidate", way.candidate) for step in ("build_index", "evaluate", "gate")},
     }
     found = [_first_run(store, step, name, digest) for step, (name, digest) in made.items() if digest]
-    published = store.read_run(way.entry.run_id, "publish") if way.entry else None
+    published = _publishing(store, way)
     return [_told(record) for record in (*found, published) if record]
+
+
+def _publishing(store: Store, way: _Way) -> Mapping[str, Any] | None:
+    """The try of the run's step that published; a rerun of it keeps its id, and publishes nothing."""
+    tries = store.steps_of(way.entry.run_id) if way.entry else []
+    results = ((record, record.get("result") or {}) for record in tries if record.get("step") == "publish")
+    return next((record for record, result in results if result.get("published")), None)
 
 
 def _first_run(store: Store, step: str, name: str, digest: str) -> Mapping[str, Any] | None:

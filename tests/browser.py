@@ -1,0 +1,85 @@
+"""Chromium without a screen, signed in to an Airflow through its own form; what a page complains of is kept."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import FrameLocator, Page, sync_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
+SHOTS = os.environ.get("SCREENSHOTS", "")
+"""Folder that takes the screenshots; empty: none are kept. (No test sees a variable that begins with RECSYS_.)"""
+PATIENCE_MS = 120_000.0
+"""The longest wait for anything a page shows: machines are busy, and a page that is never right fails all the same."""
+FLAGS = (
+    "--no-sandbox",  # as root there is none
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+class Browsing:
+    """A page of a person who has signed in, and everything that it complained of since."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        page.on("console", lambda said: self._keep(said.text, said.type == "error"))
+        page.on("pageerror", lambda error: self._keep(str(error)))
+        page.on("response", lambda answer: self._keep(f"{answer.status} {answer.url}", answer.status >= 400))
+        page.on("requestfailed", lambda asked: self._keep(f"{asked.failure} {asked.url}", not _given_up(asked.failure)))
+
+    def frame(self) -> FrameLocator:
+        """The plugin's page, which the UI shows in a frame."""
+        return self.page.frame_locator("iframe")
+
+    def shot(self, name: str) -> None:
+        """Keep a screenshot of what is seen, where somebody wants them."""
+        if SHOTS:
+            Path(SHOTS).mkdir(parents=True, exist_ok=True)
+            self.page.screenshot(path=Path(SHOTS) / f"{name}.png", animations="disabled")
+
+    def _keep(self, said: str, complaint: bool = True) -> None:
+        if complaint:
+            self.complaints.append(said)
+
+
+@contextmanager
+def signed_in(
+    url: str,
+    user: str,
+    password: str,
+    width: int = 1280,
+    height: int = 900,
+    scheme: Literal["light", "dark"] = "light",
+) -> Iterator[Browsing]:
+    """A new browser that shows Airflow's first page to a person; UTC, as all dates are meant."""
+    assert CHROMIUM is not None, "mark the test with needs_chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            size = {"width": width, "height": height}
+            context = browser.new_context(viewport=size, color_scheme=scheme, timezone_id="UTC", base_url=url)
+            context.set_default_timeout(PATIENCE_MS)
+            page = context.new_page()
+            page.goto("/")
+            page.get_by_label("Username").fill(user)
+            page.get_by_label("Password").fill(password)
+            page.get_by_role("button", name="Sign in").click()
+            page.get_by_test_id("nav-home-link").wait_for()
+            yield Browsing(page)
+        finally:
+            browser.close()
+
+
+def _given_up(failure: str | None) -> bool:
+    """Whether the page itself ended a request because it went elsewhere."""
+    return failure == "net::ERR_ABORTED"

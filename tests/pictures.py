@@ -1,0 +1,103 @@
+"""The pictures of the documentation, taken from the demo's own UI by ``scripts/screenshots``.
+
+scripts/screenshots [--days 7] [--to docs/images] [--all]
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from browser import Browsing, signed_in
+
+from recsys_tasks.demo.run_demo import DAG_ID, last_days, run_days, world_program
+from recsys_tasks.demo.supervisor import RunningAirflow, running_airflow
+
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
+PLUGIN = "/plugin/recommendations"
+SIZES = ((1280, "light"), (1280, "dark"), (800, "light"), (800, "dark"))
+
+
+def main() -> int:
+    """Run the demo's days, take the pictures; 1 when a page complained."""
+    parser = argparse.ArgumentParser(prog="scripts/screenshots", description=__doc__)
+    parser.add_argument("--days", type=int, default=7, help="days of the demo's world (7)")
+    parser.add_argument("--to", type=Path, default=IMAGES, help="folder of the pictures (docs/images)")
+    parser.add_argument("--all", action="store_true", help="also narrow and dark ones, to look at")
+    args = parser.parse_args()
+    args.to.mkdir(parents=True, exist_ok=True)
+    home = Path(tempfile.mkdtemp(prefix="recsys-pictures-"))
+    home.chmod(0o711)  # PostgreSQL's own account must be able to enter
+    with running_airflow(home, beside=[world_program(home)], say=lambda line: print(line, flush=True)) as airflow:
+        run_days(airflow, last_days(args.days))
+        complaints = [told for size in SIZES[: 4 if args.all else 1] for told in _pictures(airflow, args.to, *size)]
+    print("\n".join(["Complaints of the pages:", *complaints] if complaints else ["No page complained."]))
+    return int(bool(complaints))
+
+
+def _pictures(airflow: RunningAirflow, folder: Path, width: int, scheme: str) -> list[str]:
+    """All pictures at one size; what the pages complained of."""
+    suffix = "" if (width, scheme) == SIZES[0] else f"-{width}-{scheme}"
+    with signed_in(airflow.url, airflow.user, airflow.password, width=width, height=1000, scheme=scheme) as seen:  # type: ignore[arg-type]
+        for name, show in VIEWS.items():
+            show(seen, airflow)
+            seen.page.screenshot(path=folder / f"{name}{suffix}.png", animations="disabled")
+        return [f"{width} {scheme}: {told}" for told in seen.complaints]
+
+
+def _enter(seen: Browsing, view: str) -> None:
+    """One of the plugin's views, by its own navigation."""
+    seen.page.goto(PLUGIN)
+    seen.frame().get_by_role("link", name=view, exact=True).click()
+    seen.frame().locator("nav a[aria-current]", has_text=view).wait_for()
+
+
+def _live(seen: Browsing, _airflow: RunningAirflow) -> None:
+    seen.page.goto(PLUGIN)
+    seen.frame().get_by_role("button", name="Roll back").first.wait_for()
+
+
+def _history(seen: Browsing, _airflow: RunningAirflow) -> None:
+    _enter(seen, "Over time")
+    seen.frame().locator("svg").first.wait_for()
+
+
+def _candidates(seen: Browsing, _airflow: RunningAirflow) -> None:
+    _enter(seen, "Candidates and releases")
+    seen.frame().get_by_role("button", name="Roll back").first.wait_for()
+
+
+def _ask(seen: Browsing, _airflow: RunningAirflow) -> None:
+    _enter(seen, "Try it")
+    frame = seen.frame()
+    frame.get_by_label("Beside it").select_option("1")
+    frame.get_by_role("button", name="Show").click()
+    frame.get_by_role("combobox").fill("1418")
+    frame.get_by_role("button", name="Ask").click()
+    frame.get_by_role("table").first.wait_for()
+
+
+def _lineage(seen: Browsing, _airflow: RunningAirflow) -> None:
+    _enter(seen, "Candidates and releases")
+    seen.frame().get_by_role("link", name="made from").first.click()
+    seen.frame().get_by_role("heading", name="Partitions").first.wait_for()
+
+
+def _report(seen: Browsing, airflow: RunningAirflow) -> None:
+    run = airflow.api.runs(DAG_ID)[-1]["dag_run_id"]
+    seen.page.goto(f"/dags/{DAG_ID}/runs/{run}/plugin/recsys-report")
+    seen.frame().get_by_role("heading").first.wait_for()
+
+
+VIEWS: dict[str, Callable[[Browsing, RunningAirflow], None]] = {
+    "live": _live,
+    "over-time": _history,
+    "candidates": _candidates,
+    "try-it": _ask,
+    "lineage": _lineage,
+    "report": _report,
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
