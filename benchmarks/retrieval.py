@@ -1,162 +1,208 @@
-"""Recall@10 against milliseconds a query: two-tier search, exact BLAS and Annoy 'dot' on the same synthetic factors.
+"""Recall@10 against milliseconds a query, played tracks left out: our two tiers, exact BLAS, and the libraries for it.
 
-    python -m benchmarks.retrieval [--tracks 100000] [--users 512]
+    python -m benchmarks.retrieval [--size small|full]
 
-All sides run in this process, on one BLAS thread, one query at a time and (where they can) in batches of 64; a figure
-is the median over rounds, in which the sides take turns, and "faster" is the median of the rounds' ratios to exact
-BLAS.
+All sides answer the same users in this process, each on one thread, one user at a time and in batches. The effort of
+ours is calibrated as a build does it, on other users than those asked; every library is asked with more and more of
+its search parameter until 95 % of the exact answer are found, and takes part with the first that does. The sweep stands
+in a table of its own.
 
-The physical limit of a full scan is memory for one query: it reads every factor once (100,000 x 40 x 4 bytes = 16 MB,
-1.6 ms at 10 GB/s, less where the cache holds them). A batch of 64 shares that reading and is bound by arithmetic: 0.5
-Gflop, 10 ms at 50 Gflop/s, 0.16 ms a query. Only a search that leaves tracks unread goes below, and how many it may
-leave depends on how fast the norms fall. Where they are flat it may leave hardly any, and two-tier search is a full
-scan plus its fixed cost of about 0.25 ms of Python a call.
+The physical limit of a search that reads all tracks is the product alone: one query reads every factor once and is
+bound by memory or cache (100,000 x 40 x 4 bytes are 16 MB), a batch shares that reading and is bound by arithmetic.
+Only a search that leaves tracks unread goes below it, and how many may be left depends on how fast the norms fall:
+where they are flat, hardly any.
 """
 
 import argparse
-import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from annoy import AnnoyIndex
 from threadpoolctl import threadpool_limits
 
+from benchmarks.factors import N_FACTORS, Floats, make_factors, make_played, part
+from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
+from benchmarks.peers import GRAPHS, Built, Lists, build_all
 from recsys_tasks.annoy_index import build_index, open_index
-from recsys_tasks.calibration import calibrate, measure
+from recsys_tasks.calibration import calibrate
 from recsys_tasks.config import IndexConfig
 from recsys_tasks.ranked_tracks import Played, exact_top, rank_tracks
 from recsys_tasks.search import BATCH, TwoTierSearch
 
-K, N_FACTORS, N_PLAYED, N_CLUSTERS, ROUNDS, SINGLES = 10, 40, 100, 200, 9, 64
-DOT_SEARCH_KS = (10_000, 100_000)
-Floats = npt.NDArray[np.float32]
-Ask = Callable[[Floats, Played], npt.NDArray[np.integer]]  # user vectors and their played tracks -> track columns
+K, MEAN_PLAYED, USERS, SINGLES, TARGET, ROUNDS, SOME = 10, 70, 256, 32, 0.95, 5, 4
+ASKED_FOR = 100_000
+FALLING, FLAT = "falling", "flat"
+WORLDS = {  # (tracks, norms, peers left out)
+    SMALL: ((20_000, FALLING, ()), (20_000, FLAT, ())),
+    FULL: (
+        (100_000, FALLING, ()),
+        (100_000, FLAT, ()),
+        (500_000, FALLING, tuple(name for name in GRAPHS if name != "hnswlib")),
+        (500_000, FLAT, GRAPHS),
+    ),
+}
+Query = tuple[Floats, Played]
+Answer = Callable[[Floats, Played], Lists]
 
 
-def make_world(n_tracks: int, n_users: int, falling: bool, seed: int = 0) -> tuple[Floats, Floats, Played]:
-    """Tracks and users around common centres; norms fall as (1 + place / 100) ** -0.6, or are all 1."""
-    rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(N_CLUSTERS, N_FACTORS))
-    tracks, users = (
-        centres[rng.integers(N_CLUSTERS, size=n)] + rng.normal(size=(n, N_FACTORS)) for n in (n_tracks, n_users)
-    )
-    tracks /= np.linalg.norm(tracks, axis=1, keepdims=True)
-    if falling:
-        tracks *= rng.permutation((1 + np.arange(n_tracks) / 100) ** -0.6)[:, None]
-    played = rng.integers(n_tracks, size=n_users * N_PLAYED).astype(np.int32)
-    return tracks.astype(np.float32), users.astype(np.float32), Played(np.arange(n_users + 1) * N_PLAYED, played)
+@dataclass(frozen=True)
+class World:
+    """Tracks, the users that are asked about, and what is true of them."""
 
+    tracks: Floats
+    queries: Query
+    truth: Lists  # (n_users, K) columns of the exact answer
 
-def part(users: Floats, played: Played, start: int, stop: int) -> tuple[Floats, Played]:
-    """The query of some of the users."""
-    indptr = played.indptr[start : stop + 1]
-    return users[start:stop], Played(indptr - indptr[0], played.cols[indptr[0] : indptr[-1]])
+    def parts(self, size: int, stop: int) -> list[Query]:
+        """The first users in batches of a size."""
+        return [part(*self.queries, start, min(start + size, stop)) for start in range(0, stop, size)]
 
-
-def exact_blas(tracks: Floats) -> Ask:
-    """A full scan as one would write it for speed: one product, and a partition of each row."""
-
-    def ask(users: Floats, played: Played) -> npt.NDArray[np.integer]:
-        scores = users @ tracks.T
-        scores[np.repeat(np.arange(len(users)), np.diff(played.indptr)), played.cols] = -np.inf
-        kth = np.partition(scores, len(tracks) - K, axis=1)[:, len(tracks) - K]
-        lists = np.empty((len(users), K), dtype=np.int64)
-        for row, own in enumerate(scores):
-            best = np.flatnonzero(own >= kth[row])[:K]
-            lists[row] = best[np.argsort(-own[best])]
-        return lists
-
-    return ask
-
-
-def annoy_dot(tracks: Floats, search_k: int, index: AnnoyIndex) -> Ask:
-    """Annoy's own inner-product search; it knows no played tracks, so it is asked for as many more."""
-
-    def ask(users: Floats, played: Played) -> npt.NDArray[np.integer]:
-        lists = np.full((len(users), K), -1)
-        for row, user in enumerate(users):
-            found = np.array(index.get_nns_by_vector(user.tolist(), K + N_PLAYED, search_k))
-            kept = found[~np.isin(found, played.of(row))][:K]
-            lists[row, : len(kept)] = kept
-        return lists
-
-    return ask
-
-
-def build_dot(tracks: Floats) -> AnnoyIndex:
-    """Twenty trees, as the pipeline's own index has."""
-    index = AnnoyIndex(N_FACTORS, "dot")
-    index.set_seed(1)
-    for col, vector in enumerate(tracks):
-        index.add_item(col, vector)
-    index.build(20, n_jobs=1)
-    return index
-
-
-def seconds_a_query(ask: Ask, queries: list[tuple[Floats, Played]]) -> float:
-    """One timing over all queries."""
-    begin = time.perf_counter()
-    for users, played in queries:
-        ask(users, played)
-    return (time.perf_counter() - begin) / sum(len(users) for users, _ in queries)
-
-
-def report(
-    name: str, asks: dict[str, Ask], queries: list[tuple[Floats, Played]], truth: npt.NDArray[np.integer]
-) -> None:
-    """Recall and median time of each side over the same queries. truth: (n_queries, K) track columns."""
-    rounds: dict[str, list[float]] = {side: [] for side in asks}
-    for _ in range(ROUNDS):
-        for side, ask in asks.items():
-            rounds[side].append(1e3 * seconds_a_query(ask, queries))
-    for side, ask in asks.items():
-        lists = np.concatenate([ask(*query) for query in queries])
-        recall = np.mean([np.isin(exact, own).mean() for exact, own in zip(truth, lists, strict=True)])
-        ratio = statistics.median(base / own for base, own in zip(rounds["exact BLAS"], rounds[side], strict=True))
-        median = statistics.median(rounds[side])
-        print(f"{name:28s} {side:22s} recall {recall:.3f}  {median:8.4f} ms  {ratio:6.2f}x faster")
-
-
-def compare(n_tracks: int, n_users: int, falling: bool, folder: Path) -> None:
-    """All sides on one world; the effort is calibrated on other users than those that are timed."""
-    kind = "falling norms" if falling else "flat norms"
-    tracks, users, played = make_world(n_tracks, 3 * n_users, falling)
-    ranked = rank_tracks(tracks)
-    path = folder / f"{falling}.ann"
-    build_index(ranked.ranked_factors, path, 20, 1)
-    index = open_index(path, len(ranked), N_FACTORS)
-    sample = np.arange(0, n_tracks, max(1, n_tracks // 200))
-    effort = calibrate(ranked, index, *part(users, played, n_users, 2 * n_users), sample, IndexConfig())
-    search = TwoTierSearch(ranked, effort, index)
-    recall = measure(search, tracks, *part(users, played, 2 * n_users, 3 * n_users), sample + 1, K)
-    print(f"{kind}: {effort}\n{recall}")
-
-    asks: dict[str, Ask] = {
-        "exact BLAS": exact_blas(tracks),
-        "two-tier": lambda users, played: search.find(users, played, K).cols,
-    }
-    truth = exact_top(tracks, *part(users, played, 0, n_users), K).cols
-    batches = [part(users, played, start, min(start + BATCH, n_users)) for start in range(0, n_users, BATCH)]
-    report(f"{kind}, batches of {BATCH}", asks, batches, truth)
-    dot = build_dot(tracks)
-    asks |= {f"Annoy dot {search_k}": annoy_dot(tracks, search_k, dot) for search_k in DOT_SEARCH_KS}
-    singles = [part(users, played, row, row + 1) for row in range(SINGLES)]
-    report(f"{kind}, one at a time", asks, singles, truth[:SINGLES])
+    def recall(self, answer: Answer, some: bool = False) -> tuple[float, float]:
+        """Of all users, and of the tenth that played most: they come last. Some: of every fourth, one by one."""
+        queries = self.parts(1, len(self.truth))[::SOME] if some else self.parts(BATCH, len(self.truth))
+        lists = np.concatenate([answer(*query) for query in queries])
+        truth = self.truth[::SOME] if some else self.truth
+        hits = np.array([np.isin(exact, own).mean() for exact, own in zip(truth, lists, strict=True)])
+        return float(hits.mean()), float(hits[-len(hits) // 10 :].mean())
 
 
 def main() -> None:
-    """Compare on falling norms, then on flat ones."""
+    """All worlds of a size."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tracks", type=int, default=100_000)
-    parser.add_argument("--users", type=int, default=512)
-    options = parser.parse_args()
-    with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
-        for falling in (True, False):
-            compare(options.tracks, options.users, falling, Path(folder))
+    parser.add_argument("--size", choices=(SMALL, FULL), default=SMALL)
+    size = parser.parse_args().size
+    with threadpool_limits(1):
+        for n_tracks, norms, left_out in WORLDS[size]:
+            for table in tables(size, n_tracks, norms, left_out):
+                keep(table)
+
+
+def tables(size: str, n_tracks: int, norms: str, left_out: tuple[str, ...]) -> Iterator[Table]:
+    """One world, asked in two ways."""
+    tracks, users = make_factors(n_tracks, 2 * USERS, norms == FALLING)
+    played = make_played(np.linalg.norm(tracks, axis=1), 2 * USERS, MEAN_PLAYED)
+    order = np.argsort(np.diff(played.indptr)[:USERS], kind="stable")  # batches of users who played about as much
+    queries = (users[order], _of_rows(played, order))
+    world = World(tracks, queries, exact_top(tracks, *queries, K).cols)
+    ours, note = two_tiers(tracks, part(users, played, USERS, 2 * USERS))
+    peers = [tuned(world, built) for built in build_all(tracks, left_out)]
+    sides: dict[str, tuple[Answer, str]] = {"two tiers": (ours, note), "exact BLAS": (exact_blas(tracks), "")}
+    sides |= {built.peer.name: (_lists_of(built), _note(built)) for built in peers}
+    heading = f"{n_tracks:,} tracks, {norms} norms"
+    missing = f" Left out here, for the minutes that their graphs take: {', '.join(left_out)}." if left_out else ""
+    alone = {b.peer.name for b in peers if not b.peer.batches}
+    recalls = {name: world.recall(answer, name in alone) for name, (answer, _) in sides.items()}
+    for way, batch, count in (("one at a time", 1, SINGLES), (f"in batches of {BATCH}", BATCH, USERS)):
+        asked = world.parts(batch, USERS)[:: USERS // count if batch == 1 else 1]
+        chosen = {name: side for name, side in sides.items() if batch == 1 or name not in alone}
+        lines = measured(tracks, asked, chosen, recalls, count)
+        about = (
+            f"{count} users, {way}, the {K} best of {n_tracks:,} tracks of {N_FACTORS} factors without what they "
+            f"played ({int(np.diff(queries[1].indptr).mean())} tracks on average, "
+            f"{int(np.diff(queries[1].indptr).max())} at the most); one thread.{missing}"
+        )
+        sweep = [row for built in peers for row in built.recalls] if batch == 1 else []
+        key = f"retrieval-{norms}-{n_tracks}-{'single' if batch == 1 else 'batch'}"
+        goal = met(n_tracks, norms, lines, recalls["two tiers"][0])
+        yield Table(key, f"Retrieval {way}: {heading}", size, about, lines, goal, sweep)
+
+
+def two_tiers(tracks: Floats, others: Query) -> tuple[Answer, str]:
+    """Our search with the effort that a build would choose, and what it chose."""
+    ranked, start = rank_tracks(tracks), time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        build_index(ranked.ranked_factors, Path(folder) / "index.ann", 20, 1)
+        index = open_index(Path(folder) / "index.ann", len(ranked), N_FACTORS)
+        taken = time.perf_counter() - start
+        sample = np.arange(0, len(tracks), len(tracks) // 100)
+        effort = calibrate(ranked, index, *others, sample, IndexConfig())
+        search = TwoTierSearch(ranked, effort, index)  # the file stays mapped
+    note = f"budget {effort.budget:,}, search_k {effort.search_k:,}, built in {taken:.0f} s"
+    return lambda users, played: search.find(users, played, K).cols, note
+
+
+def exact_blas(tracks: Floats) -> Answer:
+    """A full scan as one would write it for speed: one product, and a partition of each row."""
+
+    def answer(users: Floats, played: Played) -> Lists:
+        scores = users @ tracks.T
+        scores[np.repeat(np.arange(len(users)), np.diff(played.indptr)), played.cols] = -np.inf
+        lists = np.empty((len(users), K), dtype=np.int64)
+        for row, own in enumerate(scores):
+            best = np.flatnonzero(own >= np.partition(own, len(own) - K)[len(own) - K])[:K]
+            lists[row] = best[np.argsort(-own[best])]
+        return lists
+
+    return answer
+
+
+def tuned(world: World, built: Built) -> Built:
+    """A library with the first of its settings that reaches the target, or its last one."""
+    singles = world.parts(1, USERS)[:: USERS // SINGLES]
+    for setting in built.peer.settings:
+        built.setting = setting
+        recall, heavy = world.recall(_lists_of(built), not built.peer.batches)
+        start = time.perf_counter()
+        for query in singles:
+            built.lists(*query, K)
+        taken = 1000 * (time.perf_counter() - start) / len(singles)
+        row = {"library": built.peer.name, "setting": f"{built.peer.setting} {setting}" if setting else "-"}
+        figures = {"recall": f"{recall:.3f}", "of the heaviest tenth": f"{heavy:.3f}", "ms a query": f"{taken:.3f}"}
+        built.recalls.append(row | figures)
+        if recall >= TARGET:
+            break
+    return built
+
+
+def measured(
+    tracks: Floats,
+    asked: list[Query],
+    chosen: dict[str, tuple[Answer, str]],
+    recalls: dict[str, tuple[float, float]],
+    count: int,
+) -> list[Line]:
+    """The sides in turn, with what a query takes and finds beside each."""
+
+    def work(answer: Callable[..., Any]) -> Callable[[], None]:
+        return lambda: [answer(*query) for query in asked] and None
+
+    sides = [Side(name, work(answer), note) for name, (answer, note) in chosen.items()]
+    product = Side("the products alone", work(lambda users, _: users @ tracks.T), "a full scan's reading", limit=True)
+    slow = [replace(side, rounds=2) if side.name.startswith("Annoy") else side for side in [*sides, product]]
+    lines = compare(slow, ROUNDS)
+    for number, line in enumerate(lines):
+        figures = [f"{1000 * line.seconds / count:.3f} ms a query"]
+        if line.name in recalls:
+            figures.append("recall {:.3f}, heaviest {:.3f}".format(*recalls[line.name]))
+        lines[number] = replace(line, note="; ".join([*figures, *([line.note] if line.note else [])]))
+    return lines
+
+
+def met(n_tracks: int, norms: str, lines: list[Line], recall: float) -> str:
+    """What was asked for, and what came of it."""
+    ratio = next(line.ratio for line in lines if line.name == "exact BLAS")
+    wanted = 10 if norms == FALLING else 1
+    said = "met" if ratio >= wanted and recall >= TARGET else "missed"
+    said = said if n_tracks >= ASKED_FOR else f"asked for from {ASKED_FOR:,} tracks on"
+    faster = "10x faster than exact BLAS" if norms == FALLING else "not slower than exact BLAS"
+    return f"asked for: recall {TARGET} ({recall:.3f}) and {faster} ({ratio:.1f}x): {said}."
+
+
+def _lists_of(built: Built) -> Answer:
+    return lambda users, played: built.lists(users, played, K)
+
+
+def _note(built: Built) -> str:
+    return f"{built.recalls[-1]['setting']}, built in {built.seconds:.0f} s".removeprefix("-, ")
+
+
+def _of_rows(played: Played, rows: Any) -> Played:
+    own = [played.of(row) for row in rows]
+    return Played(np.cumsum([0, *map(len, own)]), np.concatenate(own))
 
 
 if __name__ == "__main__":

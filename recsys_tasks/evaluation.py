@@ -132,8 +132,10 @@ def is_hit(found: Lists, hidden: sparse.csr_matrix) -> BoolArray:
     """Whether the track at each place is among the user's hidden plays. (n_users, k)."""
     n_tracks = hidden.shape[1]
     cells = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr)) * n_tracks + hidden.indices
+    cells.sort(kind="stable")  # quick where they are in order, as those of a canonical matrix are
     asked = np.arange(len(found))[:, None] * n_tracks + found
-    return np.asarray(np.isin(asked, cells) & (found >= 0))
+    nearest = np.append(cells, -1)[np.searchsorted(cells, asked)]  # the first cell that is not before
+    return np.asarray((nearest == asked) & (found >= 0))
 
 
 def _pair(
@@ -199,6 +201,8 @@ def translated(
     """The same plays in a side's own columns, tracks that it does not know left out; as ones, or as play counts."""
     cols = own_cols[plays.indices]
     known = cols >= 0
-    rows = np.repeat(np.arange(plays.shape[0]), np.diff(plays.indptr))[known]
-    values = plays.data[known] if keep_plays else np.ones(len(rows), np.uint8)
-    return sparse.csr_matrix((values, (rows, cols[known])), shape=(plays.shape[0], n_own))
+    kept_before = np.concatenate([[0], np.cumsum(known)])
+    values = plays.data[known] if keep_plays else np.ones(int(kept_before[-1]), np.uint8)
+    own = sparse.csr_matrix((values, cols[known], kept_before[plays.indptr]), shape=(plays.shape[0], n_own))
+    own.sort_indices()
+    return own

@@ -3,8 +3,6 @@
 It is what the gate asks every candidate to beat, and what a listener gets whom a release does not know.
 """
 
-from itertools import pairwise
-
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
@@ -47,17 +45,27 @@ def first_unplayed(
         order = order[allowed[order]]
     place = np.full(played.shape[1], -1, dtype=np.int64)
     place[order] = np.arange(len(order))
-    lists = [_first_free(order, place[played.indices[start:stop]], k) for start, stop in pairwise(played.indptr)]
-    return np.array(lists, dtype=np.int64).reshape(played.shape[0], k)
+    taken, users = place[played.indices], np.arange(played.shape[0])
+    owners = np.repeat(users, np.diff(played.indptr))[taken >= 0]
+    return np.append(order, -1)[_free_places(owners, taken[taken >= 0], len(users), len(order), k)]
 
 
-def _first_free(order: IntArray, taken: IntArray, k: int) -> npt.NDArray[np.int64]:
-    """The first k of an order without the places taken (-1: not in the order), padded with -1. (k,).
+def _free_places(owners: IntArray, taken: IntArray, n_users: int, n_places: int, k: int) -> npt.NDArray[np.int64]:
+    """The first k places of n that each user has not taken, n_places where there is none. (n_users, k).
 
-    The first k + t places hold at least k free ones when t of all places are taken.
+    Before the j-th of a user's taken places (from 0, rising) lie as many free ones as its number less j; so free place
+    i stands behind as many taken ones as have at most i free ones before them.
     """
-    taken = np.sort(taken[taken >= 0])
-    free = np.ones(min(len(order), k + len(taken)), dtype=bool)
-    free[taken[taken < len(free)]] = False
-    found = order[np.flatnonzero(free)[:k]]
-    return np.concatenate([found, np.full(k - len(found), -1, dtype=np.int64)])
+    width = n_places + k
+    keys = np.sort(owners * width + taken)
+    owners, first = keys // width, np.searchsorted(keys, np.arange(n_users) * width)  # of each user's
+    free_before = keys - (np.arange(len(keys)) - first[owners])  # rising still, and no user's reach the next one's
+    wanted = np.arange(n_users)[:, None] * width + np.arange(k)  # (n_users, k)
+    taken_before = np.searchsorted(free_before, wanted, side="right") - first[:, None]
+    return np.minimum(np.arange(k) + taken_before, n_places)
+
+
+def first_of(order: IntArray, taken: IntArray, k: int) -> IntArray:
+    """The first k of an order without those taken: ``first_unplayed`` for one user, who waits for it. (at most k,)."""
+    first = order[: k + len(taken)]
+    return first[~np.isin(first, taken)][:k]

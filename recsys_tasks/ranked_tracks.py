@@ -138,7 +138,7 @@ def check_query(
     if allowed is not None and allowed.shape != (n_tracks,):
         raise BadData(f"A choice of shape {allowed.shape} does not fit {n_tracks} tracks.")
     norms = row_norms(user_vectors)
-    if not np.isfinite(norms).all():
+    if not np.isfinite(norms.max(initial=0.0)):  # the largest of values with a NaN is NaN
         raise BadData("A user vector is not finite. Fold the user in again, or train from a cold start (--cold-start).")
     return norms
 

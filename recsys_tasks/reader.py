@@ -8,13 +8,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import sparse
 
 from recsys_tasks.annoy_index import similar as annoy_similar
 from recsys_tasks.bundle import Bundle, find_row, open_bundle, parse_id
 from recsys_tasks.domain import Id
 from recsys_tasks.errors import ConfigError, CorruptArtefact, RecsysError, UnknownId
-from recsys_tasks.popularity import first_unplayed
+from recsys_tasks.popularity import first_of
 from recsys_tasks.ranked_tracks import Played
 from recsys_tasks.release_log import Entry
 from recsys_tasks.releases import read_log
@@ -105,7 +104,7 @@ class Reader:
         if row is None or not users.vectors[row].any():
             return self._popular(opened, row, k)
         played = Played(np.array([0, users.indptr[row + 1] - users.indptr[row]]), self._played(opened, row))
-        found = opened.bundle.gated.search_for(k).find(np.asarray(users.vectors[row])[None, :], played, k)
+        found = opened.bundle.gated.search_for(k).find(users.vectors[row][None, :], played, k)
         listed = [(int(c), float(s)) for c, s in zip(found.cols[0], found.scores[0], strict=True) if c >= 0]
         return Answered(opened.entry.release, True, bool(found.exact[0]), tuple(self._named(opened, listed)))
 
@@ -143,23 +142,20 @@ class Reader:
         users, search = opened.bundle.users, opened.bundle.gated.search
         for row in np.linspace(0, len(users.vectors) - 1, min(PROBES, len(users.vectors))).astype(int):
             nothing = Played(np.zeros(2, np.int64), np.zeros(0, np.int64))
-            found = search.find(np.asarray(users.vectors[row])[None, :], nothing, 1)
+            found = search.find(users.vectors[row][None, :], nothing, 1)
             if users.vectors[row].any() and found.cols[0, 0] < 0:
                 raise CorruptArtefact(f"Release {opened.entry.release} does not answer a probe. Roll back, or rerun.")
 
     def _popular(self, opened: _Opened, row: int | None, k: int) -> Answered:
-        names, n_tracks = opened.bundle.names, len(opened.bundle.gated.tracks)
+        names = opened.bundle.names
         played = self._played(opened, row) if row is not None else np.zeros(0, np.int64)
-        cells = sparse.csr_matrix((np.ones(len(played)), played, [0, len(played)]), shape=(1, n_tracks))
-        cols = first_unplayed(names.popular, cells, k)[0]
-        listeners = names.table.column("listeners")
-        listed = [(int(col), float(listeners[int(col)].as_py())) for col in cols if col >= 0]
+        listed = [(int(col), float(names.listeners[col])) for col in first_of(names.popular, played, k)]
         found = tuple(self._named(opened, listed))
         return Answered(opened.entry.release, row is not None, False, found, popular=True)
 
     def _played(self, opened: _Opened, row: int) -> Any:
         users = opened.bundle.users
-        return np.asarray(users.cols[users.indptr[row] : users.indptr[row + 1]])
+        return users.cols[users.indptr[row] : users.indptr[row + 1]]
 
     def _named(self, opened: _Opened, listed: list[tuple[int, float]]) -> Iterator[Track]:
         for col, score in listed:

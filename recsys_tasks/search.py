@@ -29,6 +29,8 @@ BLOCK_SCORES = 1 << 20
 """Scores of a block at the most: 4 MB, so that they stay in cache."""
 LATE_BLOCK = 4096
 """Tracks in a block past the budget."""
+_LEAST = np.float32(-np.inf)
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,10 @@ class _Lists:
         """Let in what is good enough of a block that begins at rank ``start``. scores: (n_rows, width)."""
         floor = self.scores[rows, -1]  # (n_rows,) what a track must exceed
         k, width = self.scores.shape[1], scores.shape[1]
-        if width > k and floor.min(initial=np.inf) == -np.inf:  # else every track of the first block would be sorted
+        if width > k and floor.min() == _LEAST:  # else every track of the first block would be sorted
             kth = np.partition(scores, width - k, axis=1)[:, width - k]
-            floor = np.maximum(floor, np.nextafter(kth, np.float32(-np.inf)))
-        places = np.flatnonzero(scores > floor[:, None])  # several times faster than np.nonzero in two dimensions
+            floor = np.maximum(floor, np.nextafter(kth, _LEAST))
+        places = (scores > floor[:, None]).ravel().nonzero()[0]  # several times faster than in two dimensions
         if len(places):
             owners = places // width
             self.merge(rows, owners, start + places - owners * width, scores.ravel()[places])
@@ -82,13 +84,22 @@ class _Lists:
         k = self.scores.shape[1]
         all_scores = np.concatenate([self.scores[rows].ravel(), scores])
         all_ranks = np.concatenate([self.ranks[rows].ravel(), ranks.astype(np.int32)])
-        if len(rows) == 1:  # the sorts are stable, so equal scores stay in rank order
-            best = np.argsort(-all_scores, kind="stable")[None, :k]
-        else:
-            order = np.lexsort((-all_scores, np.concatenate([np.repeat(np.arange(len(rows)), k), owners])))
-            counts = k + np.bincount(owners, minlength=len(rows))
-            best = order[(np.cumsum(counts) - counts)[:, None] + np.arange(k)]  # (n_rows, k)
+        if len(rows) == 1:
+            self.ranks[rows], self.scores[rows] = _best(all_ranks, all_scores, k)
+            return
+        order = np.lexsort((-all_scores, np.concatenate([np.repeat(np.arange(len(rows)), k), owners])))
+        counts = k + np.bincount(owners, minlength=len(rows))
+        best = order[(np.cumsum(counts) - counts)[:, None] + np.arange(k)]  # (n_rows, k); stable: ties by rank
         self.scores[rows], self.ranks[rows] = all_scores[best], all_ranks[best]
+
+
+def _best(ranks: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+    """The k largest of some scores, best first, equal ones in the order given. (at most k,) each."""
+    if len(scores) > k:
+        large = (scores >= np.partition(scores, len(scores) - k)[len(scores) - k]).nonzero()[0]
+        ranks, scores = ranks[large], scores[large]
+    order = np.argsort(-scores, kind="stable")[:k]  # stable, so equal scores stay in rank order
+    return ranks[order], scores[order]
 
 
 @dataclass(frozen=True)
@@ -135,7 +146,7 @@ class TwoTierSearch:
         shape = (self.tracks.n_tracks, self.tracks.ranked_factors.shape[1])
         norms = check_query(user_vectors, played, k, allowed, shape)
         n_users = len(norms)
-        if n_users and norms.max() * self._loudest > np.finfo(np.float32).max:
+        if n_users and norms.max() * self._loudest > _LARGEST:
             raise BadData("A user vector is so long that its scores overflow. Train again from a cold start.")
         found = Found(
             np.full((n_users, k), -1, dtype=np.int32),
@@ -163,10 +174,9 @@ class TwoTierSearch:
             found.exact[:] = batch.norms > 0
             return
         lists = _Lists(found.scores, found.ranks)
-        self._scan(batch, lists, found)
-        open_rows = np.flatnonzero(~found.exact & (batch.norms > 0))
-        if len(open_rows) and self.index is not None and self.effort.search_k:
-            self._ask_annoy(batch, lists, found, open_rows)
+        (self._scan if len(batch.users) > 1 else self._scan_one)(batch, lists, found)
+        if self.index is not None and self.effort.search_k:
+            self._ask_annoy(batch, lists, found, np.flatnonzero(~found.exact & (batch.norms > 0)))
         scores = inner_products(batch.users, self.tracks.ranked_factors, found.ranks)
         order = np.arange(len(scores))[:, None], np.lexsort((found.ranks, -scores), axis=-1)
         found.scores[:], found.ranks[:] = scores[order], found.ranks[order]
@@ -181,9 +191,29 @@ class TwoTierSearch:
             kth = lists.scores[rows, -1] / batch.norms[rows]  # of a user of norm 1
             exact = kth >= self._bound(stop)
             found.exact[rows], found.scored[rows] = exact, stop
-            is_open = ~(exact | ((stop >= self.effort.budget) & (kth > -np.inf)))
+            is_open = ~exact if stop < self.effort.budget else ~exact & (kth == _LEAST)
             rows = rows[is_open]
             start, stop = stop, self._next_stop(stop, kth[is_open])
+
+    def _scan_one(self, batch: _Batch, lists: _Lists, found: Found) -> None:
+        """``_scan`` for one user, without what several need: a listener waits for it, and most of it is the calls."""
+        user, norm, taken = batch.users[0], float(batch.norms[0]), batch.played // BATCH  # ranks, rising
+        k, kth, exact = lists.scores.shape[1], -np.inf, norm == 0
+        ranks: IntArray = np.zeros(0, dtype=np.int64)  # the best so far, best first
+        scores: FloatArray = np.zeros(0, dtype=np.float32)
+        start, stop = 0, min(FIRST_BLOCK, self.effort.budget, len(self.tracks))
+        while start < stop and not exact and (start < self.effort.budget or kth == -np.inf):
+            block = self.tracks.ranked_factors[start:stop] @ user
+            block[taken[taken.searchsorted(start) : taken.searchsorted(stop)] - start] = -np.inf
+            if batch.allowed is not None:
+                block[~batch.allowed[self.tracks.rank_cols[start:stop]]] = -np.inf
+            places = (block > kth).nonzero()[0]
+            ranks, scores = _best(np.concatenate([ranks, start + places]), np.concatenate([scores, block[places]]), k)
+            kth = float(scores[-1]) if len(scores) == k else -np.inf
+            exact = kth / norm >= self._bound(stop)
+            found.exact[0], found.scored[0] = exact, stop
+            start, stop = stop, self._next_stop(stop, np.array([kth / norm]))
+        lists.ranks[0, : len(ranks)], lists.scores[0, : len(ranks)] = ranks, scores
 
     def _bound(self, rank: int) -> float:
         """What no track from this rank on can exceed, for a user of norm 1; at the end -inf: everything was seen."""

@@ -8,15 +8,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from implicit.evaluation import ranking_metrics_at_k
 from scipy import sparse
 from strategies import days_of_events, play_counts
 
 from recsys_tasks import metrics
 from recsys_tasks.config import EvaluationConfig
-from recsys_tasks.evaluation import Side, evaluate, is_hit, overlap, recommend
+from recsys_tasks.evaluation import Side, evaluate, is_hit, overlap, recommend, translated
 from recsys_tasks.holdout import hold_out
 from recsys_tasks.play_matrix import empty_matrix, fold
-from recsys_tasks.popularity import first_unplayed, head_tracks, popular_order
+from recsys_tasks.popularity import first_of, first_unplayed, head_tracks, popular_order
 from recsys_tasks.ranked_tracks import rank_tracks
 from recsys_tasks.search import Effort, TwoTierSearch
 
@@ -96,11 +97,31 @@ class TestMetrics:
         hits, n_hidden = np.array([[True, True, False]]), np.array([2])
         assert metrics.ndcg(hits, n_hidden) == metrics.average_precision(hits, n_hidden) == 1
 
+    def test_the_figures_are_those_of_implicit_where_the_definitions_agree(self):
+        """MAP and nDCG are, and the hits behind its precision, which divides all of them by all min(k, plays)."""
+        rng = np.random.default_rng(0)
+        lists = np.array([rng.permutation(40)[:10] for _ in range(60)], dtype=np.int32)
+        hidden = sparse.csr_matrix(rng.random((60, 40)) < rng.random((60, 1)) / 2, dtype=np.uint32)
+        hidden = hidden[np.diff(hidden.indptr) > 0]
+        lists = lists[: hidden.shape[0]]
+
+        class Stored:
+            def recommend(self, users, *_, **__):
+                """The lists of some users."""
+                return lists[users], None
+
+        theirs = ranking_metrics_at_k(Stored(), hidden, hidden, 10, show_progress=False)
+        hits, n_hidden = is_hit(lists, hidden), np.diff(hidden.indptr)
+        assert hits.any()
+        assert metrics.average_precision(hits, n_hidden).mean() == pytest.approx(theirs["map"], abs=1e-9)
+        assert metrics.ndcg(hits, n_hidden).mean() == pytest.approx(theirs["ndcg"], abs=1e-9)
+        assert hits.sum() / np.minimum(10, n_hidden).sum() == pytest.approx(theirs["precision"], abs=1e-9)
+
 
 class TestPopularity:
     @given(st.integers(0, 2**30), st.integers(1, 12))
     def test_the_first_unplayed_in_order(self, seed, k):
-        """Each user's list is the order with the played and the forbidden left out, padded with -1."""
+        """Each user's list is the order without the played and the forbidden, padded with -1; for one user too."""
         rng = np.random.default_rng(seed)
         played = sparse.random(5, 30, 0.6, format="csr", rng=rng)
         order = popular_order(rng.integers(0, 5, 30))
@@ -108,6 +129,8 @@ class TestPopularity:
         for user, found in enumerate(first_unplayed(order, played, k, allowed)):
             free = [c for c in order if allowed[c] and c not in played[user].indices]
             assert found.tolist() == (free + [-1] * k)[:k]
+        for user, found in enumerate(first_unplayed(order, played, k)):
+            assert first_of(order, played[user].indices, k).tolist() == found[found >= 0].tolist()
 
     @given(st.lists(st.integers(0, 20), min_size=1, max_size=30))
     def test_the_head_is_the_fewest_tracks_with_half_of_the_listeners(self, listeners):
@@ -138,6 +161,21 @@ class TestSides:
         assert recommend(incumbent, nothing, 3).tolist() == [[2, 0, -1]]
         played = sparse.csr_matrix(([1], ([0], [2])), shape=(1, 4))
         assert recommend(incumbent, played, 3).tolist() == [[0, -1, -1]]
+
+    @given(st.integers(0, 2**30))
+    def test_plays_are_translated_into_rows_in_order(self, seed):
+        """Counts and ones alike: unknown tracks are left out, and the columns rise, for sums depend on the order."""
+        rng = np.random.default_rng(seed)
+        plays = sparse.csr_matrix(rng.integers(0, 3, (5, 9)), dtype=np.uint32)
+        own_cols = np.where(rng.random(9) < 0.3, -1, rng.permutation(12)[:9])
+        known = np.flatnonzero(own_cols >= 0)
+        expected = np.zeros((5, 12), np.uint32)
+        expected[:, own_cols[known]] = plays.toarray()[:, known]
+        for keep_plays, cells in ((True, expected), (False, expected > 0)):
+            own = translated(plays, own_cols, 12, keep_plays)
+            np.testing.assert_array_equal(own.toarray(), cells)
+            for row in range(5):
+                assert (np.diff(own.indices[own.indptr[row] : own.indptr[row + 1]]) > 0).all()
 
     def test_a_listener_without_a_vector_gets_the_popular_tracks(self):
         """As in production: whoever a release does not know is shown what is popular."""

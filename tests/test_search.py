@@ -153,6 +153,23 @@ class TestScan:
             np.testing.assert_array_equal(alone.cols[0], together.cols[row])
             np.testing.assert_array_equal(alone.scores[0], together.scores[row])
 
+    @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 12), st.integers(1, 50))
+    def test_a_user_alone_gets_the_list_of_the_batch(self, seed, n_tracks, k, budget):
+        """The scan for one user is written apart: whatever the ties, the budget and the choice, its lists are equal."""
+        rng = np.random.default_rng(seed)
+        factors = rng.integers(-2, 3, size=(n_tracks, 3)).astype(np.float32)  # exact in float32, and full of ties
+        users = rng.integers(-2, 3, size=(4, 3)).astype(np.float32)
+        played, allowed = make_played(rng, 4, n_tracks, n_tracks // 3), rng.random(n_tracks) < 0.8
+        search = TwoTierSearch(rank_tracks(factors), Effort(budget, 0, 1))
+        with small_blocks():
+            together = search.find(users, played, k, allowed)
+            for row in range(4):
+                own = Played(np.array([0, len(played.of(row))]), played.of(row))
+                alone = search.find(users[row : row + 1], own, k, allowed)
+                np.testing.assert_array_equal(alone.cols[0], together.cols[row])
+                np.testing.assert_array_equal(alone.scores[0], together.scores[row])
+                assert_lists_hold(alone, factors, users[row : row + 1], own, allowed)
+
     def test_equal_scores_stay_in_rank_order(self):
         """Five copies of one track are listed by column: an answer does not hang on the sort's mood."""
         factors = np.ones((5, 2), np.float32)
