@@ -30,6 +30,7 @@ class Side:
     note: str = ""  # a figure or a reservation that stands beside it
     limit: bool = False  # a physical limit, not a way that anybody would take
     rounds: int | None = None  # fewer turns than the others, for a slow one
+    before: Callable[[], Any] | None = None  # makes ready for a turn, and is not measured
 
 
 @dataclass(frozen=True)
@@ -70,11 +71,13 @@ def compare(sides: Sequence[Side], rounds: int) -> list[Line]:
     for number in range(rounds):
         for side in sides:
             if number < (side.rounds or rounds):
+                if side.before is not None:
+                    side.before()
                 taken, peak = measured(side.work)
                 seconds[side.name].append(taken)
                 peaks[side.name] = max(peaks[side.name], peak)
     ours = seconds[sides[0].name]
-    return [_line(side, seconds[side.name], ours, peaks[side.name]) for side in sides]
+    return [line(side, seconds[side.name], ours, peaks[side.name]) for side in sides]
 
 
 def measured(work: Callable[[], Any]) -> tuple[float, float]:
@@ -93,7 +96,8 @@ def peak_megabytes() -> float:
     return _memory("VmHWM")
 
 
-def _line(side: Side, taken: Sequence[float], ours: Sequence[float], peak: float) -> Line:
+def line(side: Side, taken: Sequence[float], ours: Sequence[float], peak: float) -> Line:
+    """What was measured of a side in rounds that were run elsewhere; the ratio is the median over the rounds."""
     ratio = statistics.median(other / own for other, own in zip(taken, ours, strict=False))
     middle = statistics.median(taken)
     return Line(side.name, middle, (min(taken), max(taken)), ratio, peak, side.note, side.limit)

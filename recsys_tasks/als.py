@@ -63,9 +63,14 @@ def confidence(plays: sparse.csr_matrix, config: AlsConfig) -> sparse.csr_matrix
         )
     if plays.data.dtype.kind != "u" or not plays.data.all():
         raise BadData(f"The play matrix holds {plays.dtype} or a stored zero, and no positive counts. Fold it again.")
-    capped = np.minimum(plays.data.astype(np.float32), float(config.cap))
-    weight = np.log1p(capped) if config.weight == "log" else capped
-    return sparse.csr_matrix((1 + config.a * weight, plays.indices, plays.indptr), shape=plays.shape)
+    values = plays.data.astype(np.float32)  # in place from here: a number for each pair, and no second one
+    np.minimum(values, float(config.cap), out=values)
+    if config.weight == "log":
+        np.log1p(values, out=values)
+    values *= config.a
+    values += 1
+    cols, ends = (np.require(part, requirements="W") for part in (plays.indices, plays.indptr))
+    return sparse.csr_matrix((values, cols, ends), shape=plays.shape)  # the library refuses arrays that are mapped
 
 
 def cold_factors(users: Vocabulary, tracks: Vocabulary, config: AlsConfig) -> Factors:
@@ -103,9 +108,11 @@ def train(plays: sparse.csr_matrix, start: Factors, warm: bool, config: AlsConfi
     model.user_factors, model.item_factors = start.user_factors.copy(), start.item_factors.copy()
     losses: list[float] = []
 
-    def settle(iteration: int, _seconds: float, loss: float) -> None:
+    def settle(iteration: int, seconds: float, loss: float) -> None:
         losses.append(float(f"{loss:.8g}"))  # the threads add it up in any order: its last digits are chance
-        progress(f"iteration {iteration + 1} of at most {config.max_iterations}: loss {loss:.6f}")
+        left = seconds * (config.max_iterations - iteration - 1)
+        done = f"iteration {iteration + 1} of at most {config.max_iterations}"
+        progress(f"{done}: loss {loss:.6f}, at most about {left:.0f} s left")
         if len(losses) > 1 and abs(losses[-2] - losses[-1]) < config.tolerance * abs(losses[-2]):
             raise _Settled
 

@@ -6,7 +6,8 @@ and its own place under the root, so that one artefact never passes for another.
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from recsys_tasks.errors import BadData, CorruptArtefact, NotStored
 from recsys_tasks.files import Output, new_directory, sha256_of, write_file
 
 MANIFEST = "manifest.json"
+_READERS = 2  # files that are verified at the same time
 _MANIFEST_LIMIT = 1 << 24  # bytes; a larger one is no manifest of ours
 
 Content: TypeAlias = "npt.NDArray[Any] | pa.Table | Callable[[Path], None]"
@@ -29,7 +31,7 @@ Content: TypeAlias = "npt.NDArray[Any] | pa.Table | Callable[[Path], None]"
 
 @dataclass(frozen=True)
 class Artefact:
-    """A stored directory whose files were verified."""
+    """A stored directory whose files were verified, or written just now."""
 
     path: Path
     manifest: dict[str, Any]
@@ -102,6 +104,9 @@ def save_artefact(
 ) -> Artefact:
     """Write the files and their manifest as one directory; if the name exists already, what is there is kept.
 
+    What was just written is not read again: that would ask the page cache for the bytes that were put there, and every
+    later reader verifies them anyway. What another writer left under the name is verified.
+
     Args:
         root: the store's root, for temporaries.
         path: final directory.
@@ -114,14 +119,20 @@ def save_artefact(
         StorageError: the file system refused.
     """
     with new_directory(root, path) as temporary:
+        ours = temporary.stat().st_ino
         written = dict(_write(temporary, name, content) for name, content in files.items())
         manifest = sealed_manifest(digest, key, figures or {}, written, path.relative_to(root).as_posix())
         write_file(temporary / MANIFEST, lambda output: output.write(manifest))
-    return open_artefact(path, digest)
+    return Artefact(path, json.loads(manifest)) if path.stat().st_ino == ours else open_artefact(path, digest)
 
 
-def open_artefact(path: Path, digest: str | None = None) -> Artefact:
+def open_artefact(path: Path, digest: str | None = None, only: Collection[str] = ()) -> Artefact:
     """Verify every file of a stored artefact against its manifest.
+
+    Args:
+        path: its directory.
+        digest: of the input key that it must be of; None: of any.
+        only: names of the files that are asked for; nothing else is verified, nor given. Empty: all of them.
 
     Raises:
         NotStored: there is no such directory.
@@ -132,8 +143,12 @@ def open_artefact(path: Path, digest: str | None = None) -> Artefact:
     manifest = read_manifest(path)
     if digest is not None and manifest["digest"] != digest:
         raise _corrupt(path / MANIFEST, f"is of {manifest['digest'][:12]}, not of {digest[:12]}")
-    for name, expected in manifest["files"].items():
-        _verify(path / name, expected["size"], expected["sha256"])
+    if only:
+        manifest["files"] = {name: file for name, file in manifest["files"].items() if name in only}
+    with ThreadPoolExecutor(_READERS) as readers:  # hashing lets go of the interpreter
+        files = manifest["files"].items()
+        for verified in [readers.submit(_verify, path / name, of["size"], of["sha256"]) for name, of in files]:
+            verified.result()
     return Artefact(path, manifest)
 
 
@@ -225,7 +240,12 @@ def _write(directory: Path, name: str, content: Content) -> tuple[str, dict[str,
 
 
 def _save_array(output: Output, values: npt.NDArray[Any]) -> None:
-    np.save(output, values, allow_pickle=False)
+    """The bytes of ``np.save``, which would copy the array piece by piece on its way."""
+    header = np.lib.format.header_data_from_array_1_0(values)
+    np.lib.format.write_array_header_1_0(output, header)
+    if values.size:
+        stored = values.T if header["fortran_order"] else np.ascontiguousarray(values)
+        output.write(stored.data.cast("B"))
 
 
 def _verify(path: Path, size: int, sha256: str) -> None:

@@ -138,8 +138,8 @@ def verify_bundle(store: Store, entry: Entry) -> dict[str, Artefact]:
     """
     if not store.bundle_path(entry.candidate).is_dir():
         raise CorruptArtefact(
-            f"The files of release {entry.release} (data of {entry.day}) are gone: retention keeps those of the newest "
-            "releases. Restore them from a backup, or take a release that `verify --release N` finds sound."
+            f"{store.bundle_path(entry.candidate)}, the files of release {entry.release}, is gone: retention keeps those "
+            "of the newest releases. Restore it, or roll back to another release (rollback N --by --why)."
         )
     opened = {}
     for part, path in part_paths(store, entry).items():

@@ -17,12 +17,14 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import BinaryIO, Protocol
 
 from recsys_tasks.errors import StorageError
 
 TEMPORARY = ".tmp"
 _READ_ONLY = 0o444
+_WORTH_A_THREAD = 1 << 20  # bytes
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _ADVICE = {
     errno.ENOSPC: "Make room",
@@ -37,7 +39,7 @@ _ADVICE = {
 class Output(Protocol):
     """Whatever takes bytes."""
 
-    def write(self, content: bytes, /) -> int:
+    def write(self, content: bytes | memoryview, /) -> int:
         """Take them all."""
 
 
@@ -212,11 +214,18 @@ class _Hashed:
     def __init__(self, file: BinaryIO) -> None:
         self._file, self.size, self.digest = file, 0, hashlib.sha256()
 
-    def write(self, content: bytes) -> int:
-        """Hand the bytes on."""
+    def write(self, content: bytes | memoryview) -> int:
+        """Hand the bytes on, and hash large ones at the same time: both let go of the interpreter."""
         self.size += len(content)
-        self.digest.update(content)
-        return self._file.write(content)
+        if len(content) < _WORTH_A_THREAD:
+            self.digest.update(content)
+            return self._file.write(content)
+        hashing = Thread(target=self.digest.update, args=(content,))
+        hashing.start()
+        try:
+            return self._file.write(content)
+        finally:
+            hashing.join()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Ids, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.domain import Day, Ids, IntArray, PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.errors import BadData
 
 EPOCH = Day(1970, 1, 1)
@@ -49,10 +49,10 @@ def fold(matrix: PlayMatrix, day: Day, counts: PlayCounts, digest: str) -> PlayM
         raise BadData(f"{day} cannot be folded onto a matrix that already reaches {matrix.chain[-1][0]}.")
     if (counts.user_ids.type, counts.track_ids.type) != (matrix.users.ids.type, matrix.tracks.ids.type):
         raise BadData(f"The ids of {day} are of another type than those before it. Use a new store for other id types.")
-    users = grow(matrix.users, counts.user_ids, day)
-    tracks = grow(matrix.tracks, counts.track_ids, day)
-    new = day_counts(counts, users, tracks)
-    total = canonical(pad(matrix.counts, new.shape) + new)
+    users, rows = grow(matrix.users, counts.user_ids, day)
+    tracks, cols = grow(matrix.tracks, counts.track_ids, day)
+    new = _cells(counts.plays, rows, cols, (len(users), len(tracks)))
+    total = pad(matrix.counts, new.shape) + new  # of canonical ones: it is canonical
     if plays_in(total) != plays_in(matrix.counts) + plays_in(new):  # uint32 begins again at 0, and says nothing
         raise BadData(f"With {day}, one user has played one track 2^32 times or more. Look for a bot in the source.")
     return PlayMatrix(total, users, tracks, (*matrix.chain, (day, digest)))
@@ -63,16 +63,20 @@ def plays_in(counts: sparse.csr_matrix) -> int:
     return int(counts.data.sum(dtype=np.int64))
 
 
-def grow(vocabulary: Vocabulary, ids: Ids, day: Day) -> Vocabulary:
-    """The vocabulary with the ids that it does not hold yet, appended in the order of the ids."""
-    unique = pc.unique(ids)
-    new = unique.filter(pa.array(vocabulary.rows_of(unique) < 0))
-    new = new.take(pc.sort_indices(new))
+def grow(vocabulary: Vocabulary, ids: Ids, day: Day) -> tuple[Vocabulary, npt.NDArray[np.int32]]:
+    """The vocabulary with the ids that it does not hold yet, appended in the order of the ids; the row of each id."""
+    encoded = ids.dictionary_encode()
+    rows = vocabulary.rows_of(encoded.dictionary).astype(np.int32)  # (n_distinct,)
+    fresh = np.flatnonzero(rows < 0)
+    new = encoded.dictionary.take(pa.array(fresh))
+    order = np.asarray(pc.sort_indices(new))
+    rows[fresh[order]] = len(vocabulary) + np.arange(len(fresh), dtype=np.int32)
     first_days = np.full(len(new), (day - EPOCH).days, dtype=np.int32)
-    return Vocabulary(
-        pa.concat_arrays([vocabulary.ids, new]) if len(new) else vocabulary.ids,
+    grown = Vocabulary(
+        pa.concat_arrays([vocabulary.ids, new.take(pa.array(order))]) if len(new) else vocabulary.ids,
         np.concatenate([vocabulary.first_days, first_days]),
     )
+    return grown, rows[np.asarray(encoded.indices)]
 
 
 def day_counts(counts: PlayCounts, users: Vocabulary, tracks: Vocabulary) -> sparse.csr_matrix:
@@ -84,7 +88,11 @@ def day_counts(counts: PlayCounts, users: Vocabulary, tracks: Vocabulary) -> spa
     rows, cols = users.rows_of(counts.user_ids), tracks.rows_of(counts.track_ids)
     if len(rows) and (rows.min() < 0 or cols.min() < 0):
         raise BadData("A partition holds ids that its matrix does not know. Remove the stored matrix and fold again.")
-    return canonical(sparse.csr_matrix((counts.plays, (rows, cols)), shape=(len(users), len(tracks)), dtype=np.uint32))
+    return _cells(counts.plays, rows, cols, (len(users), len(tracks)))
+
+
+def _cells(plays: npt.NDArray[np.uint32], rows: IntArray, cols: IntArray, shape: tuple[int, int]) -> sparse.csr_matrix:
+    return canonical(sparse.csr_matrix((plays, (rows, cols)), shape=shape, dtype=np.uint32))
 
 
 def pad(counts: sparse.csr_matrix, shape: tuple[int, int]) -> sparse.csr_matrix:

@@ -29,7 +29,7 @@ import pyarrow.compute as pc
 from recsys_tasks.config import CatalogueConfig, SourceConfig
 from recsys_tasks.domain import Day, Ids, PlayCounts
 from recsys_tasks.errors import SourceUnavailable
-from recsys_tasks.source_connection import Connection, Cursor, connect, copy_out, parse_address, snapshot
+from recsys_tasks.source_connection import Connection, Cursor, connect, parse_address, snapshot
 from recsys_tasks.source_queries import (
     AFTER_LAST_INSTANT,
     CATALOGUE_NAMES,
@@ -42,6 +42,7 @@ from recsys_tasks.source_queries import (
     streams_query,
     tally_query,
 )
+from recsys_tasks.source_rows import copy_out, copy_streams
 from recsys_tasks.source_schema import check_catalogue, check_streams
 from recsys_tasks.stream_counting import count_plays
 
@@ -111,7 +112,7 @@ class Source:
             cursor.execute(tally_query(self._config, day))
             read, private, null_id, short = _row(cursor)
             query, types = streams_query(self._config, self._types, day), stream_types(self._config, self._types)
-            streams = copy_out(cursor, query, types, self._config.streams_table)
+            streams = copy_streams(cursor, query, types, self._config.streams_table)
         qualified = read - private - null_id - short
         if streams.num_rows != qualified:
             raise SourceUnavailable(

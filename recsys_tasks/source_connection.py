@@ -1,9 +1,8 @@
-"""The connection to the source: one read-only snapshot at a time, rows out over COPY, every refusal in plain words.
+"""The connection to the source: one read-only snapshot at a time, every refusal in plain words.
 
 Nothing here writes, and nothing here repeats a password: a message names host, database and cause, in one line.
 """
 
-import io
 import os
 import socket
 import threading
@@ -15,9 +14,6 @@ from urllib.parse import quote, quote_plus
 
 import psycopg2
 import psycopg2.extensions
-import pyarrow as pa
-from psycopg2 import sql
-from pyarrow import csv
 
 from recsys_tasks.errors import ConfigError, RecsysError, SourceMismatch, SourceUnavailable
 
@@ -36,8 +32,6 @@ CONNECT_SETTINGS: dict[str, Any] = {
 }
 STALL_GRACE_S = 60.0
 """Seconds beyond the statements' own timeouts before a silent connection is cut from our side."""
-BLOCK_BYTES = 16 << 20
-"""Arrow reads the CSV in blocks of this size; one row must fit in one block."""
 
 
 @dataclass(frozen=True)
@@ -148,34 +142,3 @@ def _refusal(error: psycopg2.Error, address: Address) -> RecsysError:
         f"The source ({address.place}) broke off: {said}. Nothing was kept of it; retry, and if it lasts, look at the "
         "database's log."
     )
-
-
-def copy_out(cursor: Cursor, query: sql.Composable, types: dict[str, pa.DataType], where: str) -> pa.Table:
-    """The rows of a query with the named columns, each of the Arrow type given; only SQL NULL becomes null.
-
-    Raises:
-        SourceMismatch: the rows do not hold what their types promise.
-    """
-    received = io.BytesIO()
-    # The header names the columns, and keeps Arrow from taking a U+FEFF at the start of the first id for a mark.
-    cursor.copy_expert(sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER)").format(query), received)
-    text = pa.types.is_string
-    try:
-        return csv.read_csv(
-            pa.py_buffer(received.getbuffer()),
-            read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
-            parse_options=csv.ParseOptions(newlines_in_values=any(text(each) for each in types.values())),
-            convert_options=csv.ConvertOptions(
-                column_types=types,
-                include_columns=list(types),
-                null_values=[""],
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=False,  # COPY writes NULL as nothing and an empty text as ""
-            ),
-        )
-    except pa.ArrowInvalid:  # its message quotes the value
-        kinds = ", ".join(f"{name} {kind}" for name, kind in types.items())
-        raise SourceMismatch(
-            f"Rows of {where} cannot be read as {kinds}: text that is not UTF-8, or a row of more than "
-            f"{BLOCK_BYTES >> 20} MiB. Mend the rows, or leave them out in a view."
-        ) from None

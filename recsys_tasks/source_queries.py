@@ -56,7 +56,7 @@ def streams_query(config: SourceConfig, types: dict[str, str], day: Day) -> sql.
     """Qualified streams of a day: user_id, track_id, event_id, and the instant where there is no event_id."""
     event: sql.Composable = sql.SQL("NULL")
     if config.event_id is not None:  # an empty text is nobody's id: an exporter that writes '' would leave one stream
-        form = "{}" if has_integer_events(config, types) else "nullif({}::text, '')"
+        form = "{}::bigint" if has_number_events(config, types) else "nullif({}::text, '')"
         event = sql.SQL(form).format(sql.Identifier(config.event_id))
     question = (
         "SELECT {user} AS user_id, {track} AS track_id, {event} AS event_id, "
@@ -78,14 +78,14 @@ def stream_types(config: SourceConfig, types: dict[str, str]) -> dict[str, pa.Da
     return {
         "user_id": ID_ARROW[config.user_id_type],
         "track_id": ID_ARROW[config.track_id_type],
-        "event_id": pa.int64() if has_integer_events(config, types) else pa.string(),
+        "event_id": pa.int64() if has_number_events(config, types) else pa.string(),
         "instant": pa.timestamp("us", tz="UTC"),
     }
 
 
-def has_integer_events(config: SourceConfig, types: dict[str, str]) -> bool:
-    """Whether the event id travels as a number; any other type travels as its text."""
-    return config.event_id is not None and types[config.event_id] in INTEGERS
+def has_number_events(config: SourceConfig, types: dict[str, str]) -> bool:
+    """Whether the event id, if there is one, travels as a number; any other type travels as its text."""
+    return config.event_id is None or types[config.event_id] in INTEGERS
 
 
 def catalogue_query(config: CatalogueConfig, id_type: IdType, track_ids: Ids) -> sql.Composed:
@@ -129,7 +129,7 @@ def _rows_of(config: SourceConfig, day: Day) -> dict[str, sql.Composable]:
 
 
 def _id(column: str, kind: IdType) -> sql.Composed:
-    return sql.SQL("{}" if kind == "bigint" else "{}::text").format(sql.Identifier(column))
+    return sql.SQL("{}::bigint" if kind == "bigint" else "{}::text").format(sql.Identifier(column))
 
 
 def _conditions(config: SourceConfig) -> dict[str, sql.Composable]:

@@ -3,7 +3,9 @@
 Pure: the same rows in any order give the same bytes.
 """
 
-from typing import Any
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,18 @@ import pyarrow.compute as pc
 from recsys_tasks.domain import Ids, PlayCounts
 
 Numbers = npt.NDArray[np.int64]
+MOST = 1 << 31
+"""Ids within this width are numbers small enough as they are: two of them make one number of 62 bits."""
+SEQUENCE = 4
+"""Event ids that lie within so many times their count are numbers small enough as they are."""
+
+
+class Numbered(NamedTuple):
+    """A number for each row that keeps the order of the ids (of text, of its UTF-8 bytes), and the way back."""
+
+    rows: Numbers  # (n_rows,), 0 or more and less than the width
+    width: int  # at most MOST
+    ids: Callable[[Numbers], Ids]
 
 
 def count_plays(streams: pa.Table) -> PlayCounts:
@@ -26,47 +40,60 @@ def count_plays(streams: pa.Table) -> PlayCounts:
         streams: columns user_id and track_id without nulls; event_id (integers or text), null where there is none;
             instant (timestamp), which matters only where event_id is null.
     """
-    users, user_rows = _ranked(streams["user_id"])
-    tracks, track_rows = _ranked(streams["track_id"])
-    pairs = _once(user_rows * max(len(tracks), 1) + track_rows, streams)  # one number a pair, in canonical order
+    with ThreadPoolExecutor(2) as pool:  # Arrow works without the interpreter's lock
+        users, tracks = pool.map(_in_order, (streams["user_id"], streams["track_id"]))
+    pairs = _once(users.rows * tracks.width + tracks.rows, streams)
     distinct, plays = np.unique(pairs, return_counts=True)
-    rows, columns = np.divmod(distinct, max(len(tracks), 1))
-    return PlayCounts(users.take(pa.array(rows)), tracks.take(pa.array(columns)), plays.astype(np.uint32))
+    rows, columns = np.divmod(distinct, tracks.width)
+    return PlayCounts(users.ids(rows), tracks.ids(columns), plays.astype(np.uint32))
 
 
-def _ranked(ids: pa.ChunkedArray) -> tuple[Ids, Numbers]:
-    """The distinct ids in order (text by its UTF-8 bytes), and the rank of each row's id among them."""
+def _in_order(ids: pa.ChunkedArray) -> Numbered:
+    """Whole numbers that lie close enough are taken as they are, anything else by its rank among the distinct."""
+    low, width = _span(ids)
+    if 0 < width <= MOST:
+        return Numbered(np.asarray(ids) - low, width, lambda rows: pa.array(rows + low))
     encoded = ids.dictionary_encode().combine_chunks()
     order = pc.array_sort_indices(encoded.dictionary)
     ranks = np.empty(len(order), dtype=np.int64)
     ranks[np.asarray(order)] = np.arange(len(order))
-    return encoded.dictionary.take(order), ranks[np.asarray(encoded.indices)]
+    distinct = encoded.dictionary.take(order)
+    return Numbered(ranks[np.asarray(encoded.indices)], len(order) or 1, lambda rows: distinct.take(pa.array(rows)))
+
+
+def _span(ids: pa.ChunkedArray) -> tuple[int, int]:
+    """The least of the ids and how many numbers there are from it to the greatest; no width where there is none."""
+    if len(ids) == 0 or not pa.types.is_integer(ids.type):
+        return 0, 0
+    low, high = (bound.as_py() for bound in pc.min_max(ids).values())
+    return low, high - low + 1
 
 
 def _once(pairs: Numbers, streams: pa.Table) -> Numbers:
     """The pairs without those of duplicate rows; their order means nothing."""
     named = np.asarray(streams["event_id"].is_valid())
     if named.all():
-        return _first_of_event(pairs, _numbers(streams["event_id"]))
-    events = _numbers(streams["event_id"].filter(pa.array(named)))
-    instants = _numbers(streams["instant"].filter(pa.array(~named)))
+        return _first_of_event(pairs, _numbered(streams["event_id"]))
+    events = _numbered(streams["event_id"].filter(pa.array(named)))
+    instants = np.asarray(streams["instant"].filter(pa.array(~named)).cast(pa.int64()))
     return np.concatenate([_first_of_event(pairs[named], events), _first_of_instant(pairs[~named], instants)])
 
 
-def _numbers(column: pa.ChunkedArray) -> Numbers:
-    """A number for each row, equal where the values are equal."""
-    column = column.combine_chunks()
-    if pa.types.is_string(column.type):
-        return np.asarray(column.dictionary_encode().indices).astype(np.int64)
-    return np.asarray(column.cast(pa.int64()))
+def _numbered(events: pa.ChunkedArray) -> Numbers:
+    """A small number for each row, equal where the events are equal."""
+    low, width = _span(events)
+    if 0 < width <= SEQUENCE * len(events):
+        return np.asarray(events) - low
+    return np.asarray(events.dictionary_encode().combine_chunks().indices).astype(np.int64)
 
 
 def _first_of_event(pairs: Numbers, events: Numbers) -> Numbers:
-    ordered = np.sort(events)
-    if not (ordered[1:] == ordered[:-1]).any():
-        return pairs  # the ordinary day: a sort by both keys would take ten times longer
-    order = np.lexsort((pairs, events))
-    return pairs[order][_new(events[order])]
+    again = (np.bincount(events) > 1)[events]
+    if not again.any():
+        return pairs
+    several, named = pairs[again], events[again]  # few: a sort of all rows by both keys would take ten times longer
+    order = np.lexsort((several, named))
+    return np.concatenate([pairs[~again], several[order][_new(named[order])]])
 
 
 def _first_of_instant(pairs: Numbers, instants: Numbers) -> Numbers:

@@ -73,7 +73,7 @@ def _ask(seen: Browsing, _airflow: RunningAirflow) -> None:
     frame = seen.frame()
     frame.get_by_label("Beside it").select_option("1")
     frame.get_by_role("button", name="Show").click()
-    frame.get_by_role("combobox").fill("1418")
+    frame.get_by_label("A listener's id").fill("1418")
     frame.get_by_role("button", name="Ask").click()
     frame.get_by_role("table").first.wait_for()
 

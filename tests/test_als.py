@@ -73,6 +73,16 @@ class TestLoss:
         assert not found[7].any()
 
 
+class TestMapped:
+    def test_a_matrix_that_cannot_be_written_to_trains_alike(self):
+        """Plays as they are mapped from the store, read-only, give the factors of plays in memory."""
+        plays, mapped = random_plays(), random_plays()
+        for part in (mapped.data, mapped.indices, mapped.indptr):
+            part.flags.writeable = False
+        one, other = (train(each, start_of(each), False, CONFIG, print).factors for each in (plays, mapped))
+        assert one.item_factors.tobytes() == other.item_factors.tobytes()
+
+
 class TestStart:
     def test_one_more_user_moves_nobody_elses_start(self):
         """Initial factors are a function of (seed, id), not of the position in the vocabulary."""

@@ -16,10 +16,10 @@ from recsys_tasks.als import train, training_loss
 from recsys_tasks.annoy_index import build_index, open_index
 from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact, read_manifest, sealed_manifest
 from recsys_tasks.bundle import GATED, open_gated
-from recsys_tasks.domain import Factors, Vocabulary
+from recsys_tasks.domain import Factors, PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.errors import BadData
 from recsys_tasks.files import sha256_of
-from recsys_tasks.holdout import hold_out
+from recsys_tasks.holdout import Holdout, hold_out
 from recsys_tasks.play_matrix import canonical, day_counts
 from recsys_tasks.ranked_tracks import rank_tracks
 from recsys_tasks.releases import read_log
@@ -27,7 +27,7 @@ from recsys_tasks.search import Effort, TwoTierSearch
 from recsys_tasks.steps import evaluate, gate
 from recsys_tasks.steps.checks import exact_checks
 from recsys_tasks.steps.matrix import matrix_of
-from recsys_tasks.steps.matrix_checks import matrix_checks
+from recsys_tasks.steps.matrix_checks import matrix_checks, split_check
 from recsys_tasks.steps.train import holdout_of
 
 YESTERDAY, DAY = date(2026, 1, 14), date(2026, 1, 15)
@@ -231,6 +231,16 @@ class TestMatrix:
         """The training lacks the hidden listeners' day and nothing else."""
         fewer = replace(sound.holdout, training=thinned(sound.holdout.training, 0.001))
         assert self.failing(sound, sound.matrix, fewer) == {"hidden plays absent"}
+
+    def test_a_count_that_fell_below_zero_is_seen(self):
+        """Five plays hidden of the three that there are: what remains began again at 2^32, and adds up all the same."""
+        ids = Vocabulary(pa.array([1], type=pa.int64()), np.zeros(1, np.int32))
+        one, nothing = (sparse.csr_matrix(np.array([[plays]], np.uint32)) for plays in (2**32 - 2, 0))
+        matrix = PlayMatrix(sparse.csr_matrix(np.array([[3]], np.uint32)), ids, ids, ((DAY, "digest"),))
+        counts = PlayCounts(ids.ids, ids.ids, np.array([5], np.uint32))
+        found = split_check(matrix, counts, Holdout(np.array([0]), one, one, nothing))
+        assert not found.passed
+        assert found.found.startswith("1 pairs differ")
 
 
 class TestIndex:

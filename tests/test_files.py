@@ -13,7 +13,7 @@ import pytest
 from recsys_tasks.artefacts import open_artefact, save_artefact
 from recsys_tasks.digests import digest_of
 from recsys_tasks.errors import CorruptArtefact, NotStored, StorageError
-from recsys_tasks.files import TEMPORARY, link_new, new_directory, replace_file, sweep, write_file
+from recsys_tasks.files import TEMPORARY, link_new, new_directory, replace_file, sha256_of, sweep, write_file
 
 
 def artefact(root: Path, values=(1, 2, 3)):
@@ -79,6 +79,39 @@ class TestNewDirectory:
         (tmp_path / "file").write_text("not a directory")
         with pytest.raises(StorageError, match="file/things cannot be written"):
             replace_file(tmp_path / "file", tmp_path / "file" / "things", b"")
+
+
+class TestWriteFile:
+    @pytest.mark.parametrize("size", [0, 10, 3 << 20])
+    def test_the_checksum_is_that_of_the_bytes(self, tmp_path, size):
+        """A file has the SHA-256 that writing it gave, hashed beside the writing where it is large."""
+        content = np.random.default_rng(size).bytes(size)
+
+        def fill(output):
+            output.write(content)
+            output.write(b"end")
+
+        assert write_file(tmp_path / "a", fill) == (size + 3, sha256_of(tmp_path / "a"))
+        assert (tmp_path / "a").read_bytes() == content + b"end"
+
+
+class TestArrays:
+    @pytest.mark.parametrize(
+        "values",
+        [
+            np.arange(12, dtype=np.uint32),
+            np.arange(12, dtype=np.float32).reshape(3, 4),
+            np.asfortranarray(np.arange(12.0).reshape(3, 4)),
+            np.arange(24.0).reshape(4, 6)[::2, ::3],
+            np.zeros((0, 4), np.float32),
+        ],
+        ids=["flat", "rows", "columns", "spread", "empty"],
+    )
+    def test_an_array_is_stored_as_numpy_would(self, tmp_path, values):
+        """However it lies in memory, the file is byte for byte that of ``np.save``."""
+        np.save(tmp_path / "expected.npy", values, allow_pickle=False)
+        stored = save_artefact(tmp_path, tmp_path / "things" / "one", digest_of("one"), {}, {"values": values})
+        assert (stored.path / "values.npy").read_bytes() == (tmp_path / "expected.npy").read_bytes()
 
 
 class TestLinkNew:
@@ -178,6 +211,25 @@ class TestVerification:
         moved = artefact(tmp_path).path.rename(tmp_path / "things" / "two")
         with pytest.raises(CorruptArtefact, match="belongs to things/one"):
             open_artefact(moved)
+
+    def test_a_file_that_was_not_asked_for_is_neither_read_nor_given(self, tmp_path):
+        """Opened for one file alone, damage elsewhere does not matter, and nothing else can be had."""
+        files = {name: np.array([1]) for name in ("one", "other")}
+        path = save_artefact(tmp_path, tmp_path / "things" / "two", digest_of("two"), {}, files).path
+        (path / "other.npy").chmod(0o644)
+        (path / "other.npy").write_bytes(b"damage")
+        opened = open_artefact(path, only=("one.npy",))
+        assert opened.array("one").tolist() == [1]
+        with pytest.raises(CorruptArtefact, match=r"other\.npy is not among"):
+            opened.array("other")
+
+    def test_damage_under_a_taken_name_is_found_on_saving(self, tmp_path):
+        """A second writer does not vouch for what the first one left."""
+        damaged = artefact(tmp_path).path / "values.npy"
+        damaged.chmod(0o644)
+        damaged.write_bytes(damaged.read_bytes()[:-1] + b"\x7f")
+        with pytest.raises(CorruptArtefact, match="differs from the checksum"):
+            artefact(tmp_path)
 
     def test_what_was_never_stored_is_said(self, tmp_path):
         """A missing artefact is an error of its own, which says what to run."""

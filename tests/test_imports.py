@@ -15,7 +15,7 @@ LAYERS = [
     {"keyed_random", "metrics", "popularity", "ranked_tracks", "annoy_index", "play_matrix", "alerts", "drawing"},
     {"als", "search", "holdout", "estimates", "drift", "release_log"},
     {"evaluation", "calibration", "gate", "quality", "store", "source_connection", "stream_counting"},
-    {"source_queries"},
+    {"source_queries", "source_rows"},
     {"source_schema"},
     {"charts", "report_tables", "report_words", "tune", "source", "releases", "outbox"},
     {"bundle", "report", "series", "partition_versions"},

@@ -103,3 +103,12 @@ class TestWithoutUsers:
                     expected[: len(before.tracks)] = before.counts[row].toarray().ravel()
             np.testing.assert_array_equal(remaining[row].toarray().ravel(), expected)
         np.testing.assert_array_equal((remaining[rows] + taken).toarray(), matrix.counts[rows].toarray())
+
+
+class TestOverflow:
+    def test_a_cell_that_outgrows_its_bits_is_refused(self):
+        """2^32 plays of one pair are told, and never begin again at 0."""
+        with pytest.raises(BadData, match="2\\^32 times"):
+            folded([{(1, 1): 2**32 - 1}, {(1, 1): 1}])
+        with pytest.raises(BadData, match="2\\^32 times"):
+            folded([{(1, 1): 2**32 - 1}, {(1, 1): 7}])

@@ -8,10 +8,10 @@ from typing import Any
 import psycopg2
 import pytest
 from conftest import execute
-from source_tables import DAY, NOON, config, create_streams, extract, failing_line, insert, insert_many, triples
+from source_tables import DAY, NOON, config, create_streams, extract, failing_line, insert_many, triples
 
 from recsys_tasks import source_connection
-from recsys_tasks.errors import SourceMismatch, SourceUnavailable
+from recsys_tasks.errors import SourceUnavailable
 from recsys_tasks.source import Source
 
 OTHERS = "FROM pg_stat_activity WHERE application_name = 'recsys' AND datname = current_database()"
@@ -134,16 +134,6 @@ class TestBrokenOff:
         ):
             source.extract_day(DAY)
         holder.close()
-
-    def test_row_that_fits_nowhere(self, source_dsn: str, monkeypatch: Any) -> None:
-        """A row far larger than a block is a mismatch, and is not repeated."""
-        monkeypatch.setattr(source_connection, "BLOCK_BYTES", 1 << 20)
-        create_streams(source_dsn, user="text")
-        insert(source_dsn, [(1, "u", 70), (2, "x" * (5 << 20), 70)])
-        with Source(source_dsn, config(user_id_type="text")) as source, pytest.raises(SourceMismatch) as caught:
-            source.extract_day(DAY)
-        assert "more than 1 MiB" in str(caught.value)
-        assert len(str(caught.value)) < 300
 
 
 def test_nothing_is_left_open(source_dsn: str) -> None:

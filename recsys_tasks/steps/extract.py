@@ -15,6 +15,7 @@ from recsys_tasks.errors import ConfigError, EmptyDay
 from recsys_tasks.partition_versions import keep_version
 from recsys_tasks.source import ExtractedDay
 from recsys_tasks.steps.matrix import stale_days
+from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.workplace import Reference, Workplace, told
 from recsys_tasks.store import counts_digest
 
@@ -61,13 +62,14 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
     became: dict[Day, str] = {}
     with at.source() as source:
         source.check()
+        remaining = Remaining(len(wanted))
         for number, date in enumerate(wanted, 1):
             extracted = source.extract_day(date)
             figures = _figures(extracted)
             if not extracted.rows_kept:
                 _check_empty(at, date, day, allow_empty, told(figures))
             digest, became[date] = _save(at, date, extracted.counts, rule, figures)
-            at.progress(f"{became[date]} {date} ({number} of {len(wanted)}): {told(figures)}")
+            at.progress(f"{became[date]} {date} ({remaining.after(number)}): {told(figures)}")
         unusable = source.unusable_instants()
     if unusable:
         at.progress(f"{unusable:,} rows of the source lie in no day: their instant is missing, infinite or absurd")

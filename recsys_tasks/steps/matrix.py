@@ -6,6 +6,7 @@ from itertools import takewhile
 from recsys_tasks.domain import Day, PlayMatrix, parse_day
 from recsys_tasks.errors import NotStored
 from recsys_tasks.play_matrix import Chain, chain_digests, empty_matrix, fold
+from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.workplace import Reference, Workplace, told
 
 
@@ -86,9 +87,10 @@ def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
     else:
         first = at.store.load_partition(*chain[0])
         matrix = empty_matrix(first.user_ids.type, first.track_ids.type)
-    for date, digest in chain[n:]:
+    remaining = Remaining(len(chain) - n)
+    for done, (date, digest) in enumerate(chain[n:], 1):
         matrix = fold(matrix, date, at.store.load_partition(date, digest), digest)
-        at.progress(f"folded {date}: {matrix.counts.nnz:,} pairs")
+        at.progress(f"folded {date} ({remaining.after(done)}): {matrix.counts.nnz:,} pairs")
     return matrix
 
 

@@ -89,11 +89,12 @@ def day_check(matrix: PlayMatrix, counts: PlayCounts) -> Check:
 
 def split_check(matrix: PlayMatrix, counts: PlayCounts, holdout: Holdout) -> Check:
     """Whether the training is the matrix without the hidden listeners' day, to the play, and holds no hidden pair."""
-    is_hidden = np.zeros(len(matrix.users), dtype=np.int64)
+    is_hidden = np.zeros(len(matrix.users), dtype=np.uint32)
     is_hidden[holdout.user_rows] = 1
-    day = day_counts(counts, matrix.users, matrix.tracks).astype(np.int64)
-    taken = sparse.diags_array(is_hidden, dtype=np.int64) @ day
-    wrong = int((holdout.training.astype(np.int64) + taken != matrix.counts.astype(np.int64)).nnz)
+    taken = sparse.diags_array(is_hidden, dtype=np.uint32) @ day_counts(counts, matrix.users, matrix.tracks)
+    # differences alone are kept, no second matrix; a count that fell below 0 began again at 2^32, above the matrix's
+    strays = (matrix.counts - holdout.training != taken) + (holdout.training > matrix.counts)
+    wrong = int(strays.nnz)
     known = int(holdout.hidden.multiply(holdout.training[holdout.user_rows] > 0).nnz)
     return Check(
         "hidden plays absent",

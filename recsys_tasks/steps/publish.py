@@ -25,7 +25,7 @@ from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.report import write_report
 from recsys_tasks.steps.sides import incumbent_of
-from recsys_tasks.steps.train import holdout_of
+from recsys_tasks.steps.train import hidden_rows_of
 from recsys_tasks.steps.verdict import decide, stored_verdict
 from recsys_tasks.steps.workplace import Reference, Signature, Workplace
 from recsys_tasks.store import SHORT
@@ -183,7 +183,7 @@ def _user_part(at: Workplace, day: Day, candidate: str) -> str:
         return name
     matrix = matrix_of(at, gated.artefact.manifest["key"])
     factors, model = at.store.load_model(day, model_digest)
-    rows = holdout_of(at, model.manifest["key"], matrix).user_rows
+    rows = hidden_rows_of(at, model.manifest["key"], matrix)
     parameters = AlsConfig(**model.manifest["key"]["als"])  # the model's own: the file may say others by now
     vectors = factors.user_factors
     vectors[rows] = fold_in_users(canonical(matrix.counts[rows]), factors.item_factors, parameters)

@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from recsys_tasks.als import cold_factors, train, warm_factors
 from recsys_tasks.artefacts import read_manifest, save_artefact
 from recsys_tasks.config import EvaluationConfig
 from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Factors, PlayMatrix
-from recsys_tasks.holdout import Holdout, hold_out
+from recsys_tasks.holdout import Holdout, hidden_users, hold_out
 from recsys_tasks.play_matrix import EPOCH, chain_digests
 from recsys_tasks.releases import read_log
 from recsys_tasks.steps.workplace import Reference, Workplace
@@ -77,8 +80,9 @@ def _trained(at: Workplace, day: Day, wanted: Mapping[str, Any], cold_start: boo
     path = at.store.model_path(day, digest)
     if not path.is_dir():
         holdout = holdout_of(at, key, matrix)
-        start = cold_factors(matrix.users, matrix.tracks, at.config.als)
-        if parent is not None:
+        if parent is None:
+            start = cold_factors(matrix.users, matrix.tracks, at.config.als)
+        else:
             start = _warm(at, day - timedelta(days=1), parent, matrix)
         trained = train(holdout.training, start, parent is not None, at.config.als, at.progress)
         files = {"user_factors": trained.factors.user_factors, "item_factors": trained.factors.item_factors}
@@ -95,6 +99,13 @@ def holdout_of(at: Workplace, model_key: Mapping[str, Any], matrix: PlayMatrix) 
     day, partition = matrix.chain[-1]
     config = EvaluationConfig(**model_key["hidden"])
     return hold_out(matrix, at.store.load_partition(day, partition), day, config)
+
+
+def hidden_rows_of(at: Workplace, model_key: Mapping[str, Any], matrix: PlayMatrix) -> npt.NDArray[np.int64]:
+    """Rows of the users that this split hides, without the split. (n_hidden,)."""
+    day, partition = matrix.chain[-1]
+    config = EvaluationConfig(**model_key["hidden"])
+    return hidden_users(matrix, at.store.load_partition(day, partition), day, config)
 
 
 def _is_cold_date(at: Workplace, day: Day) -> bool:

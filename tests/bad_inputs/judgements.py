@@ -113,7 +113,7 @@ def wrong_rollback(copied, tmp_path, capsys):
     damage(copied.store.bundle_path(log.entries[0].candidate) / "names" / "names.parquet")
     assert "names.parquet differs" in answer("1")[1]
     shutil.rmtree(copied.store.bundle_path(log.entries[1].candidate))
-    assert "is not the manifest that release 2 was published with" in answer("2")[1]
+    assert "the files of release 2, is gone: retention keeps" in answer("2")[1]
 
 
 @case(64, "a webhook that points inside")

