@@ -138,8 +138,8 @@ def verify_bundle(store: Store, entry: Entry) -> dict[str, Artefact]:
     """
     if not store.bundle_path(entry.candidate).is_dir():
         raise CorruptArtefact(
-            f"{store.bundle_path(entry.candidate)}, the files of release {entry.release}, is gone: retention keeps those "
-            "of the newest releases. Restore it, or roll back to another release (rollback N --by --why)."
+            f"{store.bundle_path(entry.candidate)}, the files of release {entry.release}, is gone: retention keeps "
+            "those of the newest releases. Restore it, or roll back to another release (rollback N --by --why)."
         )
     opened = {}
     for part, path in part_paths(store, entry).items():

@@ -137,3 +137,12 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     initdb()
     yield home
     patch.undo()
+
+
+@pytest.fixture(scope="session")
+def doors() -> Iterator[Any]:
+    """A real Airflow of many processes with three days done, for all tests that need one; they leave it as it was."""
+    from doors import backfilled_airflow
+
+    with backfilled_airflow() as doors:
+        yield doors

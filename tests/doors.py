@@ -8,7 +8,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,11 @@ NO_GRACE = "[schedule]\ngrace_minutes = 0\nlongest_wait_hours = 0\n"
 """So that a test just after midnight need not wait for yesterday to be complete."""
 
 
+TODAY = datetime.now(UTC).date()  # the scheduler itself makes the run of yesterday, and no other
+WORLD = [TODAY - timedelta(days=n) for n in range(12, -1, -1)]
+DAYS = FIRST, SECOND, YESTERDAY = WORLD[-4:-1]
+
+
 @contextmanager
 def small_airflow(first: date, days: int) -> Iterator[RunningAirflow]:
     """Airflow on a small world of its own, from ``first`` on, with its DAG known and paused; gone at the end."""
@@ -49,6 +54,19 @@ def small_airflow(first: date, days: int) -> Iterator[RunningAirflow]:
         config.unlink()
 
 
+@contextmanager
+def backfilled_airflow() -> Iterator["Doors"]:
+    """An Airflow in which a backfill of three dates came beside the scheduled run of the last of them."""
+    with small_airflow(WORLD[0], len(WORLD)) as airflow:
+        doors = Doors(airflow)
+        airflow.api.unpause(DAG_ID)
+        airflow.wait_until(lambda: YESTERDAY in doors.runs(), SECONDS, "the scheduled run")
+        doors.by_api(FIRST, YESTERDAY)
+        doors.ended()
+        doors.first = doors.runs()
+        yield doors
+
+
 class Doors:
     """The DAG's backfills, the runs that come of them, and the store that they work on."""
 
@@ -59,6 +77,8 @@ class Doors:
             load_config(Path(airflow.environment["RECSYS_CONFIG"])),
             airflow.environment["RECSYS_SOURCE_DSN"],
         )
+        self.source_before = self.source()
+        self.first: dict[date, dict[str, Any]] = {}  # the runs as they were when the first backfill had ended
 
     def by_api(self, first: date, last: date, **options: Any) -> None:
         """POST /api/v2/backfills; what ``options`` do not name is Airflow's own default."""

@@ -71,11 +71,12 @@ def _candidates(seen: Browsing, _airflow: RunningAirflow) -> None:
 def _ask(seen: Browsing, _airflow: RunningAirflow) -> None:
     _enter(seen, "Try it")
     frame = seen.frame()
-    frame.get_by_label("Beside it").select_option("1")
-    frame.get_by_role("button", name="Show").click()
     frame.get_by_label("A listener's id").fill("1418")
     frame.get_by_role("button", name="Ask").click()
-    frame.get_by_role("table").first.wait_for()
+    frame.get_by_role("heading", name="For listener 1418").wait_for()
+    frame.get_by_label("Beside it").select_option("1")
+    frame.get_by_role("button", name="Show").click()
+    frame.get_by_text("in both lists").wait_for()
 
 
 def _lineage(seen: Browsing, _airflow: RunningAirflow) -> None:

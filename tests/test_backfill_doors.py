@@ -1,35 +1,14 @@
 """A backfill through every door of a real Airflow (API, command, dialog) ends as a plain run day after day does."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from backfilling import backfill
 from browser import needs_chromium, signed_in
-from doors import DAG_ID, SECONDS, Doors, data_of, small_airflow
+from doors import DAG_ID, DAYS, FIRST, SECOND, WORLD, YESTERDAY, data_of
 from faults.invariants import violations
 
 from recsys_tasks.releases import read_log
 from recsys_tasks.steps import Workplace
 from recsys_tasks.store import Store
-
-TODAY = datetime.now(UTC).date()  # the scheduler itself makes the run of yesterday, and no other
-WORLD = [TODAY - timedelta(days=n) for n in range(12, -1, -1)]
-FIRST, SECOND, YESTERDAY = WORLD[-4:-1]
-DAYS = (FIRST, SECOND, YESTERDAY)
-
-
-@pytest.fixture(scope="module")
-def doors():
-    """An Airflow in which a backfill of three dates came beside the scheduled run of the last of them."""
-    with small_airflow(WORLD[0], len(WORLD)) as airflow:
-        doors = Doors(airflow)
-        doors.source_before = doors.source()
-        airflow.api.unpause(DAG_ID)
-        airflow.wait_until(lambda: YESTERDAY in doors.runs(), SECONDS, "the scheduled run")
-        doors.by_api(FIRST, YESTERDAY)
-        doors.ended()
-        doors.first = doors.runs()
-        yield doors
 
 
 @pytest.fixture(scope="module")

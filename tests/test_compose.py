@@ -139,6 +139,7 @@ def test_the_example_names_every_variable(text: str) -> None:
         "RECSYS_CONFIG_FILE",
         "AIRFLOW_PORT",
         "AIRFLOW_BASE_URL",
+        "RECSYS_PAGES_MEMORY_MB",
     }
 
 

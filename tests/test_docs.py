@@ -36,3 +36,10 @@ def test_help_lists_every_command(capsys):
         main(["--help"], {"USER": "o"})
     said = capsys.readouterr().out
     assert [command for command in COMMANDS if command.split()[0] not in said] == []
+
+
+def test_every_picture_of_the_readme_is_there():
+    """What scripts/screenshots made and the README shows exists in the clone."""
+    shown = re.findall(r"!\[[^]]*\]\(([^)]+)\)", README)
+    assert shown
+    assert [name for name in shown if not (ROOT / name).is_file()] == []

@@ -321,7 +321,7 @@ BROKEN = {
     flip: "differs from the checksum",
     cut: "bytes where its manifest says",
     foreign: "is not the manifest that release 2 was published with",
-    gone: "are gone: retention keeps",
+    gone: "is gone: retention keeps",
 }
 
 

@@ -20,7 +20,7 @@ def first(request: Request) -> Response:
 def of_dag(request: Request, dag_id: str = DAG_ID) -> HTMLResponse:
     """The tab of a DAG; Airflow shows this view on every DAG."""
     if dag_id != DAG_ID:
-        raise Sorry("Nothing to show", f"Recommendations are made by {DAG_ID}; {dag_id} has no part in them.")
+        raise Sorry("Nothing to show", f"Recommendations are made by {DAG_ID}; {dag_id} has no part in them.", 200)
     return live(request)
 
 
