@@ -35,6 +35,7 @@ from recsys_tasks.steps import (
     train_als,
 )
 from recsys_tasks.steps.train import holdout_of
+from recsys_tasks.steps.workplace import recorded
 from recsys_tasks.store import Store
 
 DAY = date(2026, 1, 13)
@@ -348,6 +349,15 @@ class TestCommandLine:
         assert [step["step"] for step in steps][:3] == ["extract_streams", "check_data", "increment_matrix"]
         assert all(step["seconds"] >= 0 and step["peak_megabytes"] > 10 and step["outcome"] == "ok" for step in steps)
         assert len({step["run_id"] for step in steps}) == 1
+
+    def test_a_step_is_charged_with_its_own_memory(self, tmp_path):
+        """What an earlier step held and gave back is not in the peak of a later one."""
+        store = Store(tmp_path)
+        for step, megabytes in (("large", 400), ("small", 1)):
+            with recorded(store, "run", step, "olga", lambda: datetime.now(UTC)):
+                assert np.ones(megabytes << 17).sum() > 0
+        large, small = (store.read_run("run", step)["peak_megabytes"] for step in ("large", "small"))
+        assert large - small > 300
 
     def test_before_the_first_release_it_says_so(self, tmp_path, capsys):
         """An empty store is no error for status, and a plain one for recommend."""
