@@ -35,7 +35,7 @@ SIGNED = Signature("olga", "a fault", "2026-01-16T00:00:00+00:00", "fault")
 CONTEXT = multiprocessing.get_context("forkserver")
 LATE_IMPORTS = ("implicit.als", "matplotlib.figure", "matplotlib.backends.backend_svg", "jinja2", "pyarrow.dataset")
 """What the steps import only when they need it."""
-PATIENCE_S = 60
+PATIENCE_S = 600  # the suite runs for hours beside other work, which may leave it a hundredth of a core
 tqdm.get_lock()  # a semaphore that the forked processes share: each would leave one of its own behind when it is killed
 
 
