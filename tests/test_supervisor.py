@@ -259,6 +259,14 @@ class TestPorts:
             assert choose_ports(wanted_api=taken).api != taken
         assert choose_ports(wanted_api=taken).api == taken
 
+    def test_two_starts_at_once_do_not_have_the_same_port_in_mind(self) -> None:
+        """Neither has bound it yet: the second takes any other, and the usual one is free again after the first."""
+        with supervisor.wanted_port() as first, supervisor.wanted_port() as second:
+            assert second == 0
+            assert choose_ports(first).api != choose_ports(second).api
+        with supervisor.wanted_port() as again:
+            assert again == first or first == 0  # another demo may run on this machine
+
 
 class TestSecrets:
     def test_only_the_owner_may_read_them(self, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -21,6 +22,7 @@ from recsys_tasks.demo.airflow_environment import (
     COMPONENTS,
     POOLS,
     SECRETS_FILE,
+    WANTED_API_PORT,
     airflow_environment,
     choose_ports,
     keep_secrets,
@@ -122,6 +124,25 @@ def held_home(home: Path) -> Iterator[int]:
 
 
 @contextmanager
+def wanted_port() -> Iterator[int]:
+    """The usual port, unless another start on this machine has it in mind and may not have bound it yet; then 0: any.
+
+    Two that start at once would both find it free, and one of them would talk to the other's server.
+    """
+    held = Path(tempfile.gettempdir()) / f"recsys-port-{WANTED_API_PORT}-{os.getuid()}.lock"
+    descriptor = os.open(held, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        port = WANTED_API_PORT
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            port = 0
+        yield port
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def running_databases(home: Path, base: Mapping[str, str], lock: int) -> Iterator[tuple[str, str]]:
     """Yield (SQLAlchemy address of the metadata, libpq address of the source).
 
@@ -171,7 +192,8 @@ def running_airflow(
         for name in (METADATA_VARIABLE, SOURCE_VARIABLE):
             if name in given:
                 say(f"        the database of {name} is used, which the environment names")
-        everything = {**_environment(home, given, metadata, source), **(environment or {})}
+        port = stack.enter_context(wanted_port())
+        everything = {**_environment(home, given, metadata, source, port), **(environment or {})}
         helpers = stack.enter_context(running(_locked(beside, lock), everything, home / "logs"))
         run_to_end(_airflow("migrate", ("db", "migrate"), lock), everything, home / "logs")
         timer.done("Airflow's tables are made")
@@ -212,9 +234,9 @@ def _locked(programs: Sequence[Program], lock: int) -> list[Program]:
     return [replace(program, held_descriptors=(lock,)) for program in programs]
 
 
-def _environment(home: Path, given: Mapping[str, str], metadata: str, source: str) -> dict[str, str]:
+def _environment(home: Path, given: Mapping[str, str], metadata: str, source: str, port: int) -> dict[str, str]:
     """Airflow's environment and the library's."""
-    everything = airflow_environment(home, choose_ports(), keep_secrets(home), metadata, given)
+    everything = airflow_environment(home, choose_ports(port), keep_secrets(home), metadata, given)
     everything["RECSYS_ROOT"] = str(home / "store")
     everything["RECSYS_CONFIG"] = str(DEMO_CONFIG)
     everything[SOURCE_VARIABLE] = source
