@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from recsys_tasks.memory import count_peak_anew, held_megabytes, peak_megabytes
+
 RESULTS = Path(__file__).parent / "results"
 SMALL, FULL = "small", "full"
 
@@ -83,17 +85,12 @@ def compare(sides: Sequence[Side], rounds: int) -> list[Line]:
 def measured(work: Callable[[], Any]) -> tuple[float, float]:
     """Seconds of one call, and megabytes that the process held at most above what it held before."""
     gc.collect()
-    before = _memory("VmRSS")
-    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew
+    before = held_megabytes()
+    count_peak_anew()
     start = time.perf_counter()
     work()
     taken = time.perf_counter() - start
-    return taken, max(0.0, _memory("VmHWM") - before)
-
-
-def peak_megabytes() -> float:
-    """Most memory that this process has held since ``measured`` last began to count."""
-    return _memory("VmHWM")
+    return taken, max(0.0, peak_megabytes() - before)
 
 
 def line(side: Side, taken: Sequence[float], ours: Sequence[float], peak: float) -> Line:
@@ -101,12 +98,6 @@ def line(side: Side, taken: Sequence[float], ours: Sequence[float], peak: float)
     ratio = statistics.median(other / own for other, own in zip(taken, ours, strict=False))
     middle = statistics.median(taken)
     return Line(side.name, middle, (min(taken), max(taken)), ratio, peak, side.note, side.limit)
-
-
-def _memory(name: str) -> float:
-    """A line of this process's status, in megabytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith(f"{name}:"))
 
 
 def machine() -> str:

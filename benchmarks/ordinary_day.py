@@ -27,12 +27,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.harness import FULL, SMALL, Line, Table, keep, peak_megabytes
+from benchmarks.harness import FULL, SMALL, Line, Table, keep
 from benchmarks.naive_pipeline import naive_day
 from benchmarks.source_day import server_with
 from benchmarks.synthetic import Service, save_history
 from recsys_tasks import steps
 from recsys_tasks.config import Config
+from recsys_tasks.memory import peak_megabytes
 from recsys_tasks.steps import Signature, Workplace, recorded
 from recsys_tasks.store import Store
 

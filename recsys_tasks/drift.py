@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from recsys_tasks.config import DriftConfig
+from recsys_tasks.policy import DriftConfig
 
 Row = Mapping[str, Any]
 REFERENCE_Z = 3.0

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
-from recsys_tasks.config import GateConfig
 from recsys_tasks.domain import BoolArray, Figures
+from recsys_tasks.policy import GateConfig
 
 Values = npt.NDArray[np.float64]
 PerUser = Mapping[str, Values]

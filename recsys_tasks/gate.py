@@ -12,9 +12,9 @@ warns and explains, and decides nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recsys_tasks.config import GateConfig
 from recsys_tasks.domain import Figures, Verdict
 from recsys_tasks.estimates import Z_95, PerUser, mean_and_error, paired_difference, slices
+from recsys_tasks.policy import GateConfig
 
 
 @dataclass(frozen=True)

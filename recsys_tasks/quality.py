@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
 
-from recsys_tasks.config import QualityConfig
+from recsys_tasks.policy import QualityConfig
 
 HISTORY_DAYS = 7
 LEAST_HISTORY = 3

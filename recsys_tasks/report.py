@@ -13,9 +13,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from recsys_tasks import charts, report_tables
-from recsys_tasks.config import DriftConfig, GateConfig
 from recsys_tasks.domain import Figures, Verdict
 from recsys_tasks.drift import Drift, drift
+from recsys_tasks.policy import DriftConfig, GateConfig
 from recsys_tasks.release_log import ReleaseLog
 from recsys_tasks.report_words import advice, headline, instant, meaning, stage_of
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from recsys_tasks.config import DriftConfig, GateConfig
 from recsys_tasks.domain import Figures
 from recsys_tasks.drift import Drift
 from recsys_tasks.estimates import Z_95
+from recsys_tasks.policy import DriftConfig, GateConfig
 
 UNKNOWN = "–"
 

@@ -5,8 +5,8 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from recsys_tasks.config import DriftConfig
 from recsys_tasks.drift import drift
+from recsys_tasks.policy import DriftConfig
 
 POLICY = DriftConfig()
 START = date(2026, 1, 1)

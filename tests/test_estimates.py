@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from recsys_tasks.config import GateConfig
 from recsys_tasks.estimates import LEAST_USERS, listener_slices, mean_and_error, paired_difference, slices
+from recsys_tasks.policy import GateConfig
 
 POLICY = GateConfig(training_noise=0.0)
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from recsys_tasks.config import GateConfig
 from recsys_tasks.estimates import paired_difference
 from recsys_tasks.gate import Check, judge
+from recsys_tasks.policy import GateConfig
 
 POLICY = GateConfig()
 SOUND = [Check("recall", True, "0.97", "at least 0.95")]

@@ -10,7 +10,8 @@ from benchmarks.gate_calibration.integrity import run
 from benchmarks.gate_calibration.listening import from_counts, thinned
 from benchmarks.gate_calibration.models import shifted
 from benchmarks.gate_calibration.scene import Stage
-from recsys_tasks.config import AlsConfig, GateConfig
+from recsys_tasks.config import AlsConfig
+from recsys_tasks.policy import GateConfig
 
 LISTENERS, K = 6_000, 10
 SEEN_BY = {

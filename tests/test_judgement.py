@@ -12,9 +12,9 @@ from settings import TOML, config, reseal
 
 from recsys_tasks.artefacts import open_artefact
 from recsys_tasks.cli import main
-from recsys_tasks.config import GateConfig
 from recsys_tasks.digests import canonical_json
 from recsys_tasks.errors import NotStored
+from recsys_tasks.policy import GateConfig
 from recsys_tasks.releases import read_log
 from recsys_tasks.series import FIGURES, VERDICT, series
 from recsys_tasks.steps import Workplace

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 import pytest
 from settings import SIGNED, config, damage, run
 
-from recsys_tasks.config import FreshnessConfig
 from recsys_tasks.errors import CorruptArtefact
 from recsys_tasks.pages.live import live, sentence
 from recsys_tasks.pages.site import render
+from recsys_tasks.policy import FreshnessConfig
 from recsys_tasks.releases import log_path, read_log
 from recsys_tasks.steps import Workplace, roll_back
 from recsys_tasks.store import Store

@@ -13,13 +13,13 @@ import pytest
 from settings import SIGNED, damage, reseal, run
 
 from recsys_tasks.artefacts import read_manifest, sealed_manifest
-from recsys_tasks.config import GateConfig
 from recsys_tasks.errors import CorruptArtefact
 from recsys_tasks.pages import remembered
 from recsys_tasks.pages.candidates import LENGTH, Wanted, candidates, difference, part, wanted
 from recsys_tasks.pages.history import history, minutes_of
 from recsys_tasks.pages.remembered import Memory, Remembered, days_of, judgements_of, log_of
 from recsys_tasks.pages.site import render
+from recsys_tasks.policy import GateConfig
 from recsys_tasks.releases import log_path, read_log
 from recsys_tasks.series import FIGURES, VERDICT, series
 from recsys_tasks.steps import roll_back

@@ -9,9 +9,10 @@ from settings import SIGNED, TOML, config, run
 from source_tables import create_streams
 
 from recsys_tasks.cli import main
-from recsys_tasks.config import QualityConfig, parse_config
+from recsys_tasks.config import parse_config
 from recsys_tasks.demo.world import PRESETS, build_world, write_world
 from recsys_tasks.errors import ConfigError, DataRefused, NotStored
+from recsys_tasks.policy import QualityConfig
 from recsys_tasks.quality import checks_on
 from recsys_tasks.steps import Workplace, check_data, data_checks, extract_streams, increment_matrix
 from recsys_tasks.store import Store

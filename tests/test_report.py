@@ -12,10 +12,10 @@ from settings import SIGNED, TOML, config, run
 from test_charts import rows
 
 from recsys_tasks.cli import main
-from recsys_tasks.config import DriftConfig, GateConfig
 from recsys_tasks.domain import Verdict
 from recsys_tasks.errors import NotStored
 from recsys_tasks.estimates import paired_difference
+from recsys_tasks.policy import DriftConfig, GateConfig
 from recsys_tasks.release_log import PUBLISH, PUBLISH_OLDER, Entry, ReleaseLog
 from recsys_tasks.report import LONGEST_NAME, Material, render
 from recsys_tasks.report_tables import deciding

@@ -34,8 +34,8 @@ from recsys_tasks.alerts import Alert, of_failure
 from recsys_tasks.errors import RecsysError, StorageError
 
 if TYPE_CHECKING:
-    from recsys_tasks.config import AlertConfig
     from recsys_tasks.outbox import Outbox, Send
+    from recsys_tasks.policy import AlertConfig
 
 CHANNELS = Path(__file__).with_name("channels.py")
 SECONDS = 10  # that the other side of a connection has, once we speak to it
@@ -118,7 +118,7 @@ def alert_config() -> "AlertConfig":
     Raises:
         pydantic.ValidationError: a field of the table is wrong.
     """
-    from recsys_tasks.config import AlertConfig
+    from recsys_tasks.policy import AlertConfig
 
     text = Path(os.environ["RECSYS_CONFIG"]).read_text(encoding="utf-8")
     return AlertConfig.model_validate(tomllib.loads(text).get("alert", {}))

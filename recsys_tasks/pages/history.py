@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from recsys_tasks.config import GateConfig
 from recsys_tasks.estimates import Z_95
 from recsys_tasks.pages.remembered import Remembered, judgements_of, log_of
 from recsys_tasks.pages.site import count, fraction
+from recsys_tasks.policy import GateConfig
 from recsys_tasks.series import by_date
 from recsys_tasks.store import Store
 

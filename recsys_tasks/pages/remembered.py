@@ -18,8 +18,9 @@ from recsys_tasks.domain import Day
 from recsys_tasks.errors import CorruptArtefact
 from recsys_tasks.release_log import Entry, ReleaseLog
 from recsys_tasks.releases import entry_path, read_entry, read_log
+from recsys_tasks.run_records import read_record
 from recsys_tasks.series import FIGURES, VERDICT, by_date, judged, with_release
-from recsys_tasks.store import Store, read_record
+from recsys_tasks.store import Store
 
 Row = dict[str, Any]
 Found = TypeVar("Found")

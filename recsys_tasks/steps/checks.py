@@ -12,12 +12,13 @@ from recsys_tasks.als import training_loss
 from recsys_tasks.artefacts import Artefact
 from recsys_tasks.bundle import GatedPart
 from recsys_tasks.calibration import Recall, measure
-from recsys_tasks.config import AlsConfig, GateConfig
+from recsys_tasks.config import AlsConfig
 from recsys_tasks.domain import BoolArray, Day, Factors, FloatArray, IntArray, PlayMatrix
 from recsys_tasks.errors import BadData
 from recsys_tasks.gate import Check
 from recsys_tasks.holdout import Holdout
 from recsys_tasks.play_matrix import EPOCH
+from recsys_tasks.policy import GateConfig
 from recsys_tasks.ranked_tracks import has_direction, rank_tracks, row_norms
 from recsys_tasks.steps.index import played_by
 from recsys_tasks.steps.matrix_checks import matrix_checks

@@ -1,9 +1,9 @@
 """Write the page that tells a person what came of a judgement."""
 
 from recsys_tasks.artefacts import open_artefact, read_manifest
-from recsys_tasks.config import GateConfig
 from recsys_tasks.domain import Day
 from recsys_tasks.files import replace_file
+from recsys_tasks.policy import GateConfig
 from recsys_tasks.releases import read_log
 from recsys_tasks.report import Material, render
 from recsys_tasks.series import FIGURES, VERDICT, judgement_row, series

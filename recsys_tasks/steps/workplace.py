@@ -1,15 +1,14 @@
 """What every step is given, and the record that is kept of its run."""
 
-import resource
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from recsys_tasks.config import Config
 from recsys_tasks.errors import ConfigError
+from recsys_tasks.memory import count_peak_anew, peak_megabytes
 from recsys_tasks.source import Source
 from recsys_tasks.store import Store
 from recsys_tasks.versions import library_versions
@@ -62,7 +61,7 @@ def recorded(store: Store, run_id: str, step: str, by: str, now: Callable[[], da
     Yields:
         A record to which the step's result may be added.
     """
-    _count_the_peak_anew()
+    count_peak_anew()
     began = now()
     record: dict[str, Any] = {"step": step, "by": by, "began": began.isoformat(), "outcome": "ok"}
     try:
@@ -73,23 +72,8 @@ def recorded(store: Store, run_id: str, step: str, by: str, now: Callable[[], da
     finally:
         record["seconds"] = round((now() - began).total_seconds(), 3)
         record["versions"] = library_versions()
-        record["peak_megabytes"] = _peak_megabytes()
+        record["peak_megabytes"] = int(peak_megabytes())
         store.save_run(run_id, step, record)
-
-
-def _count_the_peak_anew() -> None:
-    """Let the system forget how much memory this process held before; where it cannot, the peak is of all steps."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_megabytes() -> int:
-    """Most memory that this process has held since it was last counted anew."""
-    try:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmHWM:"))
-    except (OSError, StopIteration):
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 
 def told(figures: Mapping[str, Any]) -> str:

@@ -16,10 +16,11 @@ from strategies import play_counts
 from bad_inputs.cases import case
 from bad_inputs.vocabularies import folded
 from recsys_tasks.cli import main
-from recsys_tasks.config import EvaluationConfig, GateConfig
+from recsys_tasks.config import EvaluationConfig
 from recsys_tasks.domain import Verdict, parse_day
 from recsys_tasks.gate import Check, judge
 from recsys_tasks.holdout import hold_out
+from recsys_tasks.policy import GateConfig
 from recsys_tasks.ranked_tracks import Played, exact_top
 from recsys_tasks.releases import read_log
 from recsys_tasks.steps.evaluate import NO_INCUMBENT
