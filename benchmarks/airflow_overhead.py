@@ -9,42 +9,22 @@ scheduler; twelve tasks, of which at most two run side by side.
 """
 
 import argparse
-import shutil
 import statistics
-import sys
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import FULL, SMALL, Table, keep
-from recsys_tasks.demo.guarded import Program
-from recsys_tasks.demo.supervisor import RunningAirflow, running_airflow
+from recsys_tasks.demo.passing import DAG_ID, SMALL_TOML, passing_airflow
+from recsys_tasks.demo.supervisor import RunningAirflow
 from recsys_tasks.store import Store
 
-DAG_ID = "daily_recommendations"
 FIRST = date(2026, 1, 9)
 DAYS = {SMALL: 2, FULL: 6}
 WAIT_S = 600.0
 GOAL_S = 30.0
-CONFIG = """
-[source]
-history_start = 2026-01-05
-[catalogue]
-table = "tracks"
-[als]
-factors = 16
-weight = "log"
-a = 1.0
-regularization = 10.0
-[gate]
-min_users = 100
-margin = 0.5
-[schedule]
-end_date = 2026-01-08
-"""
+END = "[schedule]\nend_date = 2026-01-08\n"  # or today's run would be scheduled
 PARTS = {
     "waiting for the scheduler (before a task, scheduled to queued)": ("scheduled_when", "queued_when"),
     "waiting for the executor (queued to started)": ("queued_when", "start_date"),
@@ -56,7 +36,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=tuple(DAYS), default=FULL)
     size = parser.parse_args().size
-    with small_airflow() as airflow:
+    with passing_airflow(SMALL_TOML + END, ["--preset", "small"]) as airflow:
+        airflow.api.unpause(DAG_ID)
         store = Store(Path(airflow.environment["RECSYS_ROOT"]))
         days = [accounts(airflow, store, n) for n in range(DAYS[size] + 1)][1:]  # the first imports everything cold
     middle = {name: statistics.median(day[name] for day in days) for name in days[0]}
@@ -108,24 +89,6 @@ def _between(values: Mapping[str, Any], start: str, end: str) -> float:
 
 def _run(airflow: RunningAirflow, run_id: str) -> dict[str, Any]:
     return airflow.api.get(f"/dags/{DAG_ID}/dagRuns/{run_id}")
-
-
-@contextmanager
-def small_airflow() -> Iterator[RunningAirflow]:
-    """A whole Airflow on the small world, its DAG known and running, removed at the end."""
-    home = Path(tempfile.mkdtemp(prefix="recsys-airflow-"))
-    home.chmod(0o711)  # PostgreSQL's own account must be able to enter
-    config = home.with_suffix(".toml")
-    config.write_text(CONFIG)
-    world = Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "small"])
-    try:
-        with running_airflow(home, {"RECSYS_CONFIG": str(config)}, beside=[world]) as airflow:
-            airflow.wait_until(lambda: airflow.api.dag_is_known(DAG_ID), WAIT_S, "the DAG")
-            airflow.api.unpause(DAG_ID)
-            yield airflow
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-        config.unlink()
 
 
 if __name__ == "__main__":

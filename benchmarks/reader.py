@@ -189,7 +189,8 @@ def load(
     name: str, question: Callable[..., Any], ids: Any, threads: int, meanwhile: Callable[[], Any] | None = None
 ) -> Row:
     """Threads that ask without a pause, for some seconds or as long as something else takes."""
-    over, taken = threading.Event(), [[] for _ in range(threads)]  # type: ignore[var-annotated]
+    over = threading.Event()
+    taken: list[list[float]] = [[] for _ in range(threads)]
 
     def keep_asking(number: int) -> None:
         for wanted in np.roll(ids, number * ASKED).tolist():

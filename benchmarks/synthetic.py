@@ -25,7 +25,7 @@ from recsys_tasks.store import Store
 FIRST = date(2026, 1, 5)
 CLUSTERS = 48
 OWN = np.cumsum([0.55, 0.2, 0.1])  # share of the plays in a listener's clusters; the rest goes anywhere
-SCRAMBLE, ID_SPACE = 2654435761, 1 << 32  # ids say nothing about place and age
+SCRAMBLE, ID_SPACE = 2654435761, 1 << 31  # ids say nothing about place and age; two of them fit into 63 bits
 Numbers = npt.NDArray[np.int64]
 
 

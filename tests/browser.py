@@ -5,13 +5,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import pytest
 from playwright.sync_api import FrameLocator, Page, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
+Scheme: TypeAlias = Literal["light", "dark"]
 SHOTS = os.environ.get("SCREENSHOTS", "")
 """Folder that takes the screenshots; empty: none are kept. (No test sees a variable that begins with RECSYS_.)"""
 PATIENCE_MS = 120_000.0
@@ -59,7 +60,7 @@ def signed_in(
     password: str,
     width: int = 1280,
     height: int = 900,
-    scheme: Literal["light", "dark"] = "light",
+    scheme: Scheme = "light",
 ) -> Iterator[Browsing]:
     """A new browser that shows Airflow's first page to a person; UTC, as all dates are meant."""
     assert CHROMIUM is not None, "mark the test with needs_chromium"

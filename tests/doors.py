@@ -1,10 +1,7 @@
 """A whole Airflow on the small world, and the doors through which a backfill comes that need no browser."""
 
-import os
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +15,12 @@ from faults.environments import FASTER
 from settings import TOML, artefacts_of
 
 from recsys_tasks.config import load_config
-from recsys_tasks.demo.guarded import Program
-from recsys_tasks.demo.supervisor import RunningAirflow, running_airflow
+from recsys_tasks.demo.passing import DAG_ID, passing_airflow
+from recsys_tasks.demo.supervisor import RunningAirflow
 from recsys_tasks.domain import parse_day
 from recsys_tasks.steps import Workplace
 from recsys_tasks.store import Store
 
-DAG_ID = "daily_recommendations"
 SECONDS = 600.0
 """The longest that anything may take on a busy machine."""
 NO_GRACE = "[schedule]\ngrace_minutes = 0\nlongest_wait_hours = 0\n"
@@ -37,27 +33,11 @@ DAYS = FIRST, SECOND, YESTERDAY = WORLD[-4:-1]
 
 
 @contextmanager
-def small_airflow(first: date, days: int) -> Iterator[RunningAirflow]:
-    """Airflow on a small world of its own, from ``first`` on, with its DAG known and paused; gone at the end."""
-    home = Path(tempfile.mkdtemp(prefix="recsys-airflow-"))
-    home.chmod(0o711)  # PostgreSQL's own account must be able to enter
-    config, span = home.with_suffix(".toml"), ["--start", first.isoformat(), "--days", str(days)]
-    config.write_text(TOML.replace("2026-01-05", first.isoformat()) + FASTER + NO_GRACE)
-    world = Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "small", *span])
-    outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "RECSYS"))}
-    try:
-        with running_airflow(home, {"RECSYS_CONFIG": str(config)}, base=outside, beside=[world]) as airflow:
-            airflow.wait_until(lambda: airflow.api.dag_is_known(DAG_ID), SECONDS, "the DAG")
-            yield airflow
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-        config.unlink()
-
-
-@contextmanager
 def backfilled_airflow() -> Iterator["Doors"]:
     """An Airflow in which a backfill of three dates came beside the scheduled run of the last of them."""
-    with small_airflow(WORLD[0], len(WORLD)) as airflow:
+    config = TOML.replace("2026-01-05", WORLD[0].isoformat()) + FASTER + NO_GRACE
+    world = ["--preset", "small", "--start", WORLD[0].isoformat(), "--days", str(len(WORLD))]
+    with passing_airflow(config, world) as airflow:
         doors = Doors(airflow)
         airflow.api.unpause(DAG_ID)
         airflow.wait_until(lambda: YESTERDAY in doors.runs(), SECONDS, "the scheduled run")

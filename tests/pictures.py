@@ -5,18 +5,19 @@ scripts/screenshots [--days 7] [--to docs/images] [--all]
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from browser import Browsing, signed_in
+from browser import Browsing, Scheme, signed_in
 
-from recsys_tasks.demo.run_demo import DAG_ID, last_days, run_days, world_program
-from recsys_tasks.demo.supervisor import RunningAirflow, running_airflow
+from recsys_tasks.demo.passing import DAG_ID, passing_airflow
+from recsys_tasks.demo.run_demo import last_days, run_days
+from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 PLUGIN = "/plugin/recommendations"
-SIZES = ((1280, "light"), (1280, "dark"), (800, "light"), (800, "dark"))
+SIZES: tuple[tuple[int, Scheme], ...] = ((1280, "light"), (1280, "dark"), (800, "light"), (800, "dark"))
 
 
 def main() -> int:
@@ -27,19 +28,18 @@ def main() -> int:
     parser.add_argument("--all", action="store_true", help="also narrow and dark ones, to look at")
     args = parser.parse_args()
     args.to.mkdir(parents=True, exist_ok=True)
-    home = Path(tempfile.mkdtemp(prefix="recsys-pictures-"))
-    home.chmod(0o711)  # PostgreSQL's own account must be able to enter
-    with running_airflow(home, beside=[world_program(home)], say=lambda line: print(line, flush=True)) as airflow:
+    say = partial(print, flush=True)
+    with passing_airflow(DEMO_CONFIG.read_text(), ["--preset", "demo"], say=say) as airflow:
         run_days(airflow, last_days(args.days))
         complaints = [told for size in SIZES[: 4 if args.all else 1] for told in _pictures(airflow, args.to, *size)]
     print("\n".join(["Complaints of the pages:", *complaints] if complaints else ["No page complained."]))
     return int(bool(complaints))
 
 
-def _pictures(airflow: RunningAirflow, folder: Path, width: int, scheme: str) -> list[str]:
+def _pictures(airflow: RunningAirflow, folder: Path, width: int, scheme: Scheme) -> list[str]:
     """All pictures at one size; what the pages complained of."""
     suffix = "" if (width, scheme) == SIZES[0] else f"-{width}-{scheme}"
-    with signed_in(airflow.url, airflow.user, airflow.password, width=width, height=1000, scheme=scheme) as seen:  # type: ignore[arg-type]
+    with signed_in(airflow.url, airflow.user, airflow.password, width=width, height=1000, scheme=scheme) as seen:
         for name, show in VIEWS.items():
             show(seen, airflow)
             seen.page.screenshot(path=folder / f"{name}{suffix}.png", animations="disabled")

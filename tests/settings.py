@@ -1,37 +1,22 @@
 """A finished store of three days of the small world: its configuration, how it is made, how it is looked at."""
 
+import tomllib
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
 from recsys_tasks.artefacts import MANIFEST, read_manifest, sealed_manifest
 from recsys_tasks.config import Config, parse_config
+from recsys_tasks.demo.passing import SMALL_TOML
 from recsys_tasks.files import sha256_of
 from recsys_tasks.steps import Signature
 from recsys_tasks.steps.whole_day import run_day
 
 SIGNED = Signature("olga", "a test", "2026-01-14T00:00:00+00:00", "test")
 RUNS = count(1)
-TOML = """
-[source]
-history_start = 2026-01-05
-[catalogue]
-table = "tracks"
-[als]
-weight = "log"
-a = 1.0
-regularization = 10.0
-[gate]
-min_users = 100
-margin = 0.5
-"""
-VALUES = {
-    "source": {"history_start": date(2026, 1, 5)},
-    "catalogue": {"table": "tracks"},
-    "als": {"weight": "log", "a": 1.0, "regularization": 10.0},
-    "gate": {"min_users": 100, "margin": 0.5},
-}
+TOML = SMALL_TOML
+VALUES = tomllib.loads(TOML)
 
 
 def config(**changes) -> Config:

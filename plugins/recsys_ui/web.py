@@ -58,14 +58,11 @@ def store() -> "Store":
     """
     from recsys_tasks.store import Store
 
-    root = os.environ.get("RECSYS_ROOT")
-    if not root:
-        text = "This server does not know the store. Set RECSYS_ROOT for the API server as for the workers."
-        raise Sorry("No store", text, 503)
+    root = _named("RECSYS_ROOT", "store")
     if not os.access(root, os.R_OK | os.X_OK):
         text = f"The store {root} is missing or may not be read by this server. Mount it for the API server too."
         raise Sorry("The store cannot be read", text, 503)
-    return Store(Path(root).resolve())
+    return Store(root.resolve())
 
 
 def policy() -> "Config":
@@ -77,11 +74,20 @@ def policy() -> "Config":
     from recsys_tasks.config import load_config
     from recsys_tasks.errors import ConfigError
 
-    path = os.environ.get("RECSYS_CONFIG")
-    if not path:
-        text = "This server does not know the configuration. Set RECSYS_CONFIG for the API server as for the workers."
-        raise Sorry("No configuration", text, 503)
     try:
-        return load_config(Path(path))
+        return load_config(_named("RECSYS_CONFIG", "configuration"))
     except ConfigError as error:
         raise Sorry("The configuration is not sound", str(error), 503) from None
+
+
+def _named(variable: str, what: str) -> Path:
+    """The path that a variable of this server's environment names.
+
+    Raises:
+        Sorry: it is not set.
+    """
+    path = os.environ.get(variable)
+    if not path:
+        text = f"This server does not know the {what}. Set {variable} for the API server as for the workers."
+        raise Sorry(f"No {what}", text, 503)
+    return Path(path)

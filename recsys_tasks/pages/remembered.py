@@ -53,7 +53,8 @@ class Memory:
             known = self._known.get(files)
             if known and known[0] == stamps:
                 self._known.move_to_end(files)
-                return known[1]  # type: ignore[no-any-return]
+                remembered: Found = known[1]
+                return remembered
         found = read()
         if time.time_ns() - max((stamp[1] for stamp in stamps if stamp), default=0) > TICK:
             with self._lock:

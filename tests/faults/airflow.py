@@ -1,12 +1,7 @@
 """Airflow's own processes killed in the middle of a run: the run ends well, and publishes once."""
 
-import os
-import shutil
 import signal
-import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -20,12 +15,12 @@ from faults.ground import Ground
 from faults.invariants import violations
 from faults.outcome import Outcome
 from recsys_tasks.demo.airflow_api import ApiRefused
-from recsys_tasks.demo.guarded import Component, Program
-from recsys_tasks.demo.supervisor import RunningAirflow, running_airflow
+from recsys_tasks.demo.guarded import Component
+from recsys_tasks.demo.passing import DAG_ID, passing_airflow
+from recsys_tasks.demo.supervisor import RunningAirflow
 from recsys_tasks.releases import read_log
 from recsys_tasks.store import Store
 
-DAG_ID = "daily_recommendations"
 FIRST = date(2026, 1, 9)
 DAYS = 8
 KINDS = ("worker", "scheduler", "api-server", "dag-processor")
@@ -43,7 +38,9 @@ IMPATIENT = {  # a task whose process vanished is noticed after seconds, not aft
 
 def airflow_kills(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
     """One day after the other; in each, one of Airflow's processes is killed while one of the tasks runs."""
-    with _airflow() as airflow:
+    config = f"{TOML}{FASTER}[schedule]\nend_date = 2026-01-08\n"  # or today's run would be scheduled
+    with passing_airflow(config, ["--preset", "small"], IMPATIENT) as airflow:
+        airflow.api.unpause(DAG_ID)
         store = Store(Path(airflow.environment["RECSYS_ROOT"]))
         for n in range(min(count, DAYS)):
             day, kind = FIRST + timedelta(days=n), KINDS[n % len(KINDS)]
@@ -60,25 +57,6 @@ def airflow_kills(ground: Ground, outcome: Outcome, count: int, random: Random) 
             releases = [entry for entry in read_log(store).releases if entry.day == day]
             broken = violations(store) + [f"{len(releases)} releases of {day}"] * (len(releases) != 1)
             outcome.add(f"{kind} killed during {task}", broken + [f"the run {ended}"] * (ended != "success"))
-
-
-@contextmanager
-def _airflow() -> Iterator[RunningAirflow]:
-    """A whole Airflow on a small world, with its DAG known."""
-    home = Path(tempfile.mkdtemp(prefix="recsys-airflow-"))
-    home.chmod(0o711)  # PostgreSQL's own account must be able to enter
-    config = home.with_suffix(".toml")
-    config.write_text(f"{TOML}{FASTER}[schedule]\nend_date = 2026-01-08\n")  # or today's run would be scheduled
-    world = Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "small"])
-    outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "RECSYS"))}
-    try:
-        with running_airflow(home, IMPATIENT | {"RECSYS_CONFIG": str(config)}, base=outside, beside=[world]) as airflow:
-            airflow.wait_until(lambda: airflow.api.dag_is_known(DAG_ID), LONGEST_S, "the DAG")
-            airflow.api.unpause(DAG_ID)
-            yield airflow
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-        config.unlink()
 
 
 def _kill(airflow: RunningAirflow, kind: str) -> None:
