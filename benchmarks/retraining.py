@@ -3,9 +3,10 @@
     python -m benchmarks.retraining [--size small|full]
 
 Each day is folded in, and both sides train on the same plays with the same parameters: ours from its own factors of the
-day before, as the pipeline does without ever starting cold again, ``implicit`` from random ones. What counts is the
-seconds until ours has the loss that the cold run ends with. Beside it stands precision@10 on the next day's plays of
-tracks that a listener had not played, by exact scoring, the same listeners for both.
+day before, as the pipeline does without ever starting cold again, ``implicit`` from random ones. On the day before the
+first, both have the same cold run. What counts is the seconds until ours has the loss that the cold run ends with.
+Beside it stands precision@10 on the next day's plays of tracks that a listener had not played, by exact scoring, the
+same listeners for both.
 
 Spark's ALS solves the same weighted problem (c = 1 + alpha * r, given log(1 + plays) as r), but multiplies lambda by
 the number of plays of each listener and track; its lambda is ours divided by the mean of those numbers, which punishes
@@ -29,7 +30,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, keep, line, measured
 from benchmarks.synthetic import Service
-from recsys_tasks.als import Training, cold_factors, confidence, train, training_loss, warm_factors
+from recsys_tasks.als import Training, confidence, train, training_loss, warm_factors
 from recsys_tasks.config import AlsConfig
 from recsys_tasks.domain import Factors, PlayCounts, PlayMatrix
 from recsys_tasks.play_matrix import empty_matrix, fold
@@ -89,7 +90,7 @@ def run(service: Service, n_days: int, config: AlsConfig) -> tuple[Days, PlayMat
     first = service.days - 1 - n_days
     for number in range(first):
         matrix = fold(matrix, service.day(number), service.counts(number), str(number))
-    own = train(matrix.counts, cold_factors(matrix.users, matrix.tracks, config), False, config, _unheard).factors
+    own = cold_run(matrix, config)  # both sides have it on the day before the first
     for number in range(first, first + n_days):
         before, matrix = matrix, fold(matrix, service.day(number), service.counts(number), str(number))
         own, cold = one_day(days, matrix, before, own, config, service.counts(number + 1))

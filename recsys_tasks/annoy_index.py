@@ -37,7 +37,7 @@ def build_index(ranked_factors: FloatArray, path: Path, trees: int, seed: int) -
     index = AnnoyIndex(ranked_factors.shape[1], METRIC)
     index.set_seed(seed)
     for rank, vector in enumerate(ranked_factors):
-        index.add_item(rank, vector)
+        index.add_item(rank, vector.tolist())  # it would ask numpy for each number by itself
     index.build(trees, n_jobs=1)  # more jobs, and the bytes differ from run to run
     try:
         saved = index.save(str(path))

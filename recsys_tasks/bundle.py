@@ -4,6 +4,7 @@ The three parts lie side by side and are verified one by one; a release names th
 """
 
 from bisect import bisect_left
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -130,8 +131,13 @@ def part_paths(store: Store, entry: Entry) -> dict[str, Path]:
     return {part: store.bundle_path(entry.candidate) / part for part in entry.parts}
 
 
-def verify_bundle(store: Store, entry: Entry) -> dict[str, Artefact]:
+def verify_bundle(store: Store, entry: Entry, only: Collection[str] = ()) -> dict[str, Artefact]:
     """Every file of a release against the manifests, and the manifests against the log.
+
+    Args:
+        store: where it lies.
+        entry: the release.
+        only: of the parts (gated, names, users), those that are asked for; empty: all of them.
 
     Raises:
         CorruptArtefact: anything differs; the message names the file.
@@ -143,13 +149,15 @@ def verify_bundle(store: Store, entry: Entry) -> dict[str, Artefact]:
         )
     opened = {}
     for part, path in part_paths(store, entry).items():
-        manifest = path / MANIFEST
+        name, manifest = part.split("-")[0], path / MANIFEST
+        if only and name not in only:
+            continue
         if not manifest.is_file() or sha256_of(manifest) != entry.parts[part]:
             raise CorruptArtefact(
                 f"{manifest} is not the manifest that release {entry.release} was published with. Restore it, or roll "
                 "back to another release (rollback N --by --why)."
             )
-        opened[part.split("-")[0]] = open_artefact(path)
+        opened[name] = open_artefact(path)
     return opened
 
 

@@ -1,8 +1,8 @@
 """How much effort a query needs, and the recall that it then reaches.
 
-recall@k of a query = hits / min(k, tracks there are), where a hit is a listed track that scores no less than the exact
-k-th best (so any of several equal tracks will do). The effort is chosen on one sample of users and tracks, and the
-recall measured on another. Work is counted in tracks scored, never timed, so the choice is the same on every machine.
+The effort is chosen on one sample of users and tracks, and the recall (``truth``) measured on another. Work is counted
+in tracks scored, never timed, so the choice is the same on every machine. What can no longer be the least effort, or no
+longer reach the target, is not asked to the end; that changes no choice.
 """
 
 import math
@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.annoy_index import neighbours, similar
 from recsys_tasks.config import IndexConfig
 from recsys_tasks.domain import BoolArray, FloatArray, IntArray
-from recsys_tasks.ranked_tracks import Played, RankedTracks, exact_top, has_direction, rounding, row_norms
+from recsys_tasks.ranked_tracks import Played, RankedTracks, rounding, row_norms
 from recsys_tasks.search import LEAST_BLOCK, Effort, TwoTierSearch
-
-Recalls = npt.NDArray[np.float64]  # (n_queries,), NaN for a query with nothing to find
+from recsys_tasks.truth import Recalls, Truth, neighbours_of, spread
 
 SEARCH_KS = (0, 250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000)
 """Efforts of Annoy tried for user-track queries, as long as a full scan is not cheaper."""
@@ -78,32 +76,83 @@ def calibrate(
     Raises:
         BadData: shapes do not fit, or a vector is not finite.
     """
-    ranks = tracks.col_ranks[track_cols]
-    similar_search_k = _least_similar_search_k(tracks, index, ranks[ranks >= 0], config)
-    budget, search_k = _least_user_effort(tracks, index, user_vectors, Played(*played), config)
+    return least_effort(tracks, index, Truth.of_ranked(tracks, user_vectors, played, track_cols, config.k), config)
+
+
+def least_effort(tracks: RankedTracks, index: Any, truth: Truth, config: IndexConfig) -> Effort:
+    """``calibrate`` on exact answers over the ranked tracks that are there already."""
+    similar_search_k = _least_similar_search_k(len(tracks), index, truth, config)
+    budget, search_k = _least_user_effort(_Scan.of(tracks, truth), index, len(tracks), config.recall_target)
     return Effort(budget, search_k, similar_search_k)
 
 
-def _least_user_effort(
-    tracks: RankedTracks, index: Any, user_vectors: FloatArray, played: Played, config: IndexConfig
-) -> tuple[int, int]:
-    """Budget and search_k with the fewest tracks scored. Recall at every budget follows from one exact search."""
-    size, heaviest = len(tracks), _heaviest(played)
-    top = exact_top(tracks.ranked_factors, user_vectors, _played_ranks(tracks, played), config.k)  # ties by rank
-    kth, there = top.scores[:, -1], top.cols >= 0
-    stops = _certified_stops(tracks, user_vectors, kth)
-    budgets = np.unique(np.geomspace(min(LEAST_BLOCK, max(1, size)), max(1, size), N_BUDGETS).round().astype(int))
-    best, least = (max(1, size), 0), math.inf
-    for search_k in (effort for effort in SEARCH_KS if ANNOY_WEIGHT * effort < max(1, size)):
-        met, cost = _ask_annoy(index, user_vectors, top.cols, search_k)
-        for budget in budgets.tolist():
-            is_open = (stops > budget) & (kth > -np.inf)  # a list that is not full is scanned for to the end
-            recalls = _share(there & ((top.cols < budget) | met | ~is_open[:, None]), there)
-            if _reaches(recalls, config.recall_target) and _mean(recalls[heaviest]) >= config.recall_target:
-                work = float(np.mean(np.minimum(stops, budget) + np.where(is_open, cost, 0)))
+@dataclass(frozen=True)
+class _Scan:
+    """What follows from one exact search of the sampled users: work and recall at every budget."""
+
+    user_vectors: FloatArray  # (n_users, n_factors)
+    top: IntArray  # (n_users, k) ranks of the exact best, -1 where there are no more
+    stops: npt.NDArray[np.int64]  # (n_users,) ranks that must be seen until the bound proves the answer
+    is_full: BoolArray  # (n_users,) a list that is not full is scanned for to the end
+    heaviest: IntArray
+
+    @classmethod
+    def of(cls, tracks: RankedTracks, truth: Truth) -> "_Scan":
+        """For users whose exact answers these are."""
+        kth = truth.top.scores[:, -1]
+        stops = _certified_stops(tracks, truth.user_vectors, kth)
+        return cls(truth.user_vectors, truth.top.cols, stops, kth > -np.inf, truth.heaviest)
+
+    def work(self, budget: int, cost: IntArray | float) -> float:
+        """Mean of tracks scanned, and of ``cost`` ((n_users,) or of each) for whom Annoy is asked."""
+        return float(np.mean(np.minimum(self.stops, budget) + np.where(self._is_open(budget), cost, 0)))
+
+    def recalls(self, budget: int, met: BoolArray) -> Recalls:
+        """With what Annoy meets (n_users, k) of the exact best; never less with a larger budget. (n_users,)."""
+        there = self.top >= 0
+        return _share(there & ((self.top < budget) | met | ~self._is_open(budget)[:, None]), there)
+
+    def _is_open(self, budget: int) -> BoolArray:
+        return (self.stops > budget) & self.is_full
+
+    def ask(self, index: Any, search_k: int, budget: int, target: float) -> tuple[BoolArray, IntArray]:
+        """Which of the exact best (n_users, k) Annoy hands on, and its cost in scanned tracks (n_users,).
+
+        Whoever is still to be asked counts as one for whom Annoy hands on the best alone; once the target cannot be
+        reached at this budget even so, nobody is asked any more.
+        """
+        met = np.full(self.top.shape, search_k > 0)
+        cost = np.full(len(self.top), ANNOY_WEIGHT * search_k, dtype=np.int64)
+        for users in spread(np.arange(len(self.top))) if search_k else ():
+            for user, ranks in zip(users, neighbours_of(index, self.user_vectors[users], search_k), strict=True):
+                met[user], cost[user] = np.isin(self.top[user], ranks), ANNOY_WEIGHT * search_k + len(ranks)
+            if not _can_reach(self.recalls(budget, met), target):
+                break
+        return met, cost
+
+
+def _least_user_effort(scan: _Scan, index: Any, n_tracks: int, target: float) -> tuple[int, int]:
+    """Budget and search_k with the fewest tracks scored."""
+    budgets = _budgets(n_tracks)
+    best, least = (budgets[-1], 0), math.inf
+    for search_k in (effort for effort in SEARCH_KS if ANNOY_WEIGHT * effort < budgets[-1]):
+        cheap = [budget for budget in budgets if scan.work(budget, ANNOY_WEIGHT * search_k) < least]
+        if not cheap:  # not even if Annoy handed on nothing
+            continue
+        met, cost = scan.ask(index, search_k, cheap[-1], target)
+        for budget in budgets:
+            recalls = scan.recalls(budget, met)
+            if _reaches(recalls, target) and _mean(recalls[scan.heaviest]) >= target:
+                work = scan.work(budget, cost)
                 best, least = ((budget, search_k), work) if work < least else (best, least)
                 break  # a larger budget only adds work
     return best
+
+
+def _budgets(n_tracks: int) -> list[int]:
+    """Rising, the last of them all tracks."""
+    size = max(1, n_tracks)
+    return [int(budget) for budget in np.unique(np.geomspace(min(LEAST_BLOCK, size), size, N_BUDGETS).round())]
 
 
 def _certified_stops(tracks: RankedTracks, user_vectors: FloatArray, kth: FloatArray) -> npt.NDArray[np.int64]:
@@ -114,24 +163,14 @@ def _certified_stops(tracks: RankedTracks, user_vectors: FloatArray, kth: FloatA
     return np.asarray(np.searchsorted(falling, slack - reach))
 
 
-def _ask_annoy(index: Any, user_vectors: FloatArray, top: IntArray, search_k: int) -> tuple[BoolArray, IntArray]:
-    """Which of the exact best (n_users, k) Annoy hands on, and its cost in scanned tracks (n_users,)."""
-    met, cost = np.zeros(top.shape, dtype=np.bool_), np.zeros(len(top), dtype=np.int64)
-    if search_k:
-        for row, vector in enumerate(user_vectors):
-            ranks = neighbours(index, vector, search_k)
-            met[row], cost[row] = np.isin(top[row], ranks), ANNOY_WEIGHT * search_k + len(ranks)
-    return met, cost
-
-
-def _least_similar_search_k(tracks: RankedTracks, index: Any, ranks: IntArray, config: IndexConfig) -> int:
+def _least_similar_search_k(n_tracks: int, index: Any, truth: Truth, config: IndexConfig) -> int:
     """The first of a doubling search_k that reaches the target, up to asking every tree for everything."""
-    everything = max(1, len(tracks) * int(index.get_n_trees()))
-    unit, rows = _unit(tracks.ranked_factors), np.arange(len(tracks))
-    exact = _exact_cosines(unit, ranks, config.k)
+    everything = max(1, n_tracks * int(index.get_n_trees()))
+    rows, target = np.arange(n_tracks), config.recall_target
     search_k = min(10 * config.k, everything)
     while search_k < everything:
-        if _reaches(_similar_recalls(index, search_k, ranks, rows, unit, exact), config.recall_target):
+        found = truth.similar_recalls(index, search_k, truth.asked, rows, lambda so_far: not _can_reach(so_far, target))
+        if _reaches(found, target):
             break
         search_k = min(2 * search_k, everything)
     return search_k
@@ -160,82 +199,24 @@ def measure(
     Raises:
         BadData: shapes do not fit, or a vector is not finite.
     """
-    played = Played(*played)
-    found = search.find(user_vectors, played, k)
-    users = _user_recalls(item_factors, user_vectors, played, found.cols)
-    track_cols = track_cols[has_direction(row_norms(item_factors))[track_cols]]
-    unit, ranks = _unit(item_factors), search.tracks.col_ranks[track_cols]
-    exact = _exact_cosines(unit, track_cols, k)
-    tracks = _similar_recalls(search.index, search.effort.similar_search_k, ranks, search.tracks.rank_cols, unit, exact)
+    return recall_of(search, Truth.of_trained(item_factors, user_vectors, played, track_cols, k))
+
+
+def recall_of(search: TwoTierSearch, truth: Truth) -> Recall:
+    """``measure`` on exact answers over the factors as trained that are there already."""
+    found = search.find(truth.user_vectors, truth.played, truth.top.cols.shape[1])
+    users, tracks = truth.user_recalls(found.cols), search.tracks
+    similar_search_k, ranks = search.effort.similar_search_k, tracks.col_ranks[truth.asked]
+    similar = truth.similar_recalls(search.index, similar_search_k, ranks, tracks.rank_cols)
     return Recall(
         _mean(users),
-        _mean(users[_heaviest(played)]),
-        _mean(tracks),
+        _mean(users[truth.heaviest]),
+        _mean(similar),
         _mean(found.scored.astype(np.float64)),
         _mean(found.exact.astype(np.float64)),
         int(np.count_nonzero(~np.isnan(users))),
-        int(np.count_nonzero(~np.isnan(tracks))),
+        int(np.count_nonzero(~np.isnan(similar))),
     )
-
-
-def _user_recalls(item_factors: FloatArray, user_vectors: FloatArray, played: Played, cols: IntArray) -> Recalls:
-    """Recall of each user's list of track columns (n_users, k). (n_users,)."""
-    exact = exact_top(item_factors, user_vectors, played, cols.shape[1]).scores
-    tolerances = rounding(item_factors.shape[1]) * row_norms(item_factors).max(initial=0.0) * row_norms(user_vectors)
-    recalls = np.full(len(cols), np.nan)
-    for row, vector in enumerate(user_vectors):
-        listed = np.setdiff1d(cols[row][cols[row] >= 0], played.of(row))  # each once, and none that was played
-        recalls[row] = _recall(item_factors[listed] @ vector, exact[row], 2 * tolerances[row])
-    return recalls
-
-
-def _similar_recalls(
-    index: Any, search_k: int, ranks: IntArray, rank_rows: IntArray, unit: FloatArray, exact: FloatArray
-) -> Recalls:
-    """Recall of Annoy's answer for each track of ``ranks`` (n,), -1 for one that is not indexed. (n,).
-
-    Rank r is row ``rank_rows[r]`` of unit (n_rows, n_factors); exact (n, k) cosines, best first.
-    """
-    recalls = np.where(exact[:, 0] > -np.inf, 0.0, np.nan)
-    for query in np.flatnonzero(ranks >= 0) if index is not None else ():
-        own = rank_rows[ranks[query]]
-        answer, _ = similar(index, int(ranks[query]), exact.shape[1], search_k)
-        listed = np.setdiff1d(rank_rows[answer], own)
-        recalls[query] = _recall(unit[listed] @ unit[own], exact[query], 2 * rounding(unit.shape[1]))
-    return recalls
-
-
-def _recall(scores: FloatArray, exact: FloatArray, tolerance: float) -> float:
-    """hits / tracks there are, NaN for none. scores: (n_listed,); exact: (k,) best first, padded with -inf."""
-    there = np.count_nonzero(exact > -np.inf)
-    if not there:
-        return math.nan
-    return min(1.0, np.count_nonzero(scores >= exact[there - 1] - tolerance) / there)
-
-
-def _exact_cosines(unit: FloatArray, rows: IntArray, k: int) -> FloatArray:
-    """The k largest cosines of each row with the others, best first, padded with -inf. (n_rows, k)."""
-    return exact_top(unit, unit[rows], Played(np.arange(len(rows) + 1), rows), k).scores
-
-
-def _unit(factors: FloatArray) -> FloatArray:
-    """Rows scaled to norm 1; a row without a direction becomes zero. (n, n_factors)."""
-    norms = row_norms(factors)
-    norms[~has_direction(norms)] = np.inf
-    return np.asarray(factors / norms[:, None], dtype=np.float32)
-
-
-def _played_ranks(tracks: RankedTracks, played: Played) -> Played:
-    """The same lists with ranks for columns; a track without a rank needs no hiding."""
-    ranks = tracks.col_ranks[played.cols]
-    kept_before = np.concatenate([[0], np.cumsum(ranks >= 0)])
-    return Played(kept_before[played.indptr], ranks[ranks >= 0])
-
-
-def _heaviest(played: Played) -> IntArray:
-    """Rows of the tenth of the users with the most played tracks, at least one of them."""
-    counts = np.diff(played.indptr)
-    return np.argsort(-counts, kind="stable")[: max(1, len(counts) // 10)]
 
 
 def _share(hits: BoolArray, there: BoolArray) -> Recalls:
@@ -247,9 +228,17 @@ def _share(hits: BoolArray, there: BoolArray) -> Recalls:
 def _reaches(recalls: Recalls, target: float) -> bool:
     """Whether another sample will reach the target too, as far as this one can tell; an empty one cannot."""
     recalls = recalls[~np.isnan(recalls)]
-    if not len(recalls):
-        return False
-    chance = STANDARD_ERRORS * math.sqrt(2 / len(recalls)) * max(LEAST_SPREAD, float(recalls.std()))
+    return len(recalls) > 0 and _is_above(recalls, float(recalls.std()), target)
+
+
+def _can_reach(recalls: Recalls, target: float) -> bool:
+    """Whether recalls of at most so much may still reach it: they would if all were as even as is ever believed."""
+    recalls = recalls[~np.isnan(recalls)]
+    return len(recalls) > 0 and _is_above(recalls, LEAST_SPREAD, target)
+
+
+def _is_above(recalls: Recalls, deviation: float, target: float) -> bool:
+    chance = STANDARD_ERRORS * math.sqrt(2 / len(recalls)) * max(LEAST_SPREAD, deviation)
     return bool(recalls.mean() - max(HEADROOM, chance) >= target)
 
 

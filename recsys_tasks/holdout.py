@@ -44,7 +44,9 @@ def hold_out(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: Evaluatio
 
 def hidden_users(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: EvaluationConfig) -> npt.NDArray[np.int64]:
     """Rows of the hidden users: of the day's listeners with earlier history, those of the smallest hash. Ascending."""
-    listeners = np.unique(matrix.users.rows_of(counts.user_ids))
+    listens = np.zeros(len(matrix.users) + 1, dtype=bool)
+    listens[matrix.users.rows_of(counts.user_ids)] = True  # the last place serves -1: such a partition is refused later
+    listeners = np.flatnonzero(listens[:-1])
     listeners = listeners[matrix.users.first_days[listeners] < (day - EPOCH).days]
     n = len(listeners)
     wanted = min(config.max_users, max(n // 5, min(config.wanted_users, n // 2)))

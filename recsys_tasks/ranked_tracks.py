@@ -17,6 +17,8 @@ NEGLIGIBLE = 1e-6
 """A track whose norm is below this share of the loudest one's counts as a track without a factor."""
 EXACT_BATCH = 16
 """Users that ``exact_top`` scores together: 32 MB of scores at 500,000 tracks."""
+RUN = 256
+"""Scores that ``exact_top`` passes over or looks at together."""
 
 
 class Played(NamedTuple):
@@ -152,9 +154,10 @@ def exact_top(
     zero vector get no answer. Arguments and errors otherwise as in ``TwoTierSearch.find``.
     """
     norms = check_query(user_vectors, played, k, allowed, item_factors.shape)
-    hidden = ~has_direction(row_norms(item_factors))  # (n_tracks,)
+    listed = has_direction(row_norms(item_factors))  # (n_tracks,)
     if allowed is not None:
-        hidden |= ~allowed
+        listed &= allowed
+    hidden = np.flatnonzero(~listed)  # places: few as a rule, and flags of all tracks would be read for each user
     cols = np.full((len(norms), k), -1, dtype=np.int32)
     for start in range(0, len(norms), EXACT_BATCH):
         scores = user_vectors[start : start + EXACT_BATCH] @ item_factors.T  # (n_batch, n_tracks)
@@ -171,6 +174,23 @@ def exact_top(
 
 def _largest(scores: FloatArray, k: int) -> IntArray:
     """Places of the k largest finite scores, equal ones by place. scores: (n,). (at most k,)."""
+    places = _promising(scores, k)
+    scores = scores[places]
     kth = np.partition(scores, len(scores) - k)[len(scores) - k] if k < len(scores) else -np.inf
-    places = np.flatnonzero((scores >= kth) & (scores > -np.inf))
-    return places[np.argsort(-scores[places], kind="stable")[:k]]
+    best = np.flatnonzero((scores >= kth) & (scores > -np.inf))
+    return np.asarray(places[best[np.argsort(-scores[best], kind="stable")[:k]]])
+
+
+def _promising(scores: FloatArray, k: int) -> IntArray:
+    """Places, rising, among which are all that score no less than the k-th largest. scores: (n,).
+
+    Of k runs, each holds a score no less than the k-th largest of all runs' maxima, so the k-th largest score is no
+    less either, and a run whose maximum is smaller holds none of the best.
+    """
+    starts = np.arange(0, len(scores), RUN)
+    if k >= len(starts):
+        return np.arange(len(scores))
+    maxima = np.maximum.reduceat(scores, starts)  # (n_runs,)
+    runs = np.flatnonzero(maxima >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
+    places = (starts[runs][:, None] + np.arange(RUN)).ravel()
+    return np.asarray(places[: np.searchsorted(places, len(scores))])  # the last run may be shorter

@@ -27,6 +27,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.config import CatalogueConfig, SourceConfig
+from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Ids, PlayCounts
 from recsys_tasks.errors import SourceUnavailable
 from recsys_tasks.source_connection import Connection, Cursor, connect, parse_address, snapshot
@@ -50,6 +51,9 @@ REASONS = ("private", "null_id", "short", "duplicate")
 WATERMARK_DAYS = 366
 """A stream further ahead than this says nothing about a day: one row of the year 9999 would complete every day."""
 
+HASHES_SINCE = 140_000
+"""Version of the server from which rows are hashed: what only speaks like PostgreSQL says that it is an older one."""
+
 
 @dataclass(frozen=True)
 class ExtractedDay:
@@ -60,6 +64,7 @@ class ExtractedDay:
     rows_read: int
     rows_kept: int  # the sum of all plays
     dropped: dict[str, int]  # rows by reason, each of REASONS
+    fingerprint: str | None  # see Source.fingerprint
 
 
 class Source:
@@ -109,8 +114,7 @@ class Source:
             SourceMismatch: its tables are not what the configuration says.
         """
         with self._snapshot() as cursor:
-            cursor.execute(tally_query(self._config, day))
-            read, private, null_id, short = _row(cursor)
+            (read, private, null_id, short), fingerprint = self._tally(cursor, day)
             query, types = streams_query(self._config, self._types, day), stream_types(self._config, self._types)
             streams = copy_streams(cursor, query, types, self._config.streams_table)
         qualified = read - private - null_id - short
@@ -123,7 +127,20 @@ class Source:
         counts = count_plays(streams)
         kept = int(counts.plays.sum(dtype=np.uint64))
         dropped = dict(zip(REASONS, (private, null_id, short, qualified - kept), strict=True))
-        return ExtractedDay(day, counts, read, kept, dropped)
+        return ExtractedDay(day, counts, read, kept, dropped, fingerprint)
+
+    def fingerprint(self, day: Day) -> str | None:
+        """What ``extract_day`` would find, in a word: where it is equal, equal play counts and numbers of dropped rows.
+
+        The server hashes the rows that qualify and counts the others, and sends none. Another version of it may have
+        another word for the same rows. None: it is too old to have one.
+
+        Raises:
+            SourceUnavailable: the source cannot be reached, or broke off.
+            SourceMismatch: its tables are not what the configuration says.
+        """
+        with self._snapshot() as cursor:
+            return self._tally(cursor, day)[1] if _can_hash(cursor) else None
 
     def has_stream_at_or_after(self, day: Day) -> bool:
         """Whether a stream of this date, or of the year after it, has arrived: the days before it are then complete."""
@@ -176,10 +193,21 @@ class Source:
             self.close()  # whatever broke, the next question starts from a clean connection
             raise
 
+    def _tally(self, cursor: Cursor, day: Day) -> tuple[tuple[int, ...], str | None]:
+        """Rows read, private, null_id and short, and the fingerprint of the day."""
+        can_hash = _can_hash(cursor)
+        cursor.execute(tally_query(self._config, self._types, day, can_hash))
+        *tally, checksum = _row(cursor)
+        return tuple(tally), digest_of("streams", *tally, str(checksum)) if can_hash else None
+
     def _ask(self, question: str, start: str = FIRST_INSTANT, end: str = AFTER_LAST_INSTANT) -> Any:
         with self._snapshot() as cursor:
             cursor.execute(instants_query(question, self._config, start, end))
             return _row(cursor)[0]
+
+
+def _can_hash(cursor: Cursor) -> bool:
+    return cursor.connection.server_version >= HASHES_SINCE
 
 
 def _row(cursor: Cursor) -> tuple[Any, ...]:

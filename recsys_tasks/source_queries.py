@@ -43,21 +43,24 @@ def instants_query(question: str, config: SourceConfig, start: str, end: str) ->
     )
 
 
-def tally_query(config: SourceConfig, day: Day) -> sql.Composed:
-    """Rows of a day: all, private, null_id, short; each row under the first reason that holds."""
+def tally_query(config: SourceConfig, types: dict[str, str], day: Day, summed: bool) -> sql.Composed:
+    """Rows of a day: all, private, null_id, short, each row under the first reason that holds; and a checksum.
+
+    The checksum is the sum of a hash of each row that ``streams_query`` would send, whatever their order: null where
+    there is no such row, or where it is not asked for.
+    """
     question = (
         "SELECT count(*), count(*) FILTER (WHERE {private}), count(*) FILTER (WHERE NOT {private} AND {null_id}), "
-        "count(*) FILTER (WHERE NOT {private} AND NOT {null_id} AND {short}) FROM {table} WHERE {day}"
+        "count(*) FILTER (WHERE NOT {private} AND NOT {null_id} AND {short}), {checksum} FROM {table} WHERE {day}"
     )
-    return sql.SQL(question).format(**_conditions(config), **_rows_of(config, day))
+    conditions = _conditions(config)
+    form = "sum({hash}) FILTER (WHERE NOT {private} AND NOT {null_id} AND NOT {short})" if summed else "NULL"
+    checksum = sql.SQL(form).format(hash=_hash_of_row(config, types), **conditions)
+    return sql.SQL(question).format(checksum=checksum, **conditions, **_rows_of(config, day))
 
 
 def streams_query(config: SourceConfig, types: dict[str, str], day: Day) -> sql.Composed:
     """Qualified streams of a day: user_id, track_id, event_id, and the instant where there is no event_id."""
-    event: sql.Composable = sql.SQL("NULL")
-    if config.event_id is not None:  # an empty text is nobody's id: an exporter that writes '' would leave one stream
-        form = "{}::bigint" if has_number_events(config, types) else "nullif({}::text, '')"
-        event = sql.SQL(form).format(sql.Identifier(config.event_id))
     question = (
         "SELECT {user} AS user_id, {track} AS track_id, {event} AS event_id, "
         "CASE WHEN {event} IS NULL THEN {instant} END AS instant "
@@ -66,7 +69,7 @@ def streams_query(config: SourceConfig, types: dict[str, str], day: Day) -> sql.
     return sql.SQL(question).format(
         user=_id(config.user_id, config.user_id_type),
         track=_id(config.track_id, config.track_id_type),
-        event=event,
+        event=_event(config, types),
         instant=sql.Identifier(config.streamed_at),
         **_conditions(config),
         **_rows_of(config, day),
@@ -130,6 +133,37 @@ def _rows_of(config: SourceConfig, day: Day) -> dict[str, sql.Composable]:
 
 def _id(column: str, kind: IdType) -> sql.Composed:
     return sql.SQL("{}::bigint" if kind == "bigint" else "{}::text").format(sql.Identifier(column))
+
+
+def _event(config: SourceConfig, types: dict[str, str]) -> sql.Composable:
+    if config.event_id is None:
+        return sql.SQL("NULL")
+    # an empty text is nobody's id: an exporter that writes '' would leave one stream
+    form = "{}::bigint" if has_number_events(config, types) else "nullif({}::text, '')"
+    return sql.SQL(form).format(sql.Identifier(config.event_id))
+
+
+def _hash_of_row(config: SourceConfig, types: dict[str, str]) -> sql.Composable:
+    """64 bits of user, track and event, or of user, track and instant, each value hashed with the hash before as seed.
+
+    Not ``hash_record_extended``: it adds up hashes of the columns, so that a sum of it stays the same when two rows
+    exchange their tracks.
+    """
+    user = _hashed(_id(config.user_id, config.user_id_type), config.user_id_type == "bigint", sql.SQL("0"))
+    pair = _hashed(_id(config.track_id, config.track_id_type), config.track_id_type == "bigint", user)
+    nameless = _hashed(sql.SQL("{}::text").format(sql.Identifier(config.streamed_at)), False, pair)
+    if config.event_id is None:
+        return nameless
+    named = _hashed(_event(config, types), has_number_events(config, types), pair)
+    return sql.SQL("coalesce({}, {})").format(named, nameless)
+
+
+def _hashed(value: sql.Composable, is_number: bool, seed: sql.Composable) -> sql.Composed:
+    """The server's hash of a value; null for null."""
+    # hashint8extended folds a number into 32 bits, so that 1 and 2 in its halves are as 2 and 1: the seed tells them
+    # apart. A text is hashed byte for byte, which under a collation of its own it would not be.
+    form = "hashint8extended({0}, {0} # {1})" if is_number else 'hashtextextended({0} COLLATE "C", {1})'
+    return sql.SQL(form).format(value, seed)
 
 
 def _conditions(config: SourceConfig) -> dict[str, sql.Composable]:

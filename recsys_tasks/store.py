@@ -35,7 +35,7 @@ from recsys_tasks.artefacts import (
     sealed_manifest,
 )
 from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Factors, Ids, PlayCounts, PlayMatrix, Vocabulary, parse_day
+from recsys_tasks.domain import Day, Factors, FloatArray, Ids, PlayCounts, PlayMatrix, Vocabulary, parse_day
 from recsys_tasks.errors import BadData, CorruptArtefact, NotStored
 from recsys_tasks.files import replace_file
 from recsys_tasks.play_matrix import plays_in, stored_counts
@@ -67,18 +67,45 @@ class Store(RunRecords):
         path = self.partition_path(day)
         return read_manifest(path) if (path / MANIFEST).exists() else None
 
-    def save_partition(self, day: Day, counts: PlayCounts, rule: str, figures: Mapping[str, Any]) -> str:
+    def whole_partition(self, day: Day) -> dict[str, Any] | None:
+        """Manifest of the stored partition of a date if its counts are what it says; None when there is none such."""
+        try:
+            return open_artefact(self.partition_path(day)).manifest
+        except (NotStored, CorruptArtefact):
+            return None
+
+    def save_partition(
+        self,
+        day: Day,
+        counts: PlayCounts,
+        rule: str,
+        figures: Mapping[str, Any],
+        fingerprint: str | None = None,
+        digest: str = "",
+    ) -> str:
         """Store a date's play counts in place of any earlier version; the digest of the counts.
 
         The earlier version's counts stay beside it under their digest: matrices that were folded from them, and the
-        split of their day, still need them.
+        split of their day, still need them. Nothing is written where the same is stored already.
+
+        Args:
+            day: UTC date.
+            counts: its play counts.
+            rule: digest of what decided which streams count.
+            figures: what became of the rows of the source.
+            fingerprint: of those rows, where the source could tell it.
+            digest: of the counts, where it is known already.
         """
-        digest = counts_digest(counts)
+        digest = digest or counts_digest(counts)
+        key = {"day": day.isoformat(), "rule": rule} | ({"fingerprint": fingerprint} if fingerprint else {})
+        stored = self.whole_partition(day)
+        if stored and (stored["digest"], stored["key"], stored["figures"]) == (digest, key, dict(figures)):
+            return digest
         table = pa.table({"user_id": counts.user_ids, "track_id": counts.track_ids, "plays": counts.plays})
         content, name = parquet_bytes(table), f"plays-{digest[:SHORT]}.parquet"
         files = {name: {"size": len(content), "sha256": hashlib.sha256(content).hexdigest()}}
         place = self.partition_path(day).relative_to(self.root).as_posix()
-        manifest = sealed_manifest(digest, {"day": day.isoformat(), "rule": rule}, figures, files, place)
+        manifest = sealed_manifest(digest, key, figures, files, place)
         # the counts first, under a name of their own: whoever reads the old manifest still finds the old counts
         replace_file(self.root, self.partition_path(day) / name, content)
         replace_file(self.root, self.partition_path(day) / MANIFEST, manifest)
@@ -165,6 +192,12 @@ class Store(RunRecords):
         with artefact.named():
             return Factors(artefact.array("user_factors"), artefact.array("item_factors")), artefact
 
+    def load_item_factors(self, day: Day, digest: str) -> tuple[FloatArray, Artefact]:
+        """The track factors of a stored model alone, verified, with its manifest."""
+        artefact = open_artefact(self.model_path(day, digest), digest, only=("item_factors.npy",))
+        with artefact.named():
+            return artefact.array("item_factors"), artefact
+
     def models_of(self, day: Day) -> list[dict[str, Any]]:
         """Manifests of the stored models of a date."""
         return [read_manifest(path) for path in sorted(self.root.glob(f"models/{day.isoformat()}-*"))]
@@ -244,10 +277,18 @@ def vocabulary_of(table: pa.Table) -> Vocabulary:
         BadData: an id stands twice, or is null.
     """
     ids = as_ids(table.column("id"))
-    twice = len(ids) - len(pa.compute.unique(ids))
+    twice = _standing_twice(ids)
     if twice:
         raise BadData(f"A vocabulary of {len(ids)} rows holds {twice} ids a second time.")
     return Vocabulary(ids, np.asarray(table.column("first_day")).astype(np.int32))
+
+
+def _standing_twice(ids: Ids) -> int:
+    """How many of the ids stand there a second time. A sort of numbers takes a tenth of what a hash table takes."""
+    if pa.types.is_integer(ids.type) and not ids.null_count:
+        ordered = np.sort(np.asarray(ids))
+        return int(np.count_nonzero(ordered[1:] == ordered[:-1]))
+    return len(ids) - len(pa.compute.unique(ids))
 
 
 def as_ids(column: pa.ChunkedArray) -> Ids:

@@ -3,9 +3,12 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+from implicit.cpu._als import calculate_loss
 from scipy import sparse
 
-from recsys_tasks.als import cold_factors, confidence, fold_in_users, train, warm_factors
+from recsys_tasks import als, als_loss
+from recsys_tasks.als import cold_factors, confidence, fold_in_users, train, training_loss, warm_factors
+from recsys_tasks.als_loss import Pairs, loss_of
 from recsys_tasks.config import AlsConfig
 from recsys_tasks.domain import Factors, Vocabulary
 from recsys_tasks.errors import BadData
@@ -73,6 +76,52 @@ class TestLoss:
         assert not found[7].any()
 
 
+class TestLossOfMany:
+    def test_the_library_says_the_same_of_the_same_factors(self):
+        """Our sum over played pairs and two small products is implicit's loss."""
+        plays = random_plays(500, 300)
+        trained = train(plays, start_of(plays), False, CONFIG, print).factors
+        theirs = calculate_loss(
+            confidence(plays, CONFIG), trained.user_factors, trained.item_factors, CONFIG.regularization
+        )
+        assert training_loss(plays, trained, CONFIG) == pytest.approx(theirs, rel=1e-6)
+
+    def test_the_bits_do_not_depend_on_the_threads(self, monkeypatch):
+        """Pairs are added up in their order, however many threads fetch them."""
+        monkeypatch.setattr(als_loss, "TOGETHER", 100)
+        plays = random_plays(500, 300)
+        factors = Factors(*(np.ones((n, 5), np.float32) / 3 for n in plays.shape))
+        found = {training_loss(plays, factors, CONFIG.model_copy(update={"threads": n})) for n in (1, 2, 5)}
+        assert len(found) == 1
+
+    @pytest.mark.parametrize("together", [1, 7, 10_000])
+    def test_every_pair_counts_once_in_pieces_of_any_size(self, monkeypatch, together):
+        """Listeners without a play at the start, in the middle and at the end cut the pieces nowhere amiss."""
+        plays = random_plays().tolil()
+        plays[[0, 20, 21, 59]] = 0
+        plays = plays.tocsr()
+        factors = train(plays, start_of(plays), False, CONFIG, print).factors
+        monkeypatch.setattr(als_loss, "TOGETHER", together)
+        assert training_loss(plays, factors, CONFIG) == pytest.approx(dense_loss(plays, factors, CONFIG), rel=1e-6)
+
+    def test_some_listeners_stand_for_all(self):
+        """An estimate from a fifth of the listeners is near the loss of all, and of all it is the loss itself."""
+        plays = random_plays(2000, 300)
+        factors = train(plays, start_of(plays), False, CONFIG.model_copy(update={"tolerance": 1e-3}), print).factors
+        weighted, exact = confidence(plays, CONFIG), training_loss(plays, factors, CONFIG)
+        told = (factors.user_factors, factors.item_factors, CONFIG.regularization, 1)
+        assert loss_of(Pairs.of_some(weighted, 400), *told) == pytest.approx(exact, rel=0.02)
+        assert loss_of(Pairs.of_some(weighted, 2000), *told) == exact
+
+    def test_the_last_loss_that_is_kept_is_of_all(self, monkeypatch):
+        """However few listeners decide when to stop, what the gate compares later is the loss on all plays."""
+        monkeypatch.setattr(als, "LOOKED_AT", 50)
+        plays, config = random_plays(2000, 300), CONFIG.model_copy(update={"tolerance": 1e-3})
+        trained = train(plays, start_of(plays), False, config, print)
+        assert trained.losses[-1] == pytest.approx(training_loss(plays, trained.factors, config), rel=1e-7)
+        assert (np.diff(trained.losses) < 0).all(), "the losses before it are of the same scale"
+
+
 class TestMapped:
     def test_a_matrix_that_cannot_be_written_to_trains_alike(self):
         """Plays as they are mapped from the store, read-only, give the factors of plays in memory."""
@@ -120,6 +169,23 @@ class TestStart:
         warm = train(plays, cold.factors, True, config, print)
         assert len(warm.losses) < len(cold.losses)
         assert warm.losses[-1] <= cold.losses[-1] * 1.001
+
+    def test_one_iteration_is_enough_where_little_changed(self):
+        """A day that moves the loss by less than four tolerances costs one iteration, one that moves it more, more."""
+        config = CONFIG.model_copy(update={"tolerance": 1e-3})
+        plays = random_plays(300, 200)
+        parent = train(plays, start_of(plays), False, CONFIG, print).factors
+        plays.data[:3] += 5
+        assert len(train(plays, parent, True, config, print).losses) == 1
+        parent.user_factors[:30] = 0
+        assert len(train(plays, parent, True, config, print).losses) > 1
+
+    def test_what_was_appended_is_aligned_like_what_was_moved(self):
+        """The short way of an ordinary day, where ids are only appended, is the way by id."""
+        parent = Factors(np.array([[1.0], [2.0]], np.float32), np.array([[3.0]], np.float32))
+        warm = warm_factors(parent, vocabulary(2), vocabulary(1), vocabulary(4), vocabulary(1))
+        assert warm.user_factors.ravel().tolist() == [1.0, 2.0, 0.0, 0.0]
+        assert warm.item_factors.ravel().tolist() == [3.0]
 
     def test_the_thread_count_does_not_change_the_bytes(self):
         """One solver thread and two give the same factors and the same losses, however often they are asked."""

@@ -1,17 +1,20 @@
 """The effort is chosen to reach the target on other users too, and the recall sees what is broken."""
 
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
+from recsys_tasks import calibration
 from recsys_tasks.annoy_index import build_index, open_index
-from recsys_tasks.calibration import _reaches, calibrate, disjoint_samples, measure
+from recsys_tasks.calibration import _budgets, _reaches, _Scan, calibrate, disjoint_samples, measure
 from recsys_tasks.config import IndexConfig
 from recsys_tasks.errors import BadData
 from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
 from recsys_tasks.search import Effort, TwoTierSearch
+from recsys_tasks.truth import Truth
 
 F, K, N_USERS = 8, 10, 200
 CONFIG = IndexConfig()
@@ -122,6 +125,75 @@ class TestCalibrate:
         nobody = np.zeros((0, F), np.float32), Played(np.zeros(1, int), np.zeros(0, int))
         effort = calibrate(falling.ranked, falling.index, *nobody, np.zeros(0, int), CONFIG)
         assert effort == Effort(6000, 0, 60_000)
+
+
+class Counted:
+    """An index that counts the questions."""
+
+    def __init__(self, index):
+        self.index, self.vectors, self.items = index, [], []
+        self.get_n_items, self.get_n_trees = index.get_n_items, index.get_n_trees
+
+    def get_nns_by_vector(self, *asked, **how):
+        """Counted by its search_k."""
+        self.vectors.append(asked[2])
+        return self.index.get_nns_by_vector(*asked, **how)
+
+    def get_nns_by_item(self, *asked, **how):
+        """Counted by its search_k."""
+        self.items.append(asked[2])
+        return self.index.get_nns_by_item(*asked, **how)
+
+
+def asked_to_the_end(world, config):
+    """The effort that calibrate is to choose: every budget and search_k, each asked about by everybody."""
+    truth, target = Truth.of_ranked(world.ranked, *world.listeners(0), world.samples[0], config.k), config.recall_target
+    scan, n, rows = _Scan.of(world.ranked, truth), len(world.ranked), np.arange(len(world.ranked))
+    work = {(n, 0): np.inf}
+    for search_k in (s for s in calibration.SEARCH_KS if calibration.ANNOY_WEIGHT * s < n):
+        met, cost = scan.ask(world.index, search_k, n, -np.inf)
+        recalls = {budget: scan.recalls(budget, met) for budget in _budgets(n)}
+        enough = (b for b, r in recalls.items() if _reaches(r, target) and r[truth.heaviest].mean() >= target)
+        work |= {(budget, search_k): scan.work(budget, cost) for budget in [*enough][:1]}
+    similar = (min(100 * 2**step, 10 * n) for step in range(20))
+    found = (s for s in similar if _reaches(truth.similar_recalls(world.index, s, truth.asked, rows), target))
+    return Effort(*min(work, key=work.get), next(found, 10 * n))
+
+
+class TestGivingUp:
+    @pytest.mark.parametrize("weight", [0.25, 3, 20])
+    @pytest.mark.parametrize("target", [0.6, 0.9, 0.96])
+    @pytest.mark.parametrize("norms", ["falling", "flat"])
+    def test_changes_no_choice(self, norms, target, weight, request, monkeypatch):
+        """Whether Annoy is dear or cheap, the effort is the one found by asking everybody about everything."""
+        monkeypatch.setattr(calibration, "ANNOY_WEIGHT", weight)
+        monkeypatch.setattr("recsys_tasks.truth.TOGETHER", 5)
+        world, config = request.getfixturevalue(norms), CONFIG.model_copy(update={"recall_target": target})
+        assert world.calibrate(config) == asked_to_the_end(world, config)
+
+    def test_annoy_is_not_asked_for_what_a_scan_does_for_less(self, falling):
+        """Where every question costs more than the whole scan, none is asked."""
+        index = Counted(falling.index)
+        effort = calibrate(falling.ranked, index, *falling.listeners(0), falling.samples[0], CONFIG)
+        assert effort.search_k == 0
+        assert index.vectors == []
+
+    def test_a_search_k_far_from_the_target_is_asked_a_few_times(self, flat):
+        """The first hundred neighbours of a flat catalogue miss so much that the rest of the sample is spared."""
+        index = Counted(flat.index)
+        effort = calibrate(flat.ranked, index, *flat.listeners(0), flat.samples[0], CONFIG)
+        asked = {search_k: index.items.count(search_k) for search_k in set(index.items)}
+        assert asked[100] < 150
+        assert asked[effort.similar_search_k] == 150
+
+    def test_an_index_that_helps_nobody_is_asked_a_few_times(self, flat, falling, monkeypatch):
+        """Nobody more is asked once all the others could not make up for what was missed; the choice is the same."""
+        monkeypatch.setattr(calibration, "ANNOY_WEIGHT", 3)
+        world = copy(flat)
+        world.index = Counted(falling.index)
+        effort = world.calibrate()
+        assert 0 < world.index.vectors.count(250) < N_USERS
+        assert effort == asked_to_the_end(world, CONFIG)
 
 
 class TestMeasure:

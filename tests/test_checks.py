@@ -16,7 +16,7 @@ from recsys_tasks.als import train, training_loss
 from recsys_tasks.annoy_index import build_index, open_index
 from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact, read_manifest, sealed_manifest
 from recsys_tasks.bundle import GATED, open_gated
-from recsys_tasks.domain import Factors, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.domain import Factors, PlayMatrix, Vocabulary
 from recsys_tasks.errors import BadData
 from recsys_tasks.files import sha256_of
 from recsys_tasks.holdout import Holdout, hold_out
@@ -25,7 +25,7 @@ from recsys_tasks.ranked_tracks import rank_tracks
 from recsys_tasks.releases import read_log
 from recsys_tasks.search import Effort, TwoTierSearch
 from recsys_tasks.steps import evaluate, gate
-from recsys_tasks.steps.checks import exact_checks
+from recsys_tasks.steps.checks import check_sizes, exact_checks
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.matrix_checks import matrix_checks, split_check
 from recsys_tasks.steps.train import holdout_of
@@ -237,8 +237,8 @@ class TestMatrix:
         ids = Vocabulary(pa.array([1], type=pa.int64()), np.zeros(1, np.int32))
         one, nothing = (sparse.csr_matrix(np.array([[plays]], np.uint32)) for plays in (2**32 - 2, 0))
         matrix = PlayMatrix(sparse.csr_matrix(np.array([[3]], np.uint32)), ids, ids, ((DAY, "digest"),))
-        counts = PlayCounts(ids.ids, ids.ids, np.array([5], np.uint32))
-        found = split_check(matrix, counts, Holdout(np.array([0]), one, one, nothing))
+        day = sparse.csr_matrix(np.array([[5]], np.uint32))
+        found = split_check(matrix, day, Holdout(np.array([0]), one, one, nothing))
         assert not found.passed
         assert found.found.startswith("1 pairs differ")
 
@@ -248,7 +248,7 @@ class TestIndex:
         """A model with a track too few is not compared with anything."""
         short = Factors(sound.factors.user_factors, sound.factors.item_factors[:-1])
         with pytest.raises(BadData, match="do not belong together"):
-            failing(changed(sound, factors=short))
+            check_sizes(sound.gated, sound.matrix, short)
 
     def test_the_index_of_another_model_is_seen(self, sound, tmp_path):
         """All of it sound in itself: order, vectors, recall among its own."""

@@ -4,6 +4,7 @@ A judgement is a candidate against an incumbent; its figures are stored, and the
 them.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from recsys_tasks.popularity import listeners_of, popular_order
 from recsys_tasks.release_log import Entry, ReleaseLog
 from recsys_tasks.releases import read_log
 from recsys_tasks.series import FIGURES
-from recsys_tasks.steps.checks import exact_checks
+from recsys_tasks.steps.checks import check_sizes, exact_checks
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.quality import data_checks
 from recsys_tasks.steps.samples import samples
@@ -70,8 +71,11 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     factors, model = at.store.load_model(day, key["model"])
     holdout = holdout_of(at, model.manifest["key"], matrix)
     reference = reference_of(at, log, day)
-    checks = exact_checks(at, day, gated, matrix, factors, holdout, model)  # first: it refuses what does not fit
-    result = _scored(at, day, (gated, incumbent, reference), matrix, factors, holdout)
+    check_sizes(gated, matrix, factors)
+    with ThreadPoolExecutor(1) as beside:  # each is mostly of one thread's work, and needs nothing of the other
+        scoring = beside.submit(_scored, at, day, (gated, incumbent, reference), matrix, factors, holdout)
+        checks = exact_checks(at, day, gated, matrix, factors, holdout, model)
+        result = scoring.result()
     path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
     identity = {
         "day": day.isoformat(),

@@ -1,19 +1,23 @@
-"""Fill every missing date since ``history_start``, and extract the newest ones again: streams come late.
+"""Fill every missing date since ``history_start``, and look at the newest ones again: streams come late.
+
+Of a date that is stored, the source is asked for a fingerprint first: its rows are moved again only if they changed.
 
 A backfill, a hole, a restated day and the first run on an existing service are this one path.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, time, timedelta
+from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 
 from recsys_tasks.config import SourceConfig
 from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, PlayCounts
+from recsys_tasks.domain import Day
 from recsys_tasks.errors import ConfigError, EmptyDay
 from recsys_tasks.partition_versions import keep_version
-from recsys_tasks.source import ExtractedDay
+from recsys_tasks.source import ExtractedDay, Source
 from recsys_tasks.steps.matrix import stale_days
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.workplace import Reference, Workplace, told
@@ -64,11 +68,14 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
         source.check()
         remaining = Remaining(len(wanted))
         for number, date in enumerate(wanted, 1):
-            extracted = source.extract_day(date)
-            figures = _figures(extracted)
-            if not extracted.rows_kept:
-                _check_empty(at, date, day, allow_empty, told(figures))
-            digest, became[date] = _save(at, date, extracted.counts, rule, figures)
+            if stored := _unchanged(at, source, date, rule):
+                digest, figures, became[date] = stored["digest"], stored["figures"], UNCHANGED
+            else:
+                extracted = source.extract_day(date)
+                figures = _figures(extracted)
+                if not extracted.rows_kept:
+                    _check_empty(at, date, day, allow_empty, told(figures))
+                digest, became[date] = _save(at, extracted, rule, figures)
             at.progress(f"{became[date]} {date} ({remaining.after(number)}): {told(figures)}")
         unusable = source.unusable_instants()
     if unusable:
@@ -90,12 +97,24 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
     }
 
 
-def _save(at: Workplace, date: Day, counts: PlayCounts, rule: str, figures: dict[str, int]) -> tuple[str, str]:
+def _unchanged(at: Workplace, source: Source, date: Day, rule: str) -> dict[str, Any] | None:
+    """Manifest of a stored date that was made by this rule of the very rows that the source holds now; None: extract.
+
+    A date whose counts are damaged is extracted again, which mends it.
+    """
+    stored = at.store.whole_partition(date)
+    if stored is None or stored["key"]["rule"] != rule or "fingerprint" not in stored["key"]:
+        return None
+    return stored if source.fingerprint(date) == stored["key"]["fingerprint"] else None
+
+
+def _save(at: Workplace, extracted: ExtractedDay, rule: str, figures: dict[str, int]) -> tuple[str, str]:
     """Store a date's play counts; their digest, and how they compare with the version before."""
+    date, counts = extracted.day, extracted.counts
     before, digest = at.store.partition_digest(date), counts_digest(counts)
     if before not in (None, digest):
         keep_version(at.store, date)
-    at.store.save_partition(date, counts, rule, figures)
+    at.store.save_partition(date, counts, rule, figures, extracted.fingerprint, digest)
     return digest, EXTRACTED if before is None else UNCHANGED if before == digest else RESTATED
 
 
@@ -149,14 +168,15 @@ def _check_empty(at: Workplace, date: Day, day: Day, allowed: bool, found: str) 
 
 def _figures(extracted: ExtractedDay) -> dict[str, int]:
     counts = extracted.counts
-    listeners = counts.user_ids.dictionary_encode()
-    by_one = np.bincount(np.asarray(listeners.indices), weights=counts.plays)
+    first = np.ones(len(counts), dtype=bool)  # of a listener's pairs, which lie together
+    first[1:] = np.asarray(pc.not_equal(counts.user_ids[1:], counts.user_ids[:-1]))
+    by_one = np.add.reduceat(counts.plays, np.flatnonzero(first), dtype=np.int64)
     return {
         "rows_read": extracted.rows_read,
         "rows_kept": extracted.rows_kept,
         **{f"dropped_{reason}": rows for reason, rows in sorted(extracted.dropped.items())},
         "pairs": len(counts),
-        "listeners": len(listeners.dictionary),
-        "tracks": len(counts.track_ids.unique()),
+        "listeners": len(by_one),
+        "tracks": pc.count_distinct(counts.track_ids).as_py(),
         "most_plays_by_one_user": int(by_one.max(initial=0)),
     }

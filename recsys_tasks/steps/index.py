@@ -1,10 +1,12 @@
 """Build the part of a candidate that the gate judges, and the names beside it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
@@ -13,18 +15,19 @@ from recsys_tasks.annoy_index import build_index as build_annoy
 from recsys_tasks.annoy_index import open_index
 from recsys_tasks.artefacts import read_manifest, save_artefact
 from recsys_tasks.bundle import GATED, NAMES
-from recsys_tasks.calibration import calibrate, disjoint_samples, measure
-from recsys_tasks.config import IndexConfig
+from recsys_tasks.calibration import disjoint_samples, least_effort, recall_of
 from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Factors, Figures, IntArray, PlayMatrix
 from recsys_tasks.errors import BadData
-from recsys_tasks.popularity import listeners_of
+from recsys_tasks.play_matrix import canonical, day_counts
+from recsys_tasks.popularity import TOGETHER, listeners_of
 from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
 from recsys_tasks.search import TwoTierSearch
 from recsys_tasks.steps.matrix import matrix_of
-from recsys_tasks.steps.train import holdout_of
+from recsys_tasks.steps.train import hidden_rows_of
 from recsys_tasks.steps.workplace import Reference, Workplace
 from recsys_tasks.store import as_ids, vocabulary_table
+from recsys_tasks.truth import Truth
 
 
 def build_index(at: Workplace, day: Day, model: str) -> Reference:
@@ -51,10 +54,12 @@ def build_index(at: Workplace, day: Day, model: str) -> Reference:
         at.progress(f"candidate {candidate[:12]} is stored already")
     else:
         matrix = matrix_of(at, key)
-        if not names.is_dir():
-            save_artefact(at.store.root, names, candidate, key, {"names": _names(at, matrix)})
-        if not gated.is_dir():
-            _save_gated(at, gated, candidate, key, matrix, factors, artefact.manifest["key"])
+        with ThreadPoolExecutor(1) as beside:  # the catalogue is asked while the trees grow
+            table = None if names.is_dir() else beside.submit(_names, at, matrix)
+            if not gated.is_dir():
+                _save_gated(at, gated, candidate, key, matrix, factors, artefact.manifest["key"])
+            if table is not None:
+                save_artefact(at.store.root, names, candidate, key, {"names": table.result()})
     figures = read_manifest(gated)["figures"]
     at.progress(f"candidate {candidate[:12]} of {day}: {figures['indexed']:,} tracks, recall {figures['recall']}")
     return {"day": day.isoformat(), "candidate": candidate, "recall": figures["recall"], "effort": figures["effort"]}
@@ -73,13 +78,19 @@ def _save_gated(
     ranked = rank_tracks(factors.item_factors)
     if not len(ranked):
         raise BadData("No track has a factor: nothing can be indexed. Look at the model's matrix and parameters.")
-    training = holdout_of(at, model_key, matrix).training
+    config = at.config.index
     figures: Figures = {"indexed": len(ranked), "tracks": len(matrix.tracks)}
 
     def write_index(file: Path) -> None:
-        build_annoy(ranked.ranked_factors, file, at.config.index.trees, at.config.index.seed)
+        with ThreadPoolExecutor(1) as builder:  # Annoy lets go of the interpreter, and the exact answers need no index
+            built = builder.submit(build_annoy, ranked.ranked_factors, file, config.trees, config.seed)
+            chosen, measured = _truths(at, ranked, factors, matrix, model_key)
+            built.result()
         index = open_index(file, len(ranked), ranked.ranked_factors.shape[1])
-        figures.update(_measured(at.config.index, ranked, index, factors, training))
+        effort = least_effort(ranked, index, chosen, config)
+        recall = asdict(recall_of(TwoTierSearch(ranked, effort, index), measured))
+        figures["effort"] = asdict(effort)
+        figures["recall"] = {name: round(value, 6) for name, value in recall.items()}
 
     files = {
         "index.ann": write_index,
@@ -91,24 +102,43 @@ def _save_gated(
     save_artefact(at.store.root, path, candidate, key, files, figures)
 
 
-def _measured(
-    config: IndexConfig, ranked: RankedTracks, index: Any, factors: Factors, training: sparse.csr_matrix
-) -> Figures:
-    """The effort chosen on some users and tracks, and the recall measured on others."""
+def _truths(
+    at: Workplace, ranked: RankedTracks, factors: Factors, matrix: PlayMatrix, model_key: dict[str, Any]
+) -> tuple[Truth, Truth]:
+    """Exact answers of the users and tracks that the effort is chosen on, and of the others that recall is measured on.
+
+    What they played is what the model was trained on.
+    """
+    config, users = at.config.index, factors.user_factors
     sizes = (config.calibration_queries, config.measured_queries, config.seed)
-    known = np.flatnonzero(factors.user_factors.any(axis=1))
+    known = np.flatnonzero(users.any(axis=1))
     chosen, measured = (known[sample] for sample in disjoint_samples(len(known), *sizes))
     chosen_tracks, measured_tracks = (ranked.rank_cols[s] for s in disjoint_samples(len(ranked), *sizes))
-    effort = calibrate(ranked, index, factors.user_factors[chosen], played_by(training, chosen), chosen_tracks, config)
-    recall = measure(
-        TwoTierSearch(ranked, effort, index),
-        factors.item_factors,
-        factors.user_factors[measured],
-        played_by(training, measured),
-        measured_tracks,
-        config.k,
+    hidden, of_day = hidden_rows_of(at, model_key, matrix), _newest_day(at, matrix)
+    taught, heard = (trained_by(matrix.counts, of_day, hidden, rows) for rows in (chosen, measured))
+    return (
+        Truth.of_ranked(ranked, users[chosen], taught, chosen_tracks, config.k),
+        Truth.of_trained(factors.item_factors, users[measured], heard, measured_tracks, config.k),
     )
-    return {"effort": asdict(effort), "recall": {name: round(value, 6) for name, value in asdict(recall).items()}}
+
+
+def _newest_day(at: Workplace, matrix: PlayMatrix) -> sparse.csr_matrix:
+    """Play counts of the newest day in the rows and columns of the matrix."""
+    return day_counts(at.store.load_partition(*matrix.chain[-1]), matrix.users, matrix.tracks)
+
+
+def trained_by(counts: sparse.csr_matrix, of_day: sparse.csr_matrix, hidden: IntArray, rows: IntArray) -> Played:
+    """The tracks that some users played in the training split, of their own rows alone.
+
+    Args:
+        counts: (n_users, n_tracks) all play counts.
+        of_day: (n_users, n_tracks) those of the newest day, which are part of them.
+        hidden: (n_hidden,) rows of the users whose newest day is not trained on.
+        rows: (n_rows,) rows of the users.
+    """
+    taken = of_day[rows]
+    taken.data[~np.repeat(np.isin(rows, hidden), np.diff(taken.indptr))] = 0
+    return played_by(canonical(counts[rows] - taken), np.arange(len(rows)))
 
 
 def played_by(plays: sparse.csr_matrix, rows: IntArray) -> Played:
@@ -130,5 +160,13 @@ def _names(at: Workplace, matrix: PlayMatrix) -> pa.Table:
             catalogue = source.catalogue(matrix.tracks.ids)
         places = pc.index_in(matrix.tracks.ids, value_set=catalogue.column("track_id"))
         columns = {name: as_ids(catalogue.column(name)).take(places) for name in columns}
-    plays = np.bincount(matrix.counts.indices, weights=matrix.counts.data, minlength=n_tracks).astype(np.int64)
-    return pa.table({**columns, "plays": plays, "listeners": listeners_of(matrix.counts)})
+    return pa.table({**columns, "plays": _plays_of(matrix.counts), "listeners": listeners_of(matrix.counts)})
+
+
+def _plays_of(counts: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+    """Number of plays of each track. (n_tracks,)."""
+    plays = np.zeros(counts.shape[1])  # float64, as bincount adds: exact up to 2^53
+    for start in range(0, counts.nnz, TOGETHER):  # bincount makes 64 bits of each column number and each count
+        some = slice(start, start + TOGETHER)
+        plays += np.bincount(counts.indices[some], weights=counts.data[some], minlength=counts.shape[1])
+    return plays.astype(np.int64)

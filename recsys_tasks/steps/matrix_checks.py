@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recsys_tasks.domain import PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.domain import PlayMatrix, Vocabulary
 from recsys_tasks.gate import Check
 from recsys_tasks.holdout import Holdout
 from recsys_tasks.play_matrix import day_counts
@@ -22,12 +22,12 @@ def matrix_checks(at: Workplace, matrix: PlayMatrix, holdout: Holdout) -> list[C
         matrix: all plays up to and with the day.
         holdout: the split that the model was trained with.
     """
-    counts = at.store.load_partition(*matrix.chain[-1])
+    day = day_counts(at.store.load_partition(*matrix.chain[-1]), matrix.users, matrix.tracks)
     return [
         order_check(matrix),
         conservation_check(at, matrix),
-        day_check(matrix, counts),
-        split_check(matrix, counts, holdout),
+        day_check(matrix, day),
+        split_check(matrix, day, holdout),
     ]
 
 
@@ -75,9 +75,8 @@ def conservation_check(at: Workplace, matrix: PlayMatrix) -> Check:
     )
 
 
-def day_check(matrix: PlayMatrix, counts: PlayCounts) -> Check:
+def day_check(matrix: PlayMatrix, day: sparse.csr_matrix) -> Check:
     """Whether each pair of the day stands under its own ids in the matrix, with at least its plays of that day."""
-    day = day_counts(counts, matrix.users, matrix.tracks)
     lacking = int((day > matrix.counts).nnz)
     return Check(
         "the day's plays in the matrix",
@@ -87,11 +86,11 @@ def day_check(matrix: PlayMatrix, counts: PlayCounts) -> Check:
     )
 
 
-def split_check(matrix: PlayMatrix, counts: PlayCounts, holdout: Holdout) -> Check:
+def split_check(matrix: PlayMatrix, day: sparse.csr_matrix, holdout: Holdout) -> Check:
     """Whether the training is the matrix without the hidden listeners' day, to the play, and holds no hidden pair."""
     is_hidden = np.zeros(len(matrix.users), dtype=np.uint32)
     is_hidden[holdout.user_rows] = 1
-    taken = sparse.diags_array(is_hidden, dtype=np.uint32) @ day_counts(counts, matrix.users, matrix.tracks)
+    taken = sparse.diags_array(is_hidden, dtype=np.uint32) @ day
     # differences alone are kept, no second matrix; a count that fell below 0 began again at 2^32, above the matrix's
     strays = (matrix.counts - holdout.training != taken) + (holdout.training > matrix.counts)
     wrong = int(strays.nnz)

@@ -65,14 +65,14 @@ def reference_side(at: Workplace, entry: Entry, matrix: PlayMatrix, holdout: Hol
     Raises:
         CorruptArtefact: the release or its model differs from what was stored.
     """
-    parts = verify_bundle(at.store, entry)
+    parts = verify_bundle(at.store, entry, only=(GATED, NAMES))
     gated = open_gated(parts[GATED])
     key = gated.artefact.manifest["key"]
-    factors, model = at.store.load_model(parse_day(key["day"]), key["model"])
+    item_factors, model = at.store.load_item_factors(parse_day(key["day"]), key["model"])
     own_cols = gated.tracks.rows_of(matrix.tracks.ids)
     history = translated(holdout.history, own_cols, len(gated.tracks), keep_plays=True)
     parameters = AlsConfig(**model.manifest["key"]["als"])
-    return _side(parts, gated, matrix, fold_in_users(history, factors.item_factors, parameters))
+    return _side(parts, gated, matrix, fold_in_users(history, item_factors, parameters))
 
 
 def _side(parts: Mapping[str, Artefact], gated: GatedPart, matrix: PlayMatrix, vectors: FloatArray) -> Side:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.als import cold_factors, train, warm_factors
+from recsys_tasks.als import VERSION, cold_factors, train, warm_factors
 from recsys_tasks.artefacts import read_manifest, save_artefact
 from recsys_tasks.config import EvaluationConfig
 from recsys_tasks.digests import digest_of
@@ -39,6 +39,7 @@ def train_als(at: Workplace, day: Day, matrix_digest: str, cold_start: bool = Fa
         "matrix": matrix_digest,
         "hidden": at.config.evaluation.model_dump(exclude={"k"}),
         "als": at.config.als.model_dump(exclude={"threads"}),
+        "training": VERSION,
     }
     digest = None if cold_start else _stored(at, day, wanted)
     if digest is not None:
@@ -47,7 +48,7 @@ def train_als(at: Workplace, day: Day, matrix_digest: str, cold_start: bool = Fa
         digest = _trained(at, day, wanted, cold_start)
     figures = read_manifest(at.store.model_path(day, digest))["figures"]
     begun = "yesterday's factors" if figures["warm"] else "a cold start"
-    at.progress(f"model of {day}: {figures['iterations']} iterations from {begun}, loss {figures['losses'][-1]:.6f}")
+    at.progress(f"model of {day}: {figures['iterations']} iterations from {begun}, loss {figures['losses'][-1]:.6g}")
     return {"day": day.isoformat(), "model": digest, "iterations": figures["iterations"], "warm": figures["warm"]}
 
 
@@ -59,7 +60,7 @@ def _stored(at: Workplace, day: Day, wanted: Mapping[str, Any]) -> str | None:
     digests = [
         manifest["digest"]
         for manifest in at.store.models_of(day)
-        if {name: manifest["key"][name] for name in wanted} == wanted
+        if {name: manifest["key"].get(name) for name in wanted} == wanted
     ]
     return next((digest for digest in _published_models(at) if digest in digests), min(digests, default=None))
 
