@@ -3,16 +3,30 @@
 Pure: the same rows in any order give the same bytes.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from recsys_tasks.domain import PlayCounts
-from recsys_tasks.id_ranks import Numbers, in_order, new, span
+from recsys_tasks.domain import Ids, PlayCounts
 
+Numbers = npt.NDArray[np.int64]
+MOST = 1 << 31
+"""Ids within this width are numbers small enough as they are: two of them make one number of 62 bits."""
 SEQUENCE = 4
 """Event ids that lie within so many times their count are numbers small enough as they are."""
+
+
+class Numbered(NamedTuple):
+    """A number for each row that keeps the order of the ids (of text, of its UTF-8 bytes), and the way back."""
+
+    rows: Numbers  # (n_rows,), 0 or more and less than the width
+    width: int  # at most MOST
+    ids: Callable[[Numbers], Ids]
 
 
 def count_plays(streams: pa.Table) -> PlayCounts:
@@ -27,11 +41,32 @@ def count_plays(streams: pa.Table) -> PlayCounts:
             instant (timestamp), which matters only where event_id is null.
     """
     with ThreadPoolExecutor(2) as pool:  # Arrow works without the interpreter's lock
-        users, tracks = pool.map(in_order, (streams["user_id"], streams["track_id"]))
+        users, tracks = pool.map(_in_order, (streams["user_id"], streams["track_id"]))
     pairs = _once(users.rows * tracks.width + tracks.rows, streams)
     distinct, plays = np.unique(pairs, return_counts=True)
     rows, columns = np.divmod(distinct, tracks.width)
     return PlayCounts(users.ids(rows), tracks.ids(columns), plays.astype(np.uint32))
+
+
+def _in_order(ids: pa.ChunkedArray) -> Numbered:
+    """Whole numbers that lie close enough are taken as they are, anything else by its rank among the distinct."""
+    low, width = _span(ids)
+    if 0 < width <= MOST:
+        return Numbered(np.asarray(ids) - low, width, lambda rows: pa.array(rows + low))
+    encoded = ids.dictionary_encode().combine_chunks()
+    order = pc.array_sort_indices(encoded.dictionary)
+    ranks = np.empty(len(order), dtype=np.int64)
+    ranks[np.asarray(order)] = np.arange(len(order))
+    distinct = encoded.dictionary.take(order)
+    return Numbered(ranks[np.asarray(encoded.indices)], len(order) or 1, lambda rows: distinct.take(pa.array(rows)))
+
+
+def _span(ids: pa.ChunkedArray) -> tuple[int, int]:
+    """The least of the ids and how many numbers there are from it to the greatest; no width where there is none."""
+    if len(ids) == 0 or not pa.types.is_integer(ids.type):
+        return 0, 0
+    low, high = (bound.as_py() for bound in pc.min_max(ids).values())
+    return low, high - low + 1
 
 
 def _once(pairs: Numbers, streams: pa.Table) -> Numbers:
@@ -46,7 +81,7 @@ def _once(pairs: Numbers, streams: pa.Table) -> Numbers:
 
 def _numbered(events: pa.ChunkedArray) -> Numbers:
     """A small number for each row, equal where the events are equal."""
-    low, width = span(events)
+    low, width = _span(events)
     if 0 < width <= SEQUENCE * len(events):
         return np.asarray(events) - low
     return np.asarray(events.dictionary_encode().combine_chunks().indices).astype(np.int64)
@@ -58,9 +93,16 @@ def _first_of_event(pairs: Numbers, events: Numbers) -> Numbers:
         return pairs
     several, named = pairs[again], events[again]  # few: a sort of all rows by both keys would take ten times longer
     order = np.lexsort((several, named))
-    return np.concatenate([pairs[~again], several[order][new(named[order])]])
+    return np.concatenate([pairs[~again], several[order][_new(named[order])]])
 
 
 def _first_of_instant(pairs: Numbers, instants: Numbers) -> Numbers:
     order = np.lexsort((instants, pairs))
-    return pairs[order][new(pairs[order]) | new(instants[order])]
+    return pairs[order][_new(pairs[order]) | _new(instants[order])]
+
+
+def _new(ordered: Numbers) -> npt.NDArray[np.bool_]:
+    """Where a value differs from the one before it."""
+    new: npt.NDArray[Any] = np.ones(len(ordered), dtype=bool)
+    new[1:] = ordered[1:] != ordered[:-1]
+    return new

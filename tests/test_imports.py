@@ -11,7 +11,7 @@ LAYERS = [
     {"errors", "answers", "digests", "memory", "sections", "__init__"},
     {"domain", "policy"},
     {"config", "files", "versions"},
-    {"artefacts", "run_records", "id_ranks"},
+    {"artefacts", "run_records"},
     {
         "keyed_random",
         "metrics",
