@@ -36,7 +36,7 @@ solution the third takes a fifth of the time, and what it gains the next day's t
 WARM_GAIN = 4.0
 """A warm start's second iteration gains less than this part of what its first gained (a sixth to a tenth, measured): so
 a first one that changed the loss by less than four times the tolerance was the last that is worth its time."""
-LOOKED_AT = 20_000
+LOOKED_AT = 100_000
 """Listeners whose loss says whether a training has settled. The last loss that is kept is of all of them, and the ones
 before it are brought to its scale."""
 MOST_PAIRS = 2**31 - 1
