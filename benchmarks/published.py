@@ -24,7 +24,8 @@ from recsys_tasks.files import sha256_of
 from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
 from recsys_tasks.release_log import PUBLISH, Entry
 from recsys_tasks.releases import append
-from recsys_tasks.store import SHORT, Store, vocabulary_table
+from recsys_tasks.store import SHORT, Store
+from recsys_tasks.stored_forms import vocabulary_table
 
 DAY = date(2026, 3, 1)
 SCRAMBLE, ID_SPACE = 2654435761, 1 << 32  # ids say nothing about place

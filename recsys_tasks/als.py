@@ -34,11 +34,11 @@ WARM_STEPS = 2
 """Steps of conjugate gradients in each solution of a warm start, three (the library's own) in a cold one: near the
 solution the third takes a fifth of the time, and what it gains the next day's training gains as well."""
 WARM_GAIN = 4.0
-"""A warm start's second iteration gains less than this part of what its first gained (a sixth to a tenth, measured): so
-a first one that changed the loss by less than four times the tolerance was the last that is worth its time."""
+"""A warm start's first iteration gains more than so many times what its second does (six to ten times, measured): one
+that changed the loss by less than so many tolerances was therefore the last that is worth its time."""
 LOOKED_AT = 100_000
-"""Listeners whose loss says whether a training has settled. The last loss that is kept is of all of them, and the ones
-before it are brought to its scale."""
+"""About so many listeners' loss says whether a training has settled. The last loss that is kept is of all listeners,
+those before it are brought to its scale."""
 MOST_PAIRS = 2**31 - 1
 """The library numbers the pairs of user and track in 32 bits."""
 Progress = Callable[[str], None]
@@ -135,13 +135,12 @@ def train(plays: sparse.csr_matrix, start: Factors, warm: bool, config: AlsConfi
         if _settled([*before, *losses], WARM_GAIN if warm and len(losses) == 1 else 1.0, config.tolerance):
             raise _Settled
 
-    with threadpool_limits(limits=1, user_api="blas"):
+    with threadpool_limits(limits=1, user_api="blas"), suppress(_Settled):
         try:
-            with suppress(_Settled):
-                model.fit(weighted, show_progress=False, callback=settle)
+            model.fit(weighted, show_progress=False, callback=settle)
         except ModelFitError as error:
             raise BadData(f"The training broke off: {error}. Lower als.a, or raise als.regularization.") from None
-        scale = loss(Pairs.of_all(weighted)) / losses[-1] if looked_at.each_for > 1 else 1.0
+    scale = loss(Pairs.of_all(weighted)) / losses[-1] if looked_at.each_for > 1 else 1.0
     kept = tuple(_digits(scale * each) for each in losses)
     return Training(Factors(model.user_factors, model.item_factors), kept, warm)
 
@@ -168,8 +167,7 @@ def training_loss(plays: sparse.csr_matrix, factors: Factors, config: AlsConfig)
             f"shape {plays.shape}. Train again."
         )
     pairs = Pairs.of_all(confidence(plays, config))
-    with threadpool_limits(limits=1, user_api="blas"):
-        return loss_of(pairs, factors.user_factors, factors.item_factors, config.regularization, config.threads)
+    return loss_of(pairs, factors.user_factors, factors.item_factors, config.regularization, config.threads)
 
 
 def fold_in_users(plays: sparse.csr_matrix, item_factors: FloatArray, config: AlsConfig) -> FloatArray:

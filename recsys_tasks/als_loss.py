@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 from recsys_tasks.domain import FloatArray
 
@@ -59,11 +60,11 @@ def loss_of(pairs: Pairs, users: FloatArray, tracks: FloatArray, regularization:
         users: (n_users, n_factors), of all users.
         tracks: (n_tracks, n_factors).
         regularization: lambda.
-        threads: that work on it; BLAS is to have one.
+        threads: that work on it, each with one of BLAS.
     """
     ends = pairs.weighted.indptr
     bounds = np.unique(np.append(np.searchsorted(ends, np.arange(0, ends[-1], TOGETHER)), len(ends) - 1))
-    with ThreadPoolExecutor(threads) as pool:  # numpy lets go of the interpreter
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:  # numpy lets go of the lock
         parts = pool.map(lambda part: _of_played(pairs, users, tracks, *part), pairwise(bounds.tolist()))
         errors, extra = pairs.each_for * np.array([(0.0, 0.0), *parts]).sum(axis=0)
         user_squares, track_squares = pool.map(_gram, (users, tracks))

@@ -23,7 +23,8 @@ from recsys_tasks.popularity import popular_order
 from recsys_tasks.ranked_tracks import RankedTracks
 from recsys_tasks.release_log import Entry
 from recsys_tasks.search import Effort, TwoTierSearch
-from recsys_tasks.store import Store, as_ids, vocabulary_of
+from recsys_tasks.store import Store
+from recsys_tasks.stored_forms import as_ids, vocabulary_of
 
 GATED, NAMES, USERS = "gated", "names", "users"
 

@@ -13,7 +13,7 @@ from scipy import sparse
 from recsys_tasks.config import EvaluationConfig
 from recsys_tasks.domain import Day, PlayCounts, PlayMatrix
 from recsys_tasks.keyed_random import keyed_hash
-from recsys_tasks.play_matrix import EPOCH, canonical, without_users
+from recsys_tasks.play_matrix import EPOCH, canonical, day_counts, without_users
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,11 @@ def hold_out(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: Evaluatio
         config: how many users, and the salt of the hash that picks them.
     """
     rows = hidden_users(matrix, counts, day, config)
-    training, taken = without_users(matrix, counts, rows)
-    history = canonical(training[rows])
+    is_hidden = np.zeros(len(matrix.users), dtype=bool)
+    is_hidden[rows] = True
+    of_day = day_counts(counts, matrix.users, matrix.tracks)
+    training, taken = without_users(matrix.counts, of_day, is_hidden)
+    history, taken = canonical(training[rows]), taken[rows]
     known = taken.multiply(history > 0)
     return Holdout(rows, training, history, canonical(sparse.csr_matrix(taken - known, dtype=np.uint32)))
 

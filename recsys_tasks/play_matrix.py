@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Ids, IntArray, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.domain import BoolArray, Day, Ids, IntArray, PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.errors import BadData
 
 EPOCH = Day(1970, 1, 1)
@@ -139,23 +139,20 @@ def canonical(counts: sparse.csr_matrix) -> sparse.csr_matrix:
 
 
 def without_users(
-    matrix: PlayMatrix, counts: PlayCounts, user_rows: npt.NDArray[np.int64]
+    counts: sparse.csr_matrix, day: sparse.csr_matrix, chosen: BoolArray
 ) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Take the last day's plays of some users out of the matrix.
+    """Take the last day's plays of some users out of play counts, be these of all users or of a few.
 
     Args:
-        matrix: all plays up to and with the day of ``counts``.
-        counts: that day's partition.
-        user_rows: (n_hidden,) rows of the users, sorted.
+        counts: (n_users, n_tracks) all plays up to and with the day.
+        day: (n_users, n_tracks) those of that day, which are part of them.
+        chosen: (n_users,) whose day is taken out.
 
     Returns:
-        What remains (n_users, n_tracks), and what was taken out, of these users alone (n_hidden, n_tracks).
+        What remains, and what was taken out. (n_users, n_tracks) each.
     """
-    day = day_counts(counts, matrix.users, matrix.tracks)
-    chosen = np.zeros(len(matrix.users), dtype=bool)
-    chosen[user_rows] = True
-    removed = day.copy()
-    removed.data[~np.repeat(chosen, np.diff(day.indptr))] = 0
-    removed.eliminate_zeros()
-    # uint32 cannot go below zero here: the matrix holds at least the day's own plays in each of its cells
-    return canonical(matrix.counts - removed), removed[user_rows]
+    taken = day.copy()
+    taken.data[~np.repeat(chosen, np.diff(day.indptr))] = 0
+    taken.eliminate_zeros()
+    # uint32 cannot go below zero here: the counts hold at least the day's own plays in each cell
+    return canonical(counts - taken), taken

@@ -15,10 +15,22 @@ TOGETHER = 1 << 23
 
 def listeners_of(plays: sparse.csr_matrix) -> npt.NDArray[np.int64]:
     """Number of users who played each track. (n_tracks,)."""
-    listeners = np.zeros(plays.shape[1], dtype=np.int64)
-    for start in range(0, plays.nnz, TOGETHER):  # bincount makes 64 bits of each column number
-        listeners += np.bincount(plays.indices[start : start + TOGETHER], minlength=plays.shape[1])
-    return listeners
+    return _by_track(plays, None)
+
+
+def plays_of(plays: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+    """Number of plays of each track. (n_tracks,)."""
+    return _by_track(plays, plays.data)
+
+
+def _by_track(plays: sparse.csr_matrix, weights: npt.NDArray[np.uint32] | None) -> npt.NDArray[np.int64]:
+    """The stored cells of each track, or the sum of their weights, which is exact up to 2^53. (n_tracks,)."""
+    total = np.zeros(plays.shape[1], dtype=np.int64)
+    for start in range(0, plays.nnz, TOGETHER):  # bincount makes 64 bits of each column number and each weight
+        some = slice(start, start + TOGETHER)
+        weighed = None if weights is None else weights[some]
+        total += np.bincount(plays.indices[some], weighed, minlength=plays.shape[1]).astype(np.int64, copy=False)
+    return total
 
 
 def popular_order(listeners: IntArray) -> npt.NDArray[np.int64]:

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -34,12 +33,12 @@ from recsys_tasks.artefacts import (
     save_artefact,
     sealed_manifest,
 )
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Factors, FloatArray, Ids, PlayCounts, PlayMatrix, Vocabulary, parse_day
+from recsys_tasks.domain import Day, Factors, FloatArray, PlayCounts, PlayMatrix, Vocabulary, parse_day
 from recsys_tasks.errors import BadData, CorruptArtefact, NotStored
 from recsys_tasks.files import replace_file
-from recsys_tasks.play_matrix import plays_in, stored_counts
+from recsys_tasks.play_matrix import stored_counts
 from recsys_tasks.run_records import RunRecords
+from recsys_tasks.stored_forms import as_ids, counts_digest, matrix_sizes, vocabulary_of, vocabulary_table
 
 SHORT = 16
 
@@ -244,53 +243,3 @@ class Store(RunRecords):
     def report_path(self, day: Day, judgement: str) -> Path:
         """Where the page of a judgement lies, or would lie."""
         return self.judgement_path(day, judgement) / "report.html"
-
-
-def counts_digest(counts: PlayCounts) -> str:
-    """Digest of the counts themselves, whatever the file format or library version that stores them."""
-    columns = [_bytes_digest(ids) for ids in (counts.user_ids, counts.track_ids)]
-    return digest_of("partition", len(counts), columns, hashlib.sha256(counts.plays.tobytes()).hexdigest())
-
-
-def _bytes_digest(ids: Ids) -> str:
-    if pa.types.is_integer(ids.type):
-        return hashlib.sha256(np.asarray(ids).astype("<i8").tobytes()).hexdigest()
-    lengths: npt.NDArray[Any] = np.asarray(pa.compute.binary_length(ids), dtype="<i8")
-    return hashlib.sha256(lengths.tobytes() + "".join(ids.to_pylist()).encode()).hexdigest()
-
-
-def matrix_sizes(matrix: PlayMatrix) -> dict[str, Any]:
-    """Numbers of users, tracks, pairs and plays."""
-    pairs, plays = int(matrix.counts.nnz), plays_in(matrix.counts)
-    return {"users": len(matrix.users), "tracks": len(matrix.tracks), "pairs": pairs, "plays": plays}
-
-
-def vocabulary_table(vocabulary: Vocabulary) -> pa.Table:
-    """A vocabulary as it is stored."""
-    return pa.table({"id": vocabulary.ids, "first_day": vocabulary.first_days})
-
-
-def vocabulary_of(table: pa.Table) -> Vocabulary:
-    """A vocabulary as it was stored.
-
-    Raises:
-        BadData: an id stands twice, or is null.
-    """
-    ids = as_ids(table.column("id"))
-    twice = _standing_twice(ids)
-    if twice:
-        raise BadData(f"A vocabulary of {len(ids)} rows holds {twice} ids a second time.")
-    return Vocabulary(ids, np.asarray(table.column("first_day")).astype(np.int32))
-
-
-def _standing_twice(ids: Ids) -> int:
-    """How many of the ids stand there a second time. A sort of numbers takes a tenth of what a hash table takes."""
-    if pa.types.is_integer(ids.type) and not ids.null_count:
-        ordered = np.sort(np.asarray(ids))
-        return int(np.count_nonzero(ordered[1:] == ordered[:-1]))
-    return len(ids) - len(pa.compute.unique(ids))
-
-
-def as_ids(column: pa.ChunkedArray) -> Ids:
-    """One Arrow array of a stored column."""
-    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

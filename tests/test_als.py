@@ -102,6 +102,7 @@ class TestLossOfMany:
         plays = plays.tocsr()
         factors = train(plays, start_of(plays), False, CONFIG, print).factors
         monkeypatch.setattr(als_loss, "TOGETHER", together)
+        monkeypatch.setattr(als_loss, "ROWS_TOGETHER", together)
         assert training_loss(plays, factors, CONFIG) == pytest.approx(dense_loss(plays, factors, CONFIG), rel=1e-6)
 
     def test_some_listeners_stand_for_all(self):

@@ -55,9 +55,13 @@ class TestSeen:
     def test_the_tab_of_the_dag_is_live_and_the_other_dag_has_no_part_in_it(self, admin):
         """The same view on our DAG; on the other one kind words."""
         admin.page.goto(f"/dags/{DAG_ID}/plugin/recsys-live")
-        admin.frame().locator("#sentence").get_by_text("is live").wait_for()
+        said = admin.frame().locator("#sentence")
+        said.get_by_text("is live").wait_for()
+        assert said.is_visible()
         admin.page.goto("/dags/release_freshness/plugin/recsys-live")
-        admin.frame().get_by_text("release_freshness has no part in them").wait_for()
+        words = admin.frame().get_by_text("release_freshness has no part in them")
+        words.wait_for()
+        assert words.is_visible()
 
     def test_a_viewer_sees_and_cannot_act(self, doors):
         """All views are there, and none has a button that would change anything."""

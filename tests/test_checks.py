@@ -25,10 +25,12 @@ from recsys_tasks.ranked_tracks import rank_tracks
 from recsys_tasks.releases import read_log
 from recsys_tasks.search import Effort, TwoTierSearch
 from recsys_tasks.steps import evaluate, gate
-from recsys_tasks.steps.checks import check_sizes, exact_checks
+from recsys_tasks.steps.checks import exact_checks
+from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.matrix_checks import matrix_checks, split_check
 from recsys_tasks.steps.train import holdout_of
+from recsys_tasks.store import Store
 
 YESTERDAY, DAY = date(2026, 1, 14), date(2026, 1, 15)
 NAMES = [
@@ -248,7 +250,16 @@ class TestIndex:
         """A model with a track too few is not compared with anything."""
         short = Factors(sound.factors.user_factors, sound.factors.item_factors[:-1])
         with pytest.raises(BadData, match="do not belong together"):
-            check_sizes(sound.gated, sound.matrix, short)
+            failing(changed(sound, factors=short))
+
+    def test_parts_of_different_sizes_are_not_scored_either(self, sound, monkeypatch):
+        """What is done beside the checks does not begin before it is known that everything fits together."""
+        short, begun = Factors(sound.factors.user_factors, sound.factors.item_factors[:-1]), []
+        monkeypatch.setattr(Store, "load_model", lambda *_: (short, sound.model))
+        monkeypatch.setitem(evaluate_against.__globals__, "_scored", lambda *_: begun.append(1))
+        with pytest.raises(BadData, match="do not belong together"):
+            evaluate_against(sound.at, sound.day, sound.gated.artefact.digest, None)
+        assert not begun
 
     def test_the_index_of_another_model_is_seen(self, sound, tmp_path):
         """All of it sound in itself: order, vectors, recall among its own."""

@@ -12,12 +12,13 @@ from implicit.evaluation import ranking_metrics_at_k
 from scipy import sparse
 from strategies import days_of_events, play_counts
 
-from recsys_tasks import metrics
+from recsys_tasks import metrics, popularity
 from recsys_tasks.config import EvaluationConfig
+from recsys_tasks.errors import BadData
 from recsys_tasks.evaluation import Side, evaluate, is_hit, overlap, recommend, translated
 from recsys_tasks.holdout import hold_out
 from recsys_tasks.play_matrix import empty_matrix, fold
-from recsys_tasks.popularity import first_of, first_unplayed, head_tracks, popular_order
+from recsys_tasks.popularity import first_of, first_unplayed, head_tracks, listeners_of, plays_of, popular_order
 from recsys_tasks.ranked_tracks import rank_tracks
 from recsys_tasks.search import Effort, TwoTierSearch
 
@@ -46,6 +47,12 @@ class TestHoldout:
             assert {tracks[c] for c in split.training[row].indices} == before
             assert {tracks[c] for c in split.history[place].indices} == before
             assert {tracks[c] for c in split.hidden[place].indices} == today - before
+
+    def test_a_partition_of_unknown_ids_is_refused(self):
+        """A listener whom the matrix does not know is told as that, wherever the split meets them first."""
+        matrix, day = folded([{(1, 1): 1}, {(1, 2): 1}])
+        with pytest.raises(BadData, match="ids that its matrix does not know"):
+            hold_out(matrix, play_counts({(1, 2): 1, (9, 2): 1}), day, EvaluationConfig())
 
     def test_how_many_are_hidden(self):
         """A fifth of the listeners, more where that is under 4,000, never over half nor over 10,000."""
@@ -119,6 +126,16 @@ class TestMetrics:
 
 
 class TestPopularity:
+    @pytest.mark.parametrize("together", [1, 7, 10_000])
+    def test_tracks_are_counted_in_pieces_of_any_size(self, monkeypatch, together):
+        """Listeners and plays of each track are those of the whole matrix, however many pairs are looked at at once."""
+        monkeypatch.setattr(popularity, "TOGETHER", together)
+        plays = sparse.random(30, 20, 0.3, format="csr", rng=np.random.default_rng(5))
+        plays.data = np.arange(1, plays.nnz + 1, dtype=np.uint32)
+        dense = plays.toarray()
+        np.testing.assert_array_equal(listeners_of(plays), (dense > 0).sum(axis=0))
+        np.testing.assert_array_equal(plays_of(plays), dense.sum(axis=0))
+
     @given(st.integers(0, 2**30), st.integers(1, 12))
     def test_the_first_unplayed_in_order(self, seed, k):
         """Each user's list is the order without the played and the forbidden, padded with -1; for one user too."""

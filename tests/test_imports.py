@@ -23,7 +23,7 @@ LAYERS = [
         "alerts",
         "drawing",
     },
-    {"als", "search", "truth", "holdout", "estimates", "drift", "release_log"},
+    {"als", "stored_forms", "search", "truth", "holdout", "estimates", "drift", "release_log"},
     {"evaluation", "calibration", "gate", "quality", "store", "source_connection", "stream_counting"},
     {"source_queries", "source_rows"},
     {"source_schema"},

@@ -10,7 +10,7 @@ from strategies import days_of_events, play_counts
 
 from recsys_tasks.domain import PlayMatrix
 from recsys_tasks.errors import BadData
-from recsys_tasks.play_matrix import chain_digests, empty_matrix, fold, without_users
+from recsys_tasks.play_matrix import chain_digests, day_counts, empty_matrix, fold, without_users
 
 START = date(2026, 1, 5)
 
@@ -93,7 +93,9 @@ class TestWithoutUsers:
         """The rows of the chosen users are those of the day before; all others keep the day."""
         matrix = folded(days)
         rows = np.arange(0, len(matrix.users), 2)
-        remaining, taken = without_users(matrix, play_counts(days[-1]), rows)
+        chosen = np.isin(np.arange(len(matrix.users)), rows)
+        of_day = day_counts(play_counts(days[-1]), matrix.users, matrix.tracks)
+        remaining, taken = without_users(matrix.counts, of_day, chosen)
         before = folded(days[:-1])
         for row in range(len(matrix.users)):
             expected = matrix.counts[row].toarray().ravel()
@@ -102,7 +104,7 @@ class TestWithoutUsers:
                 if row < len(before.users):
                     expected[: len(before.tracks)] = before.counts[row].toarray().ravel()
             np.testing.assert_array_equal(remaining[row].toarray().ravel(), expected)
-        np.testing.assert_array_equal((remaining[rows] + taken).toarray(), matrix.counts[rows].toarray())
+        np.testing.assert_array_equal((remaining[rows] + taken[rows]).toarray(), matrix.counts[rows].toarray())
 
 
 class TestOverflow:

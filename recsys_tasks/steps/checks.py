@@ -41,8 +41,6 @@ def exact_checks(
 ) -> list[Check]:
     """Everything that must simply be so before a candidate is compared with anything.
 
-    The parts must be of sizes that fit together (``check_sizes``).
-
     Args:
         at: store and policy.
         day: of the candidate; draws the users and tracks that recall is measured on.
@@ -51,8 +49,12 @@ def exact_checks(
         factors: of the candidate's model.
         holdout: the split that the model was to be trained with.
         model: the stored model: its parameters and the losses that its training recorded.
+
+    Raises:
+        BadData: the parts are of different sizes, so that nothing can be compared.
     """
     policy = at.config.gate
+    check_sizes(gated, matrix, factors)
     recall = measured_recall(day, gated, factors, holdout.training, policy.recall_queries)
     return [
         finite_check(factors.user_factors, factors.item_factors),

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from recsys_tasks.artefacts import open_artefact, read_manifest, save_artefact
 from recsys_tasks.bundle import GatedPart, open_gated, open_names
@@ -71,8 +72,10 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     factors, model = at.store.load_model(day, key["model"])
     holdout = holdout_of(at, model.manifest["key"], matrix)
     reference = reference_of(at, log, day)
-    check_sizes(gated, matrix, factors)
-    with ThreadPoolExecutor(1) as beside:  # each is mostly of one thread's work, and needs nothing of the other
+    check_sizes(gated, matrix, factors)  # before either begins: scoring would read beyond the ends too
+    # Each is mostly of one thread's work, and needs nothing of the other. BLAS is bounded around both: its threads are
+    # the process's, and whichever ended first would give the other more in the middle of its work.
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
         scoring = beside.submit(_scored, at, day, (gated, incumbent, reference), matrix, factors, holdout)
         checks = exact_checks(at, day, gated, matrix, factors, holdout, model)
         result = scoring.result()

@@ -21,7 +21,7 @@ from recsys_tasks.source import ExtractedDay, Source
 from recsys_tasks.steps.matrix import stale_days
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.workplace import Reference, Workplace, told
-from recsys_tasks.store import counts_digest
+from recsys_tasks.stored_forms import counts_digest
 
 EXTRACTED, RESTATED, UNCHANGED = "extracted", "restated", "unchanged"
 

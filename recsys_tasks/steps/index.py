@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
@@ -19,14 +18,14 @@ from recsys_tasks.calibration import disjoint_samples, least_effort, recall_of
 from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Factors, Figures, IntArray, PlayMatrix
 from recsys_tasks.errors import BadData
-from recsys_tasks.play_matrix import canonical, day_counts
-from recsys_tasks.popularity import TOGETHER, listeners_of
+from recsys_tasks.play_matrix import day_counts, without_users
+from recsys_tasks.popularity import listeners_of, plays_of
 from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
 from recsys_tasks.search import TwoTierSearch
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.train import hidden_rows_of
 from recsys_tasks.steps.workplace import Reference, Workplace
-from recsys_tasks.store import as_ids, vocabulary_table
+from recsys_tasks.stored_forms import as_ids, vocabulary_table
 from recsys_tasks.truth import Truth
 
 
@@ -114,17 +113,13 @@ def _truths(
     known = np.flatnonzero(users.any(axis=1))
     chosen, measured = (known[sample] for sample in disjoint_samples(len(known), *sizes))
     chosen_tracks, measured_tracks = (ranked.rank_cols[s] for s in disjoint_samples(len(ranked), *sizes))
-    hidden, of_day = hidden_rows_of(at, model_key, matrix), _newest_day(at, matrix)
+    counts = at.store.load_partition(*matrix.chain[-1])
+    hidden, of_day = hidden_rows_of(model_key, matrix, counts), day_counts(counts, matrix.users, matrix.tracks)
     taught, heard = (trained_by(matrix.counts, of_day, hidden, rows) for rows in (chosen, measured))
     return (
         Truth.of_ranked(ranked, users[chosen], taught, chosen_tracks, config.k),
         Truth.of_trained(factors.item_factors, users[measured], heard, measured_tracks, config.k),
     )
-
-
-def _newest_day(at: Workplace, matrix: PlayMatrix) -> sparse.csr_matrix:
-    """Play counts of the newest day in the rows and columns of the matrix."""
-    return day_counts(at.store.load_partition(*matrix.chain[-1]), matrix.users, matrix.tracks)
 
 
 def trained_by(counts: sparse.csr_matrix, of_day: sparse.csr_matrix, hidden: IntArray, rows: IntArray) -> Played:
@@ -136,9 +131,8 @@ def trained_by(counts: sparse.csr_matrix, of_day: sparse.csr_matrix, hidden: Int
         hidden: (n_hidden,) rows of the users whose newest day is not trained on.
         rows: (n_rows,) rows of the users.
     """
-    taken = of_day[rows]
-    taken.data[~np.repeat(np.isin(rows, hidden), np.diff(taken.indptr))] = 0
-    return played_by(canonical(counts[rows] - taken), np.arange(len(rows)))
+    training, _ = without_users(counts[rows], of_day[rows], np.isin(rows, hidden))
+    return Played(training.indptr, training.indices)
 
 
 def played_by(plays: sparse.csr_matrix, rows: IntArray) -> Played:
@@ -160,13 +154,4 @@ def _names(at: Workplace, matrix: PlayMatrix) -> pa.Table:
             catalogue = source.catalogue(matrix.tracks.ids)
         places = pc.index_in(matrix.tracks.ids, value_set=catalogue.column("track_id"))
         columns = {name: as_ids(catalogue.column(name)).take(places) for name in columns}
-    return pa.table({**columns, "plays": _plays_of(matrix.counts), "listeners": listeners_of(matrix.counts)})
-
-
-def _plays_of(counts: sparse.csr_matrix) -> npt.NDArray[np.int64]:
-    """Number of plays of each track. (n_tracks,)."""
-    plays = np.zeros(counts.shape[1])  # float64, as bincount adds: exact up to 2^53
-    for start in range(0, counts.nnz, TOGETHER):  # bincount makes 64 bits of each column number and each count
-        some = slice(start, start + TOGETHER)
-        plays += np.bincount(counts.indices[some], weights=counts.data[some], minlength=counts.shape[1])
-    return plays.astype(np.int64)
+    return pa.table({**columns, "plays": plays_of(matrix.counts), "listeners": listeners_of(matrix.counts)})

@@ -183,7 +183,7 @@ def _user_part(at: Workplace, day: Day, candidate: str) -> str:
         return name
     matrix = matrix_of(at, gated.artefact.manifest["key"])
     factors, model = at.store.load_model(day, model_digest)
-    rows = hidden_rows_of(at, model.manifest["key"], matrix)
+    rows = hidden_rows_of(model.manifest["key"], matrix, at.store.load_partition(*matrix.chain[-1]))
     parameters = AlsConfig(**model.manifest["key"]["als"])  # the model's own: the file may say others by now
     vectors = factors.user_factors
     vectors[rows] = fold_in_users(canonical(matrix.counts[rows]), factors.item_factors, parameters)

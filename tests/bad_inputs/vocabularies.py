@@ -16,7 +16,7 @@ from recsys_tasks.annoy_index import build_index, open_index
 from recsys_tasks.config import AlsConfig
 from recsys_tasks.domain import PlayMatrix
 from recsys_tasks.errors import CorruptArtefact
-from recsys_tasks.play_matrix import empty_matrix, fold, without_users
+from recsys_tasks.play_matrix import day_counts, empty_matrix, fold, without_users
 from recsys_tasks.ranked_tracks import rank_tracks
 from recsys_tasks.steps import extract_streams, increment_matrix
 from recsys_tasks.steps.matrix_checks import order_check
@@ -55,7 +55,8 @@ def track_without_streams(source_dsn, tmp_path):
     assert at.store.load_matrix(DAY, increment_matrix(at, DAY)["matrix"]).tracks.ids.to_pylist() == [70]
     days = [{(1, 1): 1, (2, 1): 3}, {(2, 9): 1}]
     matrix = folded(*days)
-    training, _ = without_users(matrix, play_counts(days[1]), np.array([1]))
+    of_day = day_counts(play_counts(days[1]), matrix.users, matrix.tracks)
+    training, _ = without_users(matrix.counts, of_day, np.array([False, True]))
     start = cold_factors(matrix.users, matrix.tracks, CONFIG)
     ranked = rank_tracks(train(training, start, False, CONFIG, print).factors.item_factors)
     assert (training.shape, ranked.col_ranks.tolist()) == ((2, 2), [0, -1])
