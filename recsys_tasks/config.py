@@ -94,7 +94,7 @@ class AlsConfig(Section):
     max_iterations: Positive = 20
     """Alternations at the most."""
     tolerance: float = Field(default=1e-3, gt=0, lt=1)
-    """Training stops when the loss changes by less than this share in an iteration, by four times it in a warm first."""
+    """Training stops when the loss changes by less than this share in an iteration, four times it in a warm first."""
     cold_start_every_days: int = Field(default=28, ge=0)
     """Every so many days, counted by date, the start is cold; 0: never by the calendar."""
     seed: int = Field(default=1, ge=0)
