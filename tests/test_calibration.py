@@ -2,6 +2,7 @@
 
 from copy import copy
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -145,18 +146,34 @@ class Counted:
         return self.index.get_nns_by_item(*asked, **how)
 
 
+@cache
+def asked_by_everybody(world, weight, search_k):
+    """Work and recalls at every budget with what Annoy hands on to all listeners, whatever the target is."""
+    truth = Truth.of_ranked(world.ranked, *world.listeners(0), world.samples[0], K)
+    scan, n = _Scan.of(world.ranked, truth), len(world.ranked)
+    assert weight == calibration.ANNOY_WEIGHT
+    met, cost = scan.ask(world.index, search_k, n, -np.inf)
+    return {budget: (scan.work(budget, cost), scan.recalls(budget, met)) for budget in _budgets(n)}
+
+
+@cache
+def similar_to_everything(world, search_k):
+    """Recall of every sampled track."""
+    truth = Truth.of_ranked(world.ranked, *world.listeners(0), world.samples[0], K)
+    return truth.similar_recalls(world.index, search_k, truth.asked, np.arange(len(world.ranked)))
+
+
 def asked_to_the_end(world, config):
     """The effort that calibrate is to choose: every budget and search_k, each asked about by everybody."""
-    truth, target = Truth.of_ranked(world.ranked, *world.listeners(0), world.samples[0], config.k), config.recall_target
-    scan, n, rows = _Scan.of(world.ranked, truth), len(world.ranked), np.arange(len(world.ranked))
+    target, n, weight = config.recall_target, len(world.ranked), calibration.ANNOY_WEIGHT
+    heaviest = Truth.of_ranked(world.ranked, *world.listeners(0), world.samples[0], K).heaviest
     work = {(n, 0): np.inf}
-    for search_k in (s for s in calibration.SEARCH_KS if calibration.ANNOY_WEIGHT * s < n):
-        met, cost = scan.ask(world.index, search_k, n, -np.inf)
-        recalls = {budget: scan.recalls(budget, met) for budget in _budgets(n)}
-        enough = (b for b, r in recalls.items() if _reaches(r, target) and r[truth.heaviest].mean() >= target)
-        work |= {(budget, search_k): scan.work(budget, cost) for budget in [*enough][:1]}
+    for search_k in (s for s in calibration.SEARCH_KS if weight * s < n):
+        tried = asked_by_everybody(world, weight, search_k).items()
+        enough = (b for b, (_, r) in tried if _reaches(r, target) and r[heaviest].mean() >= target)
+        work |= {(budget, search_k): dict(tried)[budget][0] for budget in [*enough][:1]}
     similar = (min(100 * 2**step, 10 * n) for step in range(20))
-    found = (s for s in similar if _reaches(truth.similar_recalls(world.index, s, truth.asked, rows), target))
+    found = (s for s in similar if _reaches(similar_to_everything(world, s), target))
     return Effort(*min(work, key=work.get), next(found, 10 * n))
 
 
