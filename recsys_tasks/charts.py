@@ -134,7 +134,7 @@ def loss_by_iteration(losses: Sequence[float]) -> str:
         axes.set_xlabel("iteration")
         axes.set_ylabel("loss (lower is better)")
 
-    says = f"Training loss after each of {len(losses)} iterations, from {losses[0]:.6g} to {losses[-1]:.6g}."
+    says = f"Training loss after each iteration ({len(losses)} in all), from {losses[0]:.6g} to {losses[-1]:.6g}."
     return drawing.svg("loss", "Loss after each iteration", says, paint)
 
 

@@ -73,7 +73,7 @@ def _judgement(row: Row) -> str:
 
 def _training(model: Row) -> str:
     begun = "the parent's factors" if model["warm"] else "a cold start"
-    return f"{model['day']}: {model['iterations']} iterations from {begun}, loss {model['loss']:.6f}"
+    return f"{model['day']}: iterations: {model['iterations']}, from {begun}, loss {model['loss']:.6g}"
 
 
 def _parents(parents: Sequence[Row]) -> Iterator[str]:

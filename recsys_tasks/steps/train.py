@@ -48,7 +48,7 @@ def train_als(at: Workplace, day: Day, matrix_digest: str, cold_start: bool = Fa
         digest = _trained(at, day, wanted, cold_start)
     figures = read_manifest(at.store.model_path(day, digest))["figures"]
     begun = "yesterday's factors" if figures["warm"] else "a cold start"
-    at.progress(f"model of {day}: {figures['iterations']} iterations from {begun}, loss {figures['losses'][-1]:.6g}")
+    at.progress(f"model of {day}: iterations: {figures['iterations']}, from {begun}, loss {figures['losses'][-1]:.6g}")
     return {"day": day.isoformat(), "model": digest, "iterations": figures["iterations"], "warm": figures["warm"]}
 
 
