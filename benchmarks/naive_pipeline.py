@@ -19,12 +19,13 @@ from sqlalchemy import create_engine
 
 from benchmarks.harness import measured
 from recsys_tasks.als import confidence
-from recsys_tasks.config import Config
+from recsys_tasks.config import AlsConfig, Config
 from recsys_tasks.domain import Day
 
 QUERY = """SELECT user_id, track_id, streamed_at >= '{day}' AS today FROM streams
     WHERE NOT private_session AND ms_played >= 30000 AND streamed_at < '{end}'"""
-STEPS = ("read all streams", "count them", "train cold", "build Annoy", "evaluate")
+TRAIN_COLD = "train cold"
+STEPS = ("read all streams", "count them", TRAIN_COLD, "build Annoy", "evaluate")
 LISTENERS, ITERATIONS = 10_000, 20
 
 
@@ -67,11 +68,16 @@ def _count(kept: dict[str, Any]) -> None:
 
 
 def _train(kept: dict[str, Any], config: Config) -> None:
-    als = config.als
-    kept["model"] = AlternatingLeastSquares(
-        factors=als.factors, regularization=als.regularization, alpha=1.0, iterations=ITERATIONS, num_threads=0
+    kept["model"] = train_cold(kept["training"], config.als, ITERATIONS)
+
+
+def train_cold(plays: sparse.csr_matrix, als: AlsConfig, iterations: int) -> AlternatingLeastSquares:
+    """Train from random factors on play counts."""
+    model = AlternatingLeastSquares(
+        factors=als.factors, regularization=als.regularization, alpha=1.0, iterations=iterations, num_threads=0
     )
-    kept["model"].fit(confidence(kept["training"], als), show_progress=False)
+    model.fit(confidence(plays, als), show_progress=False)
+    return model
 
 
 def _index(kept: dict[str, Any], path: Path, config: Config) -> None:

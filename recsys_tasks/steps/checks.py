@@ -5,6 +5,8 @@ a broken file is found however little it changes the figures. Together they cost
 the training.
 """
 
+from concurrent.futures import Executor
+
 import numpy as np
 from scipy import sparse
 
@@ -38,6 +40,7 @@ def exact_checks(
     factors: Factors,
     holdout: Holdout,
     model: Artefact,
+    beside: Executor,
 ) -> list[Check]:
     """Everything that must simply be so before a candidate is compared with anything.
 
@@ -49,19 +52,20 @@ def exact_checks(
         factors: of the candidate's model.
         holdout: the split that the model was to be trained with.
         model: the stored model: its parameters and the losses that its training recorded.
+        beside: where recall is measured, while the rest is looked at here.
 
     Raises:
         BadData: the parts are of different sizes, so that nothing can be compared.
     """
     policy = at.config.gate
     check_sizes(gated, matrix, factors)
-    recall = measured_recall(day, gated, factors, holdout.training, policy.recall_queries)
+    recall = beside.submit(measured_recall, day, gated, factors, holdout.training, policy.recall_queries)
     return [
         finite_check(factors.user_factors, factors.item_factors),
         *matrix_checks(at, matrix, holdout),
         loss_check(factors, holdout.training, model),
         *index_checks(gated, matrix, factors.item_factors),
-        *recall_checks(recall, gated, policy),
+        *recall_checks(recall.result(), gated, policy),
         coverage_check(factors.user_factors, holdout.training, policy.min_user_coverage),
     ]
 

@@ -77,7 +77,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     # the process's, and whichever ended first would give the other more in the middle of its work.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
         scoring = beside.submit(_scored, at, day, (gated, incumbent, reference), matrix, factors, holdout)
-        checks = exact_checks(at, day, gated, matrix, factors, holdout, model)
+        checks = exact_checks(at, day, gated, matrix, factors, holdout, model, beside)
         result = scoring.result()
     path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
     identity = {

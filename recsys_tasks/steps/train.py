@@ -1,6 +1,7 @@
 """Train on the day without its hidden plays, from yesterday's factors where they may be used."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -80,12 +81,10 @@ def _trained(at: Workplace, day: Day, wanted: Mapping[str, Any], cold_start: boo
     digest = digest_of("model", key)
     path = at.store.model_path(day, digest)
     if not path.is_dir():
-        holdout = holdout_of(at, key, matrix)
-        if parent is None:
-            start = cold_factors(matrix.users, matrix.tracks, at.config.als)
-        else:
-            start = _warm(at, day - timedelta(days=1), parent, matrix)
-        trained = train(holdout.training, start, parent is not None, at.config.als, at.progress)
+        with ThreadPoolExecutor(1) as beside:
+            start = beside.submit(_start, at, day, parent, matrix)
+            training = holdout_of(at, key, matrix).training
+        trained = train(training, start.result(), parent is not None, at.config.als, at.progress)
         files = {"user_factors": trained.factors.user_factors, "item_factors": trained.factors.item_factors}
         figures = {"losses": trained.losses, "iterations": len(trained.losses), "warm": trained.warm}
         save_artefact(at.store.root, path, digest, key, files, figures)
@@ -133,7 +132,11 @@ def _parent(at: Workplace, day: Day, matrix: PlayMatrix) -> str | None:
     return next((digest for digest in _published_models(at) if digest in sound), min(sound, default=None))
 
 
-def _warm(at: Workplace, yesterday: Day, parent: str, matrix: PlayMatrix) -> Factors:
+def _start(at: Workplace, day: Day, parent: str | None, matrix: PlayMatrix) -> Factors:
+    """The parent's factors in today's rows, or drawn ones where there is no parent."""
+    if parent is None:
+        return cold_factors(matrix.users, matrix.tracks, at.config.als)
+    yesterday = day - timedelta(days=1)
     factors, artefact = at.store.load_model(yesterday, parent)
     users, tracks = at.store.load_vocabularies(yesterday, artefact.manifest["key"]["matrix"])
     return warm_factors(factors, users, tracks, matrix.users, matrix.tracks)
