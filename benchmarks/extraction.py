@@ -4,8 +4,8 @@
 
 An embedded server is started, filled with one day (2 % private, 10 % short, 1 % delivered twice) and removed. The sides
 get rid of what does not qualify and of what came twice, and count the pairs; ours alone also accounts for every row
-that was dropped, for which it asks the server a second time, in the same snapshot, and takes a fingerprint of the
-others. A later run asks for the fingerprint alone, and moves the rows again only if it is another one.
+that was dropped, and takes a fingerprint of the others, for which it asks the server a second time, in the same
+snapshot. A later run asks for the fingerprint alone, and moves the rows again only if it is another one.
 
 The limits, each a part of the next:
 

@@ -114,12 +114,9 @@ class Source:
             SourceMismatch: its tables are not what the configuration says.
         """
         with self._snapshot() as cursor:
-            hashed = _can_hash(cursor)
-            tally, _ = self._tally(cursor, day, summed=False)  # the sum is made here, of the hashes that came
-            types = stream_types(self._config, self._types)
-            query = streams_query(self._config, self._types, day, hashed)
+            (read, private, null_id, short), fingerprint = self._tally(cursor, day)
+            query, types = streams_query(self._config, self._types, day), stream_types(self._config, self._types)
             streams = copy_streams(cursor, query, types, self._config.streams_table)
-        read, private, null_id, short = tally
         qualified = read - private - null_id - short
         if streams.num_rows != qualified:
             raise SourceUnavailable(
@@ -130,7 +127,6 @@ class Source:
         counts = count_plays(streams)
         kept = int(counts.plays.sum(dtype=np.uint64))
         dropped = dict(zip(REASONS, (private, null_id, short, qualified - kept), strict=True))
-        fingerprint = _fingerprint(tally, _sum(streams["hash"])) if hashed else None
         return ExtractedDay(day, counts, read, kept, dropped, fingerprint)
 
     def fingerprint(self, day: Day) -> str | None:
@@ -144,7 +140,7 @@ class Source:
             SourceMismatch: its tables are not what the configuration says.
         """
         with self._snapshot() as cursor:
-            return _fingerprint(*self._tally(cursor, day, summed=True)) if _can_hash(cursor) else None
+            return self._tally(cursor, day)[1] if _can_hash(cursor) else None
 
     def has_stream_at_or_after(self, day: Day) -> bool:
         """Whether a stream of this date, or of the year after it, has arrived: the days before it are then complete."""
@@ -197,11 +193,12 @@ class Source:
             self.close()  # whatever broke, the next question starts from a clean connection
             raise
 
-    def _tally(self, cursor: Cursor, day: Day, summed: bool) -> tuple[tuple[int, ...], int | None]:
-        """Rows read, private, null_id and short; and the sum of the hashes, where it is asked for and there are any."""
-        cursor.execute(tally_query(self._config, self._types, day, summed))
-        *tally, total = _row(cursor)
-        return tuple(tally), None if total is None else int(total)
+    def _tally(self, cursor: Cursor, day: Day) -> tuple[tuple[int, ...], str | None]:
+        """Rows read, private, null_id and short, and the fingerprint of the day."""
+        can_hash = _can_hash(cursor)
+        cursor.execute(tally_query(self._config, self._types, day, can_hash))
+        *tally, checksum = _row(cursor)
+        return tuple(tally), digest_of("streams", *tally, str(checksum)) if can_hash else None
 
     def _ask(self, question: str, start: str = FIRST_INSTANT, end: str = AFTER_LAST_INSTANT) -> Any:
         with self._snapshot() as cursor:
@@ -211,17 +208,6 @@ class Source:
 
 def _can_hash(cursor: Cursor) -> bool:
     return cursor.connection.server_version >= HASHES_SINCE
-
-
-def _fingerprint(tally: tuple[int, ...], checksum: int | None) -> str:
-    return digest_of("streams", *tally, str(checksum))
-
-
-def _sum(hashes: pa.ChunkedArray) -> int | None:
-    """As the server sums them: without end, where 64 bits would begin anew; nothing of nothing."""
-    values = np.asarray(hashes)
-    high, low = int((values >> 32).sum()), int((values & 0xFFFF_FFFF).sum())
-    return (high << 32) + low if len(values) else None
 
 
 def _row(cursor: Cursor) -> tuple[Any, ...]:

@@ -59,14 +59,11 @@ def tally_query(config: SourceConfig, types: dict[str, str], day: Day, summed: b
     return sql.SQL(question).format(checksum=checksum, **conditions, **_rows_of(config, day))
 
 
-def streams_query(config: SourceConfig, types: dict[str, str], day: Day, hashed: bool) -> sql.Composed:
-    """Qualified streams of a day: user_id, track_id, event_id, the instant where there is no event_id, and a hash.
-
-    The hash is that of which ``tally_query`` gives the sum; 0 where it is not asked for.
-    """
+def streams_query(config: SourceConfig, types: dict[str, str], day: Day) -> sql.Composed:
+    """Qualified streams of a day: user_id, track_id, event_id, and the instant where there is no event_id."""
     question = (
         "SELECT {user} AS user_id, {track} AS track_id, {event} AS event_id, "
-        "CASE WHEN {event} IS NULL THEN {instant} END AS instant, {hash} AS hash "
+        "CASE WHEN {event} IS NULL THEN {instant} END AS instant "
         "FROM {table} WHERE {day} AND NOT {private} AND NOT {null_id} AND NOT {short}"
     )
     return sql.SQL(question).format(
@@ -74,7 +71,6 @@ def streams_query(config: SourceConfig, types: dict[str, str], day: Day, hashed:
         track=_id(config.track_id, config.track_id_type),
         event=_event(config, types),
         instant=sql.Identifier(config.streamed_at),
-        hash=_hash_of_row(config, types) if hashed else sql.SQL("0::bigint"),
         **_conditions(config),
         **_rows_of(config, day),
     )
@@ -87,7 +83,6 @@ def stream_types(config: SourceConfig, types: dict[str, str]) -> dict[str, pa.Da
         "track_id": ID_ARROW[config.track_id_type],
         "event_id": pa.int64() if has_number_events(config, types) else pa.string(),
         "instant": pa.timestamp("us", tz="UTC"),
-        "hash": pa.int64(),
     }
 
 

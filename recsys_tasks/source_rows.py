@@ -23,14 +23,13 @@ _EPOCH_US = 946_684_800_000_000
 # Before each value stands its length, -1 for a null. A stream has an event id or an instant, never both: all rows are
 # of one length, and the same bytes are read in two ways.
 _IDS = [("columns", ">i2"), ("user_bytes", ">i4"), ("user_id", ">i8"), ("track_bytes", ">i4"), ("track_id", ">i8")]
-_LENGTHS = {"columns": 5, "user_bytes": 8, "track_bytes": 8, "hash_bytes": 8}
-_HASH = [("hash_bytes", ">i4"), ("hash", ">i8")]
-_NAMED = np.dtype([*_IDS, ("event_bytes", ">i4"), ("event_id", ">i8"), ("instant_bytes", ">i4"), *_HASH])
-_NAMELESS = np.dtype([*_IDS, ("event_bytes", ">i4"), ("instant_bytes", ">i4"), ("instant", ">i8"), *_HASH])
+_LENGTHS = {"columns": 4, "user_bytes": 8, "track_bytes": 8}
+_NAMED = np.dtype([*_IDS, ("event_bytes", ">i4"), ("event_id", ">i8"), ("instant_bytes", ">i4")])
+_NAMELESS = np.dtype([*_IDS, ("event_bytes", ">i4"), ("instant_bytes", ">i4"), ("instant", ">i8")])
 
 
 def copy_streams(cursor: Cursor, query: sql.Composable, types: dict[str, pa.DataType], where: str) -> pa.Table:
-    """The rows of ``streams_query``: user_id, track_id, event_id, the instant where there is no event_id, and hash.
+    """The rows of ``streams_query``: user_id, track_id, event_id, and the instant where there is no event_id.
 
     Raises:
         SourceMismatch: the rows do not hold what their types promise.
@@ -98,6 +97,6 @@ def _numbers(received: memoryview) -> pa.Table:
         raise ValueError("not the rows that were asked for")
     instants = np.zeros(len(rows), np.int64)
     instants[~named] = nameless["instant"] + _EPOCH_US
-    columns = {name: pa.array(rows[name].astype(np.int64)) for name in ("user_id", "track_id", "hash")}
+    columns = {name: pa.array(rows[name].astype(np.int64)) for name in ("user_id", "track_id")}
     columns["event_id"] = pa.array(rows["event_id"].astype(np.int64), mask=~named)
     return pa.table(columns | {"instant": pa.array(instants, INSTANT, mask=named)})

@@ -172,15 +172,6 @@ class TestFingerprint:
                 assert source.extract_day(DAY).fingerprint in seen
         assert len(seen) == len(rows) + 2
 
-    @pytest.mark.parametrize("kind", ["bigint", "text"])
-    def test_the_sum_is_the_servers(self, source_dsn: str, kind: Any) -> None:
-        """Hashes that come with the rows are summed as the server sums them, far beyond 64 bits; of no row, too."""
-        create_streams(source_dsn, user=kind, track=kind)
-        with Source(source_dsn, config(user_id_type=kind, track_id_type=kind)) as source:
-            assert source.extract_day(DAY).fingerprint == source.fingerprint(DAY)
-            insert(source_dsn, [(n if n % 3 else None, n % 50, n % 70) for n in range(1_000)])
-            assert source.extract_day(DAY).fingerprint == source.fingerprint(DAY)
-
     @pytest.mark.parametrize("event_id", [None, "event_id"])
     def test_instants_where_nothing_else_tells_streams_apart(self, source_dsn: str, event_id: Any) -> None:
         """Without an event id a microsecond makes another stream."""

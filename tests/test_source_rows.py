@@ -22,8 +22,7 @@ def test_instant_as_it_is_sent(source_dsn: str, kind: Any) -> None:
     asked = config(user_id_type=kind), {"event_id": "bigint"}
     connection = psycopg2.connect(source_dsn, options="-c TimeZone=UTC")
     with connection.cursor() as cursor:
-        query = streams_query(*asked, DAY, hashed=False)
-        streams = source_rows.copy_streams(cursor, query, stream_types(*asked), "streams")
+        streams = source_rows.copy_streams(cursor, streams_query(*asked, DAY), stream_types(*asked), "streams")
     connection.close()
     assert streams.select(["event_id", "instant"]).to_pylist() == [
         {"event_id": None, "instant": late},
@@ -31,7 +30,7 @@ def test_instant_as_it_is_sent(source_dsn: str, kind: Any) -> None:
     ]
 
 
-@pytest.mark.parametrize("at", [0, 20, 24, 36, 48, 60, 64, 102, 106, 118, -1])
+@pytest.mark.parametrize("at", [0, 20, 24, 36, 48, 60, 90, 94, -1])
 @pytest.mark.parametrize("put", [b"\4\4", b"\3", b""])
 def test_bytes_that_are_no_rows(source_dsn: str, monkeypatch: Any, at: int, put: bytes) -> None:
     """Binary rows that are not exactly what was asked for are a mismatch, never read as other numbers."""
