@@ -208,8 +208,8 @@ def goal(lines: Sequence[Line], ids: Kind) -> str:
     if PANDAS in ratio:
         met = "met" if ratio[PANDAS] >= 5 else "not met"
         most = ratio[PANDAS] / (ratio[FORGOTTEN] + ratio[UNCHANGED])
-        said += f" Asked for: at least 5 times as fast as pandas; it is {ratio[PANDAS]:.1f} times ({met}). A client that "
-        said += f"asks what was dropped, takes a fingerprint, and forgets the rows, is {most:.1f} times as fast."
+        said += f" Asked for: at least 5 times as fast as pandas; it is {ratio[PANDAS]:.1f} times ({met}). A client "
+        said += f"that asks what was dropped, takes a fingerprint, and forgets the rows, is {most:.1f} times as fast."
     return said
 
 
