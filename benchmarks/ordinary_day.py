@@ -8,10 +8,10 @@ Peak memory is the process's own (interpreter and imports included). Growth is
 the exponent of a step's seconds between two services, the second ten times the first in listeners, tracks, streams and
 pairs: 1 is in proportion.
 
-The naive pipeline (``naive_pipeline``) runs where its history fits; at the largest size its seconds are reckoned from
-two smaller ones by each step's own exponent, and marked so; but its training, which takes most of them, from one
-iteration and from three on the matrix of that size. There is no one physical limit of a day: each step has its own, in
-its own question.
+The naive pipeline (``naive_pipeline``) runs where its history fits. At the largest size it trains, builds and evaluates
+on the matrix of that size, its 20 iterations reckoned from one and from three. Reading and counting, for which the rows
+would have to fit into memory as Python's tuples, are reckoned from two smaller sizes by their own exponents, which are
+1 at least: they look at every row. There is no one physical limit of a day: each step has its own, in its own question.
 """
 
 import argparse
@@ -28,13 +28,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from benchmarks.harness import FULL, SMALL, Line, Table, keep, measured
-from benchmarks.naive_pipeline import ITERATIONS, TRAIN_COLD, naive_day, train_cold
+import numpy as np
+
+from benchmarks.harness import FULL, SMALL, Line, Table, keep
+from benchmarks.naive_pipeline import chosen_of, naive_day, naive_rest
 from benchmarks.source_day import server_with
 from benchmarks.synthetic import Service, save_history
 from recsys_tasks import steps
 from recsys_tasks.config import Config
 from recsys_tasks.memory import peak_megabytes
+from recsys_tasks.play_matrix import day_counts, without_users
 from recsys_tasks.steps import Signature, Workplace, recorded
 from recsys_tasks.store import Store
 
@@ -65,9 +68,9 @@ def main() -> None:
     smaller, larger = (service_of(divisor) for divisor in SIZES[size])
     reckoned = size == FULL
     first, _, _ = our_day(smaller)
-    ours, sizes, cold = our_day(larger, and_cold=reckoned)
+    ours, sizes, rest = our_day(larger, and_theirs=reckoned)
     naive = [their_day(service) for service in ((service_of(100), smaller) if reckoned else (larger,))]
-    theirs = [cold.get(pair[0].step) or _grown(*pair) for pair in zip(*naive, strict=True)] if reckoned else naive[0]
+    theirs = [rest.get(pair[0].step) or _grown(*pair) for pair in zip(*naive, strict=True)] if reckoned else naive[0]
     lines = lines_of(ours, theirs, reckoned)
     faster = lines[1].seconds / lines[0].seconds
     most = max(taken.megabytes for taken in ours)
@@ -89,8 +92,8 @@ def policy(service: Service) -> Config:
     return service.config(gate=GATE)
 
 
-def our_day(service: Service, and_cold: bool = False) -> tuple[list[Taken], dict[str, Any], dict[str, Taken]]:
-    """The day after a finished yesterday, step by step; the sizes of its matrix; the naive step that was asked for."""
+def our_day(service: Service, and_theirs: bool = False) -> tuple[list[Taken], dict[str, Any], dict[str, Taken]]:
+    """The day after a finished yesterday, step by step; the sizes of its matrix; the naive steps on it."""
     root = Path(tempfile.mkdtemp(prefix="recsys-day-"))
     try:
         with server_with(service, range(DAYS - 2 - LATE, DAYS)) as dsn:
@@ -99,8 +102,8 @@ def our_day(service: Service, and_cold: bool = False) -> tuple[list[Taken], dict
             taken = run(root, dsn, service, DAYS - 1)
         store, day = Store(root), service.day(DAYS - 1)
         digest = store.models_of(day)[0]["key"]["matrix"]
-        cold = {TRAIN_COLD: alone(cold_training, root, service, digest)} if and_cold else {}
-        return taken, store.matrix_figures(day, digest), cold
+        theirs = alone(their_rest, root, service, digest) if and_theirs else []
+        return taken, store.matrix_figures(day, digest), {each.step: each for each in theirs}
     finally:
         shutil.rmtree(root)
 
@@ -122,12 +125,14 @@ def alone(work: Callable[..., T], *args: Any) -> T:
         return process.submit(work, *args).result()
 
 
-def cold_training(root: Path, service: Service, digest: str) -> Taken:
-    """The naive training on the newest stored matrix, its seconds reckoned from one iteration and from three."""
-    plays = Store(root).load_matrix(service.day(DAYS - 1), digest).counts
-    config = policy(service).als
-    (one, _), (three, memory) = (measured(lambda n=n: train_cold(plays, config, n)) for n in (1, 3))
-    return Taken(TRAIN_COLD, one + (ITERATIONS - 1) * (three - one) / 2, memory)
+def their_rest(root: Path, service: Service, digest: str) -> list[Taken]:
+    """What the naive pipeline does when it has counted, on the newest stored matrix."""
+    store = Store(root)
+    matrix = store.load_matrix(service.day(DAYS - 1), digest)
+    of_day = day_counts(store.load_partition(*matrix.chain[-1]), matrix.users, matrix.tracks)
+    chosen = np.isin(np.arange(len(matrix.users)), chosen_of(np.flatnonzero(np.diff(of_day.indptr))))
+    training, test = without_users(matrix.counts, of_day, chosen)
+    return [Taken(*each) for each in naive_rest(training, test, policy(service), root)]
 
 
 def one_step(
@@ -169,16 +174,20 @@ def exponent(smaller: Taken, larger: Taken) -> float:
 
 
 def _grown(smaller: Taken, larger: Taken) -> Taken:
-    """A step ten times larger still, by its own exponents."""
+    """A step ten times larger still, by its own exponents, its seconds in proportion at least."""
     memory = larger.megabytes**2 / max(smaller.megabytes, 1.0)
-    return Taken(larger.step, larger.seconds * 10 ** exponent(smaller, larger), memory)
+    return Taken(larger.step, larger.seconds * 10 ** max(1.0, exponent(smaller, larger)), memory)
 
 
 def lines_of(ours: Sequence[Taken], theirs: Sequence[Taken], reckoned: bool) -> list[Line]:
     """Both days as lines: the sums of their steps, and the most memory of any."""
     names = ("ours, all steps", "naive pipeline")
     totals = [sum(taken.seconds for taken in day) for day in (ours, theirs)]
-    how = "reckoned: training from 3 of its 20 iterations, the rest from two smaller sizes" if reckoned else ""
+    how = (
+        "reckoned: reading and counting from two smaller sizes, training from 3 of its 20 iterations"
+        if reckoned
+        else ""
+    )
     notes = ("each step a process; memory of the largest", how)
     days = zip(names, totals, (ours, theirs), notes, strict=True)
     return [
@@ -193,7 +202,7 @@ def rows_of(
     """The second table: each step at both sizes, and the naive steps below."""
     pairs = [(small, large, "") for small, large in zip(first, ours, strict=True)]
     if len(naive) > 1:
-        pairs += [(small, large, "naive, reckoned: ") for small, large in zip(naive[-1], theirs, strict=True)]
+        pairs += [(small, large, "naive: ") for small, large in zip(naive[-1], theirs, strict=True)]
     rows = [
         {
             "step": f"{prefix}{large.step}",
