@@ -106,7 +106,7 @@ class AlsConfig(Section):
 class IndexConfig(Section):
     """The Annoy index and the effort of a query."""
 
-    trees: Positive = 5
+    trees: Positive = 10
     """Trees of the index; about 360 bytes a track at 10, 550 at 20, which take twice as long to build."""
     recall_target: Share = 0.95
     """recall@k of exact search that the effort is calibrated to."""
