@@ -43,9 +43,10 @@ from recsys_tasks.store import Store
 
 T = TypeVar("T")
 DAYS, LATE = 31, 3
-SIZES = {SMALL: (400, 40), FULL: (10, 1)}  # the issue's service divided by these
+SIZES = {SMALL: (400, 40), FULL: (10, 1)}  # the whole service divided by these
 STEPS = ("extract_streams", "check_data", "increment_matrix", "train_als", "build_index", "evaluate", "gate", "publish")
 STEPS += ("report", "retention")
+RECKONED = "reckoned: reading and counting from two smaller sizes, training from 3 of its 20 iterations"
 SIGNED = Signature("bench", "a benchmark", "2026-01-01T00:00:00+00:00")
 GATE = {"min_users": 100, "margin": 0.5}
 
@@ -183,12 +184,7 @@ def lines_of(ours: Sequence[Taken], theirs: Sequence[Taken], reckoned: bool) -> 
     """Both days as lines: the sums of their steps, and the most memory of any."""
     names = ("ours, all steps", "naive pipeline")
     totals = [sum(taken.seconds for taken in day) for day in (ours, theirs)]
-    how = (
-        "reckoned: reading and counting from two smaller sizes, training from 3 of its 20 iterations"
-        if reckoned
-        else ""
-    )
-    notes = ("each step a process; memory of the largest", how)
+    notes = ("each step a process; memory of the largest", RECKONED if reckoned else "")
     days = zip(names, totals, (ours, theirs), notes, strict=True)
     return [
         Line(name, total, (total, total), total / totals[0], max(taken.megabytes for taken in day), note)

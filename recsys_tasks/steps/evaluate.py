@@ -73,8 +73,9 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     holdout = holdout_of(at, model.manifest["key"], matrix)
     reference = reference_of(at, log, day)
     check_sizes(gated, matrix, factors)  # before either begins: scoring would read beyond the ends too
-    # Each is mostly of one thread's work, and needs nothing of the other. BLAS is bounded around both: its threads are
-    # the process's, and whichever ended first would give the other more in the middle of its work.
+    # Scores and recall beside, the other checks here: about as much work, and neither needs anything of the other. BLAS
+    # is bounded around both: its threads are the process's, and whichever ended first would give the other more in the
+    # middle of its work.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
         scoring = beside.submit(_scored, at, day, (gated, incumbent, reference), matrix, factors, holdout)
         checks = exact_checks(at, day, gated, matrix, factors, holdout, model, beside)
