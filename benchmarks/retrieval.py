@@ -30,7 +30,8 @@ from benchmarks.peers import GRAPHS, Built, Lists, build_all
 from recsys_tasks.annoy_index import build_index, open_index
 from recsys_tasks.calibration import calibrate
 from recsys_tasks.config import IndexConfig
-from recsys_tasks.ranked_tracks import Played, exact_top, rank_tracks
+from recsys_tasks.exact_search import exact_top
+from recsys_tasks.ranked_tracks import Played, rank_tracks
 from recsys_tasks.search import BATCH, TwoTierSearch
 
 K, MEAN_PLAYED, USERS, SINGLES, TARGET, ROUNDS, SOME = 10, 70, 256, 32, 0.95, 5, 4

@@ -5,16 +5,18 @@ header and detects no corruption: whoever opens a file compares its digest first
 """
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from annoy import AnnoyIndex
 
+from recsys_tasks.annoy_trees import METRIC, grow, node_type
 from recsys_tasks.domain import FloatArray, IntArray
 from recsys_tasks.errors import BadData, CorruptArtefact, StorageError, UnknownId
 
-METRIC: Final = "angular"
+VERSION = 2
+"""Of the way from factors to the file; part of a candidate's identity. Before 2, one thread grew all trees."""
 NEAREST = 8
 """Annoy hands on the nearest one in so many of the tracks it inspects: more took time, and added no recall."""
 PROBED = 5
@@ -34,23 +36,10 @@ def build_index(ranked_factors: FloatArray, path: Path, trees: int, seed: int) -
     """
     if not len(ranked_factors) or not np.isfinite(ranked_factors).all() or not ranked_factors.any(axis=1).all():
         raise BadData("Annoy would index no track, or one with a zero or non-finite factor. Train on a day with plays.")
-    index = AnnoyIndex(ranked_factors.shape[1], METRIC)
-    index.set_seed(seed)
-    for rank, vector in enumerate(ranked_factors):
-        index.add_item(rank, vector.tolist())  # it would ask numpy for each number by itself
-    index.build(trees, n_jobs=1)  # more jobs, and the bytes differ from run to run
     try:
-        saved = index.save(str(path))
-        size = path.stat().st_size
+        grow(ranked_factors, path, trees, seed)
     except OSError as error:
         raise StorageError(f"{path}: {error}. Make room or give rights, then rerun.") from None
-    if not saved or size < len(ranked_factors) * _node_bytes(ranked_factors.shape[1]):
-        raise StorageError(f"{path}: Annoy wrote {size} bytes only. Make room, then rerun.")
-
-
-def _node_bytes(n_factors: int) -> int:
-    """Size of one node of an angular index: descendants (4), two children (8), vector (4 a factor)."""
-    return 12 + 4 * n_factors
 
 
 def open_index(path: Path, n_items: int, n_factors: int) -> Any:
@@ -60,13 +49,13 @@ def open_index(path: Path, n_items: int, n_factors: int) -> Any:
         CorruptArtefact: the file is missing, has another size, item count or dimension, or answers a probe wrongly.
     """
     remedy = "Restore the file from its bundle, or build the index again."
-    index = AnnoyIndex(n_factors, METRIC)
+    index, node = AnnoyIndex(n_factors, METRIC), node_type(n_factors)
     probes = np.linspace(0, n_items - 1, min(PROBES, n_items)).astype(int)
     try:
         size = path.stat().st_size
-        if size % _node_bytes(n_factors) or size <= n_items * _node_bytes(n_factors):
+        if size % node.itemsize or size <= n_items * node.itemsize:
             raise CorruptArtefact(f"{path}: {size} bytes do not hold {n_items} items of {n_factors} factors. {remedy}")
-        if not _is_angular(path, probes, n_factors):
+        if not _is_angular(path, probes, node):
             raise CorruptArtefact(
                 f"{path}: its items are not those of an index of {n_factors} factors, {METRIC} distances. {remedy}"
             )
@@ -81,14 +70,14 @@ def open_index(path: Path, n_items: int, n_factors: int) -> Any:
     return index
 
 
-def _is_angular(path: Path, items: IntArray, n_factors: int) -> bool:
+def _is_angular(path: Path, items: IntArray, node: np.dtype[Any]) -> bool:
     """Whether beside these vectors stands their own squared length, which Annoy keeps for this metric alone.
 
     A file of another metric, with as many items and nodes of the same size, would kill the process at the first search.
     """
-    node = np.dtype([("before", "<i4"), ("squared", "<f4"), ("child", "<i4"), ("vector", "<f4", (n_factors,))])
     nodes = np.memmap(path, node, mode="r")[items]
-    return bool(np.allclose(nodes["squared"], np.square(nodes["vector"]).sum(axis=1), rtol=1e-4))
+    squared = nodes["children"][:, 0].copy().view(np.float32)
+    return bool(np.allclose(squared, np.square(nodes["vector"]).sum(axis=1), rtol=1e-4))
 
 
 def _answers_truly(index: Any, item: int) -> bool:

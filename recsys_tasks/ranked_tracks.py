@@ -1,4 +1,4 @@
-"""The tracks in order of loudness, and the brute-force search that everything else is held against.
+"""The tracks in order of loudness, and what every search over them asks first.
 
 Tracks without a factor (zero, or a negligible residue of the solver) are left out. The others lie in order of falling
 factor norm, ties by track column; the place in this order is the rank, and the item number in the Annoy index.
@@ -15,10 +15,6 @@ from recsys_tasks.errors import BadData, ConfigError
 
 NEGLIGIBLE = 1e-6
 """A track whose norm is below this share of the loudest one's counts as a track without a factor."""
-EXACT_BATCH = 16
-"""Users that ``exact_top`` scores together: 32 MB of scores at 500,000 tracks."""
-RUN = 256
-"""Scores that ``exact_top`` passes over or looks at together."""
 
 
 class Played(NamedTuple):
@@ -30,13 +26,6 @@ class Played(NamedTuple):
     def of(self, row: int) -> IntArray:
         """The track columns of one user."""
         return self.cols[self.indptr[row] : self.indptr[row + 1]]
-
-
-class Top(NamedTuple):
-    """Lists of the best tracks, best first, padded with -1 and -inf where nothing is left."""
-
-    cols: npt.NDArray[np.int32]  # (n_users, k)
-    scores: FloatArray  # (n_users, k) inner products
 
 
 @dataclass(frozen=True)
@@ -143,54 +132,3 @@ def check_query(
     if not np.isfinite(norms.max(initial=0.0)):  # the largest of values with a NaN is NaN
         raise BadData("A user vector is not finite. Fold the user in again, or train from a cold start (--cold-start).")
     return norms
-
-
-def exact_top(
-    item_factors: FloatArray, user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None = None
-) -> Top:
-    """The k best unplayed tracks of each user by scoring all of them: slow, and shares nothing with the search.
-
-    item_factors: (n_tracks, n_factors), tracks without a factor are never listed; equal scores by column; users with a
-    zero vector get no answer. Arguments and errors otherwise as in ``TwoTierSearch.find``.
-    """
-    norms = check_query(user_vectors, played, k, allowed, item_factors.shape)
-    listed = has_direction(row_norms(item_factors))  # (n_tracks,)
-    if allowed is not None:
-        listed &= allowed
-    hidden = np.flatnonzero(~listed)  # places: few as a rule, and flags of all tracks would be read for each user
-    cols = np.full((len(norms), k), -1, dtype=np.int32)
-    for start in range(0, len(norms), EXACT_BATCH):
-        scores = user_vectors[start : start + EXACT_BATCH] @ item_factors.T  # (n_batch, n_tracks)
-        scores[:, hidden] = -np.inf
-        for row, own in enumerate(scores, start):
-            own[played.of(row)] = -np.inf
-            if norms[row] > 0:
-                best = _largest(own, k)
-                cols[row, : len(best)] = best
-    scores = inner_products(user_vectors, item_factors, cols) if len(item_factors) else np.full(cols.shape, -np.inf)
-    order = np.lexsort((cols, -scores), axis=-1)
-    return Top(np.take_along_axis(cols, order, axis=1), np.take_along_axis(scores, order, axis=1))
-
-
-def _largest(scores: FloatArray, k: int) -> IntArray:
-    """Places of the k largest finite scores, equal ones by place. scores: (n,). (at most k,)."""
-    places = _promising(scores, k)
-    scores = scores[places]
-    kth = np.partition(scores, len(scores) - k)[len(scores) - k] if k < len(scores) else -np.inf
-    best = np.flatnonzero((scores >= kth) & (scores > -np.inf))
-    return np.asarray(places[best[np.argsort(-scores[best], kind="stable")[:k]]])
-
-
-def _promising(scores: FloatArray, k: int) -> IntArray:
-    """Places, rising, among which are all that score no less than the k-th largest. scores: (n,).
-
-    Of k runs, each holds a score no less than the k-th largest of all runs' maxima, so the k-th largest score is no
-    less either, and a run whose maximum is smaller holds none of the best.
-    """
-    starts = np.arange(0, len(scores), RUN)
-    if k >= len(starts):
-        return np.arange(len(scores))
-    maxima = np.maximum.reduceat(scores, starts)  # (n_runs,)
-    runs = np.flatnonzero(maxima >= np.partition(maxima, len(maxima) - k)[len(maxima) - k])
-    places = (starts[runs][:, None] + np.arange(RUN)).ravel()
-    return np.asarray(places[: np.searchsorted(places, len(scores))])  # the last run may be shorter

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from recsys_tasks.annoy_index import neighbours, similar
 from recsys_tasks.domain import FloatArray, IntArray
-from recsys_tasks.ranked_tracks import Played, RankedTracks, Top, exact_top, has_direction, rounding, row_norms
+from recsys_tasks.exact_search import Top, exact_top
+from recsys_tasks.ranked_tracks import Played, RankedTracks, has_direction, rounding, row_norms
 
 Recalls = npt.NDArray[np.float64]  # (n_queries,), NaN for a query with nothing to find
 

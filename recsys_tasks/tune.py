@@ -13,11 +13,12 @@ from recsys_tasks.config import AlsConfig
 from recsys_tasks.domain import Day, PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.errors import BadData
 from recsys_tasks.evaluation import is_hit
+from recsys_tasks.exact_search import exact_top
 from recsys_tasks.keyed_random import keyed_hash
 from recsys_tasks.metrics import precision
 from recsys_tasks.play_matrix import canonical, fold
 from recsys_tasks.popularity import first_unplayed, listeners_of, popular_order
-from recsys_tasks.ranked_tracks import Played, exact_top
+from recsys_tasks.ranked_tracks import Played
 
 LINEAR_A = (0.01, 0.1, 1.0, 10.0, 40.0)
 LOG_A = (0.3, 1.0, 3.0, 10.0)

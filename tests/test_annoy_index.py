@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from recsys_tasks.annoy_index import _answers_truly, build_index, neighbours, open_index, similar
+from recsys_tasks.annoy_trees import node_type
 from recsys_tasks.errors import BadData, CorruptArtefact, StorageError, UnknownId
 
 N, F = 600, 8
+ROOM = 2 + F
+"""Numbers of items that a node has room for."""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +33,20 @@ class TestBuild:
         assert (tmp_path / "again.ann").read_bytes() == path.read_bytes()
         assert (tmp_path / "other.ann").read_bytes() != path.read_bytes()
 
+    @pytest.mark.parametrize("trees", [1, 2, 3, 10])
+    @pytest.mark.parametrize("n", [1, 3, 9, 10, 11, N])
+    def test_every_tree_holds_every_item_once(self, factors, tmp_path, n, trees):
+        """Trees of several threads in one file: each root leads to all items, and Annoy finds as many roots."""
+        file = tmp_path / "index.ann"
+        build_index(factors[:n], file, trees, 1)
+        nodes = np.fromfile(file, node_type(F))
+        for root in range(len(nodes) - trees, len(nodes)):
+            assert sorted(items_under(nodes, root, n)) == list(range(n))
+        assert list(tmp_path.iterdir()) == [file]
+        if n > ROOM:  # else Annoy takes the trees themselves for copies of roots
+            assert open_index(file, n, F).get_n_trees() == trees
+            assert len(np.unique(nodes["vector"][-trees:], axis=0)) == trees
+
     @pytest.mark.parametrize("broken", [np.zeros((0, F)), np.zeros((3, F)), np.full((3, F), np.nan)])
     def test_what_annoy_would_index_in_silence_is_refused(self, broken, tmp_path):
         """Annoy accepts no item, zero and NaN vectors, and answers nonsense."""
@@ -40,6 +57,16 @@ class TestBuild:
         """Annoy's own error is a bare OSError."""
         with pytest.raises(StorageError, match=r"index\.ann"):
             build_index(factors, tmp_path / "missing" / "index.ann", 10, 1)
+
+
+def items_under(nodes, place, n_items):
+    """Every item that a walk from a node comes to, as Annoy walks."""
+    node = nodes[place]
+    if place < n_items:
+        return [place]
+    if node["descendants"] <= ROOM:
+        return np.frombuffer(node.tobytes(), "<i4")[1 : 1 + node["descendants"]].tolist()
+    return [item for child in node["children"] for item in items_under(nodes, int(child), n_items)]
 
 
 class TestOpen:

@@ -12,7 +12,8 @@ from numpy.testing import assert_array_equal
 from recsys_tasks import search as search_module
 from recsys_tasks.annoy_index import build_index, open_index
 from recsys_tasks.errors import BadData, ConfigError
-from recsys_tasks.ranked_tracks import RUN, Played, RankedTracks, _largest, exact_top, rank_tracks, rounding
+from recsys_tasks.exact_search import RUN, TRACKS, exact_top
+from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks, rounding
 from recsys_tasks.search import Effort, Found, TwoTierSearch
 
 EVERYTHING = Effort(1_000_000, 0, 1)
@@ -288,7 +289,7 @@ class TestRankedTracks:
         assert rank_tracks(factors).rank_cols.tolist() == [0, 2]
         assert exact_top(factors, factors[:1], nobody_played(1), 3).cols.tolist() == [[0, 2, -1]]
 
-    @pytest.mark.parametrize("n", [1, 10, RUN, RUN + 1, 3 * RUN - 1, 10 * RUN, 10 * RUN + 1, 40 * RUN + 7])
+    @pytest.mark.parametrize("n", [1, 10, RUN, RUN + 1, 3 * RUN - 1, 10 * RUN, 10 * RUN + 1, TRACKS, 2 * TRACKS + 7])
     @pytest.mark.parametrize("k", [1, 10, 300])
     def test_the_reference_passes_over_none_of_the_best(self, n, k):
         """Equal scores by place, hidden ones never: as by sorting everything, whole runs equal, hidden or short too."""
@@ -296,9 +297,15 @@ class TestRankedTracks:
         for step, hidden in ((0, 0.5), (0.5, 0.0), (0.5, 0.999), (10, 0.0), (0, 1.0)):
             scores = rng.normal(size=n).astype(np.float32)
             scores = np.round(scores / step).astype(np.float32) if step else np.sort(scores)[:: rng.choice([-1, 1])]
-            scores[rng.random(n) < hidden] = -np.inf
-            best = np.argsort(-scores, kind="stable")[: min(k, np.count_nonzero(scores > -np.inf))]
-            assert_array_equal(_largest(scores, k), best)
+            scores[rng.random(n) < 0.1] = 0  # a track without a factor
+            hide, allowed = np.flatnonzero(rng.random(n) < hidden), rng.random(n) < 0.5
+            own = np.where(allowed & (scores != 0), scores, -np.inf)
+            own[hide] = -np.inf
+            best = np.argsort(-own, kind="stable")[: min(k, np.count_nonzero(own > -np.inf))]
+            ends, users = np.cumsum([0, 0, len(hide)]), np.array([[0], [1]], np.float32)
+            top = exact_top(scores[:, None], users, Played(ends, hide), k, allowed)
+            assert top.cols.tolist() == [[-1] * k, best.tolist() + [-1] * (k - len(best))]
+            assert_array_equal(top.scores[1, : len(best)], scores[best])
 
     @pytest.mark.parametrize(
         ("cols", "norms", "words"),

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from recsys_tasks.annoy_index import VERSION, open_index
 from recsys_tasks.annoy_index import build_index as build_annoy
-from recsys_tasks.annoy_index import open_index
 from recsys_tasks.artefacts import read_manifest, save_artefact
 from recsys_tasks.bundle import GATED, NAMES
 from recsys_tasks.calibration import disjoint_samples, least_effort, recall_of
@@ -46,6 +46,7 @@ def build_index(at: Workplace, day: Day, model: str) -> Reference:
         "matrix": artefact.manifest["key"]["matrix"],
         "model": model,
         "index": at.config.index.model_dump(),
+        "trees": VERSION,
     }
     candidate = digest_of("candidate", key)
     gated, names = (at.store.bundle_path(candidate) / part for part in (GATED, NAMES))

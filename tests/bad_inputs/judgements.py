@@ -18,11 +18,12 @@ from bad_inputs.vocabularies import folded
 from recsys_tasks.cli import main
 from recsys_tasks.config import EvaluationConfig
 from recsys_tasks.domain import Verdict, parse_day
+from recsys_tasks.exact_search import exact_top
 from recsys_tasks.gate import Check, judge
 from recsys_tasks.holdout import hold_out
 from recsys_tasks.play_matrix import day_counts
 from recsys_tasks.policy import GateConfig
-from recsys_tasks.ranked_tracks import Played, exact_top
+from recsys_tasks.ranked_tracks import Played
 from recsys_tasks.releases import read_log
 from recsys_tasks.steps.evaluate import NO_INCUMBENT
 from recsys_tasks.steps.matrix_checks import split_check
