@@ -154,5 +154,23 @@ def without_users(
     taken = day.copy()
     taken.data[~np.repeat(chosen, np.diff(day.indptr))] = 0
     taken.eliminate_zeros()
+    remaining, (places, there) = counts.copy(), _places_of(taken, counts)
     # uint32 cannot go below zero here: the counts hold at least the day's own plays in each cell
-    return canonical(counts - taken), taken
+    remaining.data[places] -= taken.data[there]
+    remaining.eliminate_zeros()
+    return remaining, taken
+
+
+def _places_of(few: sparse.csr_matrix, counts: sparse.csr_matrix) -> tuple[IntArray, BoolArray]:
+    """Where the cells of few rows lie among those of all, and which of them are there at all: all, in sound data.
+
+    Both are canonical and (n_users, n_tracks). Looks at the rows that ``few`` has cells in, and at no other.
+    """
+    rows, n_tracks = np.flatnonzero(np.diff(few.indptr)), counts.shape[1]
+    lengths = np.diff(counts.indptr)[rows].astype(np.int64)
+    own = np.arange(lengths.sum()) + np.repeat(counts.indptr[rows] - np.cumsum(lengths) + lengths, lengths)
+    cells = np.repeat(rows, lengths) * n_tracks + counts.indices[own]
+    wanted = np.repeat(rows, np.diff(few.indptr)[rows]) * n_tracks + few.indices
+    nearest = np.searchsorted(cells, wanted)
+    there = np.append(cells, -1)[nearest] == wanted
+    return own[nearest[there]], there

@@ -29,7 +29,7 @@ from recsys_tasks.steps import evaluate, gate
 from recsys_tasks.steps.checks import exact_checks
 from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.matrix import matrix_of
-from recsys_tasks.steps.matrix_checks import matrix_checks, split_check
+from recsys_tasks.steps.matrix_checks import day_check, matrix_checks, split_check
 from recsys_tasks.steps.train import holdout_of
 from recsys_tasks.store import Store
 
@@ -239,6 +239,10 @@ class TestMatrix:
         """The training lacks the hidden listeners' day and nothing else."""
         fewer = replace(sound.holdout, training=thinned(sound.holdout.training, 0.001))
         assert self.failing(sound, sound.matrix, fewer) == {"hidden plays absent"}
+
+    def test_a_day_without_plays_lacks_none(self, sound):
+        """Nothing of nothing is missing."""
+        assert day_check(sound.matrix, sparse.csr_matrix(sound.matrix.counts.shape, dtype=np.uint32)).passed
 
     def test_a_count_that_fell_below_zero_is_seen(self):
         """Five plays hidden of the three that there are: what remains began again at 2^32, and adds up all the same."""

@@ -66,17 +66,17 @@ def evaluate(at: Workplace, day: Day, candidate: str) -> Reference:
 def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry | None) -> Path:
     """Evaluate a candidate against one incumbent, and store the figures."""
     log = read_log(at.store)
-    gated = open_gated(at.store.gated_part(candidate))
-    key = gated.artefact.manifest["key"]
-    matrix = matrix_of(at, key)
-    factors, model = at.store.load_model(day, key["model"])
-    holdout = holdout_of(at, model.manifest["key"], matrix)
-    reference = reference_of(at, log, day)
-    check_sizes(gated, matrix, factors)  # before either begins: scoring would read beyond the ends too
+    part, reference = at.store.gated_part(candidate), reference_of(at, log, day)
+    key = part.manifest["key"]
     # Scores and recall beside, the other checks here: about as much work, and neither needs anything of the other. BLAS
     # is bounded around both: its threads are the process's, and whichever ended first would give the other more in the
     # middle of its work.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
+        opening = beside.submit(lambda: (open_gated(part), *at.store.load_model(day, key["model"])))
+        matrix = matrix_of(at, key)
+        gated, factors, model = opening.result()
+        holdout = holdout_of(at, model.manifest["key"], matrix)
+        check_sizes(gated, matrix, factors)  # before either begins: scoring would read beyond the ends too
         scoring = beside.submit(_scored, at, day, (gated, incumbent, reference), matrix, factors, holdout)
         checks = exact_checks(at, day, gated, matrix, factors, holdout, model, beside)
         result = scoring.result()

@@ -77,7 +77,10 @@ def conservation_check(at: Workplace, matrix: PlayMatrix) -> Check:
 
 def day_check(matrix: PlayMatrix, day: sparse.csr_matrix) -> Check:
     """Whether each pair of the day stands under its own ids in the matrix, with at least its plays of that day."""
-    lacking = int((day > matrix.counts).nnz)
+    rows = np.repeat(np.arange(day.shape[0]), np.diff(day.indptr))
+    # by bisection, so that the other pairs are not looked at; of no cells scipy makes a matrix of another kind
+    held = np.asarray(matrix.counts[rows, day.indices]).ravel() if day.nnz else day.data
+    lacking = int(np.count_nonzero(held < day.data))
     return Check(
         "the day's plays in the matrix",
         lacking == 0,
@@ -91,10 +94,11 @@ def split_check(matrix: PlayMatrix, day: sparse.csr_matrix, holdout: Holdout) ->
     is_hidden = np.zeros(len(matrix.users), dtype=np.uint32)
     is_hidden[holdout.user_rows] = 1
     taken = sparse.diags_array(is_hidden, dtype=np.uint32) @ day
-    # differences alone are kept, no second matrix; a count that fell below 0 began again at 2^32, above the matrix's
-    strays = (matrix.counts - holdout.training != taken) + (holdout.training > matrix.counts)
-    wrong = int(strays.nnz)
-    known = int(holdout.hidden.multiply(holdout.training[holdout.user_rows] > 0).nnz)
+    rows = holdout.user_rows
+    # more taken than there was began again at 2^32, and adds up all the same
+    below_zero = int((day[rows] > matrix.counts[rows]).nnz)
+    wrong = int((matrix.counts - holdout.training != taken).nnz) + below_zero
+    known = int(holdout.hidden.multiply(holdout.training[rows] > 0).nnz)
     return Check(
         "hidden plays absent",
         wrong == 0 and known == 0,
