@@ -60,6 +60,12 @@ class Found:
     exact: BoolArray  # (n_users,) certified: no other track scores more, to float32 rounding
 
 
+def _empty(n_users: int, k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatArray]:
+    """Ranks, columns and scores of lists on which nothing stands. (n_users, k) each."""
+    nothing = np.full((n_users, k), -1, dtype=np.int32)
+    return nothing, nothing.copy(), np.full((n_users, k), -np.inf, dtype=np.float32)
+
+
 @dataclass
 class _Lists:
     """The best k of each user of a batch so far, best first."""
@@ -148,13 +154,9 @@ class TwoTierSearch:
         n_users = len(norms)
         if n_users and norms.max() * self._loudest > _LARGEST:
             raise BadData("A user vector is so long that its scores overflow. Train again from a cold start.")
-        found = Found(
-            np.full((n_users, k), -1, dtype=np.int32),
-            np.full((n_users, k), -1, dtype=np.int32),
-            np.full((n_users, k), -np.inf, dtype=np.float32),
-            np.zeros(n_users, dtype=np.int64),
-            np.zeros(n_users, dtype=np.bool_),
-        )
+        if n_users == 1:
+            return self._find_one(user_vectors[0], float(norms[0]), played.cols[slice(*played.indptr)], k, allowed)
+        found = Found(*_empty(n_users, k), np.zeros(n_users, dtype=np.int64), np.zeros(n_users, dtype=np.bool_))
         for start in range(0, n_users, BATCH):
             part = slice(start, min(start + BATCH, n_users))
             batch = _Batch(user_vectors[part], norms[part], self._played_keys(played, part), allowed)
@@ -174,7 +176,7 @@ class TwoTierSearch:
             found.exact[:] = batch.norms > 0
             return
         lists = _Lists(found.scores, found.ranks)
-        (self._scan if len(batch.users) > 1 else self._scan_one)(batch, lists, found)
+        self._scan(batch, lists, found)
         if self.index is not None and self.effort.search_k:
             self._ask_annoy(batch, lists, found, np.flatnonzero(~found.exact & (batch.norms > 0)))
         scores = inner_products(batch.users, self.tracks.ranked_factors, found.ranks)
@@ -195,25 +197,43 @@ class TwoTierSearch:
             rows = rows[is_open]
             start, stop = stop, self._next_stop(stop, kth[is_open])
 
-    def _scan_one(self, batch: _Batch, lists: _Lists, found: Found) -> None:
-        """``_scan`` for one user, without what several need: a listener waits for it, and most of it is the calls."""
-        user, norm, taken = batch.users[0], float(batch.norms[0]), batch.played // BATCH  # ranks, rising
-        k, kth, exact = lists.scores.shape[1], -np.inf, norm == 0
-        ranks: IntArray = np.zeros(0, dtype=np.int64)  # the best so far, best first
+    def _find_one(self, user: FloatArray, norm: float, played: IntArray, k: int, allowed: BoolArray | None) -> Found:
+        """``find`` for one user, without what several need: a listener waits for it, and most of it is the calls."""
+        taken = self.tracks.col_ranks[played]
+        taken.sort()
+        ranks, scores, scored, exact = self._scan_one(user, norm, taken, k, allowed)
+        if self.index is not None and self.effort.search_k and norm > 0 and not exact:
+            more = self._beyond(user, scored, allowed)
+            more = more[np.isin(more, taken, invert=True)]
+            scores = np.concatenate([scores, self.tracks.ranked_factors[more] @ user])
+            ranks, scores = _best(np.concatenate([ranks, more]), scores, k)
+            scored += self.effort.search_k + len(more)
+        scores = inner_products(user[None], self.tracks.ranked_factors, ranks[None])[0]
+        order = np.lexsort((ranks, -scores))
+        found = Found(*_empty(1, k), np.array([scored]), np.array([exact and norm > 0]))
+        found.ranks[0, : len(order)], found.scores[0, : len(order)] = ranks[order], scores[order]
+        found.cols[0, : len(order)] = self.tracks.rank_cols[ranks[order]]
+        return found
+
+    def _scan_one(
+        self, user: FloatArray, norm: float, taken: IntArray, k: int, allowed: BoolArray | None
+    ) -> tuple[IntArray, FloatArray, int, bool]:
+        """``_scan`` for one user: ranks and scores, best first, tracks scored, certified. taken: ranks, rising."""
+        kth, exact, scored = -np.inf, norm == 0 or not len(self.tracks), 0
+        ranks: IntArray = np.zeros(0, dtype=np.int64)
         scores: FloatArray = np.zeros(0, dtype=np.float32)
-        start, stop = 0, min(FIRST_BLOCK, self.effort.budget, len(self.tracks))
-        while start < stop and not exact and (start < self.effort.budget or kth == -np.inf):
-            block = self.tracks.ranked_factors[start:stop] @ user
-            block[taken[taken.searchsorted(start) : taken.searchsorted(stop)] - start] = -np.inf
-            if batch.allowed is not None:
-                block[~batch.allowed[self.tracks.rank_cols[start:stop]]] = -np.inf
+        stop = min(FIRST_BLOCK, self.effort.budget, len(self.tracks))
+        while scored < stop and not exact and (scored < self.effort.budget or kth == -np.inf):
+            block = self.tracks.ranked_factors[scored:stop] @ user
+            block[taken[taken.searchsorted(scored) : taken.searchsorted(stop)] - scored] = -np.inf
+            if allowed is not None:
+                block[~allowed[self.tracks.rank_cols[scored:stop]]] = -np.inf
             places = (block > kth).nonzero()[0]
-            ranks, scores = _best(np.concatenate([ranks, start + places]), np.concatenate([scores, block[places]]), k)
+            ranks, scores = _best(np.concatenate([ranks, scored + places]), np.concatenate([scores, block[places]]), k)
             kth = float(scores[-1]) if len(scores) == k else -np.inf
             exact = kth / norm >= self._bound(stop)
-            found.exact[0], found.scored[0] = exact, stop
-            start, stop = stop, self._next_stop(stop, np.array([kth / norm]))
-        lists.ranks[0, : len(ranks)], lists.scores[0, : len(ranks)] = ranks, scores
+            scored, stop = stop, self._next_stop(stop, np.array([kth / norm]))
+        return ranks, scores, scored, exact
 
     def _bound(self, rank: int) -> float:
         """What no track from this rank on can exceed, for a user of norm 1; at the end -inf: everything was seen."""
@@ -242,11 +262,14 @@ class TwoTierSearch:
     def _ask_annoy(self, batch: _Batch, lists: _Lists, found: Found, rows: IntArray) -> None:
         """Merge Annoy's neighbours beyond the scanned ranks, scored by inner product."""
         for row in rows:
-            ranks = neighbours(self.index, batch.users[row], self.effort.search_k)
-            ranks = ranks[ranks >= found.scored[row]]
+            ranks = self._beyond(batch.users[row], found.scored[row], batch.allowed)
             ranks = ranks[~np.isin(ranks * BATCH + row, batch.played)]
-            if batch.allowed is not None:
-                ranks = ranks[batch.allowed[self.tracks.rank_cols[ranks]]]
             scores = self.tracks.ranked_factors[ranks] @ batch.users[row]
             lists.merge(np.array([row]), np.zeros(len(ranks), dtype=np.int64), ranks, scores)
             found.scored[row] += self.effort.search_k + len(ranks)
+
+    def _beyond(self, user: FloatArray, scored: int, allowed: BoolArray | None) -> IntArray:
+        """Ranks of Annoy's neighbours of a user that were not scanned and are allowed, rising."""
+        ranks = neighbours(self.index, user, self.effort.search_k)
+        ranks = ranks[ranks >= scored]
+        return ranks if allowed is None else ranks[allowed[self.tracks.rank_cols[ranks]]]

@@ -212,6 +212,11 @@ class TestBudget:
         for search_k in (0, 2000):
             found = TwoTierSearch(ranked, Effort(300, search_k, 1), index).find(users, played, 10, allowed)
             assert_lists_hold(found, factors, users, played, allowed)
+            for row in (0, 33, 69):
+                own = Played(np.array([0, len(played.of(row))]), played.of(row))
+                alone = TwoTierSearch(ranked, Effort(300, search_k, 1), index).find(users[row, None], own, 10, allowed)
+                for name, values in vars(alone).items():
+                    assert_array_equal(values[0], getattr(found, name)[row], name)
             recalls.append(np.mean([np.isin(own, best).mean() for own, best in zip(found.cols, exact, strict=True)]))
         assert recalls[0] < 0.3
         assert recalls[1] > 0.9
