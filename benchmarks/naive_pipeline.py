@@ -43,15 +43,22 @@ def naive_day(dsn: str, day: Day, config: Config, folder: Path) -> Measured:
     return [(name, *measured(step)) for name, step in zip(STEPS, steps, strict=True)]
 
 
-def naive_rest(training: sparse.csr_matrix, test: sparse.csr_matrix, config: Config, folder: Path) -> Measured:
-    """The steps after reading and counting, the seconds of the training reckoned from one iteration and from three."""
-    kept: dict[str, Any] = {"training": training, "test": test}
-    (one, _), (three, megabytes) = (measured(lambda n=n: _train(kept, config, n)) for n in (1, 3))
-    return [
-        (STEPS[2], one + (ITERATIONS - 1) * (three - one) / 2, megabytes),
-        (STEPS[3], *measured(lambda: _index(kept, folder / "naive.ann", config))),
-        (STEPS[4], *measured(lambda: _evaluate(kept, config))),
-    ]
+class NaiveRest:
+    """The steps after reading and counting, one by one: each needs what those before it made."""
+
+    def __init__(self, training: sparse.csr_matrix, test: sparse.csr_matrix, config: Config, folder: Path) -> None:
+        self.kept: dict[str, Any] = {"training": training, "test": test}
+        self.config, self.folder = config, folder
+
+    def step(self, name: str) -> tuple[str, float, float]:
+        """Do one of STEPS; the seconds of the training are reckoned from one iteration and from three."""
+        kept, config = self.kept, self.config
+        if name == "train cold":
+            (one, _), (three, megabytes) = (measured(lambda n=n: _train(kept, config, n)) for n in (1, 3))
+            return name, one + (ITERATIONS - 1) * (three - one) / 2, megabytes
+        index = self.folder / "naive.ann"
+        work = (lambda: _index(kept, index, config)) if name == "build Annoy" else (lambda: _evaluate(kept, config))
+        return name, *measured(work)
 
 
 def chosen_of(listeners: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:

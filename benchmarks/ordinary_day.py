@@ -8,8 +8,9 @@ Peak memory is the process's own (interpreter and imports included). Growth is
 the exponent of a step's seconds between two services, the second ten times the first in listeners, tracks, streams and
 pairs: 1 is in proportion.
 
-The naive pipeline (``naive_pipeline``) runs where its history fits. At the largest size it trains, builds and evaluates
-on the matrix of that size, its 20 iterations reckoned from one and from three. Reading and counting, for which the rows
+The naive pipeline (``naive_pipeline``) runs where its history fits. At the largest size two days are run, and on the
+matrix of each it trains, builds and evaluates right after our step that does the same, so that a slow minute of the
+machine moves both; its 20 iterations are reckoned from one and from three. Reading and counting, for which the rows
 would have to fit into memory as Python's tuples, are reckoned from two smaller sizes by their own exponents, which are
 1 at least: they look at every row. There is no one physical limit of a day: each step has its own, in its own question.
 """
@@ -19,10 +20,12 @@ import math
 import multiprocessing
 import os
 import shutil
+import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,8 +33,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from benchmarks.harness import FULL, SMALL, Line, Table, keep
-from benchmarks.naive_pipeline import chosen_of, naive_day, naive_rest
+from benchmarks.harness import FULL, SMALL, Line, Side, Table, keep, line
+from benchmarks.naive_pipeline import STEPS as THEIR_STEPS
+from benchmarks.naive_pipeline import NaiveRest, chosen_of, naive_day
 from benchmarks.source_day import server_with
 from benchmarks.synthetic import Service, save_history
 from recsys_tasks import steps
@@ -43,9 +47,13 @@ from recsys_tasks.store import Store
 
 T = TypeVar("T")
 DAYS, LATE = 31, 3
+ROUNDS = {SMALL: 1, FULL: 2}
+"""Ordinary days, the last ones of all."""
 SIZES = {SMALL: (400, 40), FULL: (10, 1)}  # the whole service divided by these
 STEPS = ("extract_streams", "check_data", "increment_matrix", "train_als", "build_index", "evaluate", "gate", "publish")
 STEPS += ("report", "retention")
+TURNS = dict(zip(("train_als", "build_index", "evaluate"), THEIR_STEPS[2:], strict=True))
+"""Our step -> the naive one that comes right after it."""
 RECKONED = "reckoned: reading and counting from two smaller sizes, training from 3 of its 20 iterations"
 SIGNED = Signature("bench", "a benchmark", "2026-01-01T00:00:00+00:00")
 GATE = {"min_users": 100, "margin": 0.5}
@@ -60,27 +68,40 @@ class Taken:
     megabytes: float
 
 
+Steps = list[Taken]
+_naive: list[NaiveRest] = []  # in the process of its own
+
+
 def main() -> None:
-    """Run the day at two sizes, and the naive one where it fits."""
+    """Run the days at two sizes, and the naive ones where they fit."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=(SMALL, FULL), default=SMALL)
     size = parser.parse_args().size
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the processes of the steps, as the pipeline's own doors do
     smaller, larger = (service_of(divisor) for divisor in SIZES[size])
     reckoned = size == FULL
-    first, _, _ = our_day(smaller)
-    ours, sizes, rest = our_day(larger, and_theirs=reckoned)
+    (first,), _, _ = our_days(smaller, 1)
+    ours, rests, sizes = our_days(larger, ROUNDS[size], in_turns=reckoned)
     naive = [their_day(service) for service in ((service_of(100), smaller) if reckoned else (larger,))]
-    theirs = [rest.get(pair[0].step) or _grown(*pair) for pair in zip(*naive, strict=True)] if reckoned else naive[0]
-    lines = lines_of(ours, theirs, reckoned)
-    faster = lines[1].seconds / lines[0].seconds
-    most = max(taken.megabytes for taken in ours)
-    met = f"asked for: at least 10x faster ({faster:.1f}x), at most 8 GB ({most / 1024:.1f} GB in the largest step)."
+    reading = [_grown(*pair) for pair in zip(*naive, strict=True)][:2] if reckoned else naive[0]
+    theirs = [reading + rest for rest in rests]
+    both = lines_of(ours, theirs, reckoned)
+    faster, most = both[1].ratio, both[0].megabytes / 1024
+    met = f"asked for: at least 10x faster ({faster:.1f}x), at most 8 GB ({most:.1f} GB in the largest step)."
     about = (
-        f"One day of {larger.streams_a_day:,} streams onto {sizes['pairs']:,} pairs of {sizes['users']:,} listeners "
+        f"A day of {larger.streams_a_day:,} streams onto {sizes['pairs']:,} pairs of {sizes['users']:,} listeners "
         f"and {sizes['tracks']:,} tracks, {larger.tracks // DAYS:,} of these new; {DAYS - 1} days before it."
     )
-    keep(Table("ordinary_day", "A whole ordinary day", size, about, lines, met, rows_of(first, ours, naive, theirs)))
+    rows = rows_of(first, typical(ours), naive, typical(theirs))
+    keep(Table("ordinary_day", "A whole ordinary day", size, about, both, met, rows))
+
+
+def typical(days: Sequence[Steps]) -> Steps:
+    """The median of each step, and the most memory that it took."""
+    return [
+        Taken(parts[0].step, statistics.median(p.seconds for p in parts), max(p.megabytes for p in parts))
+        for parts in zip(*days, strict=True)
+    ]
 
 
 def service_of(divisor: int) -> Service:
@@ -93,47 +114,67 @@ def policy(service: Service) -> Config:
     return service.config(gate=GATE)
 
 
-def our_day(service: Service, and_theirs: bool = False) -> tuple[list[Taken], dict[str, Any], dict[str, Taken]]:
-    """The day after a finished yesterday, step by step; the sizes of its matrix; the naive steps on it."""
-    root = Path(tempfile.mkdtemp(prefix="recsys-day-"))
+def our_days(service: Service, rounds: int, in_turns: bool = False) -> tuple[list[Steps], list[Steps], dict[str, Any]]:
+    """The last days after a finished yesterday, step by step; the naive steps in turn with ours; the matrix's sizes."""
+    root, yesterday = Path(tempfile.mkdtemp(prefix="recsys-day-")), DAYS - 1 - rounds
+    ours, theirs = [], []
     try:
-        with server_with(service, range(DAYS - 2 - LATE, DAYS)) as dsn:
-            save_history(Store(root), service, DAYS - 1)
-            run(root, dsn, service, DAYS - 2)
-            taken = run(root, dsn, service, DAYS - 1)
+        with server_with(service, range(yesterday - LATE, DAYS)) as dsn:
+            save_history(Store(root), service, yesterday + 1)
+            run(root, dsn, service, yesterday)
+            for number in range(yesterday + 1, DAYS):
+                with naive_beside(root, service, number) as naive:
+                    taken, rest = run(root, dsn, service, number, naive if in_turns else None)
+                ours.append(taken)
+                theirs.append(rest)
         store, day = Store(root), service.day(DAYS - 1)
-        digest = store.models_of(day)[0]["key"]["matrix"]
-        theirs = alone(their_rest, root, service, digest) if and_theirs else []
-        return taken, store.matrix_figures(day, digest), {each.step: each for each in theirs}
+        return ours, theirs, store.matrix_figures(day, store.models_of(day)[0]["key"]["matrix"])
     finally:
         shutil.rmtree(root)
 
 
-def run(root: Path, dsn: str, service: Service, number: int) -> list[Taken]:
-    """All steps of a day, each in a fresh process; what each took."""
+def run(
+    root: Path, dsn: str, service: Service, number: int, naive: ProcessPoolExecutor | None = None
+) -> tuple[Steps, Steps]:
+    """All steps of a day, each in a fresh process; what each took, and what those of the naive pipeline took."""
     results: dict[str, Any] = {}
-    everything = []
+    ours, theirs = [], []
     for step in STEPS:
         results[step], taken = alone(one_step, step, root, dsn, service, number, results)
         print(f"{service.day(number)} {taken}", flush=True)
-        everything.append(taken)
-    return everything
+        ours.append(taken)
+        if naive is not None and step in TURNS:
+            theirs.append(naive.submit(naive_step, TURNS[step]).result())
+            print(f"{service.day(number)} naive: {theirs[-1]}", flush=True)
+    return ours, theirs
+
+
+@contextmanager
+def naive_beside(root: Path, service: Service, number: int) -> Iterator[ProcessPoolExecutor]:
+    """The process of the naive pipeline, which loads the day's stored matrix when it is first asked for a step."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=spawn, initializer=begin_naive, initargs=(root, service, number)) as process:
+        yield process
+
+
+def begin_naive(root: Path, service: Service, number: int) -> None:
+    """What the naive pipeline has when it has counted, from the matrix that our model was trained on."""
+    store, day = Store(root), service.day(number)
+    matrix = store.load_matrix(day, store.models_of(day)[0]["key"]["matrix"])
+    of_day = day_counts(store.load_partition(*matrix.chain[-1]), matrix.users, matrix.tracks)
+    chosen = np.isin(np.arange(len(matrix.users)), chosen_of(np.flatnonzero(np.diff(of_day.indptr))))
+    _naive.append(NaiveRest(*without_users(matrix.counts, of_day, chosen), policy(service), root))
+
+
+def naive_step(step: str) -> Taken:
+    """One of the naive pipeline's steps."""
+    return Taken(*_naive[-1].step(step))
 
 
 def alone(work: Callable[..., T], *args: Any) -> T:
     """What a function gives in a fresh process."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
         return process.submit(work, *args).result()
-
-
-def their_rest(root: Path, service: Service, digest: str) -> list[Taken]:
-    """What the naive pipeline does when it has counted, on the newest stored matrix."""
-    store = Store(root)
-    matrix = store.load_matrix(service.day(DAYS - 1), digest)
-    of_day = day_counts(store.load_partition(*matrix.chain[-1]), matrix.users, matrix.tracks)
-    chosen = np.isin(np.arange(len(matrix.users)), chosen_of(np.flatnonzero(np.diff(of_day.indptr))))
-    training, test = without_users(matrix.counts, of_day, chosen)
-    return [Taken(*each) for each in naive_rest(training, test, policy(service), root)]
 
 
 def one_step(
@@ -180,16 +221,15 @@ def _grown(smaller: Taken, larger: Taken) -> Taken:
     return Taken(larger.step, larger.seconds * 10 ** max(1.0, exponent(smaller, larger)), memory)
 
 
-def lines_of(ours: Sequence[Taken], theirs: Sequence[Taken], reckoned: bool) -> list[Line]:
-    """Both days as lines: the sums of their steps, and the most memory of any."""
-    names = ("ours, all steps", "naive pipeline")
-    totals = [sum(taken.seconds for taken in day) for day in (ours, theirs)]
-    notes = ("each step a process; memory of the largest", RECKONED if reckoned else "")
-    days = zip(names, totals, (ours, theirs), notes, strict=True)
-    return [
-        Line(name, total, (total, total), total / totals[0], max(taken.megabytes for taken in day), note)
-        for name, total, day, note in days
-    ]
+def lines_of(ours: Sequence[Steps], theirs: Sequence[Steps], reckoned: bool) -> list[Line]:
+    """Both sides' days as lines: the sums of their steps, and the most memory of any."""
+    sides = (
+        Side("ours, all steps", note="each step a process; memory of the largest", work=len),
+        Side("naive pipeline", note=RECKONED if reckoned else "", work=len),
+    )
+    totals = [[sum(taken.seconds for taken in day) for day in days] for days in (ours, theirs)]
+    peaks = [max(taken.megabytes for day in days for taken in day) for days in (ours, theirs)]
+    return [line(side, total, totals[0], peak) for side, total, peak in zip(sides, totals, peaks, strict=True)]
 
 
 def rows_of(
