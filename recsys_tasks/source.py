@@ -17,6 +17,7 @@ then counted as such.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -114,9 +115,12 @@ class Source:
             SourceMismatch: its tables are not what the configuration says.
         """
         with self._snapshot() as cursor:
-            (read, private, null_id, short), fingerprint = self._tally(cursor, day)
             query, types = streams_query(self._config, self._types, day), stream_types(self._config, self._types)
             streams = copy_streams(cursor, query, types, self._config.streams_table)
+            with ThreadPoolExecutor(1) as beside:  # the server tallies the same snapshot while the rows are counted
+                tallied = beside.submit(self._tally, cursor, day)
+                counts = count_plays(streams)
+            (read, private, null_id, short), fingerprint = tallied.result()
         qualified = read - private - null_id - short
         if streams.num_rows != qualified:
             raise SourceUnavailable(
@@ -124,7 +128,6 @@ class Source:
                 f"short, or {self._config.streams_table} is a view that answers differently each time. Retry; if it "
                 "lasts, look at the view."
             )
-        counts = count_plays(streams)
         kept = int(counts.plays.sum(dtype=np.uint64))
         dropped = dict(zip(REASONS, (private, null_id, short, qualified - kept), strict=True))
         return ExtractedDay(day, counts, read, kept, dropped, fingerprint)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.domain import Ids, PlayCounts
+from recsys_tasks.domain import BoolArray, Ids, PlayCounts
 
 Numbers = npt.NDArray[np.int64]
 MOST = 1 << 31
@@ -40,9 +40,11 @@ def count_plays(streams: pa.Table) -> PlayCounts:
         streams: columns user_id and track_id without nulls; event_id (integers or text), null where there is none;
             instant (timestamp), which matters only where event_id is null.
     """
+    is_named = streams["event_id"].is_valid()
     with ThreadPoolExecutor(2) as pool:  # Arrow works without the interpreter's lock
+        events = pool.submit(_numbered, streams["event_id"].drop_null())  # first: none has as many distinct
         users, tracks = pool.map(_in_order, (streams["user_id"], streams["track_id"]))
-    pairs = _once(users.rows * tracks.width + tracks.rows, streams)
+    pairs = _once(users.rows * tracks.width + tracks.rows, np.asarray(is_named), events.result(), streams["instant"])
     distinct, plays = np.unique(pairs, return_counts=True)
     rows, columns = np.divmod(distinct, tracks.width)
     return PlayCounts(users.ids(rows), tracks.ids(columns), plays.astype(np.uint32))
@@ -69,14 +71,12 @@ def _span(ids: pa.ChunkedArray) -> tuple[int, int]:
     return low, high - low + 1
 
 
-def _once(pairs: Numbers, streams: pa.Table) -> Numbers:
-    """The pairs without those of duplicate rows; their order means nothing."""
-    named = np.asarray(streams["event_id"].is_valid())
-    if named.all():
-        return _first_of_event(pairs, _numbered(streams["event_id"]))
-    events = _numbered(streams["event_id"].filter(pa.array(named)))
-    instants = np.asarray(streams["instant"].filter(pa.array(~named)).cast(pa.int64()))
-    return np.concatenate([_first_of_event(pairs[named], events), _first_of_instant(pairs[~named], instants)])
+def _once(pairs: Numbers, is_named: BoolArray, events: Numbers, instants: pa.ChunkedArray) -> Numbers:
+    """The pairs without those of duplicate rows; their order means nothing. events: of the rows that have one."""
+    if is_named.all():
+        return _first_of_event(pairs, events)
+    nameless = np.asarray(instants.filter(pa.array(~is_named)).cast(pa.int64()))
+    return np.concatenate([_first_of_event(pairs[is_named], events), _first_of_instant(pairs[~is_named], nameless)])
 
 
 def _numbered(events: pa.ChunkedArray) -> Numbers:
