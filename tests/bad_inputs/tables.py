@@ -208,7 +208,7 @@ def growing_view(source_dsn):
         source_dsn,
         "CREATE FUNCTION times() RETURNS int VOLATILE LANGUAGE sql AS "
         f"$$ SELECT set_config('test.asked', ({asked})::text, false)::int $$",
-        "CREATE VIEW plays AS SELECT streams.* FROM streams, generate_series(1, 3 - times())"  # twice, then once,
+        "CREATE VIEW plays AS SELECT streams.* FROM streams, generate_series(1, 3 - times())",  # twice, then once,
     )
     with refused(SourceUnavailable, "counted 2 qualified streams of 2024-03-10 and sent 4", "look at the view"):
         extract(source_dsn, streams_table="plays")
