@@ -29,6 +29,8 @@ BLOCK_SCORES = 1 << 20
 """Scores of a block at the most: 4 MB, so that they stay in cache."""
 LATE_BLOCK = 4096
 """Tracks in a block past the budget."""
+SORTED = 256
+"""So few scores are sorted sooner than the best of them are looked for."""
 _LEAST = np.float32(-np.inf)
 _LARGEST = float(np.finfo(np.float32).max)
 
@@ -101,7 +103,7 @@ class _Lists:
 
 def _best(ranks: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
     """The k largest of some scores, best first, equal ones in the order given. (at most k,) each."""
-    if len(scores) > k:
+    if len(scores) > max(k, SORTED):
         large = (scores >= np.partition(scores, len(scores) - k)[len(scores) - k]).nonzero()[0]
         ranks, scores = ranks[large], scores[large]
     order = np.argsort(-scores, kind="stable")[:k]  # stable, so equal scores stay in rank order
@@ -195,7 +197,8 @@ class TwoTierSearch:
             found.exact[rows], found.scored[rows] = exact, stop
             is_open = ~exact if stop < self.effort.budget else ~exact & (kth == _LEAST)
             rows = rows[is_open]
-            start, stop = stop, self._next_stop(stop, kth[is_open])
+            enough = np.sort(self._enough(kth[is_open]))
+            start, stop = stop, self._next_stop(stop, int(enough[len(enough) // 2]) if len(enough) else stop, len(rows))
 
     def _find_one(self, user: FloatArray, norm: float, played: IntArray, k: int, allowed: BoolArray | None) -> Found:
         """``find`` for one user, without what several need: a listener waits for it, and most of it is the calls."""
@@ -232,20 +235,24 @@ class TwoTierSearch:
             ranks, scores = _best(np.concatenate([ranks, scored + places]), np.concatenate([scores, block[places]]), k)
             kth = float(scores[-1]) if len(scores) == k else -np.inf
             exact = kth / norm >= self._bound(stop)
-            scored, stop = stop, self._next_stop(stop, np.array([kth / norm]))
+            scored, stop = stop, self._next_stop(stop, int(self._enough(kth / norm)), 1)
         return ranks, scores, scored, exact
 
     def _bound(self, rank: int) -> float:
         """What no track from this rank on can exceed, for a user of norm 1; at the end -inf: everything was seen."""
         return self._slack - float(self._falling[rank]) if rank < len(self.tracks) else -np.inf
 
-    def _next_stop(self, start: int, kth: npt.NDArray[np.float64]) -> int:
+    def _enough(self, kth: float | npt.NDArray[np.float64]) -> Any:
+        """Ranks after which a k-th best score, of a user of norm 1, is certified at the latest. As many as scores."""
+        return self._falling.searchsorted(self._slack - kth)
+
+    def _next_stop(self, start: int, enough: int, n_open: int) -> int:
         """Where the next block ends: where half of the open users are certified at the latest, within reason."""
-        if start >= self.effort.budget or not len(kth):  # past the budget an answer must not depend on the batch
+        if start >= self.effort.budget or not n_open:  # past the budget an answer must not depend on the batch
             return min(start + LATE_BLOCK, len(self.tracks))
-        enough = np.sort(np.searchsorted(self._falling, self._slack - kth))[len(kth) // 2]
-        widest = start + min(GROWTH * start, BLOCK_SCORES // len(kth))
-        return min(max(int(enough), start + LEAST_BLOCK), widest, self.effort.budget, len(self.tracks))
+        grown = (1 + GROWTH) * start if enough < len(self.tracks) else enough  # else nothing ends the scan early
+        widest = min(grown, start + BLOCK_SCORES // n_open)
+        return min(max(enough, start + LEAST_BLOCK), widest, self.effort.budget, len(self.tracks))
 
     def _score(self, batch: _Batch, rows: IntArray, start: int, stop: int) -> FloatArray:
         """Scores of a block of ranks, -inf where a track is played or not allowed. (n_rows, stop - start)."""

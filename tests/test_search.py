@@ -23,7 +23,15 @@ EVERYTHING = Effort(1_000_000, 0, 1)
 def small_blocks() -> Iterator[None]:
     """Let a few tracks make many blocks, and a few users several batches."""
     with pytest.MonkeyPatch.context() as patch:
-        sizes = {"BATCH": 4, "FIRST_BLOCK": 4, "LEAST_BLOCK": 2, "GROWTH": 2, "BLOCK_SCORES": 48, "LATE_BLOCK": 3}
+        sizes = {
+            "BATCH": 4,
+            "FIRST_BLOCK": 4,
+            "LEAST_BLOCK": 2,
+            "GROWTH": 2,
+            "BLOCK_SCORES": 48,
+            "LATE_BLOCK": 3,
+            "SORTED": 2,
+        }
         for name, size in sizes.items():
             patch.setattr(search_module, name, size)
         yield
