@@ -83,6 +83,10 @@ def svg(name: str, title: str, says: str, paint: Callable[["Axes"], None], heigh
         figure = Figure(figsize=(WIDTH, height), layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure.subplots())
+        layout = figure.get_layout_engine()
+        if layout is not None:  # once: savefig would draw everything in vain to have it placed
+            layout.execute(figure)
+            figure.set_layout_engine("none")
         text = io.StringIO()
         figure.savefig(text, format="svg")
     drawn = text.getvalue()

@@ -11,7 +11,6 @@ from typing import Any
 
 import httpx
 import psycopg2
-from faults.environments import FASTER
 from settings import TOML, artefacts_of
 
 from recsys_tasks.config import load_config
@@ -35,7 +34,7 @@ DAYS = FIRST, SECOND, YESTERDAY = WORLD[-4:-1]
 @contextmanager
 def backfilled_airflow() -> Iterator["Doors"]:
     """An Airflow in which a backfill of three dates came beside the scheduled run of the last of them."""
-    config = TOML.replace("2026-01-05", WORLD[0].isoformat()) + FASTER + NO_GRACE
+    config = TOML.replace("2026-01-05", WORLD[0].isoformat()) + NO_GRACE
     world = ["--preset", "small", "--start", WORLD[0].isoformat(), "--days", str(len(WORLD))]
     with passing_airflow(config, world) as airflow:
         doors = Doors(airflow)

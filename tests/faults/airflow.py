@@ -10,7 +10,6 @@ from time import monotonic, sleep
 import psutil
 from settings import TOML
 
-from faults.environments import FASTER
 from faults.ground import Ground
 from faults.invariants import violations
 from faults.outcome import Outcome
@@ -38,7 +37,7 @@ IMPATIENT = {  # a task whose process vanished is noticed after seconds, not aft
 
 def airflow_kills(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
     """One day after the other; in each, one of Airflow's processes is killed while one of the tasks runs."""
-    config = f"{TOML}{FASTER}[schedule]\nend_date = 2026-01-08\n"  # or today's run would be scheduled
+    config = f"{TOML}[schedule]\nend_date = 2026-01-08\n"  # or today's run would be scheduled
     with passing_airflow(config, ["--preset", "small"], IMPATIENT) as airflow:
         airflow.api.unpause(DAG_ID)
         store = Store(Path(airflow.environment["RECSYS_ROOT"]))

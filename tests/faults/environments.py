@@ -23,7 +23,6 @@ VARIABLES = {
     "HOME": ("/", "/nonexistent"),
 }
 UMASKS = (0o022, 0o077, 0o000, 0o027)
-FASTER = "[index]\ntrees = 5\ncalibration_queries = 100\nmeasured_queries = 200\n"
 
 
 def environments(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
@@ -45,7 +44,7 @@ def environments(ground: Ground, outcome: Outcome, count: int, random: Random) -
 def _run(root: Path, dsn: str, variables: dict[str, str], umask: int, processors: int) -> str:
     """A day by the command line; what it said if it refused."""
     root.mkdir()
-    (root / "config.toml").write_text(TOML + FASTER)
+    (root / "config.toml").write_text(TOML)
     paths = {"RECSYS_ROOT": str(root / "store"), "RECSYS_CONFIG": str(root / "config.toml"), "RECSYS_SOURCE_DSN": dsn}
     python_path = {"PYTHONPATH": str(Path(__file__).parents[2])}
     done = subprocess.run(

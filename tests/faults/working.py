@@ -25,8 +25,7 @@ from recsys_tasks.store import Store
 FAST = config(
     source={"late_window_days": 1},  # retention keeps no fewer dates than the late window may need
     als={"threads": 1},
-    index={"trees": 5, "calibration_queries": 100, "measured_queries": 200},
-    gate={"min_users": 100, "margin": 0.5, "recall_queries": 100},
+    gate={"recall_queries": 100},
     retention={"keep_days": 2},
 )
 REST = timedelta(days=3)
