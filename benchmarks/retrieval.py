@@ -34,7 +34,7 @@ from recsys_tasks.exact_search import exact_top
 from recsys_tasks.ranked_tracks import Played, rank_tracks
 from recsys_tasks.search import BATCH, TwoTierSearch
 
-K, MEAN_PLAYED, USERS, SINGLES, TARGET, ROUNDS, SOME = 10, 70, 256, 32, 0.95, 5, 4
+K, MEAN_PLAYED, USERS, SINGLES, TARGET, ROUNDS, SOME = 10, 70, 256, 128, 0.95, 5, 4
 ASKED_FOR = 100_000
 FALLING, FLAT = "falling", "flat"
 WORLDS = {  # (tracks, norms, peers left out)

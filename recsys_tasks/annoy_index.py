@@ -15,7 +15,7 @@ from recsys_tasks.annoy_trees import METRIC, grow, node_type
 from recsys_tasks.domain import FloatArray, IntArray
 from recsys_tasks.errors import BadData, CorruptArtefact, StorageError, UnknownId
 
-VERSION = 2
+GROWING = 2
 """Of the way from factors to the file; part of a candidate's identity. Before 2, one thread grew all trees."""
 NEAREST = 8
 """Annoy hands on the nearest one in so many of the tracks it inspects: more took time, and added no recall."""

@@ -22,7 +22,7 @@ from recsys_tasks.domain import FloatArray
 
 METRIC: Final = "angular"
 PARTS = 2
-"""Parts at the most, each grown by a thread: part of the format, whatever cores there are."""
+"""As many indexes at the most, each grown by a thread; the bytes depend on it, so it is the same on every machine."""
 SEEDS = 2**31
 """Annoy's seeds."""
 
@@ -40,7 +40,7 @@ def grow(vectors: FloatArray, path: Path, trees: int, seed: int) -> None:
     """
     shares = [len(share) for share in np.array_split(np.arange(trees), min(PARTS, trees))]
     with _places(path, len(shares)) as places, ThreadPoolExecutor(len(shares)) as growers:
-        seeds = [(seed + part) % SEEDS for part in range(len(shares))]
+        seeds = [(PARTS * seed + part) % SEEDS for part in range(len(shares))]
         list(growers.map(lambda *part: _grow_part(vectors, *part), places, shares, seeds))
         _join(places, shares, path, node_type(vectors.shape[1]), len(vectors))
 
@@ -66,10 +66,10 @@ def _join(places: list[Path], shares: list[int], path: Path, node: np.dtype[Any]
         own["children"] += (own["children"] >= n_items) * np.int32(sum(map(len, inner)))
         inner.append(own[:-trees])
         roots.append(own[-trees:])
-    with path.open("wb") as file:
-        np.fromfile(places[0], node, count=n_items).tofile(file)
-        for nodes in (*inner, *roots):
-            nodes.tofile(file)
+    items = np.memmap(places[0], node, mode="r", shape=n_items)
+    with path.open("wb") as file:  # not by tofile, which says nothing when its last bytes find no room
+        for nodes in (items, *inner, *roots):
+            file.write(nodes.view(np.uint8).data)
 
 
 @contextmanager

@@ -24,11 +24,13 @@ FIRST_BLOCK = 1024
 LEAST_BLOCK = 256
 """A shorter block costs as much as this one: the time goes into the call."""
 GROWTH = 32
-"""A block is at most so many times as long as the scan so far, for what it finds may end the scan early."""
+"""A block is at most so many times as long as the scan so far, where what it finds may end the scan early."""
 BLOCK_SCORES = 1 << 20
 """Scores of a block at the most: 4 MB, so that they stay in cache."""
 LATE_BLOCK = 4096
 """Tracks in a block past the budget."""
+FLAT = 0.5
+"""Where even the quietest track is louder than this share of the loudest, a scan is hardly ever ended early."""
 SORTED = 256
 """So few scores are sorted sooner than the best of them are looked for."""
 _LEAST = np.float32(-np.inf)
@@ -135,6 +137,7 @@ class TwoTierSearch:
         self.tracks, self.effort, self.index = tracks, effort, index
         self._falling = -tracks.ranked_norms.astype(np.float64)  # (n_indexed,), rising for searchsorted
         self._loudest = float(tracks.ranked_norms[0]) if len(tracks) else 0.0
+        self._falls = len(tracks) == 0 or tracks.ranked_norms[-1] < FLAT * self._loudest
         self._slack = self._loudest * rounding(tracks.ranked_factors.shape[1])  # what rounding may add to a score
 
     def find(self, user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None = None) -> Found:
@@ -205,7 +208,7 @@ class TwoTierSearch:
         taken = self.tracks.col_ranks[played]
         taken.sort()
         ranks, scores, scored, exact = self._scan_one(user, norm, taken, k, allowed)
-        if self.index is not None and self.effort.search_k and norm > 0 and not exact:
+        if self.index is not None and self.effort.search_k and not exact:
             more = self._beyond(user, scored, allowed)
             more = more[np.isin(more, taken, invert=True)]
             scores = np.concatenate([scores, self.tracks.ranked_factors[more] @ user])
@@ -250,8 +253,8 @@ class TwoTierSearch:
         """Where the next block ends: where half of the open users are certified at the latest, within reason."""
         if start >= self.effort.budget or not n_open:  # past the budget an answer must not depend on the batch
             return min(start + LATE_BLOCK, len(self.tracks))
-        grown = (1 + GROWTH) * start if enough < len(self.tracks) else enough  # else nothing ends the scan early
-        widest = min(grown, start + BLOCK_SCORES // n_open)
+        growth = GROWTH if self._falls else len(self.tracks)
+        widest = start + min(growth * start, BLOCK_SCORES // n_open)
         return min(max(enough, start + LEAST_BLOCK), widest, self.effort.budget, len(self.tracks))
 
     def _score(self, batch: _Batch, rows: IntArray, start: int, stop: int) -> FloatArray:

@@ -114,13 +114,13 @@ class Source:
             SourceUnavailable: the source cannot be reached, broke off, or sent another number of rows than it counted.
             SourceMismatch: its tables are not what the configuration says.
         """
-        with self._snapshot() as cursor:
-            query, types = streams_query(self._config, self._types, day), stream_types(self._config, self._types)
-            streams = copy_streams(cursor, query, types, self._config.streams_table)
-            with ThreadPoolExecutor(1) as beside:  # the server tallies the same snapshot while the rows are counted
-                tallied = beside.submit(self._tally, cursor, day)
-                counts = count_plays(streams)
-            (read, private, null_id, short), fingerprint = tallied.result()
+        with ThreadPoolExecutor(1) as beside:  # the rows are counted while the server tallies the same snapshot
+            with self._snapshot() as cursor:
+                query, types = streams_query(self._config, self._types, day), stream_types(self._config, self._types)
+                streams = copy_streams(cursor, query, types, self._config.streams_table)
+                counting = beside.submit(count_plays, streams)
+                (read, private, null_id, short), fingerprint = self._tally(cursor, day)
+            counts = counting.result()
         qualified = read - private - null_id - short
         if streams.num_rows != qualified:
             raise SourceUnavailable(

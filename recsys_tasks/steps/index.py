@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recsys_tasks.annoy_index import VERSION, open_index
+from recsys_tasks.annoy_index import GROWING, open_index
 from recsys_tasks.annoy_index import build_index as build_annoy
 from recsys_tasks.artefacts import read_manifest, save_artefact
 from recsys_tasks.bundle import GATED, NAMES
@@ -46,7 +46,7 @@ def build_index(at: Workplace, day: Day, model: str) -> Reference:
         "matrix": artefact.manifest["key"]["matrix"],
         "model": model,
         "index": at.config.index.model_dump(),
-        "trees": VERSION,
+        "growing": GROWING,
     }
     candidate = digest_of("candidate", key)
     gated, names = (at.store.bundle_path(candidate) / part for part in (GATED, NAMES))
