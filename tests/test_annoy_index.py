@@ -33,6 +33,12 @@ class TestBuild:
         assert (tmp_path / "again.ann").read_bytes() == path.read_bytes()
         assert (tmp_path / "other.ann").read_bytes() != path.read_bytes()
 
+    def test_another_seed_shares_no_tree(self, factors, path, tmp_path):
+        """Not even the next one: each seed has a seed of its own for each of the threads."""
+        build_index(factors, tmp_path / "other.ann", 10, 2)
+        roots = [np.fromfile(file, node_type(F))["vector"][-10:] for file in (path, tmp_path / "other.ann")]
+        assert len(np.unique(np.concatenate(roots), axis=0)) == 20
+
     @pytest.mark.parametrize("trees", [1, 2, 3, 10])
     @pytest.mark.parametrize("n", [1, 3, 9, 10, 11, N])
     def test_every_tree_holds_every_item_once(self, factors, tmp_path, n, trees):
@@ -57,6 +63,13 @@ class TestBuild:
         """Annoy's own error is a bare OSError."""
         with pytest.raises(StorageError, match=r"index\.ann"):
             build_index(factors, tmp_path / "missing" / "index.ann", 10, 1)
+
+    def test_a_disk_that_is_full_at_the_end_is_said(self, factors, tmp_path):
+        """So few bytes find no room only when the file is closed; the parts are gone all the same."""
+        (tmp_path / "index.ann").symlink_to("/dev/full")
+        with pytest.raises(StorageError, match="No space left"):
+            build_index(factors[:20], tmp_path / "index.ann", 10, 1)
+        assert [path.name for path in tmp_path.iterdir()] == ["index.ann"]
 
 
 def items_under(nodes, place, n_items):
