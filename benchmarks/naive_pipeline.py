@@ -27,38 +27,37 @@ QUERY = """SELECT user_id, track_id, streamed_at >= '{day}' AS today FROM stream
     WHERE NOT private_session AND ms_played >= 30000 AND streamed_at < '{end}'"""
 STEPS = ("read all streams", "count them", "train cold", "build Annoy", "evaluate")
 LISTENERS, ITERATIONS = 10_000, 20
+Works = dict[str, Callable[..., None]]  # by name, in order
 Measured = list[tuple[str, float, float]]  # steps: name, seconds, megabytes held at most above what was held before
 
 
 def naive_day(dsn: str, day: Day, config: Config, folder: Path) -> Measured:
     """Run it."""
     kept: dict[str, Any] = {}
-    steps: list[Callable[[], None]] = [
-        lambda: _read(kept, dsn, day),
-        lambda: _count(kept),
-        lambda: _train(kept, config, ITERATIONS),
-        lambda: _index(kept, folder / "naive.ann", config),
-        lambda: _evaluate(kept, config),
-    ]
-    return [(name, *measured(step)) for name, step in zip(STEPS, steps, strict=True)]
+    first: Works = {STEPS[0]: lambda: _read(kept, dsn, day), STEPS[1]: lambda: _count(kept)}
+    return [(name, *measured(work)) for name, work in (first | _rest(kept, config, folder)).items()]
+
+
+def _rest(kept: dict[str, Any], config: Config, folder: Path) -> Works:
+    """The steps after reading and counting; the training takes a number of iterations."""
+    index = folder / "naive.ann"
+    works = (lambda n=ITERATIONS: _train(kept, config, n), lambda: _index(kept, index, config))
+    return dict(zip(STEPS[2:], (*works, lambda: _evaluate(kept, config)), strict=True))
 
 
 class NaiveRest:
     """The steps after reading and counting, one by one: each needs what those before it made."""
 
     def __init__(self, training: sparse.csr_matrix, test: sparse.csr_matrix, config: Config, folder: Path) -> None:
-        self.kept: dict[str, Any] = {"training": training, "test": test}
-        self.config, self.folder = config, folder
+        self.works = _rest({"training": training, "test": test}, config, folder)
 
     def step(self, name: str) -> tuple[str, float, float]:
         """Do one of STEPS; the seconds of the training are reckoned from one iteration and from three."""
-        kept, config = self.kept, self.config
-        if name == "train cold":
-            (one, _), (three, megabytes) = (measured(lambda n=n: _train(kept, config, n)) for n in (1, 3))
-            return name, one + (ITERATIONS - 1) * (three - one) / 2, megabytes
-        index = self.folder / "naive.ann"
-        work = (lambda: _index(kept, index, config)) if name == "build Annoy" else (lambda: _evaluate(kept, config))
-        return name, *measured(work)
+        work = self.works[name]
+        if name != STEPS[2]:
+            return name, *measured(work)
+        (one, _), (three, megabytes) = (measured(lambda n=n: work(n)) for n in (1, 3))
+        return name, one + (ITERATIONS - 1) * (three - one) / 2, megabytes
 
 
 def chosen_of(listeners: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.integer[Any]]:

@@ -28,7 +28,7 @@ PROBES = 8
 def build_index(ranked_factors: FloatArray, path: Path, trees: int, seed: int) -> None:
     """Write the index of ranked_factors (n_indexed, n_factors) to a fresh path: same input, same bytes.
 
-    The caller syncs and renames; Annoy unlinks what lies at the path, and never syncs.
+    The caller syncs and renames; while the trees grow, their parts lie beside the path.
 
     Raises:
         BadData: there is no track, or a factor is not finite or zero.

@@ -78,15 +78,13 @@ def svg(name: str, title: str, says: str, paint: Callable[["Axes"], None], heigh
     import matplotlib as mpl  # here: every task imports the steps, and one of them draws
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
     with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(WIDTH, height), layout="constrained")
+        figure = Figure(figsize=(WIDTH, height))
         FigureCanvasSVG(figure)
         paint(figure.subplots())
-        layout = figure.get_layout_engine()
-        if layout is not None:  # once: savefig would draw everything in vain to have it placed
-            layout.execute(figure)
-            figure.set_layout_engine("none")
+        ConstrainedLayoutEngine().execute(figure)  # the figure's own would draw everything in vain to have it placed
         text = io.StringIO()
         figure.savefig(text, format="svg")
     drawn = text.getvalue()
