@@ -24,7 +24,10 @@ def enter(browsing, view):
     """Go to one of the plugin's views by its navigation; the frame that shows it."""
     browsing.page.goto(PLUGIN)
     frame = browsing.frame()
-    frame.get_by_role("link", name=view, exact=True).click()
+    link = frame.get_by_role("link", name=view, exact=True)
+    link.wait_for()
+    with browsing.page.expect_event("framenavigated"):  # the page before has the same link, and may be the same view
+        link.click()
     frame.locator("nav a[aria-current]", has_text=view).wait_for()
     return frame
 
