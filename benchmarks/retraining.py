@@ -97,10 +97,6 @@ def run(service: Service, n_days: int, config: AlsConfig) -> tuple[Days, PlayMat
     return days, matrix, cold
 
 
-def _unheard(_said: str) -> None:
-    """Nobody listens."""
-
-
 def one_day(
     days: Days, matrix: PlayMatrix, before: PlayMatrix, own: Factors, config: AlsConfig, tomorrow: PlayCounts
 ) -> tuple[Factors, Factors]:
@@ -109,7 +105,7 @@ def one_day(
 
     def warm(**changes: Any) -> Training:
         start = warm_factors(own, before.users, before.tracks, matrix.users, matrix.tracks)
-        return train(matrix.counts, start, True, config.model_copy(update=changes), _unheard)
+        return train(matrix.counts, start, True, config.model_copy(update=changes))
 
     def race() -> None:
         start = warm_factors(own, before.users, before.tracks, matrix.users, matrix.tracks)
@@ -141,22 +137,20 @@ def one_day(
 
 
 class _Reached(Exception):
-    """Ends a training that has the loss it was to reach."""
+    """Ends a training that has the loss it was to reach, after so many iterations."""
 
 
 def iterations_to(loss: float, matrix: PlayMatrix, start: Factors, config: AlsConfig) -> int | None:
     """Train until the loss is no more than this; after how many iterations, None if it never was."""
-    seen: list[str] = []
 
-    def look(said: str) -> None:
-        seen.append(said)
-        if float(said.split("loss ")[1].split(",")[0]) <= loss:
-            raise _Reached
+    def look(done: int, found: float) -> None:
+        if found <= loss:
+            raise _Reached(done)
 
     try:
         train(matrix.counts, start, True, config.model_copy(update={"tolerance": 1e-12}), look)
-    except _Reached:
-        return len(seen)
+    except _Reached as reached:
+        return int(reached.args[0])
     return None
 
 

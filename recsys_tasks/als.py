@@ -9,14 +9,15 @@ what it is given by its own alpha and adds nothing, so it is handed c_ui itself 
 this sum divided by the sum of all c_ui.
 """
 
+import functools
+import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from implicit.cpu.als import AlternatingLeastSquares
-from implicit.recommender_base import ModelFitError
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
@@ -41,7 +42,8 @@ LOOKED_AT = 100_000
 those before it are brought to its scale."""
 MOST_PAIRS = 2**31 - 1
 """The library numbers the pairs of user and track in 32 bits."""
-Progress = Callable[[str], None]
+Told = Callable[[int, float], None]
+"""Is told how many iterations are done, and the loss after the last of them."""
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,6 @@ class Training:
     factors: Factors
     losses: tuple[float, ...]
     warm: bool
-
-
-class _Settled(Exception):
-    """Ends the library's loop when the loss has settled."""
 
 
 def confidence(plays: sparse.csr_matrix, config: AlsConfig) -> sparse.csr_matrix:
@@ -102,7 +100,9 @@ def warm_factors(
     )
 
 
-def train(plays: sparse.csr_matrix, start: Factors, warm: bool, config: AlsConfig, progress: Progress) -> Training:
+def train(
+    plays: sparse.csr_matrix, start: Factors, warm: bool, config: AlsConfig, told: Told = lambda _done, _loss: None
+) -> Training:
     """Alternate until the relative change of the loss is below the tolerance, or the iterations are used up.
 
     Args:
@@ -110,39 +110,54 @@ def train(plays: sparse.csr_matrix, start: Factors, warm: bool, config: AlsConfi
         start: factors to begin with; copied.
         warm: whether they come from a parent (kept with the result): it then takes less to settle.
         config: weights, length, bounds.
-        progress: told the loss after each iteration.
+        told: of each iteration.
 
     Raises:
         BadData: there are no plays, or the factors become infinite.
     """
-    weighted = confidence(plays, config)
-    model = _library_model(config)
-    model.user_factors, model.item_factors = start.user_factors.copy(), start.item_factors.copy()
-    model.cg_steps = WARM_STEPS if warm else model.cg_steps
-    looked_at = Pairs.of_some(weighted, LOOKED_AT)
-
-    def loss(pairs: Pairs) -> float:
-        return loss_of(pairs, model.user_factors, model.item_factors, config.regularization, config.threads)
-
+    weighted, factors = confidence(plays, config), Factors(start.user_factors.copy(), start.item_factors.copy())
+    solve = _solver(config, warm)
     losses: list[float] = []
-    before = [loss(looked_at)] if warm else []
 
-    def settle(iteration: int, seconds: float, _loss: None) -> None:
-        losses.append(loss(looked_at))
-        left = seconds * (config.max_iterations - iteration - 1)
-        done = f"iteration {iteration + 1} of at most {config.max_iterations}"
-        progress(f"{done}: loss {losses[-1]:.6g}, at most about {left:.0f} s left")
-        if _settled([*before, *losses], WARM_GAIN if warm and len(losses) == 1 else 1.0, config.tolerance):
-            raise _Settled
+    def loss(pairs: Pairs, of: Factors) -> float:
+        return loss_of(pairs, of.user_factors, of.item_factors, config.regularization, config.threads)
 
-    with threadpool_limits(limits=1, user_api="blas"), suppress(_Settled):
-        try:
-            model.fit(weighted, show_progress=False, callback=settle)
-        except ModelFitError as error:
-            raise BadData(f"The training broke off: {error}. Lower als.a, or raise als.regularization.") from None
-    scale = loss(Pairs.of_all(weighted)) / losses[-1] if looked_at.each_for > 1 else 1.0
-    kept = tuple(_digits(scale * each) for each in losses)
-    return Training(Factors(model.user_factors, model.item_factors), kept, warm)
+    # What one thread does, while the library solves for the listeners: it needs the plays of each track only then.
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
+        transposed = beside.submit(lambda: weighted.T.tocsr())
+        looked_at = beside.submit(Pairs.of_some, weighted, LOOKED_AT)
+        before = beside.submit(lambda: [loss(looked_at.result(), start)] if warm else [])
+        for iteration in range(1, config.max_iterations + 1):
+            solve(weighted, factors.user_factors, factors.item_factors)
+            solve(transposed.result(), factors.item_factors, factors.user_factors)
+            losses.append(_finite(loss(looked_at.result(), factors), iteration))
+            told(iteration, losses[-1])
+            if _settled([*before.result(), *losses], WARM_GAIN if warm and iteration == 1 else 1.0, config.tolerance):
+                break
+        sampled = looked_at.result().each_for > 1
+        scale = loss(Pairs.of_all(weighted), factors) / losses[-1] if sampled else 1.0
+    return Training(factors, tuple(_digits(scale * each) for each in losses), warm)
+
+
+def _solver(config: AlsConfig, warm: bool) -> Callable[..., None]:
+    """The library's solution for one side against the other: of the confidences and both sides' factors, in place."""
+    model = _library_model(config)
+    model.cg_steps = WARM_STEPS if warm else model.cg_steps
+    return functools.partial(model.solver, regularization=config.regularization, num_threads=config.threads)
+
+
+def _finite(loss: float, iteration: int) -> float:
+    """The loss, into which every factor goes: if it is finite, so are they.
+
+    Raises:
+        BadData: it is not.
+    """
+    if not math.isfinite(loss):
+        raise BadData(
+            f"The training broke off: after iteration {iteration} a factor is not finite. Lower als.a, or raise "
+            "als.regularization."
+        )
+    return loss
 
 
 def _settled(losses: Sequence[float], times: float, tolerance: float) -> bool:

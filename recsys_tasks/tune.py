@@ -118,7 +118,7 @@ def tune(split: Split, configs: Iterable[AlsConfig], k: int, progress: Callable[
 def score(split: Split, config: AlsConfig, rows: npt.NDArray[np.int64], k: int) -> float:
     """Mean precision@k of exact lists for some users, from a cold start."""
     start = cold_factors(split.users, split.tracks, config)
-    factors = train(split.training, start, False, config, lambda _line: None).factors
+    factors = train(split.training, start, False, config).factors
     played = split.training[rows]
     vectors = fold_in_users(played, factors.item_factors, config)
     found = exact_top(factors.item_factors, vectors, Played(played.indptr, played.indices), k).cols

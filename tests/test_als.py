@@ -50,13 +50,13 @@ class TestLoss:
         """The loss that implicit reports is the dense formula's, for both weights and with the cap in force."""
         config = CONFIG.model_copy(update={"weight": weight, "cap": 20})
         plays = random_plays()
-        trained = train(plays, start_of(plays), False, config, print)
+        trained = train(plays, start_of(plays), False, config)
         assert trained.losses[-1] == pytest.approx(dense_loss(plays, trained.factors, config), rel=1e-5)
 
     def test_it_falls_and_stops_when_it_has_settled(self):
         """No iteration raises the loss, and the last change is below the tolerance while the one before is not."""
         config = CONFIG.model_copy(update={"tolerance": 1e-3})
-        losses = train(random_plays(), start_of(random_plays()), False, config, print).losses
+        losses = train(random_plays(), start_of(random_plays()), False, config).losses
         changes = -np.diff(losses) / losses[:-1]
         assert (changes > -1e-6).all()
         assert changes[-1] < 1e-3 <= changes[-2]
@@ -66,7 +66,7 @@ class TestLoss:
         plays = random_plays().tolil()
         plays[7] = 0
         plays = plays.tocsr()
-        items = train(random_plays(), start_of(plays), False, CONFIG, print).factors.item_factors
+        items = train(random_plays(), start_of(plays), False, CONFIG).factors.item_factors
         found = fold_in_users(plays, items, CONFIG)
         c = np.ones(plays.shape[1])
         c[plays[3].indices] += CONFIG.a * np.log1p(plays[3].data)
@@ -80,7 +80,7 @@ class TestLossOfMany:
     def test_the_library_says_the_same_of_the_same_factors(self):
         """Our sum over played pairs and two small products is implicit's loss."""
         plays = random_plays(500, 300)
-        trained = train(plays, start_of(plays), False, CONFIG, print).factors
+        trained = train(plays, start_of(plays), False, CONFIG).factors
         theirs = calculate_loss(
             confidence(plays, CONFIG), trained.user_factors, trained.item_factors, CONFIG.regularization
         )
@@ -100,7 +100,7 @@ class TestLossOfMany:
         plays = random_plays().tolil()
         plays[[0, 20, 21, 59]] = 0
         plays = plays.tocsr()
-        factors = train(plays, start_of(plays), False, CONFIG, print).factors
+        factors = train(plays, start_of(plays), False, CONFIG).factors
         monkeypatch.setattr(als_loss, "TOGETHER", together)
         monkeypatch.setattr(als_loss, "ROWS_TOGETHER", together)
         assert training_loss(plays, factors, CONFIG) == pytest.approx(dense_loss(plays, factors, CONFIG), rel=1e-6)
@@ -108,7 +108,7 @@ class TestLossOfMany:
     def test_some_listeners_stand_for_all(self):
         """An estimate from a fifth of the listeners is near the loss of all, and of all it is the loss itself."""
         plays = random_plays(2000, 300)
-        factors = train(plays, start_of(plays), False, CONFIG.model_copy(update={"tolerance": 1e-3}), print).factors
+        factors = train(plays, start_of(plays), False, CONFIG.model_copy(update={"tolerance": 1e-3})).factors
         weighted, exact = confidence(plays, CONFIG), training_loss(plays, factors, CONFIG)
         told = (factors.user_factors, factors.item_factors, CONFIG.regularization, 1)
         assert loss_of(Pairs.of_some(weighted, 400), *told) == pytest.approx(exact, rel=0.02)
@@ -118,7 +118,7 @@ class TestLossOfMany:
         """However few listeners decide when to stop, what the gate compares later is the loss on all plays."""
         monkeypatch.setattr(als, "LOOKED_AT", 50)
         plays, config = random_plays(2000, 300), CONFIG.model_copy(update={"tolerance": 1e-3})
-        trained = train(plays, start_of(plays), False, config, print)
+        trained = train(plays, start_of(plays), False, config)
         assert trained.losses[-1] == pytest.approx(training_loss(plays, trained.factors, config), rel=1e-7)
         assert (np.diff(trained.losses) < 0).all(), "the losses before it are of the same scale"
 
@@ -129,7 +129,7 @@ class TestMapped:
         plays, mapped = random_plays(), random_plays()
         for part in (mapped.data, mapped.indices, mapped.indptr):
             part.flags.writeable = False
-        one, other = (train(each, start_of(each), False, CONFIG, print).factors for each in (plays, mapped))
+        one, other = (train(each, start_of(each), False, CONFIG).factors for each in (plays, mapped))
         assert one.item_factors.tobytes() == other.item_factors.tobytes()
 
 
@@ -165,9 +165,9 @@ class TestStart:
         """From the settled factors of nearly the same matrix, few iterations reach the loss of a cold start."""
         config = CONFIG.model_copy(update={"tolerance": 1e-3})
         plays = random_plays(300, 200)
-        cold = train(plays, start_of(plays), False, config, print)
+        cold = train(plays, start_of(plays), False, config)
         plays.data[0] += 5
-        warm = train(plays, cold.factors, True, config, print)
+        warm = train(plays, cold.factors, True, config)
         assert len(warm.losses) < len(cold.losses)
         assert warm.losses[-1] <= cold.losses[-1] * 1.001
 
@@ -175,11 +175,11 @@ class TestStart:
         """A day that moves the loss by less than four tolerances costs one iteration, one that moves it more, more."""
         config = CONFIG.model_copy(update={"tolerance": 1e-3})
         plays = random_plays(300, 200)
-        parent = train(plays, start_of(plays), False, CONFIG, print).factors
+        parent = train(plays, start_of(plays), False, CONFIG).factors
         plays.data[:3] += 5
-        assert len(train(plays, parent, True, config, print).losses) == 1
+        assert len(train(plays, parent, True, config).losses) == 1
         parent.user_factors[:30] = 0
-        assert len(train(plays, parent, True, config, print).losses) > 1
+        assert len(train(plays, parent, True, config).losses) > 1
 
     def test_what_was_appended_is_aligned_like_what_was_moved(self):
         """The short way of an ordinary day, where ids are only appended, is the way by id."""
@@ -192,7 +192,7 @@ class TestStart:
         """One solver thread and two give the same factors and the same losses, however often they are asked."""
         plays = random_plays(3000, 500)
         one, *two = (
-            train(plays, start_of(plays), False, CONFIG.model_copy(update={"threads": n, "tolerance": 1e-3}), print)
+            train(plays, start_of(plays), False, CONFIG.model_copy(update={"threads": n, "tolerance": 1e-3}))
             for n in (1, 2, 2, 2)
         )
         for again in two:

@@ -161,7 +161,7 @@ class TestRecordedLoss:
     @pytest.mark.parametrize("plays", SOLVED.values(), ids=SOLVED.keys())
     def test_other_plays_in_the_solver_are_seen(self, sound, tmp_path, plays):
         """A model of other plays than those to train on is sound in itself; only its loss gives it away."""
-        trained = train(plays(sound), sound.factors, True, sound.at.config.als, lambda _line: None)
+        trained = train(plays(sound), sound.factors, True, sound.at.config.als)
         figures = sound.model.manifest["figures"] | {"losses": trained.losses}
         model = Artefact(sound.model.path, sound.model.manifest | {"figures": figures})
         assert failing(changed(indexed(sound, tmp_path, trained.factors), model=model)) == {"recorded loss"}

@@ -43,7 +43,7 @@ def cold(of: Listening, seed: int, plays: sparse.csr_matrix | None = None, itera
     changes = {"seed": seed} | ({"max_iterations": iterations} if iterations else {})
     als = of.als.model_copy(update=changes)
     start = cold_factors(of.split.users, of.split.tracks, als)
-    trained = train(of.split.training if plays is None else plays, start, False, als, lambda _line: None)
+    trained = train(of.split.training if plays is None else plays, start, False, als)
     return Trained(trained.factors, len(trained.losses))
 
 
@@ -52,14 +52,14 @@ def of_yesterday(of: Listening, seed: int) -> Trained:
     assert of.yesterday is not None  # noqa: S101 - a world has a yesterday
     als = of.als.model_copy(update={"seed": seed})
     start = cold_factors(of.yesterday.users, of.yesterday.tracks, als)
-    old = train(of.yesterday.counts, start, False, als, lambda _line: None)
+    old = train(of.yesterday.counts, start, False, als)
     vocabularies = (of.yesterday.users, of.yesterday.tracks, of.split.users, of.split.tracks)
     return Trained(warm_factors(old.factors, *vocabularies), len(old.losses))
 
 
 def warm(of: Listening, parent: Trained) -> Trained:
     """Trained from yesterday's factors, as the daily run does."""
-    trained = train(of.split.training, parent.factors, True, of.als, lambda _line: None)
+    trained = train(of.split.training, parent.factors, True, of.als)
     return Trained(trained.factors, len(trained.losses))
 
 

@@ -1,6 +1,6 @@
 """Train on the day without its hidden plays, from yesterday's factors where they may be used."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from recsys_tasks.domain import Day, Factors, PlayCounts, PlayMatrix
 from recsys_tasks.holdout import Holdout, hidden_users, hold_out
 from recsys_tasks.play_matrix import EPOCH, chain_digests
 from recsys_tasks.releases import read_log
+from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.workplace import Reference, Workplace
 
 
@@ -84,11 +85,17 @@ def _trained(at: Workplace, day: Day, wanted: Mapping[str, Any], cold_start: boo
         with ThreadPoolExecutor(1) as beside:
             start = beside.submit(_start, at, day, parent, matrix)
             training = holdout_of(at, key, matrix).training
-        trained = train(training, start.result(), parent is not None, at.config.als, at.progress)
+        trained = train(training, start.result(), parent is not None, at.config.als, _told(at))
         files = {"user_factors": trained.factors.user_factors, "item_factors": trained.factors.item_factors}
         figures = {"losses": trained.losses, "iterations": len(trained.losses), "warm": trained.warm}
         save_artefact(at.store.root, path, digest, key, files, figures)
     return digest
+
+
+def _told(at: Workplace) -> Callable[[int, float], None]:
+    """Says after each iteration how far the training is."""
+    remaining = Remaining(at.config.als.max_iterations)
+    return lambda done, loss: at.progress(f"iteration {remaining.after(done)} at the most: loss {loss:.6g}")
 
 
 def holdout_of(at: Workplace, model_key: Mapping[str, Any], matrix: PlayMatrix) -> Holdout:

@@ -58,7 +58,7 @@ def track_without_streams(source_dsn, tmp_path):
     of_day = day_counts(play_counts(days[1]), matrix.users, matrix.tracks)
     training, _ = without_users(matrix.counts, of_day, np.array([False, True]))
     start = cold_factors(matrix.users, matrix.tracks, CONFIG)
-    ranked = rank_tracks(train(training, start, False, CONFIG, print).factors.item_factors)
+    ranked = rank_tracks(train(training, start, False, CONFIG).factors.item_factors)
     assert (training.shape, ranked.col_ranks.tolist()) == ((2, 2), [0, -1])
 
 
