@@ -14,7 +14,7 @@ from scipy import sparse
 from recsys_tasks.domain import BoolArray, Figures, FloatArray
 from recsys_tasks.holdout import Holdout
 from recsys_tasks.metrics import Values, all_metrics, precision
-from recsys_tasks.popularity import first_unplayed, head_tracks, listeners_of, popular_order
+from recsys_tasks.popularity import first_unplayed, head_tracks, popular_order
 from recsys_tasks.ranked_tracks import Played
 from recsys_tasks.search import TwoTierSearch
 
@@ -89,7 +89,7 @@ def evaluate(
     """
     scored = np.flatnonzero(np.diff(holdout.hidden.indptr))
     hidden, played = holdout.hidden[scored], holdout.history[scored]
-    listeners = listeners_of(holdout.training)
+    listeners = holdout.listeners
     lists = {
         "candidate": recommend(_of_users(candidate, scored), played, k),
         "popularity": first_unplayed(popular_order(listeners), played, k),

@@ -5,6 +5,7 @@ candidate and incumbent know exactly the same of them.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ from recsys_tasks.config import EvaluationConfig
 from recsys_tasks.domain import Day, PlayCounts, PlayMatrix
 from recsys_tasks.keyed_random import keyed_hash
 from recsys_tasks.play_matrix import EPOCH, canonical, day_counts, without_users
+from recsys_tasks.popularity import listeners_of
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,11 @@ class Holdout:
     training: sparse.csr_matrix  # (n_users, n_tracks) play counts without the hidden users' day
     history: sparse.csr_matrix  # (n_hidden, n_tracks) play counts before the day: left out of every list
     hidden: sparse.csr_matrix  # (n_hidden, n_tracks) plays of the day of tracks never played before
+
+    @cached_property
+    def listeners(self) -> npt.NDArray[np.int64]:
+        """Number of users of the training who played each track. (n_tracks,)."""
+        return listeners_of(self.training)
 
 
 def hold_out(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: EvaluationConfig) -> Holdout:

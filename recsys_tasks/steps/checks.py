@@ -52,7 +52,7 @@ def exact_checks(
         factors: of the candidate's model.
         holdout: the split that the model was to be trained with.
         model: the stored model: its parameters and the losses that its training recorded.
-        beside: where recall is measured, while the rest is looked at here.
+        beside: where recall and loss are measured, while the rest is looked at here.
 
     Raises:
         BadData: the parts are of different sizes, so that nothing can be compared.
@@ -60,14 +60,11 @@ def exact_checks(
     policy = at.config.gate
     check_sizes(gated, matrix, factors)
     recall = beside.submit(measured_recall, day, gated, factors, holdout.training, policy.recall_queries)
-    return [
-        finite_check(factors.user_factors, factors.item_factors),
-        *matrix_checks(at, matrix, holdout),
-        loss_check(factors, holdout.training, model),
-        *index_checks(gated, matrix, factors.item_factors),
-        *recall_checks(recall.result(), gated, policy),
-        coverage_check(factors.user_factors, holdout.training, policy.min_user_coverage),
-    ]
+    loss = beside.submit(loss_check, factors, holdout.training, model)
+    of_matrix = [finite_check(factors.user_factors, factors.item_factors), *matrix_checks(at, matrix, holdout)]
+    of_index = index_checks(gated, matrix, factors.item_factors)
+    coverage = coverage_check(factors.user_factors, holdout.training, policy.min_user_coverage)
+    return [*of_matrix, loss.result(), *of_index, *recall_checks(recall.result(), gated, policy), coverage]
 
 
 def finite_check(*factors: FloatArray) -> Check:

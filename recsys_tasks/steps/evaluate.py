@@ -20,7 +20,7 @@ from recsys_tasks.evaluation import Evaluation, Side
 from recsys_tasks.evaluation import evaluate as score
 from recsys_tasks.holdout import Holdout
 from recsys_tasks.play_matrix import EPOCH
-from recsys_tasks.popularity import listeners_of, popular_order
+from recsys_tasks.popularity import popular_order
 from recsys_tasks.release_log import Entry, ReleaseLog
 from recsys_tasks.releases import read_log
 from recsys_tasks.series import FIGURES
@@ -28,7 +28,7 @@ from recsys_tasks.steps.checks import check_sizes, exact_checks
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.quality import data_checks
 from recsys_tasks.steps.samples import samples
-from recsys_tasks.steps.sides import incumbent_of, incumbent_side, reference_of, reference_side
+from recsys_tasks.steps.sides import Parts, incumbent_of, incumbent_side, reference_of, reference_side, verified
 from recsys_tasks.steps.train import holdout_of
 from recsys_tasks.steps.workplace import Reference, Workplace
 
@@ -68,16 +68,16 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     log = read_log(at.store)
     part, reference = at.store.gated_part(candidate), reference_of(at, log, day)
     key = part.manifest["key"]
-    # Scores and recall beside, the other checks here: about as much work, and neither needs anything of the other. BLAS
-    # is bounded around both: its threads are the process's, and whichever ended first would give the other more in the
-    # middle of its work.
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
+    # Scores, recall and loss beside, the other checks here: none needs anything of another. BLAS is bounded around all:
+    # its threads are the process's, and whichever ended first would give the others more in the middle of their work.
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(2) as beside:
         opening = beside.submit(lambda: (open_gated(part), *at.store.load_model(day, key["model"])))
+        verifying = beside.submit(verified, at, incumbent, reference)
         matrix = matrix_of(at, key)
         gated, factors, model = opening.result()
         holdout = holdout_of(at, model.manifest["key"], matrix)
         check_sizes(gated, matrix, factors)  # before either begins: scoring would read beyond the ends too
-        scoring = beside.submit(_scored, at, day, (gated, incumbent, reference), matrix, factors, holdout)
+        scoring = beside.submit(_scored, at, day, (gated, *verifying.result()), matrix, factors, holdout)
         checks = exact_checks(at, day, gated, matrix, factors, holdout, model, beside)
         result = scoring.result()
     path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
@@ -103,7 +103,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
 def _scored(
     at: Workplace,
     day: Day,
-    against: tuple[GatedPart, Entry | None, Entry | None],
+    against: tuple[GatedPart, Parts, Parts],
     matrix: PlayMatrix,
     factors: Factors,
     holdout: Holdout,
@@ -111,13 +111,13 @@ def _scored(
     """Candidate, incumbent and reference, each through its own built index."""
     gated, incumbent, reference = against
     own = np.arange(len(gated.tracks))
-    popular = popular_order(listeners_of(holdout.training))
+    popular = popular_order(holdout.listeners)
     side = Side(gated.search, factors.user_factors[holdout.user_rows], popular, own, len(own))
     today = (day - EPOCH).days
     return score(
         holdout,
         side,
-        incumbent_side(at, incumbent, matrix, holdout.user_rows) if incumbent else None,
+        incumbent_side(incumbent, matrix, holdout.user_rows) if incumbent else None,
         gated.tracks.first_days > today - NEW_TRACK_DAYS,
         at.config.evaluation.k,
         (today - matrix.users.first_days[holdout.user_rows]).astype(np.float64),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,8 @@ from recsys_tasks.evaluation import Side, translated
 from recsys_tasks.holdout import Holdout
 from recsys_tasks.release_log import Entry, ReleaseLog
 from recsys_tasks.steps.workplace import Workplace
+
+Parts: TypeAlias = Mapping[str, Artefact] | None
 
 
 def incumbent_of(at: Workplace, log: ReleaseLog, day: Day) -> Entry | None:
@@ -42,13 +45,20 @@ def model_dir(at: Workplace, entry: Entry) -> Path:
     return at.store.model_path(parse_day(key["day"]), key["model"])
 
 
-def incumbent_side(at: Workplace, entry: Entry, matrix: PlayMatrix, rows: npt.NDArray[np.int64]) -> Side:
-    """A published release as its readers ask it: with the user vectors that it was published with.
+def verified(at: Workplace, incumbent: Entry | None, reference: Entry | None) -> tuple[Parts, Parts]:
+    """The parts of both releases, None for one that there is not.
 
     Raises:
-        CorruptArtefact: the release differs from what was stored.
+        CorruptArtefact: a release differs from what was stored.
     """
-    parts = verify_bundle(at.store, entry)
+    return (
+        verify_bundle(at.store, incumbent) if incumbent else None,
+        verify_bundle(at.store, reference, only=(GATED, NAMES)) if reference else None,
+    )
+
+
+def incumbent_side(parts: Mapping[str, Artefact], matrix: PlayMatrix, rows: npt.NDArray[np.int64]) -> Side:
+    """A published release as its readers ask it: with the user vectors that it was published with."""
     users = open_users(parts[USERS])
     found = pa.compute.index_in(matrix.users.ids.take(rows), value_set=users.ids)
     own_rows = np.asarray(pa.compute.fill_null(found, -1)).astype(np.int64)
@@ -57,15 +67,14 @@ def incumbent_side(at: Workplace, entry: Entry, matrix: PlayMatrix, rows: npt.ND
     return _side(parts, open_gated(parts[GATED]), matrix, vectors)
 
 
-def reference_side(at: Workplace, entry: Entry, matrix: PlayMatrix, holdout: Holdout) -> Side:
+def reference_side(at: Workplace, parts: Mapping[str, Artefact], matrix: PlayMatrix, holdout: Holdout) -> Side:
     """A release whose track factors stay as they were, and whose users are folded in from all plays before the day.
 
     With the user vectors of its own day it would grow worse by itself, and hide a decline of the candidates.
 
     Raises:
-        CorruptArtefact: the release or its model differs from what was stored.
+        CorruptArtefact: its model differs from what was stored.
     """
-    parts = verify_bundle(at.store, entry, only=(GATED, NAMES))
     gated = open_gated(parts[GATED])
     key = gated.artefact.manifest["key"]
     item_factors, model = at.store.load_item_factors(parse_day(key["day"]), key["model"])
