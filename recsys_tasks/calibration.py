@@ -1,8 +1,8 @@
 """How much effort a query needs, and the recall that it then reaches.
 
-The effort is chosen on one sample of users and tracks, and the recall (``truth``) measured on another. Work is counted
-in tracks scored, never timed, so the choice is the same on every machine. What can no longer be the least effort, or no
-longer reach the target, is not asked to the end; that changes no choice.
+The effort is chosen on one sample of users and tracks; the gate measures the recall (``truth``) on others. Work is
+counted in tracks scored, never timed, so the choice is the same on every machine. What can no longer be the least
+effort, or no longer reach the target, is not asked to the end; that changes no choice.
 """
 
 import math
@@ -46,13 +46,9 @@ class Recall:
     n_tracks: int  # with something to find
 
 
-def disjoint_samples(n: int, first: int, second: int, seed: int) -> tuple[IntArray, IntArray]:
-    """Two samples of 0..n-1 without a common member, rising; in proportion where n is too small, equal at n < 2."""
-    order = np.random.default_rng(seed).permutation(n)
-    if n < 2:
-        return order, order
-    first = min(first, max(1, n * first // (first + second)))
-    return np.sort(order[:first]), np.sort(order[first : first + second])
+def sampled(n: int, wanted: int, seed: int) -> IntArray:
+    """A sample of 0..n-1, rising: never more than half of them, so that others are left to measure recall on."""
+    return np.sort(np.random.default_rng(seed).permutation(n)[: min(wanted, max(1, n // 2))])
 
 
 def calibrate(
@@ -199,11 +195,7 @@ def measure(
     Raises:
         BadData: shapes do not fit, or a vector is not finite.
     """
-    return recall_of(search, Truth.of_trained(item_factors, user_vectors, played, track_cols, k))
-
-
-def recall_of(search: TwoTierSearch, truth: Truth) -> Recall:
-    """``measure`` on exact answers over the factors as trained that are there already."""
+    truth = Truth.of_trained(item_factors, user_vectors, played, track_cols, k)
     found = search.find(truth.user_vectors, truth.played, truth.top.cols.shape[1])
     users, tracks = truth.user_recalls(found.cols), search.tracks
     similar_search_k, ranks = search.effort.similar_search_k, tracks.col_ranks[truth.asked]

@@ -48,7 +48,8 @@ def _stations(found: Row) -> Iterator[str]:
     """Index, factors and matrix, with what they were made with."""
     index, factors, matrix = found["index"], found["factors"], found["matrix"]
     if index:
-        yield f"index       {index['indexed']:,} of {index['tracks']:,} tracks; recall {_named(index['recall'])}"
+        recall = f"; recall {_named(index['recall'])}" if index["recall"] else ""
+        yield f"index       {index['indexed']:,} of {index['tracks']:,} tracks{recall}"
         yield from _indented([f"parameters: {_named(index['parameters'])}", f"effort: {_named(index['effort'])}"])
     if factors:
         yield f"factors     model {factors['digest']}{_gone(factors)}"

@@ -114,8 +114,6 @@ class IndexConfig(Section):
     """Length of the list that recall is measured on."""
     calibration_queries: Positive = 1000
     """Users (and as many tracks) that the effort is chosen on."""
-    measured_queries: Positive = 1000
-    """Other users (and tracks) that the recall is then measured on."""
     seed: int = Field(default=1, ge=0)
     """Of the trees and of the sample."""
 

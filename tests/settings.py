@@ -15,7 +15,7 @@ from recsys_tasks.steps.whole_day import run_day
 
 SIGNED = Signature("olga", "a test", "2026-01-14T00:00:00+00:00", "test")
 RUNS = count(1)
-TOML = f"{SMALL_TOML}[index]\ntrees = 5\ncalibration_queries = 100\nmeasured_queries = 200\n"
+TOML = f"{SMALL_TOML}[index]\ntrees = 5\ncalibration_queries = 100\n"
 """Of the small world, with an index that takes half a second less: most tests build some, and ask it little."""
 VALUES = tomllib.loads(TOML)
 

@@ -10,7 +10,7 @@ from numpy.testing import assert_array_equal
 
 from recsys_tasks import calibration
 from recsys_tasks.annoy_index import build_index, open_index
-from recsys_tasks.calibration import _budgets, _reaches, _Scan, calibrate, disjoint_samples, measure
+from recsys_tasks.calibration import _budgets, _reaches, _Scan, calibrate, measure, sampled
 from recsys_tasks.config import IndexConfig
 from recsys_tasks.errors import BadData
 from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
@@ -39,7 +39,7 @@ class World:
         self.ranked = rank_tracks(self.factors)
         build_index(self.ranked.ranked_factors, folder / "index.ann", 10, 1)
         self.index = open_index(folder / "index.ann", len(self.ranked), F)
-        self.samples = disjoint_samples(n_tracks, 150, 150, 1)
+        self.samples = np.split(rng.permutation(n_tracks)[:300], 2)
 
     def listeners(self, half):
         """User vectors and played tracks of the first or second sample."""
@@ -290,23 +290,11 @@ class TestMeasure:
         assert (recall.user_recall, recall.user_recall_heaviest, recall.similar_recall, recall.n_users) == (0, 0, 0, 0)
 
 
-class TestSamples:
-    def test_have_no_common_member(self):
-        """What the effort was fitted to is never what it is judged on."""
-        first, second = disjoint_samples(1000, 100, 50, 7)
-        assert (len(first), len(second)) == (100, 50)
-        assert not set(first) & set(second)
-        assert_array_equal(first, disjoint_samples(1000, 100, 50, 7)[0])
-
-    @pytest.mark.parametrize("n", [2, 3, 10])
-    def test_share_what_is_there(self, n):
-        """Fewer than wanted are divided, and neither side goes empty."""
-        first, second = disjoint_samples(n, 400, 400, 7)
-        assert len(first)
-        assert len(second)
-        assert sorted([*first, *second]) == list(range(n))
-
-    def test_of_one_are_equal(self):
-        """A single track is better measured on itself than not at all."""
-        first, second = disjoint_samples(1, 400, 400, 7)
-        assert first.tolist() == second.tolist() == [0]
+class TestSample:
+    def test_leaves_others_to_measure_on(self):
+        """As many as wanted, each once and the same for the same seed, but never more than half, nor none."""
+        assert len(sampled(1000, 100, 7)) == 100
+        assert_array_equal(sampled(1000, 100, 7), sampled(1000, 100, 7))
+        for n, found in ((1, 1), (2, 1), (3, 1), (10, 5)):
+            assert len(set(sampled(n, 400, 7))) == found
+        assert len(sampled(0, 400, 7)) == 0

@@ -26,9 +26,10 @@ from recsys_tasks.play_matrix import canonical, day_counts
 from recsys_tasks.ranked_tracks import rank_tracks
 from recsys_tasks.releases import read_log
 from recsys_tasks.search import Effort, TwoTierSearch
-from recsys_tasks.steps import evaluate, gate
-from recsys_tasks.steps.checks import exact_checks
+from recsys_tasks.steps import checks, evaluate, gate
+from recsys_tasks.steps.checks import exact_checks, measured_recall
 from recsys_tasks.steps.evaluate import evaluate_against
+from recsys_tasks.steps.index import calibrated_on
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.matrix_checks import day_check, matrix_checks, split_check
 from recsys_tasks.steps.train import holdout_of
@@ -68,9 +69,12 @@ def parts_of(at, day=DAY):
 
 def checked(parts):
     """All the checks of these parts."""
-    names = ("at", "day", "gated", "matrix", "factors", "holdout", "model")
+    queries = parts.at.config.gate.recall_queries
+    asked = (parts.day, parts.gated, parts.factors, parts.holdout.training, queries)
     with ThreadPoolExecutor(1) as beside:
-        return exact_checks(*(vars(parts)[name] for name in names), beside)
+        recall = beside.submit(measured_recall, *asked)
+        names = ("at", "gated", "matrix", "factors", "holdout", "model")
+        return exact_checks(*(vars(parts)[name] for name in names), recall, beside)
 
 
 def failing(parts):
@@ -329,6 +333,25 @@ def judged_again(at):
 
 class TestThroughTheBuiltIndex:
     """The gate is scored through the files that readers would ask: breaking one of them alone shows."""
+
+    def test_recall_is_measured_on_others_than_the_effort_was_chosen_on(self, sound, monkeypatch):
+        """No listener and no track that the effort was fitted to is asked, nor one without a direction; days differ."""
+        asked = []
+        monkeypatch.setattr(
+            checks, "measure", lambda _search, items, users, played, tracks, k: asked.append((users, tracks))
+        )
+        for day in (DAY, YESTERDAY):
+            measured_recall(day, sound.gated, sound.factors, sound.holdout.training, 100)
+        index = sound.gated.artefact.manifest["key"]["index"]
+        rows, cols = calibrated_on(index, sound.factors.user_factors, sound.gated.search.tracks)
+        fitted = {vector.tobytes() for vector in sound.factors.user_factors[rows]}
+        for users, tracks in asked:
+            assert len(users) == len(tracks) == 100
+            assert not fitted & {vector.tobytes() for vector in users}
+            assert not set(cols.tolist()) & set(tracks.tolist())
+            assert users.any(axis=1).all()
+            assert sound.factors.item_factors[tracks].any(axis=1).all()
+        assert asked[0][1].tolist() != asked[1][1].tolist()
 
     def test_a_broken_annoy_file_fails_track_track(self, copied, tmp_path):
         """The file alone, its checksum put right: blocked for good, for the search of similar tracks."""

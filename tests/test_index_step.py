@@ -97,7 +97,7 @@ class TestBeside:
             raise BadData("no answer")
 
         monkeypatch.setattr(step, "build_annoy", slow)
-        monkeypatch.setattr(step, "_truths", broken)
+        monkeypatch.setattr(step, "_truth", broken)
         with pytest.raises(BadData, match="no answer"):
             build_index(at, DAY, model)
         assert written == [True]

@@ -15,7 +15,7 @@ from scipy import sparse
 from benchmarks.gate_calibration.listening import Listening
 from recsys_tasks.als import cold_factors, train, warm_factors
 from recsys_tasks.annoy_index import build_index, open_index
-from recsys_tasks.calibration import calibrate, disjoint_samples, measure
+from recsys_tasks.calibration import calibrate, measure, sampled
 from recsys_tasks.config import IndexConfig
 from recsys_tasks.domain import Factors, FloatArray
 from recsys_tasks.evaluation import Side, is_hit, recommend
@@ -85,8 +85,8 @@ def built(of: Listening, users: FloatArray, items: FloatArray, folder: Path, con
     build_index(ranked.ranked_factors, folder / "index.ann", config.trees, config.seed)
     index = open_index(folder / "index.ann", len(ranked), items.shape[1])
     known, n = np.flatnonzero(users.any(axis=1)), config.calibration_queries
-    sample = known[disjoint_samples(len(known), n, 1, config.seed)[0]]
-    tracks = ranked.rank_cols[disjoint_samples(len(ranked), n, 1, config.seed)[0]]
+    sample = known[sampled(len(known), n, config.seed)]
+    tracks = ranked.rank_cols[sampled(len(ranked), n, config.seed)]
     effort = calibrate(ranked, index, users[sample], played_by(of.split.training, sample), tracks, config)
     return TwoTierSearch(ranked, effort, index)
 

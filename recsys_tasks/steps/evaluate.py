@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys_tasks.artefacts import open_artefact, read_manifest, save_artefact
 from recsys_tasks.bundle import GatedPart, open_gated, open_names
+from recsys_tasks.calibration import Recall
 from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Factors, Figures, PlayMatrix
 from recsys_tasks.evaluation import Evaluation, Side
@@ -24,7 +25,7 @@ from recsys_tasks.popularity import popular_order
 from recsys_tasks.release_log import Entry, ReleaseLog
 from recsys_tasks.releases import read_log
 from recsys_tasks.series import FIGURES
-from recsys_tasks.steps.checks import check_sizes, exact_checks
+from recsys_tasks.steps.checks import check_sizes, exact_checks, measured_recall
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.quality import data_checks
 from recsys_tasks.steps.samples import samples
@@ -78,7 +79,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         holdout = holdout_of(at, model.manifest["key"], matrix)
         check_sizes(gated, matrix, factors)  # before either begins: scoring would read beyond the ends too
         scoring = beside.submit(_scored, at, day, (gated, *verifying.result()), matrix, factors, holdout)
-        checks = exact_checks(at, day, gated, matrix, factors, holdout, model, beside)
+        measuring = beside.submit(measured_recall, day, gated, factors, holdout.training, at.config.gate.recall_queries)
+        checks = exact_checks(at, gated, matrix, factors, holdout, model, measuring, beside)
         result = scoring.result()
     path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
     identity = {
@@ -92,7 +94,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         "reference_release": reference.release if reference else None,
         "evaluation": at.config.evaluation.model_dump(),
     }
-    figures = result.figures | _of_the_day(day, matrix, gated, model.figures)
+    figures = result.figures | _of_the_day(day, matrix, measuring.result(), model.figures)
     figures |= {"checks": [asdict(check) for check in checks], "data_checks": data_checks(at, day)}
     names = open_names(at.store, candidate).table
     files = {"per_user": pa.table(result.per_user), "samples": samples(holdout, result, names, matrix.tracks.ids)}
@@ -125,7 +127,7 @@ def _scored(
     )
 
 
-def _of_the_day(day: Day, matrix: PlayMatrix, gated: GatedPart, model: Figures) -> Figures:
+def _of_the_day(day: Day, matrix: PlayMatrix, recall: Recall, model: Figures) -> Figures:
     """What the report tells beside the scores: kept here, for matrix, model and index may be removed one day."""
     today = (day - EPOCH).days
     return {
@@ -133,7 +135,7 @@ def _of_the_day(day: Day, matrix: PlayMatrix, gated: GatedPart, model: Figures) 
         "tracks": len(matrix.tracks),
         "new_listeners": int((matrix.users.first_days == today).sum()),
         "new_tracks": int((matrix.tracks.first_days == today).sum()),
-        "recall": gated.artefact.figures["recall"],
+        "recall": {name: round(value, 6) for name, value in asdict(recall).items()},
         "training": {name: model[name] for name in ("iterations", "losses", "warm")},
     }
 

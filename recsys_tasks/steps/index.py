@@ -1,5 +1,6 @@
 """Build the part of a candidate that the gate judges, and the names beside it."""
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -14,14 +15,13 @@ from recsys_tasks.annoy_index import GROWING, open_index
 from recsys_tasks.annoy_index import build_index as build_annoy
 from recsys_tasks.artefacts import read_manifest, save_artefact
 from recsys_tasks.bundle import GATED, NAMES
-from recsys_tasks.calibration import disjoint_samples, least_effort, recall_of
+from recsys_tasks.calibration import least_effort, sampled
 from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Factors, Figures, IntArray, PlayMatrix
+from recsys_tasks.domain import Day, Factors, Figures, FloatArray, IntArray, PlayMatrix
 from recsys_tasks.errors import BadData
 from recsys_tasks.play_matrix import day_counts, without_users
 from recsys_tasks.popularity import listeners_of, plays_of
 from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
-from recsys_tasks.search import TwoTierSearch
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.train import hidden_rows_of
 from recsys_tasks.steps.workplace import Reference, Workplace
@@ -33,7 +33,7 @@ def build_index(at: Workplace, day: Day, model: str) -> Reference:
     """Store the gated part and the names of the candidate that a model makes.
 
     Returns:
-        The candidate's digest, the recall of both ways of asking, and the effort that it takes.
+        The candidate's digest, and the effort that a query takes.
 
     Raises:
         BadData: no track has a factor.
@@ -61,8 +61,8 @@ def build_index(at: Workplace, day: Day, model: str) -> Reference:
             if table is not None:
                 save_artefact(at.store.root, names, candidate, key, {"names": table.result()})
     figures = read_manifest(gated)["figures"]
-    at.progress(f"candidate {candidate[:12]} of {day}: {figures['indexed']:,} tracks, recall {figures['recall']}")
-    return {"day": day.isoformat(), "candidate": candidate, "recall": figures["recall"], "effort": figures["effort"]}
+    at.progress(f"candidate {candidate[:12]} of {day}: {figures['indexed']:,} tracks, effort {figures['effort']}")
+    return {"day": day.isoformat(), "candidate": candidate, "effort": figures["effort"]}
 
 
 def _save_gated(
@@ -74,7 +74,7 @@ def _save_gated(
     factors: Factors,
     model_key: dict[str, Any],
 ) -> None:
-    """Rank the tracks, build the trees, choose the effort, measure the recall, store all of it."""
+    """Rank the tracks, build the trees, choose the effort, store all of it."""
     ranked = rank_tracks(factors.item_factors)
     if not len(ranked):
         raise BadData("No track has a factor: nothing can be indexed. Look at the model's matrix and parameters.")
@@ -84,13 +84,10 @@ def _save_gated(
     def write_index(file: Path) -> None:
         with ThreadPoolExecutor(1) as builder:  # Annoy lets go of the interpreter, and the exact answers need no index
             built = builder.submit(build_annoy, ranked.ranked_factors, file, config.trees, config.seed)
-            chosen, measured = _truths(at, ranked, factors, matrix, model_key)
+            truth = _truth(at, ranked, factors, matrix, model_key)
             built.result()
         index = open_index(file, len(ranked), ranked.ranked_factors.shape[1])
-        effort = least_effort(ranked, index, chosen, config)
-        recall = asdict(recall_of(TwoTierSearch(ranked, effort, index), measured))
-        figures["effort"] = asdict(effort)
-        figures["recall"] = {name: round(value, 6) for name, value in recall.items()}
+        figures["effort"] = asdict(least_effort(ranked, index, truth, config))
 
     files = {
         "index.ann": write_index,
@@ -102,25 +99,31 @@ def _save_gated(
     save_artefact(at.store.root, path, candidate, key, files, figures)
 
 
-def _truths(
+def _truth(
     at: Workplace, ranked: RankedTracks, factors: Factors, matrix: PlayMatrix, model_key: dict[str, Any]
-) -> tuple[Truth, Truth]:
-    """Exact answers of the users and tracks that the effort is chosen on, and of the others that recall is measured on.
+) -> Truth:
+    """Exact answers of the users and tracks that the effort is chosen on.
 
     What they played is what the model was trained on.
     """
     config, users = at.config.index, factors.user_factors
-    sizes = (config.calibration_queries, config.measured_queries, config.seed)
-    known = np.flatnonzero(users.any(axis=1))
-    chosen, measured = (known[sample] for sample in disjoint_samples(len(known), *sizes))
-    chosen_tracks, measured_tracks = (ranked.rank_cols[s] for s in disjoint_samples(len(ranked), *sizes))
+    rows, tracks = calibrated_on(config.model_dump(), users, ranked)
     counts = at.store.load_partition(*matrix.chain[-1])
     hidden, of_day = hidden_rows_of(model_key, matrix, counts), day_counts(counts, matrix.users, matrix.tracks)
-    taught, heard = (trained_by(matrix.counts, of_day, hidden, rows) for rows in (chosen, measured))
-    return (
-        Truth.of_ranked(ranked, users[chosen], taught, chosen_tracks, config.k),
-        Truth.of_trained(factors.item_factors, users[measured], heard, measured_tracks, config.k),
-    )
+    return Truth.of_ranked(ranked, users[rows], trained_by(matrix.counts, of_day, hidden, rows), tracks, config.k)
+
+
+def calibrated_on(index: Mapping[str, Any], users: FloatArray, ranked: RankedTracks) -> tuple[IntArray, IntArray]:
+    """Rows of the users, and columns of the tracks, that the effort of an index is chosen on.
+
+    Args:
+        index: its parameters.
+        users: (n_users, n_factors), of which those that are not zero are drawn from.
+        ranked: the tracks that are drawn from.
+    """
+    known = np.flatnonzero(users.any(axis=1))
+    rows, ranks = (sampled(n, index["calibration_queries"], index["seed"]) for n in (len(known), len(ranked)))
+    return known[rows], ranked.rank_cols[ranks]
 
 
 def trained_by(counts: sparse.csr_matrix, of_day: sparse.csr_matrix, hidden: IntArray, rows: IntArray) -> Played:

@@ -67,7 +67,7 @@ def lineage(store: Store, name: str, log: ReleaseLog | None = None) -> Reference
         "log": [_logged(entry) for entry in log.entries if entry.candidate == way.candidate],
         "judgements": [judgement_row(log, path) for path in way.judgements],
         "parts": _parts(store.bundle_path(way.candidate), way.entry),
-        "index": {"parameters": way.gated["key"]["index"], **way.gated["figures"]} if way.gated else None,
+        "index": _index(way),
         "factors": _factors(store, way.model, way.trained),
         "matrix": _matrix(store, way.day, way.matrix),
         "partitions": _partitions(store, way.chain),
@@ -112,6 +112,14 @@ def _chain(store: Store, day: Day, matrix: str | None) -> Chain:
 def _logged(entry: Entry) -> dict[str, Any]:
     names = ("number", "kind", "by", "why", "at", "run_id", "pinned", "verdict")
     return {name: getattr(entry, name) for name in names}
+
+
+def _index(way: _Way) -> dict[str, Any] | None:
+    """The index with its parameters, and the recall that its newest judgement measured."""
+    if way.gated is None:
+        return None
+    measured = [read_manifest(path / FIGURES)["figures"]["recall"] for path in way.judgements[-1:]]
+    return {"parameters": way.gated["key"]["index"], **way.gated["figures"], "recall": next(iter(measured), None)}
 
 
 def _parts(bundle: Path, entry: Entry | None) -> dict[str, dict[str, Any]]:
