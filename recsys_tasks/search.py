@@ -21,6 +21,8 @@ BATCH = 64
 """Users scored together: enough for a matrix product, few enough that the scores of a block stay in cache."""
 FIRST_BLOCK = 1024
 """Tracks in the first block; after it the scan knows about how far each user has to go."""
+FLAT_BLOCK = 4 * FIRST_BLOCK
+"""Tracks in the first block where all the others are scanned as well: the better its best, the fewer of those count."""
 LEAST_BLOCK = 256
 """A shorter block costs as much as this one: the time goes into the call."""
 GROWTH = 32
@@ -138,6 +140,7 @@ class TwoTierSearch:
         self._falling = -tracks.ranked_norms.astype(np.float64)  # (n_indexed,), rising for searchsorted
         self._loudest = float(tracks.ranked_norms[0]) if len(tracks) else 0.0
         self._falls = len(tracks) == 0 or tracks.ranked_norms[-1] < FLAT * self._loudest
+        self._first = FIRST_BLOCK if self._falls else FLAT_BLOCK
         self._slack = self._loudest * rounding(tracks.ranked_factors.shape[1])  # what rounding may add to a score
 
     def find(self, user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None = None) -> Found:
@@ -192,7 +195,7 @@ class TwoTierSearch:
     def _scan(self, batch: _Batch, lists: _Lists, found: Found) -> None:
         """Score blocks from the loud end until each user is certified, or full and at the budget."""
         rows = np.flatnonzero(batch.norms > 0)
-        start, stop = 0, min(FIRST_BLOCK, self.effort.budget, len(self.tracks))
+        start, stop = 0, min(self._first, self.effort.budget, len(self.tracks))
         while len(rows) and start < stop:  # a NaN in a damaged file must not keep anybody here
             lists.offer(rows, start, self._score(batch, rows, start, stop))
             kth = lists.scores[rows, -1] / batch.norms[rows]  # of a user of norm 1
@@ -216,10 +219,13 @@ class TwoTierSearch:
             scored += self.effort.search_k + len(more)
         scores = inner_products(user[None], self.tracks.ranked_factors, ranks[None])[0]
         order = np.lexsort((ranks, -scores))
-        found = Found(*_empty(1, k), np.array([scored]), np.array([exact and norm > 0]))
-        found.ranks[0, : len(order)], found.scores[0, : len(order)] = ranks[order], scores[order]
-        found.cols[0, : len(order)] = self.tracks.rank_cols[ranks[order]]
-        return found
+        ranks, scores = ranks[order].astype(np.int32), scores[order]
+        lists: list[Any] = [ranks[None], self.tracks.rank_cols[ranks][None], scores[None]]
+        if len(order) < k:
+            rest = _empty(1, k - len(order))
+            lists = [np.concatenate(pair, axis=1) for pair in zip(lists, rest, strict=True)]
+        ranks, cols, scores = lists
+        return Found(ranks, cols, scores, np.array([scored]), np.array([exact and norm > 0]))
 
     def _scan_one(
         self, user: FloatArray, norm: float, taken: IntArray, k: int, allowed: BoolArray | None
@@ -228,7 +234,7 @@ class TwoTierSearch:
         kth, exact, scored = -np.inf, norm == 0 or not len(self.tracks), 0
         ranks: IntArray = np.zeros(0, dtype=np.int64)
         scores: FloatArray = np.zeros(0, dtype=np.float32)
-        stop = min(FIRST_BLOCK, self.effort.budget, len(self.tracks))
+        stop = min(self._first, self.effort.budget, len(self.tracks))
         while scored < stop and not exact and (scored < self.effort.budget or kth == -np.inf):
             block = self.tracks.ranked_factors[scored:stop] @ user
             block[taken[taken.searchsorted(scored) : taken.searchsorted(stop)] - scored] = -np.inf
