@@ -23,7 +23,7 @@ from recsys_tasks.errors import BadData, CorruptArtefact, NotStored
 from recsys_tasks.files import Output, new_directory, sha256_of, write_file
 
 MANIFEST = "manifest.json"
-_READERS = 2  # files that are verified at the same time
+_AT_ONCE = 2  # files that are verified, or written, at the same time
 _MANIFEST_LIMIT = 1 << 24  # bytes; a larger one is no manifest of ours
 
 Content: TypeAlias = "npt.NDArray[Any] | pa.Table | Callable[[Path], None]"
@@ -120,7 +120,8 @@ def save_artefact(
     """
     with new_directory(root, path) as temporary:
         ours = temporary.stat().st_ino
-        written = dict(_write(temporary, name, content) for name, content in files.items())
+        with ThreadPoolExecutor(_AT_ONCE) as writers:  # hashing and writing let go of the interpreter
+            written = dict(writers.map(lambda file: _write(temporary, *file), files.items()))
         manifest = sealed_manifest(digest, key, figures or {}, written, path.relative_to(root).as_posix())
         write_file(temporary / MANIFEST, lambda output: output.write(manifest))
     return Artefact(path, json.loads(manifest)) if path.stat().st_ino == ours else open_artefact(path, digest)
@@ -145,7 +146,7 @@ def open_artefact(path: Path, digest: str | None = None, only: Collection[str] =
         raise _corrupt(path / MANIFEST, f"is of {manifest['digest'][:12]}, not of {digest[:12]}")
     if only:
         manifest["files"] = {name: file for name, file in manifest["files"].items() if name in only}
-    with ThreadPoolExecutor(_READERS) as readers:  # hashing lets go of the interpreter
+    with ThreadPoolExecutor(_AT_ONCE) as readers:  # hashing lets go of the interpreter
         files = manifest["files"].items()
         for verified in [readers.submit(_verify, path / name, of["size"], of["sha256"]) for name, of in files]:
             verified.result()

@@ -112,7 +112,7 @@ class IndexConfig(Section):
     """recall@k of exact search that the effort is calibrated to."""
     k: Positive = 10
     """Length of the list that recall is measured on."""
-    calibration_queries: Positive = 1000
+    calibration_queries: Positive = 500
     """Users (and as many tracks) that the effort is chosen on."""
     seed: int = Field(default=1, ge=0)
     """Of the trees and of the sample."""

@@ -6,6 +6,7 @@ Row numbers (``_row`` for users, ``_col`` for tracks in a matrix) are ours, and 
 
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -101,6 +102,11 @@ class PlayMatrix:
             )
         if self.counts.nnz and int(self.counts.data.min()) <= 0:
             raise BadData("A play matrix stores a zero or negative count. Remove it; the next run folds it again.")
+
+    @cached_property
+    def plays(self) -> int:
+        """The sum of all play counts."""
+        return int(self.counts.data.sum(dtype=np.int64))
 
 
 @dataclass(frozen=True)

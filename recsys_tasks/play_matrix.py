@@ -8,6 +8,7 @@ Where the only plays of a track are hidden from a training, its column is empty 
 """
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -49,18 +50,16 @@ def fold(matrix: PlayMatrix, day: Day, counts: PlayCounts, digest: str) -> PlayM
         raise BadData(f"{day} cannot be folded onto a matrix that already reaches {matrix.chain[-1][0]}.")
     if (counts.user_ids.type, counts.track_ids.type) != (matrix.users.ids.type, matrix.tracks.ids.type):
         raise BadData(f"The ids of {day} are of another type than those before it. Use a new store for other id types.")
-    users, rows = grow(matrix.users, counts.user_ids, day)
-    tracks, cols = grow(matrix.tracks, counts.track_ids, day)
+    with ThreadPoolExecutor(1) as beside:  # Arrow works without the interpreter's lock
+        growing = beside.submit(grow, matrix.users, counts.user_ids, day)
+        tracks, cols = grow(matrix.tracks, counts.track_ids, day)
+        users, rows = growing.result()
     new = _cells(counts.plays, rows, cols, (len(users), len(tracks)))
     total = pad(matrix.counts, new.shape) + new  # of canonical ones: it is canonical
-    if plays_in(total) != plays_in(matrix.counts) + plays_in(new):  # uint32 begins again at 0, and says nothing
+    plays = matrix.plays + counts.plays.sum(dtype=np.int64)
+    if total.data.sum(dtype=np.int64) != plays:  # uint32 begins again at 0, and says nothing
         raise BadData(f"With {day}, one user has played one track 2^32 times or more. Look for a bot in the source.")
     return PlayMatrix(total, users, tracks, (*matrix.chain, (day, digest)))
-
-
-def plays_in(counts: sparse.csr_matrix) -> int:
-    """The sum of all play counts."""
-    return int(counts.data.sum(dtype=np.int64))
 
 
 def grow(vocabulary: Vocabulary, ids: Ids, day: Day) -> tuple[Vocabulary, npt.NDArray[np.int32]]:
