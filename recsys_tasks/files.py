@@ -215,7 +215,7 @@ class _Hashed:
         self._file, self.size, self.digest = file, 0, hashlib.sha256()
 
     def write(self, content: bytes | memoryview) -> int:
-        """Hand the bytes on, and hash large ones at the same time: both let go of the interpreter."""
+        """Hand the bytes on; large ones are hashed while they are written and on their way to the disk."""
         self.size += len(content)
         if len(content) < _WORTH_A_THREAD:
             self.digest.update(content)
@@ -223,7 +223,9 @@ class _Hashed:
         hashing = Thread(target=self.digest.update, args=(content,))
         hashing.start()
         try:
-            return self._file.write(content)
+            written = self._file.write(content)
+            os.fdatasync(self._file.fileno())  # the sync that counts comes later, and finds little left to do
+            return written
         finally:
             hashing.join()
 

@@ -17,6 +17,7 @@ Directories carry the first 16 hexadecimal digits of a digest; manifests carry a
 
 import hashlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -159,8 +160,8 @@ class Store(RunRecords):
             BadData: what it holds is no play matrix, or another one than was stored.
         """
         artefact = open_artefact(self.matrix_path(day, digest), digest)
-        with artefact.named():
-            users, tracks = (vocabulary_of(artefact.table(name)) for name in ("users", "tracks"))
+        with artefact.named(), ThreadPoolExecutor(2) as pool:  # Arrow and numpy's sort let go of the interpreter
+            users, tracks = pool.map(lambda name: vocabulary_of(artefact.table(name)), ("users", "tracks"))
             plays, cols, indptr = (artefact.array(name, mapped=True) for name in ("plays", "indices", "indptr"))
             counts = stored_counts(plays, cols, indptr, (len(users), len(tracks)))
             chain = tuple((parse_day(date), partition) for date, partition in artefact.manifest["key"]["chain"])

@@ -1,5 +1,6 @@
 """Fold the partitions up to a day, beginning with the newest stored matrix that is a true prefix of them."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import takewhile
 
@@ -82,14 +83,15 @@ def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
     """Extend the longest stored prefix of the chain by the dates that it lacks."""
     stored = (n for n in range(len(chain), 0, -1) if at.store.matrix_path(chain[n - 1][0], digests[n - 1]).is_dir())
     n = next(stored, 0)
-    if n:
-        matrix = at.store.load_matrix(chain[n - 1][0], digests[n - 1])
-    else:
-        first = at.store.load_partition(*chain[0])
-        matrix = empty_matrix(first.user_ids.type, first.track_ids.type)
+    with ThreadPoolExecutor(1) as beside:
+        first = beside.submit(at.store.load_partition, *chain[min(n, len(chain) - 1)])
+        matrix = at.store.load_matrix(chain[n - 1][0], digests[n - 1]) if n else None
+    counts = first.result()
+    matrix = matrix or empty_matrix(counts.user_ids.type, counts.track_ids.type)
     remaining = Remaining(len(chain) - n)
     for done, (date, digest) in enumerate(chain[n:], 1):
-        matrix = fold(matrix, date, at.store.load_partition(date, digest), digest)
+        counts = counts if done == 1 else at.store.load_partition(date, digest)
+        matrix = fold(matrix, date, counts, digest)
         at.progress(f"folded {date} ({remaining.after(done)}): {matrix.counts.nnz:,} pairs")
     return matrix
 
