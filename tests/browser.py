@@ -15,6 +15,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is ins
 Scheme: TypeAlias = Literal["light", "dark"]
 SHOTS = os.environ.get("SCREENSHOTS", "")
 """Folder that takes the screenshots; empty: none are kept. (No test sees a variable that begins with RECSYS_.)"""
+PLUGIN = "/plugin/recommendations"
 PATIENCE_MS = 120_000.0
 """The longest wait for anything a page shows: machines are busy, and a page that is never right fails all the same."""
 FLAGS = (
@@ -41,6 +42,17 @@ class Browsing:
     def frame(self) -> FrameLocator:
         """The plugin's page, which the UI shows in a frame."""
         return self.page.frame_locator("iframe")
+
+    def enter(self, view: str) -> FrameLocator:
+        """Go to one of the plugin's views by its navigation; the frame that shows it."""
+        self.page.goto(PLUGIN)
+        frame = self.frame()
+        link = frame.get_by_role("link", name=view, exact=True)
+        link.wait_for()
+        with self.page.expect_event("framenavigated"):  # the page before has the same link, and may be the same view
+            link.click()
+        frame.locator("nav a[aria-current]", has_text=view).wait_for()
+        return frame
 
     def shot(self, name: str) -> None:
         """Keep a screenshot of what is seen, where somebody wants them."""

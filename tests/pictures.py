@@ -9,14 +9,13 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from browser import Browsing, Scheme, signed_in
+from browser import PLUGIN, Browsing, Scheme, signed_in
 
 from recsys_tasks.demo.passing import DAG_ID, passing_airflow
 from recsys_tasks.demo.run_demo import last_days, run_days
 from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-PLUGIN = "/plugin/recommendations"
 SIZES: tuple[tuple[int, Scheme], ...] = ((1280, "light"), (1280, "dark"), (800, "light"), (800, "dark"))
 
 
@@ -46,30 +45,23 @@ def _pictures(airflow: RunningAirflow, folder: Path, width: int, scheme: Scheme)
         return [f"{width} {scheme}: {told}" for told in seen.complaints]
 
 
-def _enter(seen: Browsing, view: str) -> None:
-    """One of the plugin's views, by its own navigation."""
-    seen.page.goto(PLUGIN)
-    seen.frame().get_by_role("link", name=view, exact=True).click()
-    seen.frame().locator("nav a[aria-current]", has_text=view).wait_for()
-
-
 def _live(seen: Browsing, _airflow: RunningAirflow) -> None:
     seen.page.goto(PLUGIN)
     seen.frame().get_by_role("button", name="Roll back").first.wait_for()
 
 
 def _history(seen: Browsing, _airflow: RunningAirflow) -> None:
-    _enter(seen, "Over time")
+    seen.enter("Over time")
     seen.frame().locator("svg").first.wait_for()
 
 
 def _candidates(seen: Browsing, _airflow: RunningAirflow) -> None:
-    _enter(seen, "Candidates and releases")
+    seen.enter("Candidates and releases")
     seen.frame().get_by_role("button", name="Roll back").first.wait_for()
 
 
 def _ask(seen: Browsing, _airflow: RunningAirflow) -> None:
-    _enter(seen, "Try it")
+    seen.enter("Try it")
     frame = seen.frame()
     frame.get_by_label("A listener's id").fill("1418")
     frame.get_by_role("button", name="Ask").click()
@@ -80,7 +72,7 @@ def _ask(seen: Browsing, _airflow: RunningAirflow) -> None:
 
 
 def _lineage(seen: Browsing, _airflow: RunningAirflow) -> None:
-    _enter(seen, "Candidates and releases")
+    seen.enter("Candidates and releases")
     seen.frame().get_by_role("link", name="made from").first.click()
     seen.frame().get_by_role("heading", name="Partitions").first.wait_for()
 

@@ -1,13 +1,12 @@
 """The pages in the frame of Airflow, in Chromium: seen, searched, compared, acted upon, by keyboard, in each colour."""
 
 import pytest
-from browser import needs_chromium, signed_in
+from browser import PLUGIN, needs_chromium, signed_in
 from doors import DAG_ID
 
 from recsys_tasks.release_log import ROLLBACK, UNPIN
 from recsys_tasks.releases import read_log
 
-PLUGIN = "/plugin/recommendations"
 VIEWS = ("Live", "Over time", "Candidates and releases", "Try it")
 pytestmark = [pytest.mark.browser, pytest.mark.scheduler, pytest.mark.timeout(1800), needs_chromium]
 
@@ -20,18 +19,6 @@ def admin(doors):
         assert browsing.complaints == []
 
 
-def enter(browsing, view):
-    """Go to one of the plugin's views by its navigation; the frame that shows it."""
-    browsing.page.goto(PLUGIN)
-    frame = browsing.frame()
-    link = frame.get_by_role("link", name=view, exact=True)
-    link.wait_for()
-    with browsing.page.expect_event("framenavigated"):  # the page before has the same link, and may be the same view
-        link.click()
-    frame.locator("nav a[aria-current]", has_text=view).wait_for()
-    return frame
-
-
 class TestSeen:
     @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (800, "dark")])
     def test_every_view_fits_its_frame(self, doors, width, scheme):
@@ -39,14 +26,14 @@ class TestSeen:
         who = (doors.airflow.url, doors.airflow.user, doors.airflow.password)
         with signed_in(*who, width=width, scheme=scheme) as browsing:
             for view in VIEWS:
-                root = enter(browsing, view).locator("html")
+                root = browsing.enter(view).locator("html")
                 assert root.evaluate("own => own.scrollWidth <= own.clientWidth"), view
                 assert root.get_attribute("data-theme") == scheme
             assert browsing.complaints == []
 
     def test_a_plot_is_read_by_keyboard(self, admin):
         """One date of the plot is chosen by arrows, and its figures are spoken; the same stands in a table."""
-        frame = enter(admin, "Over time")
+        frame = admin.enter("Over time")
         plot = frame.get_by_role("slider").first
         plot.focus()
         plot.press("End")
@@ -69,7 +56,7 @@ class TestSeen:
     def test_a_viewer_sees_and_cannot_act(self, doors):
         """All views are there, and none has a button that would change anything."""
         with signed_in(doors.airflow.url, "vic", doors.airflow.passwords["vic"]) as browsing:
-            frame = enter(browsing, "Candidates and releases")
+            frame = browsing.enter("Candidates and releases")
             frame.get_by_role("link", name="made from").first.wait_for()
             browsing.page.wait_for_load_state("networkidle")
             for name in ("Roll back", "Pin", "Release", "Run dates again"):
@@ -80,7 +67,7 @@ class TestSeen:
 class TestAsked:
     def test_a_track_is_found_by_a_part_of_its_name_and_two_releases_compared(self, doors, admin):
         """Typed, chosen from the list and asked of two releases, by keyboard alone."""
-        frame = enter(admin, "Try it")
+        frame = admin.enter("Try it")
         title = frame.get_by_label("A listener's id")
         title.press_sequentially("a")
         frame.get_by_role("option").first.wait_for()
