@@ -84,8 +84,8 @@ def _alike(weighted: sparse.csr_matrix) -> Iterator[IntArray]:
 
 def _of_played(pairs: Pairs, users: FloatArray, tracks: FloatArray, rows: IntArray) -> tuple[float, float]:
     """Of the pairs of rows that have equally many: the sum of c * (1 - s)^2 - s^2, and the sum of c - 1."""
-    begins, n = pairs.weighted.indptr[rows], np.diff(pairs.weighted.indptr[rows[0] :][:2])[0]
-    cells = begins[:, None] + np.arange(n)  # (n_rows, n)
+    ends = pairs.weighted.indptr
+    cells = ends[rows][:, None] + np.arange(ends[rows[0] + 1] - ends[rows[0]])  # (n_rows, n)
     track_vectors = np.take(tracks, pairs.weighted.indices[cells], axis=0)  # (n_rows, n, n_factors)
     user_vectors = users[pairs.user_rows[rows]]
     scores = np.matmul(track_vectors, user_vectors[:, :, None])[:, :, 0].astype(np.float64)

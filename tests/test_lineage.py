@@ -72,6 +72,15 @@ class TestWayBack:
         assert parent["digest"] == lineage(finished.store, "1")["factors"]["digest"]
         assert lineage(finished.store, "3")["factors"]["parents"] == [], "a cold start by the calendar"
 
+    def test_the_recall_is_that_of_the_judgement(self, copied, capsys):
+        """What the gate measured stands beside the index; of a candidate that was never judged, none does."""
+        found, (path,) = lineage(copied.store, "2"), copied.store.evaluations_of(D14)
+        assert found["index"]["recall"] == read_manifest(path / "figures")["figures"]["recall"]
+        assert "recall mean_scored" in told(copied, capsys, "2")
+        shutil.rmtree(path)
+        assert lineage(copied.store, "2")["index"]["recall"] is None
+        assert "recall" not in next(line for line in told(copied, capsys, "2").splitlines() if line.startswith("index"))
+
     def test_the_runs_tell_who_and_which_versions(self, copied):
         """One run made all of it; a rerun that found everything stored takes no part in it."""
         run(copied, D14)

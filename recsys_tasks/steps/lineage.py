@@ -115,11 +115,11 @@ def _logged(entry: Entry) -> dict[str, Any]:
 
 
 def _index(way: _Way) -> dict[str, Any] | None:
-    """The index with its parameters, and the recall that its newest judgement measured."""
+    """The index with its parameters, and the recall that was measured when it was judged; None before that."""
     if way.gated is None:
         return None
-    measured = [read_manifest(path / FIGURES)["figures"]["recall"] for path in way.judgements[-1:]]
-    return {"parameters": way.gated["key"]["index"], **way.gated["figures"], "recall": next(iter(measured), None)}
+    recall = read_manifest(way.judgements[0] / FIGURES)["figures"]["recall"] if way.judgements else None
+    return {"parameters": way.gated["key"]["index"], **way.gated["figures"], "recall": recall}
 
 
 def _parts(bundle: Path, entry: Entry | None) -> dict[str, dict[str, Any]]:
