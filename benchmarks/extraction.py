@@ -28,15 +28,17 @@ from contextlib import contextmanager
 from datetime import date
 from typing import Any, Literal
 
+import numpy as np
 import psycopg2
+import pyarrow as pa
 
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
 from recsys_tasks.config import SourceConfig
-from recsys_tasks.source import Source
+from recsys_tasks.source import ExtractedDay, Source
 from recsys_tasks.stream_counting import count_plays
 
 ROWS = {SMALL: 200_000, FULL: 2_000_000}
-ROUNDS = {SMALL: 7, FULL: 5}
+ROUNDS = {SMALL: 7, FULL: 7}
 DAY = date(2024, 3, 10)
 OF_DAY = "streamed_at >= '2024-03-10 00:00:00+00' AND streamed_at < '2024-03-11 00:00:00+00'"
 QUALIFIED = f"FROM streams WHERE {OF_DAY} AND NOT private_session AND ms_played >= 30000"
@@ -49,7 +51,7 @@ Kind = Literal["bigint", "text", "uuid"]
 IDS: dict[Kind, str] = {"bigint": "{}", "text": "'spotify:id:' || {}", "uuid": "md5(({})::text)::uuid"}
 GOALS: dict[Kind, float] = {"bigint": 1.5, "text": 2.5}
 COUNT, NOBODY, FORGOTTEN = "count(*)", "COPY BINARY to /dev/null of the server", "COPY BINARY to a client that forgets"
-UNCHANGED = "ours, of a day that did not change"
+UNCHANGED, COUNTING = "ours, of a day that did not change", "ours, the counting alone"
 PANDAS, ADBC = "pandas.read_sql, drop_duplicates, groupby", "ADBC to Arrow, counted as ours"
 
 
@@ -118,10 +120,12 @@ def table(dsn: str, size: str, ids: Kind) -> Table:
     pairs, plays = cursor.fetchone() or (0, 0)
     with Source(dsn, SourceConfig(history_start=DAY, user_id_type=ids, track_id_type=ids)) as source:
         found = source.extract_day(DAY)
+        streams = rows_of(found)
         assert (len(found.counts), found.rows_kept) == (pairs, plays), "ours and the server's differ"  # noqa: S101
         ours = [
             Side("ours", lambda: source.extract_day(DAY), "accounts for every dropped row as well"),
             Side(UNCHANGED, lambda: source.fingerprint(DAY), "a late day; no row moves"),
+            Side(COUNTING, lambda: count_plays(streams), "of rows that are there; no duplicates among them"),
         ]
         lines = compare([*ours, *limits(cursor), *peers(dsn, ids, pairs)], ROUNDS[size])
     connection.close()
@@ -130,6 +134,15 @@ def table(dsn: str, size: str, ids: Kind) -> Table:
         "of a user and a track. Memory is the client's."
     )
     return Table(f"extraction-{ids}", f"Extraction of a day, {ids} ids", size, about, lines, goal(lines, ids))
+
+
+def rows_of(found: ExtractedDay) -> pa.Table:
+    """The streams of a day as they come from the source, in another order and without those that were dropped."""
+    counts, n = found.counts, found.rows_kept
+    rows = np.random.default_rng(1).permutation(np.repeat(np.arange(len(counts)), counts.plays))
+    events, nothing = np.arange(n), pa.nulls(n, pa.timestamp("us", "UTC"))
+    columns = {"user_id": counts.user_ids.take(rows), "track_id": counts.track_ids.take(rows)}
+    return pa.table(columns | {"event_id": events, "instant": nothing})
 
 
 def limits(cursor: Any) -> list[Side]:
@@ -154,14 +167,14 @@ def limits(cursor: Any) -> list[Side]:
 def peers(dsn: str, ids: Kind, pairs: int) -> list[Side]:
     """Other clients with a count of their own; one that is not installed is left out."""
     sides = []
-    for name, made, rounds in ((PANDAS, with_pandas, 3), (ADBC, with_adbc, None)):
+    for name, made in ((PANDAS, with_pandas), (ADBC, with_adbc)):
         try:
             work = made(dsn, ids)
         except ImportError as error:
             print(f"{name} is left out: {error}")
             continue
         assert work() == pairs, f"{name} counts otherwise"  # noqa: S101
-        sides.append(Side(name, work, rounds=rounds))
+        sides.append(Side(name, work))
     return sides
 
 
@@ -207,9 +220,11 @@ def goal(lines: Sequence[Line], ids: Kind) -> str:
     said += f"{ratio[FORGOTTEN] / ratio[COUNT]:.1f} x; ours takes {1 / ratio[FORGOTTEN]:.1f} x of that last."
     if PANDAS in ratio:
         met = "met" if ratio[PANDAS] >= 5 else "not met"
-        most = ratio[PANDAS] / (ratio[FORGOTTEN] + ratio[UNCHANGED])
+        least = ratio[FORGOTTEN] + ratio[UNCHANGED]
         said += f" Asked for: at least 5 times as fast as pandas; it is {ratio[PANDAS]:.1f} times ({met}). A client "
-        said += f"that asks what was dropped, takes a fingerprint, and forgets the rows, is {most:.1f} times as fast."
+        said += "that asks what was dropped, takes a fingerprint, and forgets the rows, is "
+        said += f"{ratio[PANDAS] / least:.1f} times as fast, and {ratio[PANDAS] / (least + ratio[COUNTING]):.1f} times "
+        said += "with our counting after it."
     return said
 
 

@@ -5,8 +5,10 @@ one length; Arrow reads their CSV on all cores, where Python would have to walk 
 """
 
 import io
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from psycopg2 import sql
 from pyarrow import csv
@@ -84,19 +86,25 @@ def _received(cursor: Cursor, query: sql.Composable, form: str) -> memoryview:
 def _numbers(received: memoryview) -> pa.Table:
     """Streams from the binary form; ValueError where the bytes are not that."""
     rows = np.frombuffer(received[len(_HEADER) : -len(_TRAILER)], _NAMED)
-    named = rows["event_bytes"] == 8
-    nameless = rows.view(_NAMELESS)[~named]
+    with ThreadPoolExecutor(1) as beside:  # NumPy reads without the interpreter's lock
+        lengths = beside.submit(_are_of_one_length, rows)
+        named = rows["event_bytes"] == 8
+        nameless = rows.view(_NAMELESS)[~named]
+        instants = np.zeros(len(rows), np.int64)
+        instants[~named] = nameless["instant"] + _EPOCH_US
+        columns = {name: pa.array(rows[name].astype(np.int64)) for name in ("user_id", "track_id")}
+        columns["event_id"] = pa.array(rows["event_id"].astype(np.int64), mask=~named)
     if not (
         received[: len(_HEADER)] == _HEADER
         and received[-len(_TRAILER) :] == _TRAILER
-        and all((rows[name] == value).all() for name, value in _LENGTHS.items())
+        and lengths.result()
         and (rows["instant_bytes"][named] == -1).all()
         and (nameless["event_bytes"] == -1).all()
         and (nameless["instant_bytes"] == 8).all()
     ):
         raise ValueError("not the rows that were asked for")
-    instants = np.zeros(len(rows), np.int64)
-    instants[~named] = nameless["instant"] + _EPOCH_US
-    columns = {name: pa.array(rows[name].astype(np.int64)) for name in ("user_id", "track_id")}
-    columns["event_id"] = pa.array(rows["event_id"].astype(np.int64), mask=~named)
     return pa.table(columns | {"instant": pa.array(instants, INSTANT, mask=named)})
+
+
+def _are_of_one_length(rows: npt.NDArray[np.void]) -> bool:
+    return all(bool((rows[name] == value).all()) for name, value in _LENGTHS.items())

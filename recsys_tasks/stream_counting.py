@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 from recsys_tasks.domain import BoolArray, Ids, PlayCounts
 
 Numbers = npt.NDArray[np.int64]
-MOST = 1 << 31
-"""Ids within this width are numbers small enough as they are: two of them make one number of 62 bits."""
+ROOM = 1 << 63
+"""Where the widths of users and of tracks give at most this, the two make one number of 64 bits."""
+NO_WIDTH = 1 << 65
+"""Ids that are no whole numbers are further apart than any that are."""
 SEQUENCE = 4
 """Event ids that lie within so many times their count are numbers small enough as they are."""
 
@@ -25,7 +27,7 @@ class Numbered(NamedTuple):
     """A number for each row that keeps the order of the ids (of text, of its UTF-8 bytes), and the way back."""
 
     rows: Numbers  # (n_rows,), 0 or more and less than the width
-    width: int  # at most MOST
+    width: int
     ids: Callable[[Numbers], Ids]
 
 
@@ -43,17 +45,31 @@ def count_plays(streams: pa.Table) -> PlayCounts:
     is_named = streams["event_id"].is_valid()
     with ThreadPoolExecutor(2) as pool:  # Arrow works without the interpreter's lock
         events = pool.submit(_numbered, streams["event_id"].drop_null())  # first: none has as many distinct
-        users, tracks = pool.map(_in_order, (streams["user_id"], streams["track_id"]))
+        ids = streams["user_id"], streams["track_id"]
+        users, tracks = pool.map(_in_order, ids, _ranked(*ids))
     pairs = _once(users.rows * tracks.width + tracks.rows, np.asarray(is_named), events.result(), streams["instant"])
     distinct, plays = np.unique(pairs, return_counts=True)
     rows, columns = np.divmod(distinct, tracks.width)
     return PlayCounts(users.ids(rows), tracks.ids(columns), plays.astype(np.uint32))
 
 
-def _in_order(ids: pa.ChunkedArray) -> Numbered:
-    """Whole numbers that lie close enough are taken as they are, anything else by its rank among the distinct."""
-    low, width = _span(ids)
-    if 0 < width <= MOST:
+def _ranked(users: pa.ChunkedArray, tracks: pa.ChunkedArray) -> tuple[bool, bool]:
+    """Whether users and tracks are numbered by rank: as few of the two as have to be, so that a pair fits in ROOM.
+
+    A rank costs a hash table and a sort of the distinct ids. Users first: a day has fewer of them than tracks.
+    """
+    users_width, tracks_width, ranks = _span(users)[1], _span(tracks)[1], max(len(users), 1)
+    if users_width * tracks_width <= ROOM:
+        return False, False
+    if ranks * tracks_width <= ROOM:
+        return True, False
+    return users_width * ranks > ROOM, True
+
+
+def _in_order(ids: pa.ChunkedArray, by_rank: bool) -> Numbered:
+    """Whole numbers by their distance from the least of them; any ids by their rank among the distinct."""
+    if not by_rank:
+        low, width = _span(ids)
         return Numbered(np.asarray(ids) - low, width, lambda rows: pa.array(rows + low))
     encoded = ids.dictionary_encode().combine_chunks()
     order = pc.array_sort_indices(encoded.dictionary)
@@ -64,9 +80,9 @@ def _in_order(ids: pa.ChunkedArray) -> Numbered:
 
 
 def _span(ids: pa.ChunkedArray) -> tuple[int, int]:
-    """The least of the ids and how many numbers there are from it to the greatest; no width where there is none."""
+    """The least of the ids and how many numbers there are from it to the greatest; NO_WIDTH where there is none."""
     if len(ids) == 0 or not pa.types.is_integer(ids.type):
-        return 0, 0
+        return 0, NO_WIDTH
     low, high = (bound.as_py() for bound in pc.min_max(ids).values())
     return low, high - low + 1
 
@@ -82,7 +98,7 @@ def _once(pairs: Numbers, is_named: BoolArray, events: Numbers, instants: pa.Chu
 def _numbered(events: pa.ChunkedArray) -> Numbers:
     """A small number for each row, equal where the events are equal."""
     low, width = _span(events)
-    if 0 < width <= SEQUENCE * len(events):
+    if width <= SEQUENCE * len(events):
         return np.asarray(events) - low
     return np.asarray(events.dictionary_encode().combine_chunks().indices).astype(np.int64)
 

@@ -113,6 +113,15 @@ class TestIds:
         assert triples(found) == [(user.lower(), users[0].lower(), 1) for user in sorted(users)]
         assert found.counts.user_ids.type == pa.string()
 
+    @pytest.mark.parametrize("users", [2**29, 2**31, 2**31 + 1, 2**61, 2**62])
+    @pytest.mark.parametrize("tracks", [2**29, 2**32, 2**61, 2**62])
+    def test_integers_at_the_edge_of_one_number(self, source_dsn: str, users: int, tracks: int) -> None:
+        """Pairs stay themselves where user and track just fit in one number of 64 bits, and where they do not."""
+        create_streams(source_dsn)
+        corners = [(user, track) for user in (0, users - 1) for track in (0, tracks - 1)]
+        insert(source_dsn, [(number, *each) for number, each in enumerate(reversed(corners))])
+        assert triples(extract(source_dsn)) == [(*each, 1) for each in corners]
+
     def test_largest_integers(self, source_dsn: str) -> None:
         """The whole range of bigint passes, negative ids first."""
         create_streams(source_dsn)
@@ -209,17 +218,20 @@ def _reference(rows: list[tuple[Any, ...]], by_event: bool) -> tuple[list[tuple[
     size=st.integers(0, 60),
     by_event=st.booleans(),
     text=st.booleans(),
-    apart=st.sampled_from([1, 2**40]),
+    apart=st.tuples(*[st.sampled_from([1, 2**40, 2**61])] * 2),
 )
-def test_rules_in_plain_python(source_dsn: str, seed: int, size: int, by_event: bool, text: bool, apart: int) -> None:
+def test_rules_in_plain_python(
+    source_dsn: str, seed: int, size: int, by_event: bool, text: bool, apart: tuple[int, int]
+) -> None:
     """On random small worlds, full of nulls and repetitions, of ids near or far apart, it says what the rules say."""
     draw = random.Random(seed)
-    ids: list[Any] = ["", "b", "a", "\u00e9", None] if text else [None, 3 * apart, -apart, apart]
+    texts: list[Any] = ["", "b", "a", "\u00e9", None]
+    users, tracks = ([None, 3 * each, -each, each] for each in apart)
     rows = [
         (
-            draw.choice([None, *range(-4 * apart, 4 * apart, apart)]),
-            draw.choice(ids),
-            draw.choice(ids),
+            draw.choice([None, *range(-4 * apart[0], 4 * apart[0], apart[0])]),
+            draw.choice(texts if text else users),
+            draw.choice(texts if text else tracks),
             NOON + timedelta(seconds=draw.randrange(2)),
             draw.choice([None, 29_999, 30_000, LONG]),
             draw.choice([False, False, False, True, None]),
