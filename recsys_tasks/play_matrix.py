@@ -56,10 +56,10 @@ def fold(matrix: PlayMatrix, day: Day, counts: PlayCounts, digest: str) -> PlayM
         users, rows = growing.result()
     new = _cells(counts.plays, rows, cols, (len(users), len(tracks)))
     total = pad(matrix.counts, new.shape) + new  # of canonical ones: it is canonical
-    plays = matrix.plays + counts.plays.sum(dtype=np.int64)
-    if total.data.sum(dtype=np.int64) != plays:  # uint32 begins again at 0, and says nothing
+    folded = PlayMatrix(total, users, tracks, (*matrix.chain, (day, digest)))
+    if folded.plays != matrix.plays + counts.plays.sum(dtype=np.int64):  # uint32 begins again at 0, and says nothing
         raise BadData(f"With {day}, one user has played one track 2^32 times or more. Look for a bot in the source.")
-    return PlayMatrix(total, users, tracks, (*matrix.chain, (day, digest)))
+    return folded
 
 
 def grow(vocabulary: Vocabulary, ids: Ids, day: Day) -> tuple[Vocabulary, npt.NDArray[np.int32]]:
