@@ -23,6 +23,7 @@ QUESTIONS = (
     "ordinary_day",
     "airflow_overhead",
     "pages",
+    "gpu_training",
 )
 WITH_AIRFLOW = ("airflow_overhead", "pages")
 HEAD = """# Performance: what a day costs, beside what else would do it, and beside the physical limit
