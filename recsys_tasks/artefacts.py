@@ -23,7 +23,7 @@ from recsys_tasks.errors import BadData, CorruptArtefact, NotStored
 from recsys_tasks.files import Output, new_directory, sha256_of, write_file
 
 MANIFEST = "manifest.json"
-_AT_ONCE = 2  # files that are verified, or written, at the same time
+_VERIFIED, _WRITTEN = 2, 3  # files at a time: who writes also waits for the disk
 _MANIFEST_LIMIT = 1 << 24  # bytes; a larger one is no manifest of ours
 
 Content: TypeAlias = "npt.NDArray[Any] | pa.Table | Callable[[Path], None]"
@@ -120,7 +120,7 @@ def save_artefact(
     """
     with new_directory(root, path) as temporary:
         ours = temporary.stat().st_ino
-        with ThreadPoolExecutor(_AT_ONCE) as writers:  # hashing and writing let go of the interpreter
+        with ThreadPoolExecutor(_WRITTEN) as writers:  # hashing and writing let go of the interpreter
             written = dict(writers.map(lambda file: _write(temporary, *file), files.items()))
         manifest = sealed_manifest(digest, key, figures or {}, written, path.relative_to(root).as_posix())
         write_file(temporary / MANIFEST, lambda output: output.write(manifest))
@@ -146,7 +146,7 @@ def open_artefact(path: Path, digest: str | None = None, only: Collection[str] =
         raise _corrupt(path / MANIFEST, f"is of {manifest['digest'][:12]}, not of {digest[:12]}")
     if only:
         manifest["files"] = {name: file for name, file in manifest["files"].items() if name in only}
-    with ThreadPoolExecutor(_AT_ONCE) as readers:  # hashing lets go of the interpreter
+    with ThreadPoolExecutor(_VERIFIED) as readers:  # hashing lets go of the interpreter
         files = manifest["files"].items()
         for verified in [readers.submit(_verify, path / name, of["size"], of["sha256"]) for name, of in files]:
             verified.result()
