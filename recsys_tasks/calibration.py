@@ -131,6 +131,8 @@ def _least_user_effort(scan: _Scan, index: Any, n_tracks: int, target: float) ->
     """Budget and search_k with the fewest tracks scored."""
     budgets = _budgets(n_tracks)
     best, least = (budgets[-1], 0), math.inf
+    if not len(scan.top):  # nobody says that less would do
+        return best
     for search_k in (effort for effort in SEARCH_KS if ANNOY_WEIGHT * effort < budgets[-1]):
         cheap = [budget for budget in budgets if scan.work(budget, ANNOY_WEIGHT * search_k) < least]
         if not cheap:  # not even if Annoy handed on nothing

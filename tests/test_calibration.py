@@ -121,6 +121,7 @@ class TestCalibrate:
         recall = world.measure(TwoTierSearch(world.ranked, world.calibrate(), world.index))
         assert recall.user_recall == recall.share_exact == 1.0
 
+    @pytest.mark.filterwarnings("error")
     def test_without_a_sample_everything_is_scanned(self, falling):
         """No user has a vector yet: the effort is then the safe one, not the least one."""
         nobody = np.zeros((0, F), np.float32), Played(np.zeros(1, int), np.zeros(0, int))
