@@ -38,7 +38,7 @@ from recsys_tasks.source import ExtractedDay, Source
 from recsys_tasks.stream_counting import count_plays
 
 ROWS = {SMALL: 200_000, FULL: 2_000_000}
-ROUNDS = {SMALL: 7, FULL: 7}
+ROUNDS = 7
 DAY = date(2024, 3, 10)
 OF_DAY = "streamed_at >= '2024-03-10 00:00:00+00' AND streamed_at < '2024-03-11 00:00:00+00'"
 QUALIFIED = f"FROM streams WHERE {OF_DAY} AND NOT private_session AND ms_played >= 30000"
@@ -127,7 +127,7 @@ def table(dsn: str, size: str, ids: Kind) -> Table:
             Side(UNCHANGED, lambda: source.fingerprint(DAY), "a late day; no row moves"),
             Side(COUNTING, lambda: count_plays(streams), "of rows that are there; no duplicates among them"),
         ]
-        lines = compare([*ours, *limits(cursor), *peers(dsn, ids, pairs)], ROUNDS[size])
+        lines = compare([*ours, *limits(cursor), *peers(dsn, ids, pairs)], ROUNDS)
     connection.close()
     about = (
         f"{found.rows_read:,} rows of a day with {ids} ids, of which {found.rows_kept:,} are kept in {pairs:,} pairs "

@@ -11,8 +11,7 @@ It needs ``rmm-cu13`` (for ``implicit`` 0.7.3 that of 26.4: with newer ones its 
 warning of an undefined symbol), and of the program nothing but NumPy and SciPy, so that it runs on a bare machine.
 
 The physical limit is the memory: for each pair a row of factors (4 bytes a number) is fetched once for the start of the
-conjugate gradients and once for each step, and for each of both sides. A conversion of numbers on the
-GPU says how fast.
+conjugate gradients and once for each step, for either side. How fast, a conversion of numbers on the GPU says.
 """
 
 import argparse
@@ -67,17 +66,17 @@ def uneven_pairs(n_users: int, n_tracks: int, n_pairs: int) -> sparse.csr_matrix
 def table(size: str, confidences: sparse.csr_matrix, factors: int) -> Table:
     """The answer for a number of factors."""
     rng = np.random.default_rng(2)
-    start = tuple(0.01 * rng.standard_normal((n, factors), np.float32) for n in confidences.shape)
-    on_gpu, memory, whole, of_gpu = on_the_gpu(confidences, (start[0], start[1]))
+    users, tracks = confidences.shape
+    of_users, of_tracks = (0.01 * rng.standard_normal((n, factors), np.float32) for n in (users, tracks))
+    on_gpu, memory, whole, of_gpu = on_the_gpu(confidences, (of_users, of_tracks))
     loss = partial(loss_of, confidences)
     limit = [bytes_fetched(confidences.nnz, factors) / moved_a_second()] * ITERATIONS
     note = f"{memory:,.0f} MB on the GPU; {whole:.2f} s with the copies there and back; loss {loss(of_gpu):.6g}"
     lines = [named("implicit on the GPU", on_gpu, on_gpu, note)]
     for threads in threads_tried(factors):
-        on_cpu, of_cpu = on_the_processor(confidences, (start[0], start[1]), threads)
+        on_cpu, of_cpu = on_the_processor(confidences, (of_users, of_tracks), threads)
         lines.append(named(f"implicit in {threads} threads", on_cpu, on_gpu, f"loss {loss(of_cpu):.6g}"))
     lines.append(named("the factors' rows from the GPU's memory", limit, on_gpu, MOVED, limit=True))
-    users, tracks = confidences.shape
     about = (
         f"One iteration (both sides, {STEPS} steps of conjugate gradients) at {confidences.nnz:,} pairs of {users:,} "
         f"listeners and {tracks:,} tracks, {factors} factors, on {device()}."
@@ -107,7 +106,7 @@ def on_the_gpu(confidences: sparse.csr_matrix, start: Factors) -> tuple[list[flo
     model.user_factors, model.item_factors = (gpu.Matrix(each) for each in start)
     taken = seconds_of(model.fit, confidences, used_megabytes)
     factors = model.user_factors.to_numpy(), model.item_factors.to_numpy()
-    return [taken for taken, _ in taken], max(used for _, used in taken), time.perf_counter() - begun, factors
+    return [seconds for seconds, _ in taken], max(used for _, used in taken), time.perf_counter() - begun, factors
 
 
 def on_the_processor(confidences: sparse.csr_matrix, start: Factors, threads: int) -> tuple[list[float], Factors]:
@@ -120,7 +119,7 @@ def on_the_processor(confidences: sparse.csr_matrix, start: Factors, threads: in
         )
         model.user_factors, model.item_factors = (each.copy() for each in start)
         taken = seconds_of(model.fit, confidences, lambda: 0.0)
-    return [taken for taken, _ in taken], (model.user_factors, model.item_factors)
+    return [seconds for seconds, _ in taken], (model.user_factors, model.item_factors)
 
 
 def seconds_of(

@@ -80,11 +80,11 @@ def _stored(at: Workplace, day: Day) -> str:
 
 
 def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
-    """Extend the longest stored prefix of the chain by the dates that it lacks."""
-    stored = (n for n in range(len(chain), 0, -1) if at.store.matrix_path(chain[n - 1][0], digests[n - 1]).is_dir())
+    """Extend the longest stored prefix of the chain, short of all of it, by the dates that it lacks."""
+    stored = (n for n in range(len(chain) - 1, 0, -1) if at.store.matrix_path(chain[n - 1][0], digests[n - 1]).is_dir())
     n = next(stored, 0)
     with ThreadPoolExecutor(1) as beside:
-        first = beside.submit(at.store.load_partition, *chain[min(n, len(chain) - 1)])
+        first = beside.submit(at.store.load_partition, *chain[n])
         matrix = at.store.load_matrix(chain[n - 1][0], digests[n - 1]) if n else None
     counts = first.result()
     matrix = matrix or empty_matrix(counts.user_ids.type, counts.track_ids.type)
