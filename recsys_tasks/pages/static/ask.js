@@ -110,6 +110,7 @@ function enhance(form, box, list, hint) {
     const option = event.target.closest("[role=option]");
     if (option) go(option);
   });
+  if (document.activeElement === box && box.value !== box.defaultValue) ask(); // typed before this script came
 }
 
 async function found_for(form, text, signal) {

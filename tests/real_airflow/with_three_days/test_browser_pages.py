@@ -3,6 +3,7 @@
 import pytest
 from browser import PLUGIN, needs_chromium, signed_in
 from doors import DAG_ID
+from playwright.sync_api import Route
 
 from recsys_tasks.release_log import ROLLBACK, UNPIN
 from recsys_tasks.releases import read_log
@@ -70,7 +71,7 @@ class TestAsked:
         frame = admin.enter("Try it")
         title = frame.get_by_label("A listener's id")
         title.press_sequentially("a")
-        frame.get_by_role("option").first.wait_for()
+        frame.locator("#hits > [role=option]").first.wait_for()
         title.press("ArrowDown")
         title.press("Enter")
         frame.get_by_role("heading", name="Like").wait_for()
@@ -79,6 +80,18 @@ class TestAsked:
         frame.get_by_role("button", name="Show").press("Enter")
         frame.get_by_text("in both lists").wait_for()
         assert frame.get_by_role("table").count() == 2
+
+    def test_what_was_typed_before_the_script_came_is_searched_for(self, admin):
+        """A slow network loses no key: the script that searches asks for what stands in the box when it arrives."""
+        held: list[Route] = []
+        admin.page.route("**/static/ask.js", lambda route: held.append(route))
+        with admin.page.expect_request("**/static/ask.js"):
+            frame = admin.enter("Try it")
+        frame.get_by_label("A listener's id").press_sequentially("a")
+        assert frame.locator("#hits > [role=option]").count() == 0
+        for route in held:
+            route.continue_()
+        frame.locator("#hits > [role=option]").first.wait_for()
 
 
 class TestActed:
