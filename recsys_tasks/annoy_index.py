@@ -1,9 +1,16 @@
 """The Annoy index over the track factors: build, open with checks, and ask for similar tracks.
 
-Annoy item i is the track of rank i (``ranked_tracks``), so the index stays dense. The distance is angular. Annoy has no
-header and detects no corruption: whoever opens a file compares its digest first; the checks here are the second line.
+Annoy item i is the track of rank i (``ranked_tracks``), so the index stays dense. It holds the directions of the
+tracks, factors scaled to length 1, by Euclidean distance d: the cosine of two tracks is 1 - d^2 / 2. (Annoy's angular
+distance is the same number, but its trees part directions by planes through the origin. In a genre, whose tracks all
+point about the same way, it hardly finds one that parts them, tosses a coin for each track instead, and four times as
+many must be looked at for the same recall.)
+
+Annoy has no header and detects no corruption: whoever opens a file compares its digest first; the checks here are the
+second line.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +18,14 @@ import numpy as np
 import numpy.typing as npt
 from annoy import AnnoyIndex
 
-from recsys_tasks.annoy_trees import METRIC, grow, node_type
-from recsys_tasks.domain import FloatArray, IntArray
+from recsys_tasks.annoy_trees import METRIC, Metric, grow, node_type
+from recsys_tasks.domain import FloatArray
 from recsys_tasks.errors import BadData, CorruptArtefact, StorageError, UnknownId
+from recsys_tasks.ranked_tracks import row_norms
 
-GROWING = 2
-"""Of the way from factors to the file; part of a candidate's identity. Before 2, one thread grew all trees."""
+GROWING = 3
+"""Of the way from factors to the file; part of a candidate's identity. Before 2, one thread grew all trees; before
+3, each half of them was an index of its own, and the distance was angular."""
 NEAREST = 8
 """Annoy hands on the nearest one in so many of the tracks it inspects: more took time, and added no recall."""
 PROBED = 5
@@ -28,7 +37,7 @@ PROBES = 8
 def build_index(ranked_factors: FloatArray, path: Path, trees: int, seed: int) -> None:
     """Write the index of ranked_factors (n_indexed, n_factors) to a fresh path: same input, same bytes.
 
-    The caller syncs and renames; while the trees grow, their parts lie beside the path.
+    The caller syncs and renames.
 
     Raises:
         BadData: there is no track, or a factor is not finite or zero.
@@ -37,27 +46,45 @@ def build_index(ranked_factors: FloatArray, path: Path, trees: int, seed: int) -
     if not len(ranked_factors) or not np.isfinite(ranked_factors).all() or not ranked_factors.any(axis=1).all():
         raise BadData("Annoy would index no track, or one with a zero or non-finite factor. Train on a day with plays.")
     try:
-        grow(ranked_factors, path, trees, seed)
+        grow(held_vectors(ranked_factors, row_norms(ranked_factors).astype(np.float32)), path, trees, seed)
     except OSError as error:
         raise StorageError(f"{path}: {error}. Make room or give rights, then rerun.") from None
 
 
-def open_index(path: Path, n_items: int, n_factors: int) -> Any:
+def metric_of(candidate_key: Mapping[str, Any]) -> Metric:
+    """By which distance the index of a candidate was built: those of before ``growing`` 3 are read as they were."""
+    return METRIC if candidate_key.get("growing", 1) >= 3 else "angular"
+
+
+def held_vectors(ranked_factors: FloatArray, ranked_norms: FloatArray, metric: Metric = METRIC) -> FloatArray:
+    """What an index holds of tracks: their directions, an angular one the factors. (n, n_factors) float32.
+
+    Quotients of float32, which every processor rounds alike.
+
+    Args:
+        ranked_factors: (n, n_factors) float32.
+        ranked_norms: (n,) float32, positive.
+        metric: of the index.
+    """
+    return ranked_factors if metric == "angular" else ranked_factors / ranked_norms[:, None]
+
+
+def open_index(path: Path, n_items: int, n_factors: int, metric: Metric = METRIC) -> Any:
     """Map the index after the checks that Annoy does not make; its digest was compared before.
 
     Raises:
         CorruptArtefact: the file is missing, has another size, item count or dimension, or answers a probe wrongly.
     """
     remedy = "Restore the file from its bundle, or build the index again."
-    index, node = AnnoyIndex(n_factors, METRIC), node_type(n_factors)
+    index, node = AnnoyIndex(n_factors, metric), node_type(n_factors, metric)
     probes = np.linspace(0, n_items - 1, min(PROBES, n_items)).astype(int)
     try:
         size = path.stat().st_size
         if size % node.itemsize or size <= n_items * node.itemsize:
             raise CorruptArtefact(f"{path}: {size} bytes do not hold {n_items} items of {n_factors} factors. {remedy}")
-        if not _is_angular(path, probes, node):
+        if not _is_of(metric, np.memmap(path, node, mode="r")[probes]):
             raise CorruptArtefact(
-                f"{path}: its items are not those of an index of {n_factors} factors, {METRIC} distances. {remedy}"
+                f"{path}: its items are not those of an index of {n_factors} factors, {metric} distances. {remedy}"
             )
         index.load(str(path))
     except OSError as error:
@@ -70,14 +97,15 @@ def open_index(path: Path, n_items: int, n_factors: int) -> Any:
     return index
 
 
-def _is_angular(path: Path, items: IntArray, node: np.dtype[Any]) -> bool:
-    """Whether beside these vectors stands their own squared length, which Annoy keeps for this metric alone.
+def _is_of(metric: Metric, items: npt.NDArray[Any]) -> bool:
+    """Whether these are items of such an index: of length 1, or with their squared length beside them.
 
     A file of another metric, with as many items and nodes of the same size, would kill the process at the first search.
     """
-    nodes = np.memmap(path, node, mode="r")[items]
-    squared = nodes["children"][:, 0].copy().view(np.float32)
-    return bool(np.allclose(squared, np.square(nodes["vector"]).sum(axis=1), rtol=1e-4))
+    squared = np.square(items["vector"]).sum(axis=1)
+    if metric == "angular":
+        return bool(np.allclose(items["children"][:, 0].copy().view(np.float32), squared, rtol=1e-4))
+    return bool(np.allclose(squared, 1, rtol=1e-4))
 
 
 def _answers_truly(index: Any, item: int) -> bool:
@@ -116,5 +144,6 @@ def similar(index: Any, rank: int, k: int, search_k: int) -> tuple[npt.NDArray[n
 
 def neighbours(index: Any, vector: FloatArray, search_k: int) -> npt.NDArray[np.int64]:
     """Ranks of the tracks that Annoy finds near a vector (n_factors,), rising. (search_k / NEAREST at most,)."""
-    nearest = index.get_nns_by_vector(vector.tolist(), -(-search_k // NEAREST), search_k)
+    direction = vector / (np.linalg.norm(vector) or 1)
+    nearest = index.get_nns_by_vector(direction.tolist(), -(-search_k // NEAREST), search_k)
     return np.sort(np.array(nearest, dtype=np.int64))

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recsys_tasks.annoy_index import open_index
+from recsys_tasks.annoy_index import metric_of, open_index
 from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact
 from recsys_tasks.domain import FloatArray, Id, Ids, Vocabulary
 from recsys_tasks.errors import CorruptArtefact, UnknownId
@@ -60,7 +60,7 @@ def open_gated(artefact: Artefact) -> GatedPart:
             artefact.array(name, mapped=True) for name in ("rank_cols", "ranked_factors", "ranked_norms")
         )
         ranked = RankedTracks(rank_cols, factors, norms, len(tracks))
-    index = open_index(artefact.file("index.ann"), len(ranked), factors.shape[1])
+    index = open_index(artefact.file("index.ann"), len(ranked), factors.shape[1], metric_of(artefact.manifest["key"]))
     return GatedPart(artefact, TwoTierSearch(ranked, Effort(**artefact.figures["effort"]), index), tracks)
 
 

@@ -2,9 +2,19 @@
 
 import numpy as np
 import pytest
+from annoy import AnnoyIndex
+from limits import largest_file
 
-from recsys_tasks.annoy_index import _answers_truly, build_index, neighbours, open_index, similar
-from recsys_tasks.annoy_trees import node_type
+from recsys_tasks.annoy_index import (
+    _answers_truly,
+    build_index,
+    held_vectors,
+    metric_of,
+    neighbours,
+    open_index,
+    similar,
+)
+from recsys_tasks.annoy_trees import _numbered, node_type
 from recsys_tasks.errors import BadData, CorruptArtefact, StorageError, UnknownId
 
 N, F = 600, 8
@@ -64,12 +74,37 @@ class TestBuild:
         with pytest.raises(StorageError, match=r"index\.ann"):
             build_index(factors, tmp_path / "missing" / "index.ann", 10, 1)
 
-    def test_a_disk_that_is_full_at_the_end_is_said(self, factors, tmp_path):
-        """So few bytes find no room only when the file is closed; the parts are gone all the same."""
-        (tmp_path / "index.ann").symlink_to("/dev/full")
-        with pytest.raises(StorageError, match="No space left"):
+    @pytest.mark.parametrize("missing", [1, 100, 1000])
+    def test_a_file_that_finds_no_room_is_said(self, factors, tmp_path, missing):
+        """So few bytes are only written when the file is closed, more of them before; either is told."""
+        build_index(factors[:20], tmp_path / "whole.ann", 10, 1)
+        room = (tmp_path / "whole.ann").stat().st_size - missing
+        with largest_file(room), pytest.raises(StorageError, match=r"index\.ann"):
             build_index(factors[:20], tmp_path / "index.ann", 10, 1)
-        assert [path.name for path in tmp_path.iterdir()] == ["index.ann"]
+
+    def test_which_thread_was_faster_changes_no_byte(self, factors, path):
+        """Annoy numbers the nodes as its threads come to them; here they are shuffled, and numbered as before."""
+        nodes = np.fromfile(path, node_type(F))[N:]
+        rng = np.random.default_rng(1)
+        for _ in range(5):
+            np.testing.assert_array_equal(_numbered(interleaved(nodes, 10, rng), N, 10), nodes)
+
+
+def interleaved(nodes, trees, rng):
+    """The nodes behind the items as two faster and slower threads might have numbered them, with the same trees."""
+    inner, roots = nodes[:-trees].copy(), nodes[-trees:].copy()
+    ends = np.flatnonzero(inner["descendants"] == N) + 1  # a tree ends with its root
+    thread = np.repeat(rng.permutation(trees) % 2, np.diff(ends, prepend=0))
+    turns = rng.permutation(thread)  # who made the n-th node
+    place = np.empty(len(inner), np.int32)
+    for each in (0, 1):
+        place[thread == each] = np.flatnonzero(turns == each)
+    for part in (inner, roots):
+        within = (part["descendants"] > ROOM)[:, None] & (part["children"] >= N)
+        part["children"][within] = N + place[part["children"][within] - N]
+    made = np.empty_like(inner)
+    made[place] = inner
+    return np.concatenate([made, roots[rng.permutation(trees)]])
 
 
 def items_under(nodes, place, n_items):
@@ -78,7 +113,7 @@ def items_under(nodes, place, n_items):
     if place < n_items:
         return [place]
     if node["descendants"] <= ROOM:
-        return np.frombuffer(node.tobytes(), "<i4")[1 : 1 + node["descendants"]].tolist()
+        return np.frombuffer(node.tobytes(), "<i4")[2 : 2 + node["descendants"]].tolist()
     return [item for child in node["children"] for item in items_under(nodes, int(child), n_items)]
 
 
@@ -113,12 +148,38 @@ class TestOpen:
             open_index(path, n_items, n_factors)
 
     def test_a_page_of_zeros_is_refused_when_a_probe_meets_it(self, path):
-        """Size and count are right here: only asking shows it."""
+        """Size and count are right here: only looking shows it."""
         content = bytearray(path.read_bytes())
         content[:4096] = bytes(4096)
         path.write_bytes(content)
+        with pytest.raises(CorruptArtefact, match="its items are not those"):
+            open_index(path, N, F)
+
+    def test_leaves_that_list_no_item_are_refused(self, path):
+        """The items are right here, and each search comes back with nothing."""
+        nodes = np.memmap(path, "<i4", mode="r+").reshape(-1, node_type(F).itemsize // 4)[N:]
+        nodes[nodes[:, 0] <= ROOM, 2:] = N  # the number of a node
+        nodes.flush()
         with pytest.raises(CorruptArtefact, match="neighbours of item"):
             open_index(path, N, F)
+
+    def test_a_file_of_before_is_read_as_it_was(self, factors, path, tmp_path):
+        """An angular index, whose items are the factors themselves, gives the same neighbours by the same cosines."""
+        old = AnnoyIndex(F, "angular")
+        for item, vector in enumerate(factors):
+            old.add_item(item, vector)
+        old.build(10)
+        old.save(str(tmp_path / "old.ann"))
+        index, now = open_index(tmp_path / "old.ann", N, F, metric_of({"growing": 2})), open_index(path, N, F)
+        for rank in (0, 17, N - 1):
+            found, again = (similar(each, rank, 10, 10 * N) for each in (index, now))
+            np.testing.assert_array_equal(found[0], again[0])
+            np.testing.assert_allclose(found[1], again[1], atol=1e-5)
+            np.testing.assert_array_equal(*(neighbours(each, factors[rank], 80 * N) for each in (index, now)))
+        np.testing.assert_array_equal(index.get_item_vector(3), held_vectors(factors[3:4], np.ones(1), "angular")[0])
+        for wrong, metric in ((path, "angular"), (tmp_path / "old.ann", "euclidean")):
+            with pytest.raises(CorruptArtefact):
+                open_index(wrong, N, F, metric)
 
     @pytest.mark.parametrize(("distance", "sound"), [(np.sqrt(2), True), (0.3, False)])
     def test_a_short_search_that_misses_the_item_itself_is_no_damage(self, distance, sound):
@@ -174,8 +235,10 @@ class TestSimilar:
 
 
 def test_neighbours_are_rising_and_distinct(factors, path):
-    """The search merges them after the scanned ranks, in rank order."""
-    ranks = neighbours(open_index(path, N, F), factors[3], 400)
+    """The search merges them after the scanned ranks, in rank order; only the direction is asked for."""
+    index = open_index(path, N, F)
+    ranks = neighbours(index, factors[3], 400)
     assert 3 in ranks
     assert (np.diff(ranks) > 0).all()
     assert len(ranks) == 50
+    np.testing.assert_array_equal(neighbours(index, 1000 * factors[3], 400), ranks)

@@ -3,12 +3,12 @@
 import json
 import multiprocessing
 import os
-import resource
 import signal
 import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from limits import largest_file
 
 from recsys_tasks.alerts import Alert
 from recsys_tasks.errors import StorageError
@@ -105,14 +105,9 @@ class TestOnce:
     def test_a_disk_that_takes_no_note_sends_nothing(self, outbox):
         """Otherwise a full disk would have the same mail sent at every attempt."""
         outbox.put(alert(), BOTH, NOW)
-        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         channels = Channels()
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
-        try:
-            with pytest.raises(StorageError):
-                outbox.deliver(BOTH, channels, NOW)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        with largest_file(0), pytest.raises(StorageError):
+            outbox.deliver(BOTH, channels, NOW)
         assert channels.told == []
         assert len(outbox.deliver(BOTH, channels, NOW).taken) == 2
 

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys_tasks.als import training_loss
+from recsys_tasks.annoy_index import held_vectors, metric_of
 from recsys_tasks.artefacts import Artefact
 from recsys_tasks.bundle import GatedPart
 from recsys_tasks.calibration import Recall, measure
@@ -101,7 +102,9 @@ def index_checks(gated: GatedPart, matrix: PlayMatrix, item_factors: FloatArray)
     own = int((ranked.ranked_factors != item_factors[ranked.rank_cols]).any(axis=1).sum())
     ranks = np.unique(np.linspace(0, len(ranked) - 1, min(len(ranked), LOOKED_AT)).astype(np.int64))
     stored = np.array([index.get_item_vector(rank) for rank in ranks.tolist()], dtype=np.float32)
-    foreign = int((stored != ranked.ranked_factors[ranks]).any(axis=1).sum())
+    metric = metric_of(gated.artefact.manifest["key"])
+    held = held_vectors(ranked.ranked_factors[ranks], ranked.ranked_norms[ranks], metric)
+    foreign = int((stored != held).any(axis=1).sum())
     in_order = len(ranked) == len(expected) and bool(
         (ranked.rank_cols == expected.rank_cols).all() and (ranked.ranked_norms == expected.ranked_norms).all()
     )

@@ -61,13 +61,13 @@ def other_dimension(copied):
     plant(gated, ranked_factors=factors)
     with refused(BadData, "User vectors of shape (1, 3) do not fit 40 factors"):
         check_query(np.zeros((1, 3), np.float32), Played(np.zeros(2, int), np.zeros(0, int)), 10, None, (9, 40))
-    euclidean = AnnoyIndex(factors.shape[1] - 1, "euclidean")  # a node of it is as long as one of ours
-    for rank, vector in enumerate(factors[:, :-1]):
-        euclidean.add_item(rank, vector)
-    euclidean.build(2)
-    euclidean.save(str(gated.parent / "euclidean.ann"))
-    plant(gated, index=(gated.parent / "euclidean.ann").read_bytes())
-    with refused(CorruptArtefact, "index.ann", "factors, angular distances", "build the index again"):
+    angular = AnnoyIndex(factors.shape[1] + 1, "angular")  # a node of it is as long as one of ours
+    for rank, vector in enumerate(factors):
+        angular.add_item(rank, [*vector, 1.0])
+    angular.build(2)
+    angular.save(str(gated.parent / "angular.ann"))
+    plant(gated, index=(gated.parent / "angular.ann").read_bytes())
+    with refused(CorruptArtefact, "index.ann", "factors, euclidean distances", "build the index again"):
         open_gated(open_artefact(gated))
 
 
