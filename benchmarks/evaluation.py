@@ -86,7 +86,7 @@ def make_world(n_tracks: int, n_users: int, falling: bool, path: Path) -> World:
     hidden = hidden - hidden.multiply(history)
     hidden.eliminate_zeros()
     model = Model(search, users, popular_order(listeners_of(history)), np.arange(n_tracks), n_tracks)
-    return World(items, model, Holdout(np.arange(n_users), history, history, hidden.tocsr()))
+    return World(items, model, Holdout(np.arange(n_users), history, history, hidden.tocsr(), hidden.tocsr()))
 
 
 def _ones(rows: Any, cols: Any, shape: tuple[int, int]) -> sparse.csr_matrix:

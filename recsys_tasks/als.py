@@ -13,7 +13,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -27,9 +27,10 @@ from recsys_tasks.domain import Factors, FloatArray, Vocabulary
 from recsys_tasks.errors import BadData
 from recsys_tasks.keyed_random import keyed_normals
 
-VERSION = 2
-"""Of the way from plays and a start to factors; part of a model's identity. Before 2, a warm start took three steps of
-conjugate gradients in each solution and at least two iterations, and the loss came from the library."""
+VERSION = 3
+"""Of the way from plays and a start to factors and losses; part of a model's identity. Before 2, a warm start took
+three steps of conjugate gradients in each solution and at least two iterations, and the loss came from the library;
+before 3, the last loss was of all listeners."""
 INITIAL_SCALE = 0.01
 WARM_STEPS = 2
 """Steps of conjugate gradients in each solution of a warm start, three (the library's own) in a cold one: near the
@@ -38,8 +39,7 @@ WARM_GAIN = 4.0
 """A warm start's first iteration gains more than so many times what its second does (six to ten times, measured): one
 that changed the loss by less than so many tolerances was therefore the last that is worth its time."""
 LOOKED_AT = 100_000
-"""About so many listeners' loss says whether a training has settled. The last loss that is kept is of all listeners,
-those before it are brought to its scale."""
+"""Losses are of about so many listeners, evenly spread over all."""
 MOST_PAIRS = 2**31 - 1
 """The library numbers the pairs of user and track in 32 bits."""
 Told = Callable[[int, float], None]
@@ -125,7 +125,7 @@ def train(
     # What one thread does, while the library solves for the listeners: it needs the plays of each track only then.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
         transposed = beside.submit(lambda: weighted.T.tocsr())
-        looked_at = beside.submit(Pairs.of_some, weighted, LOOKED_AT)
+        looked_at = beside.submit(Pairs.of, weighted, LOOKED_AT)
         before = beside.submit(lambda: [loss(looked_at.result(), start)] if warm else [])
         for iteration in range(1, config.max_iterations + 1):
             solve(weighted, factors.user_factors, factors.item_factors)
@@ -134,9 +134,7 @@ def train(
             told(iteration, losses[-1])
             if _settled([*before.result(), *losses], WARM_GAIN if warm and iteration == 1 else 1.0, config.tolerance):
                 break
-        sampled = looked_at.result().each_for > 1
-        scale = loss(Pairs.of_all(weighted), factors) / losses[-1] if sampled else 1.0
-    return Training(factors, tuple(_digits(scale * each) for each in losses), warm)
+    return Training(factors, tuple(map(_digits, losses)), warm)
 
 
 def _solver(config: AlsConfig, warm: bool) -> Callable[..., None]:
@@ -170,8 +168,8 @@ def _digits(loss: float) -> float:
     return float(f"{loss:.8g}")
 
 
-def training_loss(plays: sparse.csr_matrix, factors: Factors, config: AlsConfig) -> float:
-    """The loss of factors on play counts: what ``train`` records last.
+def training_loss(plays: sparse.csr_matrix, factors: Factors, config: AlsConfig, looked_at: int = LOOKED_AT) -> float:
+    """The loss of factors on play counts: what ``train`` records last, of about so many listeners.
 
     Raises:
         BadData: there are no plays, or the factors are of another shape.
@@ -181,7 +179,8 @@ def training_loss(plays: sparse.csr_matrix, factors: Factors, config: AlsConfig)
             f"Factors of {len(factors.user_factors)} users and {len(factors.item_factors)} tracks do not fit plays of "
             f"shape {plays.shape}. Train again."
         )
-    pairs = Pairs.of_all(confidence(plays, config))
+    pairs = Pairs.of(plays, looked_at)
+    pairs = replace(pairs, weighted=confidence(pairs.weighted, config))
     return loss_of(pairs, factors.user_factors, factors.item_factors, config.regularization, config.threads)
 
 

@@ -37,17 +37,14 @@ class Pairs:
     each_for: float  # 1 where nobody is left out
 
     @classmethod
-    def of_all(cls, weighted: sparse.csr_matrix) -> "Pairs":
-        """Every listener."""
-        return cls(weighted, np.arange(weighted.shape[0]), 1.0)
+    def of(cls, cells: sparse.csr_matrix, at_most: int) -> "Pairs":
+        """Those of every n-th listener, so that about ``at_most`` are left, of all ages: rows are in their order.
 
-    @classmethod
-    def of_some(cls, weighted: sparse.csr_matrix, at_most: int) -> "Pairs":
-        """Every n-th listener, so that about ``at_most`` are left: rows are in order of age, so all ages are there."""
-        rows = np.arange(0, weighted.shape[0], max(1, -(-weighted.shape[0] // at_most)))
-        if len(rows) == weighted.shape[0]:
-            return cls.of_all(weighted)
-        return cls(weighted[rows], rows, weighted.shape[0] / len(rows))
+        cells: (n_users, n_tracks) c_ui, or the play counts that they are still to be made of.
+        """
+        n_users = cells.shape[0]
+        rows = np.arange(0, n_users, max(1, -(-n_users // at_most)))
+        return cls(cells if len(rows) == n_users else cells[rows], rows, n_users / max(1, len(rows)))
 
 
 def loss_of(pairs: Pairs, users: FloatArray, tracks: FloatArray, regularization: float, threads: int) -> float:

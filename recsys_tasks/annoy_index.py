@@ -69,6 +69,11 @@ def held_vectors(ranked_factors: FloatArray, ranked_norms: FloatArray, metric: M
     return ranked_factors if metric == "angular" else ranked_factors / ranked_norms[:, None]
 
 
+def stored_vectors(path: Path, n_items: int, n_factors: int, metric: Metric = METRIC) -> FloatArray:
+    """What an index file holds of its items, mapped. (n_items, n_factors) float32."""
+    return np.asarray(np.memmap(path, node_type(n_factors, metric), mode="r", shape=n_items)["vector"])
+
+
 def open_index(path: Path, n_items: int, n_factors: int, metric: Metric = METRIC) -> Any:
     """Map the index after the checks that Annoy does not make; its digest was compared before.
 

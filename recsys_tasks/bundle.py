@@ -36,6 +36,7 @@ class GatedPart:
     artefact: Artefact
     search: TwoTierSearch
     tracks: Vocabulary
+    index_file: Path  # of the search's index
 
     def search_for(self, k: int) -> TwoTierSearch:
         """The search with the effort that lists of k need: it was calibrated for the k of the configuration."""
@@ -60,8 +61,9 @@ def open_gated(artefact: Artefact) -> GatedPart:
             artefact.array(name, mapped=True) for name in ("rank_cols", "ranked_factors", "ranked_norms")
         )
         ranked = RankedTracks(rank_cols, factors, norms, len(tracks))
-    index = open_index(artefact.file("index.ann"), len(ranked), factors.shape[1], metric_of(artefact.manifest["key"]))
-    return GatedPart(artefact, TwoTierSearch(ranked, Effort(**artefact.figures["effort"]), index), tracks)
+    file = artefact.file("index.ann")
+    index = open_index(file, len(ranked), factors.shape[1], metric_of(artefact.manifest["key"]))
+    return GatedPart(artefact, TwoTierSearch(ranked, Effort(**artefact.figures["effort"]), index), tracks, file)
 
 
 @dataclass(frozen=True)

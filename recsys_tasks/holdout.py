@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.config import EvaluationConfig
-from recsys_tasks.domain import Day, PlayCounts, PlayMatrix
+from recsys_tasks.domain import Day, IntArray, PlayCounts, PlayMatrix
 from recsys_tasks.keyed_random import keyed_hash
 from recsys_tasks.play_matrix import EPOCH, canonical, day_counts, without_users
 from recsys_tasks.popularity import listeners_of
@@ -26,6 +26,7 @@ class Holdout:
     training: sparse.csr_matrix  # (n_users, n_tracks) play counts without the hidden users' day
     history: sparse.csr_matrix  # (n_hidden, n_tracks) play counts before the day: left out of every list
     hidden: sparse.csr_matrix  # (n_hidden, n_tracks) plays of the day of tracks never played before
+    of_day: sparse.csr_matrix  # (n_users, n_tracks) all play counts of the day
 
     @cached_property
     def listeners(self) -> npt.NDArray[np.int64]:
@@ -42,21 +43,26 @@ def hold_out(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: Evaluatio
         day: its date.
         config: how many users, and the salt of the hash that picks them.
     """
-    rows = hidden_users(matrix, counts, day, config)
+    of_day = day_counts(counts, matrix.users, matrix.tracks)
+    rows = hidden_users(matrix, listeners_in(of_day), day, config)
     is_hidden = np.zeros(len(matrix.users), dtype=bool)
     is_hidden[rows] = True
-    of_day = day_counts(counts, matrix.users, matrix.tracks)
     training, taken = without_users(matrix.counts, of_day, is_hidden)
     history, taken = canonical(training[rows]), taken[rows]
     known = taken.multiply(history > 0)
-    return Holdout(rows, training, history, canonical(sparse.csr_matrix(taken - known, dtype=np.uint32)))
+    return Holdout(rows, training, history, canonical(sparse.csr_matrix(taken - known, dtype=np.uint32)), of_day)
 
 
-def hidden_users(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: EvaluationConfig) -> npt.NDArray[np.int64]:
-    """Rows of the hidden users: of the day's listeners with earlier history, those of the smallest hash. Ascending."""
-    listens = np.zeros(len(matrix.users) + 1, dtype=bool)
-    listens[matrix.users.rows_of(counts.user_ids)] = True  # the last place serves -1: such a partition is refused later
-    listeners = np.flatnonzero(listens[:-1])
+def listeners_in(of_day: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+    """Rows of the users with a play on a day, rising. of_day: (n_users, n_tracks)."""
+    return np.flatnonzero(np.diff(of_day.indptr))
+
+
+def hidden_users(matrix: PlayMatrix, listeners: IntArray, day: Day, config: EvaluationConfig) -> npt.NDArray[np.int64]:
+    """Rows of the hidden users: of the day's listeners with earlier history, those of the smallest hash. Ascending.
+
+    listeners: rows of those who played anything on the day, rising.
+    """
     listeners = listeners[matrix.users.first_days[listeners] < (day - EPOCH).days]
     n = len(listeners)
     wanted = min(config.max_users, max(n // 5, min(config.wanted_users, n // 2)))

@@ -111,16 +111,17 @@ class TestLossOfMany:
         factors = train(plays, start_of(plays), False, CONFIG.model_copy(update={"tolerance": 1e-3})).factors
         weighted, exact = confidence(plays, CONFIG), training_loss(plays, factors, CONFIG)
         told = (factors.user_factors, factors.item_factors, CONFIG.regularization, 1)
-        assert loss_of(Pairs.of_some(weighted, 400), *told) == pytest.approx(exact, rel=0.02)
-        assert loss_of(Pairs.of_some(weighted, 2000), *told) == exact
+        assert loss_of(Pairs.of(weighted, 400), *told) == pytest.approx(exact, rel=0.02)
+        assert loss_of(Pairs.of(weighted, 400), *told) == training_loss(plays, factors, CONFIG, 400) != exact
+        assert loss_of(Pairs.of(weighted, 2000), *told) == exact
 
-    def test_the_last_loss_that_is_kept_is_of_all(self, monkeypatch):
-        """However few listeners decide when to stop, what the gate compares later is the loss on all plays."""
+    def test_the_losses_that_are_kept_are_of_so_many_listeners(self, monkeypatch):
+        """What the gate computes again is what the training recorded last, however many listeners it is of."""
         monkeypatch.setattr(als, "LOOKED_AT", 50)
         plays, config = random_plays(2000, 300), CONFIG.model_copy(update={"tolerance": 1e-3})
         trained = train(plays, start_of(plays), False, config)
-        assert trained.losses[-1] == pytest.approx(training_loss(plays, trained.factors, config), rel=1e-7)
-        assert (np.diff(trained.losses) < 0).all(), "the losses before it are of the same scale"
+        assert trained.losses[-1] == pytest.approx(training_loss(plays, trained.factors, config, 50), rel=1e-7)
+        assert (np.diff(trained.losses) < 0).all(), "the losses before it are of the same listeners"
 
 
 class TestMapped:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from scipy import sparse
 
+from recsys_tasks import als
 from recsys_tasks.als import train, training_loss
 from recsys_tasks.annoy_index import build_index, open_index
 from recsys_tasks.annoy_trees import node_type, room_of
@@ -106,7 +107,7 @@ def indexed(parts, folder, factors, ranked=None, vectors=None, astray=False):
         nodes["children"][nodes["descendants"] > room_of(nodes.dtype)] = len(ranked)
     index = open_index(path, len(ranked), ranked.ranked_factors.shape[1])
     search = TwoTierSearch(ranked, parts.gated.search.effort, index)
-    return changed(parts, factors=factors, gated=replace(parts.gated, search=search))
+    return changed(parts, factors=factors, gated=replace(parts.gated, search=search, index_file=path))
 
 
 class TestSound:
@@ -169,6 +170,14 @@ class TestRecordedLoss:
         figures = sound.model.manifest["figures"] | {"losses": trained.losses}
         model = Artefact(sound.model.path, sound.model.manifest | {"figures": figures})
         assert failing(changed(indexed(sound, tmp_path, trained.factors), model=model)) == {"recorded loss"}
+
+    @pytest.mark.parametrize(("version", "seen"), [(2, set()), (als.VERSION, {"recorded loss"})])
+    def test_a_loss_of_everybody_is_held_against_one_of_everybody(self, sound, monkeypatch, version, seen):
+        """A model of before recorded the loss of all listeners, and it is no fault that this is not that of some."""
+        monkeypatch.setattr(checks, "LOSS_OF", 50)
+        key = sound.model.manifest["key"] | {"training": version}
+        model = Artefact(sound.model.path, sound.model.manifest | {"key": key})
+        assert failing(changed(sound, model=model)) == seen
 
     @pytest.mark.parametrize("n", [2, 20])
     def test_factors_under_other_ids_are_seen(self, sound, tmp_path, n):
@@ -258,7 +267,7 @@ class TestMatrix:
         one, nothing = (sparse.csr_matrix(np.array([[plays]], np.uint32)) for plays in (2**32 - 2, 0))
         matrix = PlayMatrix(sparse.csr_matrix(np.array([[3]], np.uint32)), ids, ids, ((DAY, "digest"),))
         day = sparse.csr_matrix(np.array([[5]], np.uint32))
-        found = split_check(matrix, day, Holdout(np.array([0]), one, one, nothing))
+        found = split_check(matrix, Holdout(np.array([0]), one, one, nothing, day))
         assert not found.passed
         assert found.found.startswith("1 pairs differ")
 

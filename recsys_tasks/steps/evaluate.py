@@ -71,7 +71,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     key = part.manifest["key"]
     # Scores, recall and loss beside, the other checks here: none needs anything of another. BLAS is bounded around all:
     # its threads are the process's, and whichever ended first would give the others more in the middle of their work.
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(2) as beside:
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(3) as beside:
         opening = beside.submit(lambda: (open_gated(part), *at.store.load_model(day, key["model"])))
         verifying = beside.submit(verified, at, incumbent, reference)
         matrix = matrix_of(at, key)

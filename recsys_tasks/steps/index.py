@@ -19,6 +19,7 @@ from recsys_tasks.calibration import least_effort, sampled
 from recsys_tasks.digests import digest_of
 from recsys_tasks.domain import Day, Factors, Figures, FloatArray, IntArray, PlayMatrix
 from recsys_tasks.errors import BadData
+from recsys_tasks.holdout import listeners_in
 from recsys_tasks.play_matrix import day_counts, without_users
 from recsys_tasks.popularity import listeners_of, plays_of
 from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
@@ -40,10 +41,10 @@ def build_index(at: Workplace, day: Day, model: str) -> Reference:
         CorruptArtefact: the matrix or the model differs from its manifest.
         SourceUnavailable, SourceMismatch: the catalogue cannot be read.
     """
-    factors, artefact = at.store.load_model(day, model)
+    model_key = read_manifest(at.store.model_path(day, model))["key"]
     key = {
         "day": day.isoformat(),
-        "matrix": artefact.manifest["key"]["matrix"],
+        "matrix": model_key["matrix"],
         "model": model,
         "index": at.config.index.model_dump(),
         "growing": GROWING,
@@ -53,11 +54,14 @@ def build_index(at: Workplace, day: Day, model: str) -> Reference:
     if gated.is_dir() and names.is_dir():
         at.progress(f"candidate {candidate[:12]} is stored already")
     else:
-        matrix = matrix_of(at, key)
-        with ThreadPoolExecutor(1) as beside:  # the catalogue is asked while the trees grow
+        with ThreadPoolExecutor(1) as beside:
+            loading = beside.submit(matrix_of, at, key)
+            factors, _ = at.store.load_model(day, model)
+            matrix = loading.result()
+            # the catalogue is asked while the trees grow
             table = None if names.is_dir() else beside.submit(_names, at, matrix)
             if not gated.is_dir():
-                _save_gated(at, gated, candidate, key, matrix, factors, artefact.manifest["key"])
+                _save_gated(at, gated, candidate, key, matrix, factors, model_key)
             if table is not None:
                 save_artefact(at.store.root, names, candidate, key, {"names": table.result()})
     figures = read_manifest(gated)["figures"]
@@ -108,8 +112,8 @@ def _truth(
     """
     config, users = at.config.index, factors.user_factors
     rows, tracks = calibrated_on(config.model_dump(), users, ranked)
-    counts = at.store.load_partition(*matrix.chain[-1])
-    hidden, of_day = hidden_rows_of(model_key, matrix, counts), day_counts(counts, matrix.users, matrix.tracks)
+    of_day = day_counts(at.store.load_partition(*matrix.chain[-1]), matrix.users, matrix.tracks)
+    hidden = hidden_rows_of(model_key, matrix, listeners_in(of_day))
     return Truth.of_ranked(ranked, users[rows], trained_by(matrix.counts, of_day, hidden, rows), tracks, config.k)
 
 

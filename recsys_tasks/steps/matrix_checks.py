@@ -10,24 +10,22 @@ from scipy import sparse
 from recsys_tasks.domain import PlayMatrix, Vocabulary
 from recsys_tasks.gate import Check
 from recsys_tasks.holdout import Holdout
-from recsys_tasks.play_matrix import day_counts
 from recsys_tasks.steps.workplace import Workplace
 
 
 def matrix_checks(at: Workplace, matrix: PlayMatrix, holdout: Holdout) -> list[Check]:
-    """Everything that must be so of a matrix and its split: a few passes over the pairs, and one partition read.
+    """Everything that must be so of a matrix and its split: a few passes over the pairs.
 
     Args:
-        at: the store, for the partitions.
+        at: the store, for what was read and dropped.
         matrix: all plays up to and with the day.
-        holdout: the split that the model was trained with.
+        holdout: the split that the model was trained with, and the day's partition in the matrix's row numbers.
     """
-    day = day_counts(at.store.load_partition(*matrix.chain[-1]), matrix.users, matrix.tracks)
     return [
         order_check(matrix),
         conservation_check(at, matrix),
-        day_check(matrix, day),
-        split_check(matrix, day, holdout),
+        day_check(matrix, holdout.of_day),
+        split_check(matrix, holdout),
     ]
 
 
@@ -86,14 +84,14 @@ def day_check(matrix: PlayMatrix, day: sparse.csr_matrix) -> Check:
     )
 
 
-def split_check(matrix: PlayMatrix, day: sparse.csr_matrix, holdout: Holdout) -> Check:
+def split_check(matrix: PlayMatrix, holdout: Holdout) -> Check:
     """Whether the training is the matrix without the hidden listeners' day, to the play, and holds no hidden pair."""
     is_hidden = np.zeros(len(matrix.users), dtype=np.uint32)
     is_hidden[holdout.user_rows] = 1
-    taken = sparse.diags_array(is_hidden, dtype=np.uint32) @ day
+    taken = sparse.diags_array(is_hidden, dtype=np.uint32) @ holdout.of_day
     rows = holdout.user_rows
     # more taken than there was began again at 2^32, and adds up all the same
-    below_zero = int((day[rows] > matrix.counts[rows]).nnz)
+    below_zero = int((holdout.of_day[rows] > matrix.counts[rows]).nnz)
     wrong = int((matrix.counts - holdout.training != taken).nnz) + below_zero
     known = int(holdout.hidden.multiply(holdout.training[rows] > 0).nnz)
     return Check(

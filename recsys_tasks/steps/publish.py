@@ -1,6 +1,7 @@
 """Finish a candidate that passed, and make it live by one compare-and-swap on the release log."""
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -181,9 +182,12 @@ def _user_part(at: Workplace, day: Day, candidate: str) -> str:
     if path.is_dir():
         open_artefact(path, digest)
         return name
-    matrix = matrix_of(at, gated.artefact.manifest["key"])
-    factors, model = at.store.load_model(day, model_digest)
-    rows = hidden_rows_of(model.manifest["key"], matrix, at.store.load_partition(*matrix.chain[-1]))
+    with ThreadPoolExecutor(1) as beside:
+        loading = beside.submit(at.store.load_model, day, model_digest)
+        matrix = matrix_of(at, gated.artefact.manifest["key"])
+        listeners = np.unique(matrix.users.rows_of(at.store.load_partition(*matrix.chain[-1]).user_ids))
+        factors, model = loading.result()
+    rows = hidden_rows_of(model.manifest["key"], matrix, listeners)
     parameters = AlsConfig(**model.manifest["key"]["als"])  # the model's own: the file may say others by now
     vectors = factors.user_factors
     vectors[rows] = fold_in_users(canonical(matrix.counts[rows]), factors.item_factors, parameters)

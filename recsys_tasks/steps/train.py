@@ -12,7 +12,7 @@ from recsys_tasks.als import VERSION, cold_factors, train, warm_factors
 from recsys_tasks.artefacts import read_manifest, save_artefact
 from recsys_tasks.config import EvaluationConfig
 from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Factors, PlayCounts, PlayMatrix
+from recsys_tasks.domain import Day, Factors, IntArray, PlayMatrix
 from recsys_tasks.holdout import Holdout, hidden_users, hold_out
 from recsys_tasks.play_matrix import EPOCH, chain_digests
 from recsys_tasks.releases import read_log
@@ -108,9 +108,12 @@ def holdout_of(at: Workplace, model_key: Mapping[str, Any], matrix: PlayMatrix) 
     return hold_out(matrix, at.store.load_partition(day, partition), day, config)
 
 
-def hidden_rows_of(model_key: Mapping[str, Any], matrix: PlayMatrix, counts: PlayCounts) -> npt.NDArray[np.int64]:
-    """Rows of the users that this split hides, without the split; counts: of the matrix's newest date. (n_hidden,)."""
-    return hidden_users(matrix, counts, matrix.chain[-1][0], EvaluationConfig(**model_key["hidden"]))
+def hidden_rows_of(model_key: Mapping[str, Any], matrix: PlayMatrix, listeners: IntArray) -> npt.NDArray[np.int64]:
+    """Rows of the users that this split hides, without the split. (n_hidden,).
+
+    listeners: rows of those who played anything on the matrix's newest date, rising.
+    """
+    return hidden_users(matrix, listeners, matrix.chain[-1][0], EvaluationConfig(**model_key["hidden"]))
 
 
 def _is_cold_date(at: Workplace, day: Day) -> bool:
