@@ -193,7 +193,7 @@ def fold_in_users(plays: sparse.csr_matrix, item_factors: FloatArray, config: Al
     if plays.nnz == 0:
         return np.zeros((plays.shape[0], item_factors.shape[1]), dtype=np.float32)
     model = _library_model(config)
-    model.item_factors = item_factors
+    model.item_factors = np.require(item_factors, requirements="W")  # the library refuses arrays that are mapped
     with threadpool_limits(limits=1, user_api="blas"):
         vectors = model.recalculate_user(np.arange(plays.shape[0]), confidence(plays, config))
     return np.asarray(vectors, dtype=np.float32)

@@ -9,6 +9,8 @@ nodes of all trees, and a copy of each root. A node with more descendants than t
 children, items or inner nodes; any other lists its items in the place of children and vector.
 """
 
+from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
@@ -38,37 +40,40 @@ def room_of(node: np.dtype[Any]) -> int:
     return sum(node[name].itemsize for name in ("children", "vector")) // 4
 
 
-def grow(vectors: FloatArray, path: Path, trees: int, seed: int) -> None:
-    """Write the index of vectors (n_items, n_factors) to a path.
+def grow(blocks: Iterable[FloatArray], path: Path, trees: int, seed: int) -> None:
+    """Write the index of vectors, which come in blocks (n, n_factors), to a path.
 
     Raises:
         OSError: the file could not be written in full.
     """
-    index = AnnoyIndex(vectors.shape[1], METRIC)
+    vectors = chain.from_iterable(block.tolist() for block in blocks)  # it would ask numpy for each number by itself
+    first = next(vectors)
+    index, node = AnnoyIndex(len(first), METRIC), node_type(len(first))
     index.set_seed(THREADS * seed % SEEDS)
-    for item, vector in enumerate(vectors):
-        index.add_item(item, vector.tolist())  # it would ask numpy for each number by itself
+    for item, vector in enumerate(chain([first], vectors)):
+        index.add_item(item, vector)
     index.build(trees, n_jobs=THREADS)
-    saved, node = index.save(str(path)), node_type(vectors.shape[1])
-    items = len(vectors) * node.itemsize
+    saved, n_items = index.save(str(path)), index.get_n_items()
+    items = n_items * node.itemsize
     if not saved or path.stat().st_size <= items:
         raise OSError(f"Annoy wrote {path.stat().st_size} bytes only, and no tree")
     index.unload()
-    numbered = _numbered(np.fromfile(path, node, offset=items), len(vectors), trees)
+    numbered = _numbered(np.memmap(path, node, mode="r", offset=items), n_items, trees)
     with path.open("r+b") as file:  # not by tofile, which says nothing when its last bytes find no room
         file.seek(items)
-        file.write(numbered.view(np.uint8).data)
+        for nodes in numbered:
+            file.write(nodes.view(np.uint8).data)
 
 
-def _numbered(nodes: Nodes, n_items: int, trees: int) -> Nodes:
-    """The nodes behind the items, in an order that does not depend on which thread was faster."""
-    roots = nodes[-trees:]
+def _numbered(nodes: Nodes, n_items: int, trees: int) -> list[Nodes]:
+    """The trees, and then their roots, in an order that does not depend on which thread was faster."""
+    roots = np.array(nodes[-trees:])
     grown = sorted((_tree(nodes, root, n_items) for root in roots), key=lambda tree: tree.tobytes())
     begun = 0
     for tree in grown:
         tree["children"] += np.int32(begun) * _is_inner(tree, n_items)
         begun += len(tree)
-    return np.concatenate([*grown, *(tree[-1:] for tree in grown)])
+    return [*grown, *(tree[-1:] for tree in grown)]
 
 
 def _tree(nodes: Nodes, root: Nodes, n_items: int) -> Nodes:

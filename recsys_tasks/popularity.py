@@ -9,8 +9,8 @@ from scipy import sparse
 
 from recsys_tasks.domain import BoolArray, IntArray
 
-TOGETHER = 1 << 23
-"""Pairs that are counted together: 64 MB on the way."""
+TOGETHER = 1 << 21
+"""Pairs that are counted together: 16 MB on the way, which the allocator uses again."""
 
 
 def listeners_of(plays: sparse.csr_matrix) -> npt.NDArray[np.int64]:

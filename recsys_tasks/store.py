@@ -187,10 +187,11 @@ class Store(RunRecords):
         return self.root / "models" / f"{day.isoformat()}-{digest[:SHORT]}"
 
     def load_model(self, day: Day, digest: str) -> tuple[Factors, Artefact]:
-        """Stored factors, verified, with the manifest that holds the loss trace and the parameters."""
+        """Stored factors, verified and mapped read-only, with the manifest of their loss trace and parameters."""
         artefact = open_artefact(self.model_path(day, digest), digest)
         with artefact.named():
-            return Factors(artefact.array("user_factors"), artefact.array("item_factors")), artefact
+            users, tracks = (artefact.array(f"{side}_factors", mapped=True) for side in ("user", "item"))
+            return Factors(np.asarray(users), np.asarray(tracks)), artefact
 
     def load_item_factors(self, day: Day, digest: str) -> tuple[FloatArray, Artefact]:
         """The track factors of a stored model alone, verified, with its manifest."""

@@ -87,7 +87,7 @@ class TestBuild:
         nodes = np.fromfile(path, node_type(F))[N:]
         rng = np.random.default_rng(1)
         for _ in range(5):
-            np.testing.assert_array_equal(_numbered(interleaved(nodes, 10, rng), N, 10), nodes)
+            np.testing.assert_array_equal(np.concatenate(_numbered(interleaved(nodes, 10, rng), N, 10)), nodes)
 
 
 def interleaved(nodes, trees, rng):

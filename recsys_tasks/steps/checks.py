@@ -12,7 +12,7 @@ from scipy import sparse
 
 from recsys_tasks.als import LOOKED_AT as LOSS_OF
 from recsys_tasks.als import training_loss
-from recsys_tasks.annoy_index import held_vectors, metric_of, stored_vectors
+from recsys_tasks.annoy_index import blocks_of, held_vectors, metric_of, stored_vectors
 from recsys_tasks.artefacts import Artefact
 from recsys_tasks.bundle import GatedPart
 from recsys_tasks.calibration import Recall, measure
@@ -101,10 +101,13 @@ def loss_check(factors: Factors, training: sparse.csr_matrix, model: Artefact) -
 def index_checks(gated: GatedPart, matrix: PlayMatrix, item_factors: FloatArray) -> list[Check]:
     """Whether the index is the one that follows from the model: its tracks, its order, its vectors."""
     ranked, index, expected = gated.search.tracks, gated.search.index, rank_tracks(item_factors)
-    own = int((ranked.ranked_factors != item_factors[ranked.rank_cols]).any(axis=1).sum())
     metric = metric_of(gated.artefact.manifest["key"])
     stored = stored_vectors(gated.index_file, len(ranked), ranked.ranked_factors.shape[1], metric)
-    foreign = int((stored != held_vectors(ranked.ranked_factors, ranked.ranked_norms, metric)).any(axis=1).sum())
+    own = foreign = 0
+    for some in blocks_of(len(ranked)):
+        factors = ranked.ranked_factors[some]
+        own += int((factors != item_factors[ranked.rank_cols[some]]).any(axis=1).sum())
+        foreign += int((stored[some] != held_vectors(factors, ranked.ranked_norms[some], metric)).any(axis=1).sum())
     in_order = len(ranked) == len(expected) and bool(
         (ranked.rank_cols == expected.rank_cols).all() and (ranked.ranked_norms == expected.ranked_norms).all()
     )

@@ -185,11 +185,11 @@ def _user_part(at: Workplace, day: Day, candidate: str) -> str:
     with ThreadPoolExecutor(1) as beside:
         loading = beside.submit(at.store.load_model, day, model_digest)
         matrix = matrix_of(at, gated.artefact.manifest["key"])
-        listeners = np.unique(matrix.users.rows_of(at.store.load_partition(*matrix.chain[-1]).user_ids))
+        streams = matrix.users.rows_of(at.store.load_partition(*matrix.chain[-1]).user_ids)
         factors, model = loading.result()
-    rows = hidden_rows_of(model.manifest["key"], matrix, listeners)
+    rows = hidden_rows_of(model.manifest["key"], matrix, np.flatnonzero(np.bincount(streams)))
     parameters = AlsConfig(**model.manifest["key"]["als"])  # the model's own: the file may say others by now
-    vectors = factors.user_factors
+    vectors = factors.user_factors.copy()
     vectors[rows] = fold_in_users(canonical(matrix.counts[rows]), factors.item_factors, parameters)
     for check in (finite_check(vectors), coverage_check(vectors, matrix.counts, at.config.gate.min_user_coverage)):
         if not check.passed:
