@@ -115,7 +115,6 @@ def train(
     Raises:
         BadData: there are no plays, or the factors become infinite.
     """
-    weighted, factors = confidence(plays, config), Factors(start.user_factors.copy(), start.item_factors.copy())
     solve = _solver(config, warm)
     losses: list[float] = []
 
@@ -124,9 +123,12 @@ def train(
 
     # What one thread does, while the library solves for the listeners: it needs the plays of each track only then.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
+        copied = beside.submit(lambda: Factors(start.user_factors.copy(), start.item_factors.copy()))
+        weighted = confidence(plays, config)
         transposed = beside.submit(lambda: weighted.T.tocsr())
         looked_at = beside.submit(Pairs.of, weighted, LOOKED_AT)
         before = beside.submit(lambda: [loss(looked_at.result(), start)] if warm else [])
+        factors = copied.result()
         for iteration in range(1, config.max_iterations + 1):
             solve(weighted, factors.user_factors, factors.item_factors)
             solve(transposed.result(), factors.item_factors, factors.user_factors)
