@@ -107,7 +107,7 @@ class IndexConfig(Section):
     """The Annoy index and the effort of a query."""
 
     trees: Positive = 10
-    """Trees of the index; about 360 bytes a track at 10, 550 at 20, which take twice as long to build."""
+    """Trees of the index; about 300 bytes a track at 10, 420 at 20, which take twice as long to build."""
     recall_target: Share = 0.95
     """recall@k of exact search that the effort is calibrated to."""
     k: Positive = 10

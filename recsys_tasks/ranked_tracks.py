@@ -4,6 +4,7 @@ Tracks without a factor (zero, or a negligible residue of the solver) are left o
 factor norm, ties by track column; the place in this order is the rank, and the item number in the Annoy index.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -108,6 +109,11 @@ def inner_products(user_vectors: FloatArray, factors: FloatArray, rows: IntArray
     return np.where(rows >= 0, scores, np.float32(-np.inf))
 
 
+def _as_unsigned(numbers: IntArray) -> IntArray:
+    """The same bits; a number below zero becomes one that is larger than all that are not."""
+    return numbers.view(f"u{numbers.itemsize}")
+
+
 def check_query(
     user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None, shape: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
@@ -124,11 +130,11 @@ def check_query(
         raise BadData(f"User vectors of shape {user_vectors.shape} do not fit {n_factors} factors.")
     if len(played.indptr) != len(user_vectors) + 1 or played.indptr[-1] > len(played.cols):
         raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(user_vectors)} user vectors.")
-    if len(played.cols) and not 0 <= played.cols.min() <= played.cols.max() < n_tracks:
+    if len(played.cols) and _as_unsigned(played.cols).max() >= n_tracks:
         raise BadData(f"A played track lies outside of the {n_tracks} tracks.")
     if allowed is not None and allowed.shape != (n_tracks,):
         raise BadData(f"A choice of shape {allowed.shape} does not fit {n_tracks} tracks.")
     norms = row_norms(user_vectors)
-    if not np.isfinite(norms.max(initial=0.0)):  # the largest of values with a NaN is NaN
+    if not math.isfinite(norms.max(initial=0.0)):  # the largest of values with a NaN is NaN
         raise BadData("A user vector is not finite. Fold the user in again, or train from a cold start (--cold-start).")
     return norms

@@ -114,6 +114,13 @@ def _best(ranks: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatA
     return ranks[order], scores[order]
 
 
+def _is_in(rising: IntArray, values: IntArray) -> BoolArray:
+    """Which values stand in rising ones: ``isin`` would sort these first."""
+    if not len(rising):
+        return np.zeros(len(values), dtype=np.bool_)
+    return np.asarray(rising.take(rising.searchsorted(values), mode="clip") == values)
+
+
 @dataclass(frozen=True)
 class _Batch:
     """What one batch asks for."""
@@ -160,7 +167,8 @@ class TwoTierSearch:
         shape = (self.tracks.n_tracks, self.tracks.ranked_factors.shape[1])
         norms = check_query(user_vectors, played, k, allowed, shape)
         n_users = len(norms)
-        if n_users and norms.max() * self._loudest > _LARGEST:
+        largest = norms[0] if n_users == 1 else norms.max(initial=0.0)
+        if largest * self._loudest > _LARGEST:
             raise BadData("A user vector is so long that its scores overflow. Train again from a cold start.")
         if n_users == 1:
             return self._find_one(user_vectors[0], float(norms[0]), played.cols[slice(*played.indptr)], k, allowed)
@@ -213,7 +221,7 @@ class TwoTierSearch:
         ranks, scores, scored, exact = self._scan_one(user, norm, taken, k, allowed)
         if self.index is not None and self.effort.search_k and not exact:
             more = self._beyond(user, scored, allowed)
-            more = more[np.isin(more, taken, invert=True)]
+            more = more[~_is_in(taken, more)]
             scores = np.concatenate([scores, self.tracks.ranked_factors[more] @ user])
             ranks, scores = _best(np.concatenate([ranks, more]), scores, k)
             scored += self.effort.search_k + len(more)
@@ -241,7 +249,10 @@ class TwoTierSearch:
             if allowed is not None:
                 block[~allowed[self.tracks.rank_cols[scored:stop]]] = -np.inf
             places = (block > kth).nonzero()[0]
-            ranks, scores = _best(np.concatenate([ranks, scored + places]), np.concatenate([scores, block[places]]), k)
+            better, block = scored + places, block[places]
+            if len(scores):
+                better, block = np.concatenate([ranks, better]), np.concatenate([scores, block])
+            ranks, scores = _best(better, block, k)
             kth = float(scores[-1]) if len(scores) == k else -np.inf
             exact = kth / norm >= self._bound(stop)
             scored, stop = stop, self._next_stop(stop, int(self._enough(kth / norm)), 1)
@@ -279,7 +290,7 @@ class TwoTierSearch:
         """Merge Annoy's neighbours beyond the scanned ranks, scored by inner product."""
         for row in rows:
             ranks = self._beyond(batch.users[row], found.scored[row], batch.allowed)
-            ranks = ranks[~np.isin(ranks * BATCH + row, batch.played)]
+            ranks = ranks[~_is_in(batch.played, ranks * BATCH + row)]
             scores = self.tracks.ranked_factors[ranks] @ batch.users[row]
             lists.merge(np.array([row]), np.zeros(len(ranks), dtype=np.int64), ranks, scores)
             found.scored[row] += self.effort.search_k + len(ranks)
