@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.factors import N_FACTORS, make_factors, make_played, part
-from recsys_tasks.annoy_index import build_index, open_index
+from recsys_tasks.annoy_index import GROWING, build_index, open_index
 from recsys_tasks.artefacts import MANIFEST, read_manifest, save_artefact
 from recsys_tasks.bundle import GATED, NAMES, USERS
 from recsys_tasks.calibration import calibrate
@@ -45,7 +45,8 @@ def publish(store: Store, size: Size) -> Entry:
     config = IndexConfig(calibration_queries=200)
     items, users = make_factors(size.tracks, size.users, falling=True)
     played = make_played(np.linalg.norm(items, axis=1), size.users, size.plays)
-    key = {"day": DAY.isoformat(), "matrix": "synthetic", "model": "synthetic", "index": config.model_dump()}
+    made_of = {"day": DAY.isoformat(), "matrix": "synthetic", "model": "synthetic"}
+    key = made_of | {"index": config.model_dump(), "growing": GROWING}
     candidate = digest_of("candidate", key)
     bundle = store.bundle_path(candidate)
     ranked, figures = rank_tracks(items), Figures(tracks=size.tracks, recall={})

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pytest
+from annoy import AnnoyIndex
 from scipy import sparse
 
 from recsys_tasks import als
@@ -316,9 +317,10 @@ class TestIndex:
         assert found == {"recall of user-track search", "recall of track-track search"}
 
 
-def rewrite(part: Path, **contents) -> None:
-    """Replace files of an artefact, and all its checksums: only a look at the contents can tell."""
+def rewrite(part: Path, named: dict | None = None, **contents) -> None:
+    """Replace files of an artefact, names of its key, and all checksums: only a look at the contents can tell."""
     manifest = read_manifest(part)
+    manifest["key"] |= named or {}
     for stem, content in contents.items():
         path = next(part.glob(f"{stem}.*"))
         path.unlink()  # it is mapped: written in place, it would change under its reader
@@ -361,6 +363,20 @@ class TestThroughTheBuiltIndex:
             assert users.any(axis=1).all()
             assert sound.factors.item_factors[tracks].any(axis=1).all()
         assert asked[0][1].tolist() != asked[1][1].tolist()
+
+    def test_a_candidate_of_before_is_judged_through_its_angular_index(self, copied, tmp_path):
+        """Its items are the factors, and its trees others; what it recommends is the same, and every check passes."""
+        sound, before = judged_again(copied)
+        ranked = parts_of(copied).gated.search.tracks
+        index = AnnoyIndex(ranked.ranked_factors.shape[1], "angular")
+        for rank, vector in enumerate(ranked.ranked_factors):
+            index.add_item(rank, vector)
+        index.build(20)
+        index.save(str(tmp_path / "angular.ann"))
+        gated = copied.store.bundle_path(parts_of(copied).candidate) / GATED
+        rewrite(gated, {"growing": 2}, index=tmp_path / "angular.ann")
+        verdict, after = judged_again(copied)
+        assert (sound["outcome"], verdict["outcome"], after) == ("PASS", "PASS", before)
 
     def test_a_broken_annoy_file_fails_track_track(self, copied, tmp_path):
         """The file alone, its checksum put right: blocked for good, for the search of similar tracks."""
