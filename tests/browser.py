@@ -49,7 +49,8 @@ class Browsing:
         frame = self.frame()
         link = frame.get_by_role("link", name=view, exact=True)
         link.wait_for()
-        with self.page.expect_event("framenavigated"):  # the page before has the same link, and may be the same view
+        # The page before has the same link, and may be the same view; the page around it changes its own address too.
+        with self.page.expect_event("framenavigated", lambda gone: gone.parent_frame is not None):
             link.click()
         frame.locator("nav a[aria-current]", has_text=view).wait_for()
         return frame

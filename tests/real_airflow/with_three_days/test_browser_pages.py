@@ -32,6 +32,13 @@ class TestSeen:
                 assert root.get_attribute("data-theme") == scheme
             assert browsing.complaints == []
 
+    def test_a_view_is_entered_when_its_frame_has_gone_there(self, admin):
+        """The page around it takes on the frame's address meanwhile, which is not the navigation to wait for."""
+        gone: list[str] = []
+        admin.page.on("framenavigated", lambda frame: gone.append(frame.url) if frame.parent_frame else None)
+        admin.enter("Live")
+        assert len(gone) == 2, "the view that the page opens with, and the one that was entered"
+
     def test_a_plot_is_read_by_keyboard(self, admin):
         """One date of the plot is chosen by arrows, and its figures are spoken; the same stands in a table."""
         frame = admin.enter("Over time")
