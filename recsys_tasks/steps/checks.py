@@ -1,8 +1,8 @@
 """The exact checks: no statistics, and nobody can override them.
 
 Each compares a stored artefact with what it must follow from, so that a part of another day, a moved id, a lost cell or
-a broken file is found however little it changes the figures. Together they cost about half as much as one iteration of
-the training.
+a broken file is found however little it changes the figures; the loss alone is of 100,000 listeners. Together they cost
+a fraction of one iteration of the training.
 """
 
 from concurrent.futures import Executor, Future
