@@ -13,7 +13,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from implicit.cpu.als import AlternatingLeastSquares
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from recsys_tasks.als_loss import Pairs, loss_of
+from recsys_tasks.als_loss import Pairs, loss_of, some_listeners
 from recsys_tasks.config import AlsConfig
 from recsys_tasks.domain import Factors, FloatArray, Vocabulary
 from recsys_tasks.errors import BadData
@@ -126,7 +126,7 @@ def train(
         copied = beside.submit(lambda: Factors(start.user_factors.copy(), start.item_factors.copy()))
         weighted = confidence(plays, config)
         transposed = beside.submit(lambda: weighted.T.tocsr())
-        looked_at = beside.submit(Pairs.of, weighted, LOOKED_AT)
+        looked_at = beside.submit(lambda: Pairs(*some_listeners(weighted, LOOKED_AT)))
         before = beside.submit(lambda: [loss(looked_at.result(), start)] if warm else [])
         factors = copied.result()
         for iteration in range(1, config.max_iterations + 1):
@@ -181,8 +181,8 @@ def training_loss(plays: sparse.csr_matrix, factors: Factors, config: AlsConfig,
             f"Factors of {len(factors.user_factors)} users and {len(factors.item_factors)} tracks do not fit plays of "
             f"shape {plays.shape}. Train again."
         )
-    pairs = Pairs.of(plays, looked_at)
-    pairs = replace(pairs, weighted=confidence(pairs.weighted, config))
+    cells, rows = some_listeners(plays, looked_at)
+    pairs = Pairs(confidence(cells, config), rows)
     return loss_of(pairs, factors.user_factors, factors.item_factors, config.regularization, config.threads)
 
 

@@ -12,8 +12,7 @@ depend on the order in which its threads finish. Fetching the tracks' rows is tw
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,23 +27,21 @@ ROWS_TOGETHER = 1 << 16
 """Rows of factors that are multiplied together, in float64."""
 
 
-@dataclass(frozen=True)
-class Pairs:
-    """The played pairs of some listeners, and how many listeners each of these stands for."""
+class Pairs(NamedTuple):
+    """The played pairs of some listeners, who stand for all."""
 
     weighted: sparse.csr_matrix  # (n_chosen, n_tracks) float32, c_ui
     user_rows: npt.NDArray[np.int64]  # (n_chosen,) their rows among all users
-    each_for: float  # 1 where nobody is left out
 
-    @classmethod
-    def of(cls, cells: sparse.csr_matrix, at_most: int) -> "Pairs":
-        """Those of every n-th listener, so that about ``at_most`` are left, of all ages: rows are in their order.
 
-        cells: (n_users, n_tracks) c_ui, or the play counts that they are still to be made of.
-        """
-        n_users = cells.shape[0]
-        rows = np.arange(0, n_users, max(1, -(-n_users // at_most)))
-        return cls(cells if len(rows) == n_users else cells[rows], rows, n_users / max(1, len(rows)))
+def some_listeners(cells: sparse.csr_matrix, at_most: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.int64]]:
+    """Every n-th row, so that about ``at_most`` are left, and which these are: of all ages, as rows are in their order.
+
+    cells: (n_users, n_tracks), of any meaning.
+    """
+    n_users = cells.shape[0]
+    rows = np.arange(0, n_users, max(1, -(-n_users // at_most)))
+    return cells if len(rows) == n_users else cells[rows], rows
 
 
 def loss_of(pairs: Pairs, users: FloatArray, tracks: FloatArray, regularization: float, threads: int) -> float:
@@ -61,7 +58,8 @@ def loss_of(pairs: Pairs, users: FloatArray, tracks: FloatArray, regularization:
     """
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:  # numpy lets go of the lock
         parts = pool.map(lambda part: _of_played(pairs, users, tracks, part), _alike(pairs.weighted))
-        errors, extra = pairs.each_for * np.array([(0.0, 0.0), *parts]).sum(axis=0)
+        each_for = len(users) / max(1, len(pairs.user_rows))
+        errors, extra = each_for * np.array([(0.0, 0.0), *parts]).sum(axis=0)
         user_squares, track_squares = pool.map(_gram, (users, tracks))
     squares = np.sum(user_squares * track_squares)
     norms = np.trace(user_squares) + np.trace(track_squares)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.annoy_index import neighbours
+from recsys_tasks.best_lists import BestLists, best_of, no_lists
 from recsys_tasks.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.errors import BadData, ConfigError
 from recsys_tasks.ranked_tracks import Played, RankedTracks, check_query, inner_products, rounding
@@ -33,9 +34,6 @@ LATE_BLOCK = 4096
 """Tracks in a block past the budget."""
 FLAT = 0.5
 """Where even the quietest track is louder than this share of the loudest, a scan is hardly ever ended early."""
-SORTED = 256
-"""So few scores are sorted sooner than the best of them are looked for."""
-_LEAST = np.float32(-np.inf)
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -64,54 +62,6 @@ class Found:
     scores: FloatArray  # (n_users, k) inner products
     scored: npt.NDArray[np.int64]  # (n_users,) tracks scanned + search_k + tracks of Annoy's handed on
     exact: BoolArray  # (n_users,) certified: no other track scores more, to float32 rounding
-
-
-def _empty(n_users: int, k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatArray]:
-    """Ranks, columns and scores of lists on which nothing stands. (n_users, k) each."""
-    nothing = np.full((n_users, k), -1, dtype=np.int32)
-    return nothing, nothing.copy(), np.full((n_users, k), -np.inf, dtype=np.float32)
-
-
-@dataclass
-class _Lists:
-    """The best k of each user of a batch so far, best first."""
-
-    scores: FloatArray  # (n_users, k)
-    ranks: npt.NDArray[np.int32]  # (n_users, k)
-
-    def offer(self, rows: IntArray, start: int, scores: FloatArray) -> None:
-        """Let in what is good enough of a block that begins at rank ``start``. scores: (n_rows, width)."""
-        floor = self.scores[rows, -1]  # (n_rows,) what a track must exceed
-        k, width = self.scores.shape[1], scores.shape[1]
-        if width > k and floor.min() == _LEAST:  # else every track of the first block would be sorted
-            kth = np.partition(scores, width - k, axis=1)[:, width - k]
-            floor = np.maximum(floor, np.nextafter(kth, _LEAST))
-        places = (scores > floor[:, None]).ravel().nonzero()[0]  # several times faster than in two dimensions
-        if len(places):
-            owners = places // width
-            self.merge(rows, owners, start + places - owners * width, scores.ravel()[places])
-
-    def merge(self, rows: IntArray, owners: IntArray, ranks: IntArray, scores: FloatArray) -> None:
-        """Let tracks in. ``owners`` index ``rows``; ranks rise within an owner and exceed those already listed."""
-        k = self.scores.shape[1]
-        all_scores = np.concatenate([self.scores[rows].ravel(), scores])
-        all_ranks = np.concatenate([self.ranks[rows].ravel(), ranks.astype(np.int32)])
-        if len(rows) == 1:
-            self.ranks[rows], self.scores[rows] = _best(all_ranks, all_scores, k)
-            return
-        order = np.lexsort((-all_scores, np.concatenate([np.repeat(np.arange(len(rows)), k), owners])))
-        counts = k + np.bincount(owners, minlength=len(rows))
-        best = order[(np.cumsum(counts) - counts)[:, None] + np.arange(k)]  # (n_rows, k); stable: ties by rank
-        self.scores[rows], self.ranks[rows] = all_scores[best], all_ranks[best]
-
-
-def _best(ranks: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
-    """The k largest of some scores, best first, equal ones in the order given. (at most k,) each."""
-    if len(scores) > max(k, SORTED):
-        large = (scores >= np.partition(scores, len(scores) - k)[len(scores) - k]).nonzero()[0]
-        ranks, scores = ranks[large], scores[large]
-    order = np.argsort(-scores, kind="stable")[:k]  # stable, so equal scores stay in rank order
-    return ranks[order], scores[order]
 
 
 def _is_in(rising: IntArray, values: IntArray) -> BoolArray:
@@ -172,7 +122,7 @@ class TwoTierSearch:
             raise BadData("A user vector is so long that its scores overflow. Train again from a cold start.")
         if n_users == 1:
             return self._find_one(user_vectors[0], float(norms[0]), played.cols[slice(*played.indptr)], k, allowed)
-        found = Found(*_empty(n_users, k), np.zeros(n_users, dtype=np.int64), np.zeros(n_users, dtype=np.bool_))
+        found = Found(*no_lists(n_users, k), np.zeros(n_users, dtype=np.int64), np.zeros(n_users, dtype=np.bool_))
         for start in range(0, n_users, BATCH):
             part = slice(start, min(start + BATCH, n_users))
             batch = _Batch(user_vectors[part], norms[part], self._played_keys(played, part), allowed)
@@ -191,7 +141,7 @@ class TwoTierSearch:
         if not len(self.tracks):
             found.exact[:] = batch.norms > 0
             return
-        lists = _Lists(found.scores, found.ranks)
+        lists = BestLists(found.scores, found.ranks)
         self._scan(batch, lists, found)
         if self.index is not None and self.effort.search_k:
             self._ask_annoy(batch, lists, found, np.flatnonzero(~found.exact & (batch.norms > 0)))
@@ -200,7 +150,7 @@ class TwoTierSearch:
         found.scores[:], found.ranks[:] = scores[order], found.ranks[order]
         found.cols[:] = np.where(found.ranks >= 0, self.tracks.rank_cols[found.ranks], -1)
 
-    def _scan(self, batch: _Batch, lists: _Lists, found: Found) -> None:
+    def _scan(self, batch: _Batch, lists: BestLists, found: Found) -> None:
         """Score blocks from the loud end until each user is certified, or full and at the budget."""
         rows = np.flatnonzero(batch.norms > 0)
         start, stop = 0, min(self._first, self.effort.budget, len(self.tracks))
@@ -209,7 +159,7 @@ class TwoTierSearch:
             kth = lists.scores[rows, -1] / batch.norms[rows]  # of a user of norm 1
             exact = kth >= self._bound(stop)
             found.exact[rows], found.scored[rows] = exact, stop
-            is_open = ~exact if stop < self.effort.budget else ~exact & (kth == _LEAST)
+            is_open = ~exact if stop < self.effort.budget else ~exact & (kth == -np.inf)
             rows = rows[is_open]
             enough = np.sort(self._enough(kth[is_open]))
             start, stop = stop, self._next_stop(stop, int(enough[len(enough) // 2]) if len(enough) else stop, len(rows))
@@ -223,14 +173,14 @@ class TwoTierSearch:
             more = self._beyond(user, scored, allowed)
             more = more[~_is_in(taken, more)]
             scores = np.concatenate([scores, self.tracks.ranked_factors[more] @ user])
-            ranks, scores = _best(np.concatenate([ranks, more]), scores, k)
+            ranks, scores = best_of(np.concatenate([ranks, more]), scores, k)
             scored += self.effort.search_k + len(more)
         scores = inner_products(user[None], self.tracks.ranked_factors, ranks[None])[0]
         order = np.lexsort((ranks, -scores))
         ranks, scores = ranks[order].astype(np.int32), scores[order]
         lists: list[Any] = [ranks[None], self.tracks.rank_cols[ranks][None], scores[None]]
         if len(order) < k:
-            rest = _empty(1, k - len(order))
+            rest = no_lists(1, k - len(order))
             lists = [np.concatenate(pair, axis=1) for pair in zip(lists, rest, strict=True)]
         ranks, cols, scores = lists
         return Found(ranks, cols, scores, np.array([scored]), np.array([exact and norm > 0]))
@@ -252,7 +202,7 @@ class TwoTierSearch:
             better, block = scored + places, block[places]
             if len(scores):
                 better, block = np.concatenate([ranks, better]), np.concatenate([scores, block])
-            ranks, scores = _best(better, block, k)
+            ranks, scores = best_of(better, block, k)
             kth = float(scores[-1]) if len(scores) == k else -np.inf
             exact = kth / norm >= self._bound(stop)
             scored, stop = stop, self._next_stop(stop, int(self._enough(kth / norm)), 1)
@@ -286,7 +236,7 @@ class TwoTierSearch:
             np.copyto(scores, np.float32(-np.inf), where=~batch.allowed[self.tracks.rank_cols[start:stop]])
         return scores
 
-    def _ask_annoy(self, batch: _Batch, lists: _Lists, found: Found, rows: IntArray) -> None:
+    def _ask_annoy(self, batch: _Batch, lists: BestLists, found: Found, rows: IntArray) -> None:
         """Merge Annoy's neighbours beyond the scanned ranks, scored by inner product."""
         for row in rows:
             ranks = self._beyond(batch.users[row], found.scored[row], batch.allowed)

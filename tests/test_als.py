@@ -8,7 +8,7 @@ from scipy import sparse
 
 from recsys_tasks import als, als_loss
 from recsys_tasks.als import cold_factors, confidence, fold_in_users, train, training_loss, warm_factors
-from recsys_tasks.als_loss import Pairs, loss_of
+from recsys_tasks.als_loss import Pairs, loss_of, some_listeners
 from recsys_tasks.config import AlsConfig
 from recsys_tasks.domain import Factors, Vocabulary
 from recsys_tasks.errors import BadData
@@ -110,10 +110,14 @@ class TestLossOfMany:
         plays = random_plays(2000, 300)
         factors = train(plays, start_of(plays), False, CONFIG.model_copy(update={"tolerance": 1e-3})).factors
         weighted, exact = confidence(plays, CONFIG), training_loss(plays, factors, CONFIG)
-        told = (factors.user_factors, factors.item_factors, CONFIG.regularization, 1)
-        assert loss_of(Pairs.of(weighted, 400), *told) == pytest.approx(exact, rel=0.02)
-        assert loss_of(Pairs.of(weighted, 400), *told) == training_loss(plays, factors, CONFIG, 400) != exact
-        assert loss_of(Pairs.of(weighted, 2000), *told) == exact
+
+        def of_about(n):
+            pairs = Pairs(*some_listeners(weighted, n))
+            return loss_of(pairs, factors.user_factors, factors.item_factors, CONFIG.regularization, 1)
+
+        assert of_about(400) == pytest.approx(exact, rel=0.02)
+        assert of_about(400) == training_loss(plays, factors, CONFIG, 400) != exact
+        assert of_about(2000) == exact
 
     def test_the_losses_that_are_kept_are_of_so_many_listeners(self, monkeypatch):
         """What the gate computes again is what the training recorded last, however many listeners it is of."""

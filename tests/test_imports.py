@@ -18,6 +18,7 @@ LAYERS = [
         "popularity",
         "ranked_tracks",
         "annoy_trees",
+        "best_lists",
         "play_matrix",
         "als_loss",
         "alerts",

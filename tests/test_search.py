@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from recsys_tasks import best_lists
 from recsys_tasks import search as search_module
 from recsys_tasks.annoy_index import build_index, open_index
 from recsys_tasks.errors import BadData, ConfigError
@@ -30,10 +31,10 @@ def small_blocks() -> Iterator[None]:
             "GROWTH": 2,
             "BLOCK_SCORES": 48,
             "LATE_BLOCK": 3,
-            "SORTED": 2,
         }
         for name, size in sizes.items():
             patch.setattr(search_module, name, size)
+        patch.setattr(best_lists, "SORTED", 2)
         yield
 
 
