@@ -112,7 +112,20 @@ def line(side: Side, taken: Sequence[float], ours: Sequence[float], peak: float)
 def machine() -> str:
     """What the figures were measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}, Python {platform.python_version()}"
+    system = f"{memory:.0f} GiB, Linux {platform.release()}, Python {platform.python_version()}"
+    return f"{os.cpu_count()} cores{processor()}, {system}"
+
+
+def processor() -> str:
+    """Its name, family and model, as far as Linux tells them: makers give one name to processors of several designs."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
+    except OSError:
+        return ""
+    told = {name.strip(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
+    if "model name" not in told:
+        return ""
+    return f" of {told['model name']} (family {told.get('cpu family', '?')}, model {told.get('model', '?')})"
 
 
 def keep(table: Table) -> None:
