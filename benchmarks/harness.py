@@ -84,11 +84,11 @@ def compare(sides: Sequence[Side], rounds: int) -> list[Line]:
     return [line(side, seconds[side.name], ours, peaks[side.name]) for side in sides]
 
 
-def touch_memory(gigabytes: float) -> None:
-    """Have so much memory once: a virtual machine's is first there when it is touched, at 2 s a gigabyte where this was
-    seen, and is given back some seconds after it became free. Whoever comes next would pay for it.
+def touch_memory(share: float = 0.5) -> None:
+    """Have a share of the free memory once: a virtual machine's is first there when it is touched, at 2 s a gigabyte
+    where this was seen, and is given back some seconds after it became free. Whoever comes next would pay for it.
     """
-    np.ones(int(gigabytes * 2**30), np.uint8)
+    np.ones(int(share * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")), np.uint8)
 
 
 def measured(work: Callable[[], Any]) -> tuple[float, float]:
