@@ -14,11 +14,11 @@ import numpy.typing as npt
 from recsys_tasks.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.ranked_tracks import Played, check_query, has_direction, inner_products, rounding, row_norms
 
-USERS = 64
+USERS = 256
 """Users that are scored together."""
 RUN = 256
 """Tracks of which only the largest score is kept."""
-TRACKS = 32 * RUN
+TRACKS = 8 * RUN
 """Tracks that are scored together: 2 MB of scores."""
 
 
