@@ -112,7 +112,7 @@ class TestBeside:
             raise SourceUnavailable("down")
 
         with monkeypatch.context() as patched:
-            patched.setattr(step, "_save_names", down)
+            patched.setattr(step, "_names", down)
             with pytest.raises(SourceUnavailable, match="down"):
                 build_index(at, DAY, model)
         assert (bundle / GATED).is_dir()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from recsys_tasks import best_lists
+from recsys_tasks import best_lists, exact_search
 from recsys_tasks import search as search_module
 from recsys_tasks.annoy_index import build_index, open_index
 from recsys_tasks.errors import BadData, ConfigError
@@ -320,6 +320,18 @@ class TestRankedTracks:
             top = exact_top(scores[:, None], users, Played(ends, hide), k, allowed)
             assert top.cols.tolist() == [[-1] * k, best.tolist() + [-1] * (k - len(best))]
             assert_array_equal(top.scores[1, : len(best)], scores[best])
+
+    def test_the_reference_answers_listeners_together_as_alone(self, monkeypatch):
+        """Whoever is scored together: each gets the list that is found for one alone, without what this one played."""
+        rng = np.random.default_rng(6)
+        factors, users = make_factors("flat", rng, 40 * RUN), rng.normal(size=(7, 8)).astype(np.float32)
+        liked = np.argsort(-users @ factors.T, axis=1)[:, :300].astype(np.int32)
+        monkeypatch.setattr(exact_search, "USERS", 3)
+        together = exact_top(factors, users, Played(np.arange(8) * 300, liked.ravel()), 3)
+        for row in range(7):
+            alone = exact_top(factors, users[row : row + 1], Played(np.array([0, 300]), liked[row]), 3)
+            assert_array_equal(together.cols[row], alone.cols[0])
+            assert_array_equal(together.scores[row], alone.scores[0])
 
     @pytest.mark.parametrize(
         ("cols", "norms", "words"),

@@ -59,11 +59,11 @@ def build_index(at: Workplace, day: Day, model: str) -> Reference:
             factors, _ = at.store.load_model(day, model)
             matrix = loading.result()
             # the catalogue is asked while the trees grow
-            naming = None if names.is_dir() else beside.submit(_save_names, at, names, candidate, key, matrix)
+            table = None if names.is_dir() else beside.submit(_names, at, matrix)
             if not gated.is_dir():
                 _save_gated(at, gated, candidate, key, matrix, factors, model_key)
-            if naming is not None:
-                naming.result()
+            if table is not None:
+                save_artefact(at.store.root, names, candidate, key, {"names": table.result()})
     figures = read_manifest(gated)["figures"]
     at.progress(f"candidate {candidate[:12]} of {day}: {figures['indexed']:,} tracks, effort {figures['effort']}")
     return {"day": day.isoformat(), "candidate": candidate, "effort": figures["effort"]}
@@ -149,7 +149,7 @@ def played_by(plays: sparse.csr_matrix, rows: IntArray) -> Played:
     return Played(chosen.indptr, chosen.indices)
 
 
-def _save_names(at: Workplace, path: Path, candidate: str, key: dict[str, Any], matrix: PlayMatrix) -> None:
+def _names(at: Workplace, matrix: PlayMatrix) -> pa.Table:
     """Title, artist and release date from the catalogue, if there is one; totals and listeners from the matrix."""
     n_tracks = len(matrix.tracks)
     columns = {
@@ -162,5 +162,4 @@ def _save_names(at: Workplace, path: Path, candidate: str, key: dict[str, Any], 
             catalogue = source.catalogue(matrix.tracks.ids)
         places = pc.index_in(matrix.tracks.ids, value_set=catalogue.column("track_id"))
         columns = {name: as_ids(catalogue.column(name)).take(places) for name in columns}
-    table = pa.table({**columns, "plays": plays_of(matrix.counts), "listeners": listeners_of(matrix.counts)})
-    save_artefact(at.store.root, path, candidate, key, {"names": table})
+    return pa.table({**columns, "plays": plays_of(matrix.counts), "listeners": listeners_of(matrix.counts)})
