@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.harness import FULL, SMALL, Table, keep
 from recsys_tasks.demo.passing import DAG_ID, SMALL_TOML, passing_airflow
 from recsys_tasks.demo.supervisor import RunningAirflow
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 FIRST = date(2026, 1, 9)
 DAYS = {SMALL: 2, FULL: 6}

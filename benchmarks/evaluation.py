@@ -31,16 +31,16 @@ from threadpoolctl import threadpool_limits
 from benchmarks.evaluation_peers import K, Lists, Peer, World, assert_equal, installed
 from benchmarks.factors import N_FACTORS, Floats, make_factors, make_played, part
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
-from recsys_tasks.annoy_index import build_index, open_index
-from recsys_tasks.calibration import calibrate
-from recsys_tasks.config import IndexConfig
-from recsys_tasks.evaluation import Side as Model
-from recsys_tasks.evaluation import evaluate, is_hit, recommend
-from recsys_tasks.holdout import Holdout
-from recsys_tasks.metrics import all_metrics
-from recsys_tasks.popularity import listeners_of, popular_order
-from recsys_tasks.ranked_tracks import rank_tracks
-from recsys_tasks.search import TwoTierSearch
+from recsys_tasks.core.config import IndexConfig
+from recsys_tasks.evaluation.evaluation import Side as Model
+from recsys_tasks.evaluation.evaluation import evaluate, is_hit, recommend
+from recsys_tasks.evaluation.metrics import all_metrics
+from recsys_tasks.index.annoy_index import build_index, open_index
+from recsys_tasks.index.calibration import calibrate
+from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.index.two_tier_search import TwoTierSearch
+from recsys_tasks.matrix.holdout import Holdout
+from recsys_tasks.matrix.popularity import listeners_of, popular_order
 
 MEAN_PLAYED, ROUNDS, CALIBRATED, GOAL = 70, 3, 256, 5
 WORLDS = {  # (tracks, users, whether norms fall)

@@ -24,10 +24,10 @@ from implicit.evaluation import ranking_metrics_at_k
 from scipy import sparse
 
 from benchmarks.factors import N_FACTORS, Floats
-from recsys_tasks.evaluation import Side as Model
-from recsys_tasks.evaluation import is_hit
-from recsys_tasks.holdout import Holdout
-from recsys_tasks.metrics import all_metrics
+from recsys_tasks.evaluation.evaluation import Side as Model
+from recsys_tasks.evaluation.evaluation import is_hit
+from recsys_tasks.evaluation.metrics import all_metrics
+from recsys_tasks.matrix.holdout import Holdout
 
 K, FEW, EQUAL = 10, 400, 1e-9
 Lists = Any  # (n_users, K) track columns, -1 for a missing place

@@ -38,10 +38,10 @@ import psycopg2
 import pyarrow as pa
 
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
-from recsys_tasks.config import SourceConfig
-from recsys_tasks.source import ExtractedDay, Source
-from recsys_tasks.source_connection import Connection
-from recsys_tasks.stream_counting import count_plays
+from recsys_tasks.core.config import SourceConfig
+from recsys_tasks.partitions.stream_counting import count_plays
+from recsys_tasks.source.connection import Connection
+from recsys_tasks.source.postgres import ExtractedDay, Source
 
 ROWS = {SMALL: 200_000, FULL: 2_000_000}
 ROUNDS = 7

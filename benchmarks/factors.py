@@ -9,7 +9,7 @@ by a factor of more than a hundred.
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.ranked_tracks import Played
+from recsys_tasks.recommenders.vectors import Played
 
 N_FACTORS, N_CENTRES, HEAVY = 40, 200, 3.0
 Floats = npt.NDArray[np.float32]

@@ -25,10 +25,10 @@ import numpy as np
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep, measured, touch_memory
 from benchmarks.source_day import server_with
 from benchmarks.synthetic import Service, rebuilt, save_days, save_history
-from recsys_tasks.play_matrix import chain_digests
-from recsys_tasks.source import Source
+from recsys_tasks.matrix.play_matrix import chain_digests
+from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps import Workplace, increment_matrix
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 SIZES = {SMALL: Service(100_000, 62_000, 230_000, 31), FULL: Service(1_000_000, 620_000, 2_060_000, 31)}
 ROUNDS = {SMALL: 7, FULL: 9}

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from recsys_tasks.memory import count_peak_anew, held_megabytes, peak_megabytes
+from recsys_tasks.core.memory import count_peak_anew, held_megabytes, peak_megabytes
 
 RESULTS = Path(__file__).parent / "results"
 SMALL, FULL = "small", "full"

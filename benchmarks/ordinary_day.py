@@ -42,12 +42,12 @@ from benchmarks.naive_pipeline import NaiveRest, chosen_of, naive_day
 from benchmarks.source_day import server_with
 from benchmarks.synthetic import Service, save_history
 from recsys_tasks import steps
-from recsys_tasks.config import Config
-from recsys_tasks.domain import Day
-from recsys_tasks.memory import peak_megabytes
-from recsys_tasks.play_matrix import day_counts, without_users
+from recsys_tasks.core.config import Config
+from recsys_tasks.core.domain import Day
+from recsys_tasks.core.memory import peak_megabytes
+from recsys_tasks.matrix.play_matrix import day_counts, without_users
 from recsys_tasks.steps import Signature, Workplace, recorded
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 T = TypeVar("T")
 DAYS, LATE = 31, 3

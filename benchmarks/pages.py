@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks.harness import FULL, SMALL, Side, Table, compare, keep
 from benchmarks.year_of_dates import files_of, grow, real_days
+from recsys_tasks.core.policy import FreshnessConfig, GateConfig
 from recsys_tasks.pages import remembered
 from recsys_tasks.pages.candidates import Wanted, candidates
 from recsys_tasks.pages.history import history
@@ -29,8 +30,7 @@ from recsys_tasks.pages.lineage import lineage
 from recsys_tasks.pages.live import live
 from recsys_tasks.pages.remembered import Memory, log_of
 from recsys_tasks.pages.site import render
-from recsys_tasks.policy import FreshnessConfig, GateConfig
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 SIZES = {SMALL: (60, 80), FULL: (365, 500)}  # judged dates, log entries
 ROUNDS = 9

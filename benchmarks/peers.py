@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.factors import Floats
-from recsys_tasks.ranked_tracks import Played
+from recsys_tasks.recommenders.vectors import Played
 
 BUILDERS, WIDTH, CONSTRUCTION, TREES = 2, 16, 100, 20
 BEAMS, PROBED = (16, 32, 64, 128, 256, 512, 1024, 2048), (1, 2, 4, 8, 16, 32, 64, 128, 256)

@@ -13,19 +13,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.factors import N_FACTORS, make_factors, make_played, part
-from recsys_tasks.annoy_index import GROWING, build_index, open_index
-from recsys_tasks.artefacts import MANIFEST, read_manifest, save_artefact
-from recsys_tasks.bundle import GATED, NAMES, USERS
-from recsys_tasks.calibration import calibrate
-from recsys_tasks.config import IndexConfig
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Figures, Vocabulary
-from recsys_tasks.files import sha256_of
-from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
-from recsys_tasks.release_log import PUBLISH, Entry
-from recsys_tasks.releases import append
-from recsys_tasks.store import SHORT, Store
-from recsys_tasks.stored_forms import vocabulary_table
+from recsys_tasks.core.config import IndexConfig
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Figures, Vocabulary
+from recsys_tasks.index.annoy_index import GROWING, build_index, open_index
+from recsys_tasks.index.calibration import calibrate
+from recsys_tasks.index.ranked_tracks import RankedTracks, rank_tracks
+from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.release.bundle import GATED, NAMES, USERS
+from recsys_tasks.release.log import PUBLISH, Entry
+from recsys_tasks.release.releases import append
+from recsys_tasks.storage.artefacts import MANIFEST, read_manifest, save_artefact
+from recsys_tasks.storage.files import sha256_of
+from recsys_tasks.storage.store import SHORT, Store
+from recsys_tasks.storage.stored_forms import vocabulary_table
 
 DAY = date(2026, 3, 1)
 SCRAMBLE, ID_SPACE = 2654435761, 1 << 32  # ids say nothing about place

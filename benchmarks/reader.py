@@ -30,12 +30,12 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import FULL, SMALL, Side, Table, compare, keep
 from benchmarks.published import Size, publish, publish_again
-from recsys_tasks.artefacts import Artefact, read_manifest
-from recsys_tasks.bundle import GATED, NAMES, USERS, names_in, open_gated, open_users, part_paths, verify_bundle
-from recsys_tasks.reader import Reader
-from recsys_tasks.release_log import Entry
-from recsys_tasks.releases import read_log
-from recsys_tasks.store import Store
+from recsys_tasks.release.bundle import GATED, NAMES, USERS, names_in, open_gated, open_users, part_paths, verify_bundle
+from recsys_tasks.release.log import Entry
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.serving.reader import Reader
+from recsys_tasks.storage.artefacts import Artefact, read_manifest
+from recsys_tasks.storage.store import Store
 
 SIZES = {SMALL: Size(60_000, 100_000, 70), FULL: Size(600_000, 1_000_000, 70)}
 ROUNDS, ASKED, LOAD_SECONDS, K = 5, 10_000, 3.0, 10

@@ -30,10 +30,10 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, keep, line, measured
 from benchmarks.synthetic import Service
-from recsys_tasks.als import Training, confidence, train, training_loss, warm_factors
-from recsys_tasks.config import AlsConfig
-from recsys_tasks.domain import Factors, PlayCounts, PlayMatrix
-from recsys_tasks.play_matrix import empty_matrix, fold
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import Factors, PlayCounts, PlayMatrix
+from recsys_tasks.matrix.play_matrix import empty_matrix, fold
+from recsys_tasks.recommenders.als import Training, confidence, train, training_loss, warm_factors
 
 K, LISTENERS, COLD_ITERATIONS, Z = 10, 2_000, 20, 1.96
 SIZES = {SMALL: (Service(6_000, 6_000, 12_000, 39), 8), FULL: (Service(20_000, 20_000, 40_000, 61), 30)}

@@ -27,12 +27,13 @@ from threadpoolctl import threadpool_limits
 from benchmarks.factors import N_FACTORS, Floats, make_factors, make_played, part
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
 from benchmarks.peers import GRAPHS, Built, Lists, build_all
-from recsys_tasks.annoy_index import build_index, open_index
-from recsys_tasks.calibration import calibrate
-from recsys_tasks.config import IndexConfig
-from recsys_tasks.exact_search import exact_top
-from recsys_tasks.ranked_tracks import Played, rank_tracks
-from recsys_tasks.search import BATCH, TwoTierSearch
+from recsys_tasks.core.config import IndexConfig
+from recsys_tasks.index.annoy_index import build_index, open_index
+from recsys_tasks.index.calibration import calibrate
+from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.index.two_tier_search import BATCH, TwoTierSearch
+from recsys_tasks.recommenders.exact_search import exact_top
+from recsys_tasks.recommenders.vectors import Played
 
 K, MEAN_PLAYED, USERS, SINGLES, TARGET, ROUNDS, SOME = 10, 70, 256, 128, 0.95, 5, 4
 ASKED_FOR = 100_000

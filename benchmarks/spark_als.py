@@ -9,9 +9,9 @@ from pyspark.ml.recommendation import ALS
 from pyspark.sql import DataFrame, SparkSession
 from scipy import sparse
 
-from recsys_tasks.als import confidence
-from recsys_tasks.config import AlsConfig
-from recsys_tasks.domain import Factors, FloatArray
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import Factors, FloatArray
+from recsys_tasks.recommenders.als import confidence
 
 
 def fit(plays: sparse.csr_matrix, config: AlsConfig, iterations: int) -> tuple[float, Factors]:

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recsys_tasks.config import Config, parse_config
-from recsys_tasks.domain import Day, PlayCounts, PlayMatrix, Vocabulary
-from recsys_tasks.keyed_random import mix
-from recsys_tasks.play_matrix import EPOCH, chain_digests
+from recsys_tasks.core.config import Config, parse_config
+from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.core.keyed_random import mix
+from recsys_tasks.matrix.play_matrix import EPOCH, chain_digests
 from recsys_tasks.steps.extract import qualification_rule
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 FIRST = date(2026, 1, 5)
 CLUSTERS = 48

@@ -17,10 +17,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from recsys_tasks.core.domain import Day
 from recsys_tasks.demo.tables import define_tables, transaction
 from recsys_tasks.demo.world import PRESETS, World, WorldParams, build_world, day_streams, write_world
 from recsys_tasks.demo.world.write import copy_streams
-from recsys_tasks.domain import Day
 
 
 def main() -> None:

@@ -18,18 +18,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from recsys_tasks.artefacts import read_manifest, save_artefact
-from recsys_tasks.config import parse_config
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, PlayCounts
-from recsys_tasks.partition_versions import keep_version
-from recsys_tasks.play_matrix import chain_digests
-from recsys_tasks.release_log import PUBLISH, Entry, ReleaseLog
-from recsys_tasks.releases import append, read_log
-from recsys_tasks.series import FIGURES, VERDICT
+from recsys_tasks.core.config import parse_config
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Day, PlayCounts
+from recsys_tasks.matrix.play_matrix import chain_digests
+from recsys_tasks.partitions.versions import keep_version
+from recsys_tasks.release.log import PUBLISH, Entry, ReleaseLog
+from recsys_tasks.release.releases import append, read_log
+from recsys_tasks.release.series import FIGURES, VERDICT
 from recsys_tasks.steps import Signature, Workplace
 from recsys_tasks.steps.whole_day import run_day
-from recsys_tasks.store import Store
+from recsys_tasks.storage.artefacts import read_manifest, save_artefact
+from recsys_tasks.storage.store import Store
 
 FIRST = date(2026, 1, 13)
 CONFIG: dict[str, Any] = {

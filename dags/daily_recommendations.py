@@ -41,7 +41,7 @@ from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_sk
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
 from recsys_timetable import DailyUntil
 
-from recsys_tasks.config import load_config
+from recsys_tasks.core.config import load_config
 
 LIVE_INDEX = Asset("live_index", uri="recsys://live_index")
 PATIENT = 8  # retries of what asks the source: about three quarters of an hour, the length of a failover

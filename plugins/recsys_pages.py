@@ -21,7 +21,7 @@ def pages() -> "FastAPI":
     from recsys_ui import acts, asking, browse, reports, views
     from recsys_ui.web import DAG_ID, Sorry, sorry
 
-    from recsys_tasks.errors import RecsysError
+    from recsys_tasks.core.errors import RecsysError
 
     may_read = Depends(requires_access_dag(method="GET", param_dag_id=DAG_ID))
     app = FastAPI(dependencies=[may_read], openapi_url=None, docs_url=None, redoc_url=None)

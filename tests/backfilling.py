@@ -4,9 +4,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from recsys_tasks.config import parse_config
+from recsys_tasks.core.config import parse_config
 from recsys_tasks.steps import Reference, Workplace, extract_streams, increment_matrix
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 DAYS = [date(2024, 2, 27) + timedelta(days=n) for n in range(5)]  # over a leap day
 

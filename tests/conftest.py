@@ -42,7 +42,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByPlace(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return nodeid.split("::")[0].removeprefix("tests/").split("/")[0]
+            file = nodeid.split("::")[0].removeprefix("tests/")
+            return "real_airflow" if file.startswith("real_airflow/") else file
 
     return ByPlace(config, log)
 
@@ -116,7 +117,7 @@ def finished(world_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     from settings import config, run
 
     from recsys_tasks.steps import Workplace
-    from recsys_tasks.store import Store
+    from recsys_tasks.storage.store import Store
 
     at = Workplace(Store(tmp_path_factory.mktemp("finished")), config(), world_dsn)
     for n in (13, 14, 15):
@@ -128,7 +129,7 @@ def finished(world_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def copied(finished: Any, tmp_path: Path) -> Any:
     """A copy of the finished store that a test may break."""
     from recsys_tasks.steps import Workplace
-    from recsys_tasks.store import Store
+    from recsys_tasks.storage.store import Store
 
     shutil.copytree(finished.store.root, tmp_path / "store", symlinks=True)
     return Workplace(Store(tmp_path / "store"), finished.config, finished.dsn)

@@ -13,12 +13,12 @@ import httpx
 import psycopg2
 from settings import TOML, artefacts_of
 
-from recsys_tasks.config import load_config
+from recsys_tasks.core.config import load_config
+from recsys_tasks.core.domain import parse_day
 from recsys_tasks.demo.passing import DAG_ID, passing_airflow
 from recsys_tasks.demo.supervisor import RunningAirflow
-from recsys_tasks.domain import parse_day
 from recsys_tasks.steps import Workplace
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 SECONDS = 600.0
 """The longest that anything may take on a busy machine."""

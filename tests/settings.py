@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
-from recsys_tasks.artefacts import MANIFEST, read_manifest, sealed_manifest
-from recsys_tasks.config import Config, parse_config
+from recsys_tasks.core.config import Config, parse_config
 from recsys_tasks.demo.passing import SMALL_TOML
-from recsys_tasks.files import sha256_of
 from recsys_tasks.steps import Signature
 from recsys_tasks.steps.whole_day import run_day
+from recsys_tasks.storage.artefacts import MANIFEST, read_manifest, sealed_manifest
+from recsys_tasks.storage.files import sha256_of
 
 SIGNED = Signature("olga", "a test", "2026-01-14T00:00:00+00:00", "test")
 RUNS = count(1)

@@ -12,8 +12,8 @@ import psycopg2
 from conftest import execute
 from psycopg2.extras import execute_values
 
-from recsys_tasks.config import SourceConfig
-from recsys_tasks.source import ExtractedDay, Source
+from recsys_tasks.core.config import SourceConfig
+from recsys_tasks.source.postgres import ExtractedDay, Source
 
 DAY = date(2024, 3, 10)
 NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from recsys_tasks.domain import PlayCounts
+from recsys_tasks.core.domain import PlayCounts
 
 
 def play_counts(events: dict[tuple[int, int], int]) -> PlayCounts:

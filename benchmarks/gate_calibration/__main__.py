@@ -33,7 +33,7 @@ from benchmarks.gate_calibration.statistics import (
     size_table,
 )
 from benchmarks.gate_calibration.tables import table
-from recsys_tasks.config import AlsConfig
+from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.demo.world import PRESETS, WorldParams
 
 ALS = AlsConfig(weight="log", a=3.0, regularization=1.0, threads=1)  # as the demo's: chosen by tune

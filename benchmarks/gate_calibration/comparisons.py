@@ -22,8 +22,8 @@ import numpy.typing as npt
 from scipy.stats import beta, chi2
 
 from benchmarks.gate_calibration.models import PerListener
-from recsys_tasks.gate import Check, judge
-from recsys_tasks.policy import GateConfig
+from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.gate.verdict import Check, judge
 
 SOUND = [Check("all exact checks", True, "sound", "sound")]
 RUNS_A_YEAR = 365

@@ -17,11 +17,11 @@ import recsys_tasks.steps.train as train_step
 from benchmarks.gate_calibration.listening import thinned
 from benchmarks.gate_calibration.models import shifted
 from benchmarks.gate_calibration.scene import Scene, save_day
-from recsys_tasks.als import training_loss
-from recsys_tasks.domain import Factors, FloatArray, PlayCounts, Vocabulary
-from recsys_tasks.play_matrix import canonical, day_counts
-from recsys_tasks.popularity import listeners_of
-from recsys_tasks.ranked_tracks import RankedTracks, rank_tracks
+from recsys_tasks.core.domain import Factors, FloatArray, PlayCounts, Vocabulary
+from recsys_tasks.index.ranked_tracks import RankedTracks, rank_tracks
+from recsys_tasks.matrix.play_matrix import canonical, day_counts
+from recsys_tasks.matrix.popularity import listeners_of
+from recsys_tasks.recommenders.als import training_loss
 from recsys_tasks.steps import increment_matrix
 
 Planting = Callable[[Scene], AbstractContextManager[None]]

@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.csv
 from scipy import sparse
 
-from recsys_tasks.config import AlsConfig
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.demo.world import World, WorldParams, build_world, day_streams
-from recsys_tasks.domain import Day, PlayCounts, PlayMatrix, Vocabulary
-from recsys_tasks.play_matrix import EPOCH, canonical, empty_matrix, fold, pad
-from recsys_tasks.tune import Split, split_random, split_time
+from recsys_tasks.evaluation.tuning import Split, split_random, split_time
+from recsys_tasks.matrix.play_matrix import EPOCH, canonical, empty_matrix, fold, pad
 
 MIN_MS = 30_000
 Rows = npt.NDArray[np.int64]

@@ -13,16 +13,16 @@ import numpy.typing as npt
 from scipy import sparse
 
 from benchmarks.gate_calibration.listening import Listening
-from recsys_tasks.als import cold_factors, train, warm_factors
-from recsys_tasks.annoy_index import build_index, open_index
-from recsys_tasks.calibration import calibrate, measure, sampled
-from recsys_tasks.config import IndexConfig
-from recsys_tasks.domain import Factors, FloatArray
-from recsys_tasks.evaluation import Side, is_hit, recommend
-from recsys_tasks.metrics import precision
-from recsys_tasks.popularity import first_unplayed, listeners_of, popular_order
-from recsys_tasks.ranked_tracks import rank_tracks
-from recsys_tasks.search import TwoTierSearch
+from recsys_tasks.core.config import IndexConfig
+from recsys_tasks.core.domain import Factors, FloatArray
+from recsys_tasks.evaluation.evaluation import Side, is_hit, recommend
+from recsys_tasks.evaluation.metrics import precision
+from recsys_tasks.index.annoy_index import build_index, open_index
+from recsys_tasks.index.calibration import calibrate, measure, sampled
+from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.index.two_tier_search import TwoTierSearch
+from recsys_tasks.matrix.popularity import first_unplayed, listeners_of, popular_order
+from recsys_tasks.recommenders.als import cold_factors, train, warm_factors
 from recsys_tasks.steps.index import played_by
 
 K = 10

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.gate_calibration.listening import world_counts
-from recsys_tasks.config import Config, parse_config
+from recsys_tasks.core.config import Config, parse_config
+from recsys_tasks.core.domain import Day, Factors, PlayCounts
+from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.demo.world import WorldParams, build_world
-from recsys_tasks.domain import Day, Factors, PlayCounts
-from recsys_tasks.errors import RecsysError
 from recsys_tasks.steps import (
     Reference,
     Signature,
@@ -28,7 +28,7 @@ from recsys_tasks.steps import (
     train_als,
 )
 from recsys_tasks.steps.extract import qualification_rule
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 WORLD = WorldParams(users=400, tracks=600, days=6)
 SIGNATURE = Signature("calibration", "a sound day", "2026-01-11T00:00:00+00:00", "calibration")

@@ -31,8 +31,8 @@ from benchmarks.gate_calibration.models import (
     warm,
 )
 from benchmarks.gate_calibration.tables import a_year, percent, rated, table
-from recsys_tasks.play_matrix import canonical
-from recsys_tasks.policy import GateConfig
+from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.matrix.play_matrix import canonical
 
 Progress = Callable[[str], None]
 

@@ -30,12 +30,12 @@ from airflow.sdk.execution_time import task_runner
 
 from recsys_dag.channels import TAKEN
 from recsys_dag.context import path_of
-from recsys_tasks.alerts import Alert, of_failure
-from recsys_tasks.errors import RecsysError, StorageError
+from recsys_tasks.alerting.alerts import Alert, of_failure
+from recsys_tasks.core.errors import RecsysError, StorageError
 
 if TYPE_CHECKING:
-    from recsys_tasks.outbox import Outbox, Send
-    from recsys_tasks.policy import AlertConfig
+    from recsys_tasks.alerting.outbox import Outbox, Send
+    from recsys_tasks.core.policy import AlertConfig
 
 CHANNELS = Path(__file__).with_name("channels.py")
 SECONDS = 10  # that the other side of a connection has, once we speak to it
@@ -118,7 +118,7 @@ def alert_config() -> "AlertConfig":
     Raises:
         pydantic.ValidationError: a field of the table is wrong.
     """
-    from recsys_tasks.policy import AlertConfig
+    from recsys_tasks.core.policy import AlertConfig
 
     text = Path(os.environ["RECSYS_CONFIG"]).read_text(encoding="utf-8")
     return AlertConfig.model_validate(tomllib.loads(text).get("alert", {}))
@@ -145,8 +145,8 @@ def own_outbox() -> "Outbox":
     Raises:
         ConfigError: it names none.
     """
-    from recsys_tasks.outbox import Outbox
-    from recsys_tasks.workplaces import store_at
+    from recsys_tasks.alerting.outbox import Outbox
+    from recsys_tasks.steps.workplaces import store_at
 
     return Outbox(store_at(path_of("RECSYS_ROOT")).root)
 

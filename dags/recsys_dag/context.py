@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from recsys_tasks.errors import PublishConflict, RecsysError, SourceUnavailable
+from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavailable
 
 if TYPE_CHECKING:
     from recsys_tasks.steps import Reference, Signature, Workplace
@@ -129,7 +129,7 @@ def own_workplace(with_source: bool = False) -> Iterator["Workplace"]:
     Raises:
         AirflowFailException: the failure is final; its text says what to do.
     """
-    from recsys_tasks.workplaces import workplace
+    from recsys_tasks.steps.workplaces import workplace
 
     address = source_address() if with_source else None
     try:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from recsys_dag.alerting import SaidNo, failed_tasks, failure_of, report_address, run_address, runs_address
-from recsys_tasks.alerts import Alert, of_drift, of_verdict
+from recsys_tasks.alerting.alerts import Alert, of_drift, of_verdict
 
 if TYPE_CHECKING:
-    from recsys_tasks.outbox import Outbox
-    from recsys_tasks.store import Store
+    from recsys_tasks.alerting.outbox import Outbox
+    from recsys_tasks.storage.store import Store
 
 
 def pass_or_fail(verdict: dict[str, Any], ti: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ router = APIRouter(default_response_class=HTMLResponse)
 @router.get("/ask")
 def ask(request: Request) -> Response:
     """The page with its answer; a text that means a listener leads to the address that asks for them."""
-    from recsys_tasks.errors import RecsysError
+    from recsys_tasks.core.errors import RecsysError
     from recsys_tasks.pages.asking import Question, frame_of, page_of, parse_question
     from recsys_tasks.pages.finding import meant
     from recsys_tasks.pages.remembered import log_of
@@ -63,7 +63,7 @@ def similar(request: Request) -> JSONResponse:
 
 def status_of(error: Exception) -> int:
     """The status that says what kind of refusal it is."""
-    from recsys_tasks.errors import ConfigError, NoRelease, UnknownId
+    from recsys_tasks.core.errors import ConfigError, NoRelease, UnknownId
     from recsys_tasks.pages.readers import TooSlow
 
     kinds = {UnknownId: 404, NoRelease: 404, ConfigError: 422, TooSlow: 504}
@@ -72,7 +72,7 @@ def status_of(error: Exception) -> int:
 
 def _told(request: Request, name: str) -> JSONResponse:
     """The answer to the one parameter that a route takes, as JSON, or the words why there is none."""
-    from recsys_tasks.errors import RecsysError
+    from recsys_tasks.core.errors import RecsysError
     from recsys_tasks.pages.asking import entry_of, json_of, parse_only
     from recsys_tasks.pages.remembered import log_of
 
@@ -88,7 +88,7 @@ def _told(request: Request, name: str) -> JSONResponse:
 
 
 def _words(error: Exception) -> str:
-    from recsys_tasks.errors import RecsysError
+    from recsys_tasks.core.errors import RecsysError
 
     return str(error) if isinstance(error, RecsysError) else f"{type(error).__name__}: {error}"
 
@@ -111,6 +111,6 @@ def _readers() -> "Readers":
 def _open_readers(root: Path, limit: int) -> "Readers":
     """One for this process: it holds what is open."""
     from recsys_tasks.pages.readers import Readers
-    from recsys_tasks.store import Store
+    from recsys_tasks.storage.store import Store
 
     return Readers(Store(root), limit)

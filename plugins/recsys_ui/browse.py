@@ -43,7 +43,7 @@ def candidates(
 @router.get("/lineage/{name}")
 def lineage(request: Request, name: str) -> HTMLResponse:
     """The way back from a release, or from a candidate that was not released."""
-    from recsys_tasks.errors import NotStored, UnknownId
+    from recsys_tasks.core.errors import NotStored, UnknownId
     from recsys_tasks.pages.lineage import lineage as gathered
 
     if not NAME.fullmatch(name):

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from recsys_ui.web import DAG_ID, SAFE, Sorry, store
 
 if TYPE_CHECKING:
-    from recsys_tasks.store import Store
+    from recsys_tasks.storage.store import Store
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 JUDGEMENT = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16}|none)")
@@ -49,8 +49,8 @@ def _stored(kept: "Store", date: str, judgement: str) -> bytes:
     Raises:
         Sorry: the names are none that the store gives, or the page is not there.
     """
-    from recsys_tasks.domain import parse_day
-    from recsys_tasks.errors import ConfigError
+    from recsys_tasks.core.domain import parse_day
+    from recsys_tasks.core.errors import ConfigError
 
     missing = Sorry(NO_REPORT, "There is no such report: it is not written yet, was removed since, or never was.")
     if not DATE.fullmatch(date) or not JUDGEMENT.fullmatch(judgement):

@@ -8,8 +8,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse
 
 if TYPE_CHECKING:
-    from recsys_tasks.config import Config
-    from recsys_tasks.store import Store
+    from recsys_tasks.core.config import Config
+    from recsys_tasks.storage.store import Store
 
 DAG_ID = "daily_recommendations"
 SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
@@ -56,7 +56,7 @@ def store() -> "Store":
     Raises:
         Sorry: nobody told this server where it is, or it is not there.
     """
-    from recsys_tasks.store import Store
+    from recsys_tasks.storage.store import Store
 
     root = _named("RECSYS_ROOT", "store")
     if not os.access(root, os.R_OK | os.X_OK):
@@ -71,8 +71,8 @@ def policy() -> "Config":
     Raises:
         Sorry: nobody told this server where it is, or it is not sound.
     """
-    from recsys_tasks.config import load_config
-    from recsys_tasks.errors import ConfigError
+    from recsys_tasks.core.config import load_config
+    from recsys_tasks.core.errors import ConfigError
 
     try:
         return load_config(_named("RECSYS_CONFIG", "configuration"))

@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from recsys_tasks.errors import RecsysError
+from recsys_tasks.core.errors import RecsysError
 
 HEALTH_PARTS = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 Json = dict[str, Any]

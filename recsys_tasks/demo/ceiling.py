@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from recsys_tasks.answers import Answer
-from recsys_tasks.artefacts import read_manifest
+from recsys_tasks.cli.answers import Answer
+from recsys_tasks.core.domain import PlayMatrix, parse_day
 from recsys_tasks.demo.world import World, build_world, load_truth, oracle_precision
-from recsys_tasks.domain import PlayMatrix, parse_day
-from recsys_tasks.overview import DAY_COLUMNS, as_table, overview
+from recsys_tasks.reporting.overview import DAY_COLUMNS, as_table, overview
 from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.train import holdout_of
-from recsys_tasks.workplaces import workplace_of
+from recsys_tasks.steps.workplaces import workplace_of
+from recsys_tasks.storage.artefacts import read_manifest
 
 COLUMNS = {"oracle": "oracle p@k", "times": "ALS / popular"}
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.errors import BadData, ConfigError
+from recsys_tasks.core.errors import BadData, ConfigError
 
 UTC_INSTANT = pa.timestamp("us", "UTC")
 UUID = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"

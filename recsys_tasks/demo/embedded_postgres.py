@@ -20,8 +20,8 @@ from urllib.parse import quote
 import psycopg2
 from psycopg2 import sql
 
+from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.demo.guarded import Component, Program, plain_environment, run_to_end, running
-from recsys_tasks.errors import ConfigError
 
 ACCOUNT_WHEN_ROOT = "pgserver"
 LONGEST_SOCKET_DIRECTORY = 85  # a socket's path has 107 bytes; its name takes about 20 of them

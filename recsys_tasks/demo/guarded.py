@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from recsys_tasks.errors import RecsysError
+from recsys_tasks.core.errors import RecsysError
 
 GUARD = Path(__file__).with_name("guard.py")
 TAIL_LINES = 15

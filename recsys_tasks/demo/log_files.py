@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
+from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.demo.tables import one_line
-from recsys_tasks.errors import BadData, ConfigError
 
 BLOCK_BYTES = 1 << 24
 PARQUET_ROWS = 1 << 17

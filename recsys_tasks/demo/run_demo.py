@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
-from recsys_tasks.config import load_config
+from recsys_tasks.core.config import load_config
+from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.demo.airflow_api import Json
 from recsys_tasks.demo.airflow_environment import CLONE
 from recsys_tasks.demo.guarded import Program, ending_in_order
 from recsys_tasks.demo.show import TRUTH, show_address, show_days, show_realism, show_recommendations, show_similar
 from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow, running_airflow
-from recsys_tasks.errors import ConfigError, RecsysError
 
 MAKE_WORLD = ("-m", "recsys_tasks", "world", "make", "--preset", "demo")
 DAG_ID = "daily_recommendations"

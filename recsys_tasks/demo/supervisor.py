@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.demo.airflow_api import AirflowApi
 from recsys_tasks.demo.airflow_environment import (
     ADMIN,
@@ -29,7 +30,6 @@ from recsys_tasks.demo.airflow_environment import (
 )
 from recsys_tasks.demo.embedded_postgres import running_postgres
 from recsys_tasks.demo.guarded import Component, Program, run_to_end, running
-from recsys_tasks.errors import ConfigError, RecsysError
 
 DEMO_CONFIG = Path(__file__).with_name("demo.toml")
 KEPT_FILES = {"lock", SECRETS_FILE, "passwords.json"}

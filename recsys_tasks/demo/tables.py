@@ -11,8 +11,8 @@ from typing import Any, get_args
 import psycopg2
 from psycopg2 import sql
 
-from recsys_tasks.config import IdType
-from recsys_tasks.errors import ConfigError, SourceMismatch, SourceUnavailable
+from recsys_tasks.core.config import IdType
+from recsys_tasks.core.errors import ConfigError, SourceMismatch, SourceUnavailable
 
 TABLES = ("streams", "tracks", "albums", "artists")
 

@@ -12,8 +12,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsys_tasks.release_log import ReleaseLog
-from recsys_tasks.store import Store
+from recsys_tasks.release.log import ReleaseLog
+from recsys_tasks.storage.store import Store
 
 LIMIT, LONG_LIMIT = 120.0, 900.0
 """Seconds that an act may take; the longer one where a bundle is finished and perhaps judged again."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-from recsys_tasks.errors import ConfigError, RecsysError
+from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.pages.finding import LONGEST, find_tracks, shown
 from recsys_tasks.pages.readers import Opened, Readers, TooBusy, TooSlow
-from recsys_tasks.reader import Answered, Track
-from recsys_tasks.release_log import Entry, ReleaseLog
+from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.serving.reader import Answered, Track
 
 Row = dict[str, Any]
 K, MOST = 10, 100

@@ -4,14 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from recsys_tasks.bundle import GATED
-from recsys_tasks.domain import Day, parse_day
-from recsys_tasks.errors import ConfigError
-from recsys_tasks.estimates import Z_95
+from recsys_tasks.core.domain import Day, parse_day
+from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.evaluation.estimates import Z_95
 from recsys_tasks.pages.remembered import Remembered, judgements_of, log_of
-from recsys_tasks.release_log import PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, Entry
-from recsys_tasks.series import by_date
-from recsys_tasks.store import Store
+from recsys_tasks.release.bundle import GATED
+from recsys_tasks.release.log import PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, Entry
+from recsys_tasks.release.series import by_date
+from recsys_tasks.storage.store import Store
 
 Row = Mapping[str, Any]
 VERDICTS = ("PASS", "HOLD", "BLOCK")

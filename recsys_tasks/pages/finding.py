@@ -5,10 +5,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.bundle import Bundle, find_row, parse_id
-from recsys_tasks.domain import Id
-from recsys_tasks.errors import UnknownId
+from recsys_tasks.core.domain import Id
+from recsys_tasks.core.errors import UnknownId
 from recsys_tasks.pages.readers import Opened
+from recsys_tasks.release.bundle import Bundle, find_row, parse_id
 
 Row = dict[str, Any]
 HITS = 20

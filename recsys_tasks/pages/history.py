@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from recsys_tasks.estimates import Z_95
+from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.evaluation.estimates import Z_95
 from recsys_tasks.pages.remembered import Remembered, judgements_of, log_of
 from recsys_tasks.pages.site import count, fraction
-from recsys_tasks.policy import GateConfig
-from recsys_tasks.series import by_date
-from recsys_tasks.store import Store
+from recsys_tasks.release.series import by_date
+from recsys_tasks.storage.store import Store
 
 Row = Mapping[str, Any]
 Value = float | None

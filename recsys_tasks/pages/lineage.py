@@ -5,8 +5,8 @@ from typing import Any
 
 from recsys_tasks.pages.candidates import KINDS
 from recsys_tasks.pages.remembered import Remembered, log_of
-from recsys_tasks.steps.lineage import lineage as way_back
-from recsys_tasks.store import Store
+from recsys_tasks.release.lineage import lineage as way_back
+from recsys_tasks.storage.store import Store
 
 Row = Mapping[str, Any]
 

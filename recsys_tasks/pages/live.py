@@ -4,17 +4,17 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from recsys_tasks.artefacts import MANIFEST, read_manifest
-from recsys_tasks.bundle import part_paths
-from recsys_tasks.errors import CorruptArtefact, RecsysError
-from recsys_tasks.estimates import Z_95
-from recsys_tasks.files import sha256_of
-from recsys_tasks.overview import age_hours
+from recsys_tasks.core.errors import CorruptArtefact, RecsysError
+from recsys_tasks.core.policy import FreshnessConfig
+from recsys_tasks.evaluation.estimates import Z_95
 from recsys_tasks.pages.remembered import days_of, log_of
 from recsys_tasks.pages.site import day
-from recsys_tasks.policy import FreshnessConfig
-from recsys_tasks.release_log import Entry, ReleaseLog
-from recsys_tasks.store import Store
+from recsys_tasks.release.bundle import part_paths
+from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.reporting.overview import age_hours
+from recsys_tasks.storage.artefacts import MANIFEST, read_manifest
+from recsys_tasks.storage.files import sha256_of
+from recsys_tasks.storage.store import Store
 
 Row = Mapping[str, Any]
 DID = {"HOLD": "was held back", "BLOCK": "was blocked"}

@@ -15,12 +15,12 @@ from typing import TypeAlias, TypeVar
 
 import pyarrow as pa
 
-from recsys_tasks.bundle import part_paths
-from recsys_tasks.errors import CorruptArtefact, RecsysError
+from recsys_tasks.core.errors import CorruptArtefact, RecsysError
 from recsys_tasks.pages.names_search import NameSearch
-from recsys_tasks.reader import Reader
-from recsys_tasks.release_log import Entry
-from recsys_tasks.store import Store
+from recsys_tasks.release.bundle import part_paths
+from recsys_tasks.release.log import Entry
+from recsys_tasks.serving.reader import Reader
+from recsys_tasks.storage.store import Store
 
 KEPT = 3
 """Releases open at the same time, at the most."""

@@ -13,14 +13,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias, TypeVar
 
-from recsys_tasks.artefacts import MANIFEST
-from recsys_tasks.domain import Day
-from recsys_tasks.errors import CorruptArtefact
-from recsys_tasks.release_log import Entry, ReleaseLog
-from recsys_tasks.releases import entry_path, read_entry, read_log
-from recsys_tasks.run_records import read_record
-from recsys_tasks.series import FIGURES, VERDICT, by_date, judged, with_release
-from recsys_tasks.store import Store
+from recsys_tasks.core.domain import Day
+from recsys_tasks.core.errors import CorruptArtefact
+from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.release.releases import entry_path, read_entry, read_log
+from recsys_tasks.release.series import FIGURES, VERDICT, by_date, judged, with_release
+from recsys_tasks.storage.artefacts import MANIFEST
+from recsys_tasks.storage.run_records import read_record
+from recsys_tasks.storage.store import Store
 
 Row = dict[str, Any]
 Found = TypeVar("Found")

@@ -12,26 +12,26 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from recsys_tasks.artefacts import open_artefact, read_manifest, save_artefact
-from recsys_tasks.bundle import GatedPart, open_gated, open_names
-from recsys_tasks.calibration import Recall
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Factors, Figures, PlayMatrix
-from recsys_tasks.evaluation import Evaluation, Side
-from recsys_tasks.evaluation import evaluate as score
-from recsys_tasks.holdout import Holdout
-from recsys_tasks.play_matrix import EPOCH
-from recsys_tasks.popularity import popular_order
-from recsys_tasks.release_log import Entry, ReleaseLog
-from recsys_tasks.releases import read_log
-from recsys_tasks.series import FIGURES
-from recsys_tasks.steps.checks import check_sizes, exact_checks, measured_recall
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Day, Factors, Figures, PlayMatrix
+from recsys_tasks.evaluation.evaluation import Evaluation, Side
+from recsys_tasks.evaluation.evaluation import evaluate as score
+from recsys_tasks.evaluation.samples import samples
+from recsys_tasks.gate.exact_checks import check_sizes, exact_checks, measured_recall
+from recsys_tasks.index.calibration import Recall
+from recsys_tasks.matrix.holdout import Holdout
+from recsys_tasks.matrix.play_matrix import EPOCH
+from recsys_tasks.matrix.popularity import popular_order
+from recsys_tasks.release.bundle import GatedPart, open_gated, open_names
+from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.release.series import FIGURES
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.quality import data_checks
-from recsys_tasks.steps.samples import samples
 from recsys_tasks.steps.sides import Parts, incumbent_of, incumbent_side, reference_of, reference_side, verified
 from recsys_tasks.steps.train import holdout_of
 from recsys_tasks.steps.workplace import Reference, Workplace
+from recsys_tasks.storage.artefacts import open_artefact, read_manifest, save_artefact
 
 NEW_TRACK_DAYS = 7
 NO_INCUMBENT = "there is no release to compare with"

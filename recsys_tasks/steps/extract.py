@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from recsys_tasks.config import SourceConfig
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day
-from recsys_tasks.errors import ConfigError, EmptyDay
-from recsys_tasks.partition_versions import keep_version
-from recsys_tasks.source import ExtractedDay, Source
+from recsys_tasks.core.config import SourceConfig
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Day
+from recsys_tasks.core.errors import ConfigError, EmptyDay
+from recsys_tasks.partitions.versions import keep_version
+from recsys_tasks.source.postgres import ExtractedDay, Source
 from recsys_tasks.steps.matrix import stale_days
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.workplace import Reference, Workplace, told
-from recsys_tasks.stored_forms import counts_digest
+from recsys_tasks.storage.stored_forms import counts_digest
 
 EXTRACTED, RESTATED, UNCHANGED = "extracted", "restated", "unchanged"
 

@@ -5,17 +5,17 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from recsys_tasks.alerts import Alert, alarm_key, of_damage, of_staleness
-from recsys_tasks.bundle import verify_bundle
-from recsys_tasks.digests import canonical_json
-from recsys_tasks.errors import RecsysError, StorageError
-from recsys_tasks.files import replace_file
-from recsys_tasks.outbox import Outbox
-from recsys_tasks.overview import age_hours
-from recsys_tasks.release_log import Entry
-from recsys_tasks.releases import read_log
+from recsys_tasks.alerting.alerts import Alert, alarm_key, of_damage, of_staleness
+from recsys_tasks.alerting.outbox import Outbox
+from recsys_tasks.core.digests import canonical_json
+from recsys_tasks.core.errors import RecsysError, StorageError
+from recsys_tasks.release.bundle import verify_bundle
+from recsys_tasks.release.log import Entry
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.reporting.overview import age_hours
 from recsys_tasks.steps.workplace import Reference, Workplace
-from recsys_tasks.store import Store
+from recsys_tasks.storage.files import replace_file
+from recsys_tasks.storage.store import Store
 
 NOTHING = "Nothing has been published yet."
 

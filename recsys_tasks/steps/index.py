@@ -11,23 +11,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recsys_tasks.annoy_index import GROWING, open_index
-from recsys_tasks.annoy_index import build_index as build_annoy
-from recsys_tasks.artefacts import read_manifest, save_artefact
-from recsys_tasks.bundle import GATED, NAMES
-from recsys_tasks.calibration import least_effort, sampled
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Factors, Figures, FloatArray, IntArray, PlayMatrix
-from recsys_tasks.errors import BadData
-from recsys_tasks.holdout import listeners_in
-from recsys_tasks.play_matrix import day_counts, without_users
-from recsys_tasks.popularity import listeners_of, plays_of
-from recsys_tasks.ranked_tracks import Played, RankedTracks, rank_tracks
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Day, Factors, Figures, FloatArray, IntArray, PlayMatrix
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.index.annoy_index import GROWING, open_index
+from recsys_tasks.index.annoy_index import build_index as build_annoy
+from recsys_tasks.index.calibration import least_effort, sampled
+from recsys_tasks.index.exact_neighbours import Truth
+from recsys_tasks.index.ranked_tracks import RankedTracks, rank_tracks
+from recsys_tasks.matrix.holdout import listeners_in
+from recsys_tasks.matrix.play_matrix import day_counts, without_users
+from recsys_tasks.matrix.popularity import listeners_of, plays_of
+from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.release.bundle import GATED, NAMES
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.train import hidden_rows_of
 from recsys_tasks.steps.workplace import Reference, Workplace
-from recsys_tasks.stored_forms import as_ids, vocabulary_table
-from recsys_tasks.truth import Truth
+from recsys_tasks.storage.artefacts import read_manifest, save_artefact
+from recsys_tasks.storage.stored_forms import as_ids, vocabulary_table
 
 
 def build_index(at: Workplace, day: Day, model: str) -> Reference:

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import takewhile
 
-from recsys_tasks.domain import Day, PlayMatrix, parse_day
-from recsys_tasks.errors import NotStored
-from recsys_tasks.play_matrix import Chain, chain_digests, empty_matrix, fold
+from recsys_tasks.core.domain import Day, PlayMatrix, parse_day
+from recsys_tasks.core.errors import NotStored
+from recsys_tasks.matrix.play_matrix import Chain, chain_digests, empty_matrix, fold
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.workplace import Reference, Workplace, told
 

@@ -9,19 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.als import fold_in_users
-from recsys_tasks.artefacts import MANIFEST, open_artefact, save_artefact
-from recsys_tasks.bundle import GATED, NAMES, USERS, open_gated, verify_bundle
-from recsys_tasks.config import AlsConfig
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Verdict, parse_day
-from recsys_tasks.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict, RecsysError
-from recsys_tasks.files import make_durable, sha256_of
-from recsys_tasks.play_matrix import canonical
-from recsys_tasks.release_log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
-from recsys_tasks.releases import append, confirm, read_log
-from recsys_tasks.series import FIGURES, VERDICT
-from recsys_tasks.steps.checks import coverage_check, finite_check
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Day, Verdict, parse_day
+from recsys_tasks.core.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict, RecsysError
+from recsys_tasks.gate.exact_checks import coverage_check, finite_check
+from recsys_tasks.matrix.play_matrix import canonical
+from recsys_tasks.recommenders.als import fold_in_users
+from recsys_tasks.release.bundle import GATED, NAMES, USERS, open_gated, verify_bundle
+from recsys_tasks.release.log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
+from recsys_tasks.release.releases import append, confirm, read_log
+from recsys_tasks.release.series import FIGURES, VERDICT
 from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.matrix import matrix_of
 from recsys_tasks.steps.report import write_report
@@ -29,7 +27,9 @@ from recsys_tasks.steps.sides import incumbent_of
 from recsys_tasks.steps.train import hidden_rows_of
 from recsys_tasks.steps.verdict import decide, stored_verdict
 from recsys_tasks.steps.workplace import Reference, Signature, Workplace
-from recsys_tasks.store import SHORT
+from recsys_tasks.storage.artefacts import MANIFEST, open_artefact, save_artefact
+from recsys_tasks.storage.files import make_durable, sha256_of
+from recsys_tasks.storage.store import SHORT
 
 ATTEMPTS = 8
 

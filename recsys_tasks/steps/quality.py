@@ -16,13 +16,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from recsys_tasks.artefacts import read_manifest, save_artefact
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, parse_day
-from recsys_tasks.errors import DataRefused, NotStored
-from recsys_tasks.quality import HISTORY_DAYS, OK, STOP, DataCheck, checks_on
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Day, parse_day
+from recsys_tasks.core.errors import DataRefused, NotStored
+from recsys_tasks.partitions.data_quality import HISTORY_DAYS, OK, STOP, DataCheck, checks_on
 from recsys_tasks.steps.workplace import Reference, Signature, Workplace
-from recsys_tasks.store import SHORT, Store
+from recsys_tasks.storage.artefacts import read_manifest, save_artefact
+from recsys_tasks.storage.store import SHORT, Store
 
 ACCEPTED, REFUSED = "accepted", "refused"
 LONGEST_OUTAGE_DAYS = 31

@@ -1,16 +1,16 @@
 """Write the page that tells a person what came of a judgement."""
 
-from recsys_tasks.artefacts import open_artefact, read_manifest
-from recsys_tasks.domain import Day
-from recsys_tasks.files import replace_file
-from recsys_tasks.policy import GateConfig
-from recsys_tasks.releases import read_log
-from recsys_tasks.report import Material, render
-from recsys_tasks.series import FIGURES, VERDICT, judgement_row, series
+from recsys_tasks.core.domain import Day
+from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.release.series import FIGURES, VERDICT, judgement_row, series
+from recsys_tasks.reporting.report import Material, render
 from recsys_tasks.steps.quality import acceptances
 from recsys_tasks.steps.verdict import stored_verdict
 from recsys_tasks.steps.workplace import Reference, Workplace
-from recsys_tasks.store import Store
+from recsys_tasks.storage.artefacts import open_artefact, read_manifest
+from recsys_tasks.storage.files import replace_file
+from recsys_tasks.storage.store import Store
 
 
 def write_report(at: Workplace, day: Day, judgement: str) -> Reference:

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from recsys_tasks.artefacts import MANIFEST, read_manifest
-from recsys_tasks.bundle import GATED
-from recsys_tasks.errors import CorruptArtefact
-from recsys_tasks.files import remove_tree, sweep
-from recsys_tasks.releases import read_log
+from recsys_tasks.core.errors import CorruptArtefact
+from recsys_tasks.release.bundle import GATED
+from recsys_tasks.release.releases import read_log
 from recsys_tasks.steps.sides import model_dir
 from recsys_tasks.steps.workplace import Reference, Workplace
-from recsys_tasks.store import SHORT
+from recsys_tasks.storage.artefacts import MANIFEST, read_manifest
+from recsys_tasks.storage.files import remove_tree, sweep
+from recsys_tasks.storage.store import SHORT
 
 DATED = ("matrices", "models")
 

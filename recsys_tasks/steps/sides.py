@@ -8,16 +8,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recsys_tasks.als import fold_in_users
-from recsys_tasks.artefacts import Artefact, read_manifest
-from recsys_tasks.bundle import GATED, NAMES, USERS, GatedPart, names_in, open_gated, open_users, verify_bundle
-from recsys_tasks.config import AlsConfig
-from recsys_tasks.domain import Day, FloatArray, PlayMatrix, parse_day
-from recsys_tasks.errors import UnknownId
-from recsys_tasks.evaluation import Side, translated
-from recsys_tasks.holdout import Holdout
-from recsys_tasks.release_log import Entry, ReleaseLog
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix, parse_day
+from recsys_tasks.core.errors import UnknownId
+from recsys_tasks.evaluation.evaluation import Side, translated
+from recsys_tasks.matrix.holdout import Holdout
+from recsys_tasks.recommenders.als import fold_in_users
+from recsys_tasks.release.bundle import GATED, NAMES, USERS, GatedPart, names_in, open_gated, open_users, verify_bundle
+from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.storage.artefacts import Artefact, read_manifest
 
 Parts: TypeAlias = Mapping[str, Artefact] | None
 

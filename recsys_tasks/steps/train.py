@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.als import VERSION, cold_factors, train, warm_factors
-from recsys_tasks.artefacts import read_manifest, save_artefact
-from recsys_tasks.config import EvaluationConfig
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Factors, IntArray, PlayMatrix
-from recsys_tasks.holdout import Holdout, hidden_users, hold_out
-from recsys_tasks.play_matrix import EPOCH, chain_digests
-from recsys_tasks.releases import read_log
+from recsys_tasks.core.config import EvaluationConfig
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Day, Factors, IntArray, PlayMatrix
+from recsys_tasks.matrix.holdout import Holdout, hidden_users, hold_out
+from recsys_tasks.matrix.play_matrix import EPOCH, chain_digests
+from recsys_tasks.recommenders.als import VERSION, cold_factors, train, warm_factors
+from recsys_tasks.release.releases import read_log
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.workplace import Reference, Workplace
+from recsys_tasks.storage.artefacts import read_manifest, save_artefact
 
 
 def train_als(at: Workplace, day: Day, matrix_digest: str, cold_start: bool = False) -> Reference:

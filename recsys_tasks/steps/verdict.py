@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from recsys_tasks.artefacts import Artefact, open_artefact, read_manifest, save_artefact
-from recsys_tasks.digests import digest_of
-from recsys_tasks.domain import Day, Figures, Verdict
-from recsys_tasks.drift import drift
-from recsys_tasks.errors import NotStored
-from recsys_tasks.gate import Check, judge
-from recsys_tasks.policy import GateConfig
-from recsys_tasks.quality import OK, DataCheck
-from recsys_tasks.series import FIGURES, VERDICT, series
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Day, Figures, Verdict
+from recsys_tasks.core.errors import NotStored
+from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.gate.drift import drift
+from recsys_tasks.gate.verdict import Check, judge
+from recsys_tasks.partitions.data_quality import OK, DataCheck
+from recsys_tasks.release.series import FIGURES, VERDICT, series
 from recsys_tasks.steps.workplace import Reference, Workplace
+from recsys_tasks.storage.artefacts import Artefact, open_artefact, read_manifest, save_artefact
 
 
 def gate(at: Workplace, day: Day, judgement: str) -> Reference:

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from recsys_tasks.domain import Day
-from recsys_tasks.errors import GateRefused, RecsysError
-from recsys_tasks.releases import read_log
+from recsys_tasks.core.domain import Day
+from recsys_tasks.core.errors import GateRefused, RecsysError
+from recsys_tasks.release.releases import read_log
 from recsys_tasks.steps.evaluate import evaluate
 from recsys_tasks.steps.extract import extract_streams
 from recsys_tasks.steps.index import build_index

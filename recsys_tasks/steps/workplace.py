@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from recsys_tasks.config import Config
-from recsys_tasks.errors import ConfigError
-from recsys_tasks.memory import count_peak_anew, peak_megabytes
-from recsys_tasks.source import Source
-from recsys_tasks.store import Store
-from recsys_tasks.versions import library_versions
+from recsys_tasks.core.config import Config
+from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.memory import count_peak_anew, peak_megabytes
+from recsys_tasks.core.versions import library_versions
+from recsys_tasks.source.postgres import Source
+from recsys_tasks.storage.store import Store
 
 Reference = dict[str, Any]
 """What a step hands to the next through XCom: dates, digests and a few figures, never data."""

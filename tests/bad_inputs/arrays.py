@@ -21,13 +21,13 @@ from bad_inputs.cases import (
     refuses,
     service,
 )
-from recsys_tasks.als import MOST_PAIRS, confidence, fold_in_users
-from recsys_tasks.artefacts import open_artefact, read_manifest
-from recsys_tasks.config import AlsConfig
-from recsys_tasks.domain import parse_day
-from recsys_tasks.errors import BadData, CorruptArtefact
-from recsys_tasks.play_matrix import canonical
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import parse_day
+from recsys_tasks.core.errors import BadData, CorruptArtefact
+from recsys_tasks.matrix.play_matrix import canonical
+from recsys_tasks.recommenders.als import MOST_PAIRS, confidence, fold_in_users
 from recsys_tasks.steps import Workplace
+from recsys_tasks.storage.artefacts import open_artefact, read_manifest
 
 CONFIG = AlsConfig(factors=4)
 

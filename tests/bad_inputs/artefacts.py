@@ -9,16 +9,23 @@ import numpy as np
 from annoy import AnnoyIndex
 
 from bad_inputs.cases import case, little_memory, overwrite, plant, refused
-from recsys_tasks.annoy_index import build_index
-from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact, read_manifest, save_artefact, sealed_manifest
-from recsys_tasks.bundle import open_gated
-from recsys_tasks.digests import canonical_json, digest_of
-from recsys_tasks.domain import parse_day
-from recsys_tasks.errors import BadData, CorruptArtefact
-from recsys_tasks.ranked_tracks import Played, check_query
-from recsys_tasks.reader import Reader
-from recsys_tasks.releases import append, log_path, read_log
+from recsys_tasks.core.digests import canonical_json, digest_of
+from recsys_tasks.core.domain import parse_day
+from recsys_tasks.core.errors import BadData, CorruptArtefact
+from recsys_tasks.index.annoy_index import build_index
+from recsys_tasks.recommenders.vectors import Played, check_query
+from recsys_tasks.release.bundle import open_gated
+from recsys_tasks.release.releases import append, log_path, read_log
+from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace
+from recsys_tasks.storage.artefacts import (
+    MANIFEST,
+    Artefact,
+    open_artefact,
+    read_manifest,
+    save_artefact,
+    sealed_manifest,
+)
 
 FEW = np.arange(3, dtype=np.uint32)
 

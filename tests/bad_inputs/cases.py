@@ -15,12 +15,12 @@ from conftest import execute
 from settings import reseal
 from source_tables import DAY, LONG, create_streams
 
-from recsys_tasks.artefacts import read_manifest
-from recsys_tasks.config import parse_config
-from recsys_tasks.domain import Day, PlayMatrix, parse_day
-from recsys_tasks.errors import BadData
+from recsys_tasks.core.config import parse_config
+from recsys_tasks.core.domain import Day, PlayMatrix, parse_day
+from recsys_tasks.core.errors import BadData
 from recsys_tasks.steps import Workplace, extract_streams
-from recsys_tasks.store import Store
+from recsys_tasks.storage.artefacts import read_manifest
+from recsys_tasks.storage.store import Store
 
 REMEDY = "remove that directory and rerun the day"
 

@@ -15,17 +15,17 @@ from strategies import play_counts
 
 from bad_inputs.cases import case
 from bad_inputs.vocabularies import folded
-from recsys_tasks.cli import main
-from recsys_tasks.config import EvaluationConfig
-from recsys_tasks.domain import Verdict, parse_day
-from recsys_tasks.exact_search import exact_top
-from recsys_tasks.gate import Check, judge
-from recsys_tasks.holdout import hold_out
-from recsys_tasks.policy import GateConfig
-from recsys_tasks.ranked_tracks import Played
-from recsys_tasks.releases import read_log
+from recsys_tasks.cli.main import main
+from recsys_tasks.core.config import EvaluationConfig
+from recsys_tasks.core.domain import Verdict, parse_day
+from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.gate.matrix_checks import split_check
+from recsys_tasks.gate.verdict import Check, judge
+from recsys_tasks.matrix.holdout import hold_out
+from recsys_tasks.recommenders.exact_search import exact_top
+from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.release.releases import read_log
 from recsys_tasks.steps.evaluate import NO_INCUMBENT
-from recsys_tasks.steps.matrix_checks import split_check
 from recsys_tasks.steps.sides import incumbent_of
 from recsys_tasks.steps.verdict import stored_verdict
 

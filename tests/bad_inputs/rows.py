@@ -11,9 +11,9 @@ from settings import SIGNED, run
 from source_tables import DAY, HOSTILE, config, create_streams, extract, insert, triples
 
 from bad_inputs.cases import after_a_week, case, refused, service
-from recsys_tasks.config import CatalogueConfig
-from recsys_tasks.errors import DataRefused, EmptyDay, SourceMismatch
-from recsys_tasks.source import Source
+from recsys_tasks.core.config import CatalogueConfig
+from recsys_tasks.core.errors import DataRefused, EmptyDay, SourceMismatch
+from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps import check_data, extract_streams, increment_matrix
 
 MIDNIGHT, TICK = datetime(2024, 3, 10, tzinfo=UTC), timedelta(microseconds=1)

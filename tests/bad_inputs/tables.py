@@ -13,11 +13,11 @@ from settings import SIGNED
 from source_tables import DAY, LONG, NOON, create_streams, extract, insert, triples
 
 from bad_inputs.cases import after_a_week, case, refused, service
-from recsys_tasks.als import confidence, train
-from recsys_tasks.config import AlsConfig
-from recsys_tasks.domain import Factors, PlayCounts
-from recsys_tasks.errors import BadData, DataRefused, SourceMismatch, SourceUnavailable
-from recsys_tasks.play_matrix import empty_matrix, fold
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import Factors, PlayCounts
+from recsys_tasks.core.errors import BadData, DataRefused, SourceMismatch, SourceUnavailable
+from recsys_tasks.matrix.play_matrix import empty_matrix, fold
+from recsys_tasks.recommenders.als import confidence, train
 from recsys_tasks.steps import check_data, data_checks, extract_streams, increment_matrix
 
 

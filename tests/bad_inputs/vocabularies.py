@@ -11,15 +11,15 @@ from source_tables import DAY, create_streams, insert
 from strategies import play_counts
 
 from bad_inputs.cases import case, loaded, matrix_path, overwrite, plant, refused, refuses, service
-from recsys_tasks.als import cold_factors, train, warm_factors
-from recsys_tasks.annoy_index import build_index, open_index
-from recsys_tasks.config import AlsConfig
-from recsys_tasks.domain import PlayMatrix
-from recsys_tasks.errors import CorruptArtefact
-from recsys_tasks.play_matrix import day_counts, empty_matrix, fold, without_users
-from recsys_tasks.ranked_tracks import rank_tracks
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import PlayMatrix
+from recsys_tasks.core.errors import CorruptArtefact
+from recsys_tasks.gate.matrix_checks import order_check
+from recsys_tasks.index.annoy_index import build_index, open_index
+from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.matrix.play_matrix import day_counts, empty_matrix, fold, without_users
+from recsys_tasks.recommenders.als import cold_factors, train, warm_factors
 from recsys_tasks.steps import extract_streams, increment_matrix
-from recsys_tasks.steps.matrix_checks import order_check
 
 CONFIG = AlsConfig(factors=4)
 

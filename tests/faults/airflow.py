@@ -17,8 +17,8 @@ from recsys_tasks.demo.airflow_api import ApiRefused
 from recsys_tasks.demo.guarded import Component
 from recsys_tasks.demo.passing import DAG_ID, passing_airflow
 from recsys_tasks.demo.supervisor import RunningAirflow
-from recsys_tasks.releases import read_log
-from recsys_tasks.store import Store
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.storage.store import Store
 
 FIRST = date(2026, 1, 9)
 DAYS = 8

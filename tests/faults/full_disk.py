@@ -14,8 +14,8 @@ from faults.invariants import violations
 from faults.outcome import Outcome
 from faults.tracing import fault, traced, why_not
 from faults.working import Job, Worker, a_day
-from recsys_tasks.files import TEMPORARY
-from recsys_tasks.store import Store
+from recsys_tasks.storage.files import TEMPORARY
+from recsys_tasks.storage.store import Store
 
 PLENTY = 256 << 20  # bytes
 FULL = (

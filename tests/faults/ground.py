@@ -12,9 +12,9 @@ from typing import Any
 
 from faults.invariants import Bytes, bytes_of, differences, violations
 from faults.working import FAST, Job, Worker, a_day
-from recsys_tasks.releases import read_log
+from recsys_tasks.release.releases import read_log
 from recsys_tasks.steps import Workplace
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 BASE_DAYS = (date(2026, 1, 13), date(2026, 1, 14))
 DAY = date(2026, 1, 15)

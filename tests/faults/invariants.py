@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from recsys_tasks.artefacts import MANIFEST, Artefact, open_artefact
-from recsys_tasks.bundle import GATED, NAMES, USERS, open_gated, open_users
-from recsys_tasks.domain import PlayMatrix, parse_day
-from recsys_tasks.errors import RecsysError
-from recsys_tasks.files import TEMPORARY
-from recsys_tasks.reader import Reader
-from recsys_tasks.release_log import PUBLISH_OLDER, ROLLBACK, ReleaseLog
-from recsys_tasks.releases import read_log
-from recsys_tasks.store import Store
+from recsys_tasks.core.domain import PlayMatrix, parse_day
+from recsys_tasks.core.errors import RecsysError
+from recsys_tasks.release.bundle import GATED, NAMES, USERS, open_gated, open_users
+from recsys_tasks.release.log import PUBLISH_OLDER, ROLLBACK, ReleaseLog
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.serving.reader import Reader
+from recsys_tasks.storage.artefacts import MANIFEST, Artefact, open_artefact
+from recsys_tasks.storage.files import TEMPORARY
+from recsys_tasks.storage.store import Store
 
 Acknowledged = Collection[tuple[int, str]]  # number of a release, and its candidate
 Bytes = dict[str, str]  # name of a stored file -> SHA-256

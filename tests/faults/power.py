@@ -18,8 +18,8 @@ from faults.invariants import violations
 from faults.outcome import Outcome
 from faults.recording import Known, Op, Recorder
 from faults.working import Job, Worker, a_day, a_publish
-from recsys_tasks.files import link_new, make_durable, new_directory, remove_tree, replace_file, write_file
-from recsys_tasks.store import Store
+from recsys_tasks.storage.files import link_new, make_durable, new_directory, remove_tree, replace_file, write_file
+from recsys_tasks.storage.store import Store
 
 OLD, NEW = b"what was there before " * 9, b"what is written now " * 11
 DIRECTORY: Files = {"": None, "/a": NEW, "/sub": None, "/sub/b": OLD}

@@ -12,10 +12,10 @@ from faults.ground import DAY, Ground
 from faults.invariants import lost, violations
 from faults.outcome import Outcome
 from faults.working import Job, Worker, a_publish
-from recsys_tasks.errors import PublishConflict
-from recsys_tasks.release_log import Entry
-from recsys_tasks.releases import append, read_log
-from recsys_tasks.store import Store
+from recsys_tasks.core.errors import PublishConflict
+from recsys_tasks.release.log import Entry
+from recsys_tasks.release.releases import append, read_log
+from recsys_tasks.storage.store import Store
 
 WRITERS = 8
 EACH = 20

@@ -15,16 +15,16 @@ import pyarrow.compute as pc
 from faults.ground import Ground
 from faults.outcome import Outcome
 from faults.working import FAST, REST
-from recsys_tasks.artefacts import MANIFEST, Artefact, save_artefact
-from recsys_tasks.bundle import GATED, NAMES, USERS, verify_bundle
-from recsys_tasks.config import Config
-from recsys_tasks.digests import digest_of
-from recsys_tasks.files import sha256_of
-from recsys_tasks.reader import Answered, Reader
-from recsys_tasks.release_log import Entry
-from recsys_tasks.releases import append, read_log
+from recsys_tasks.core.config import Config
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.release.bundle import GATED, NAMES, USERS, verify_bundle
+from recsys_tasks.release.log import Entry
+from recsys_tasks.release.releases import append, read_log
+from recsys_tasks.serving.reader import Answered, Reader
 from recsys_tasks.steps import Workplace, retain
-from recsys_tasks.store import Store
+from recsys_tasks.storage.artefacts import MANIFEST, Artefact, save_artefact
+from recsys_tasks.storage.files import sha256_of
+from recsys_tasks.storage.store import Store
 
 THREADS = 4
 APART = 1_000_000  # ids of tracks are so far apart from one release to the next

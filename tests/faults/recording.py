@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsys_tasks.files import TEMPORARY
+from recsys_tasks.storage.files import TEMPORARY
 
 ANCHOR = 0
 

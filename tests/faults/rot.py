@@ -15,13 +15,13 @@ from typing import Any
 from faults.ground import DAY, Ground
 from faults.outcome import Outcome
 from faults.working import FAST, SIGNED, Worker
-from recsys_tasks.bundle import open_gated
-from recsys_tasks.errors import CorruptArtefact, NotStored
-from recsys_tasks.reader import Reader
-from recsys_tasks.releases import read_log
+from recsys_tasks.core.errors import CorruptArtefact, NotStored
+from recsys_tasks.release.bundle import open_gated
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, publish
 from recsys_tasks.steps.verdict import recomputed
-from recsys_tasks.store import SHORT, Store
+from recsys_tasks.storage.store import SHORT, Store
 
 Use = Callable[["Bench"], Any]
 

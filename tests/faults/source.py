@@ -22,11 +22,11 @@ from faults.ground import DAY, Ground, own_server
 from faults.invariants import bytes_of, differences, violations
 from faults.outcome import Outcome
 from faults.working import FAST
-from recsys_tasks import source_connection
+from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.demo.world import PRESETS, build_world, write_world
-from recsys_tasks.errors import SourceUnavailable
+from recsys_tasks.source import connection as source_connection
 from recsys_tasks.steps import Workplace, extract_streams
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 OURS = "FROM pg_stat_activity WHERE application_name = 'recsys' AND datname = current_database()"
 BATCH = 250

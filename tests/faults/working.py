@@ -17,10 +17,10 @@ from typing import Any
 from settings import config
 from tqdm import tqdm
 
-from recsys_tasks.errors import RecsysError
+from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.steps import Signature, Workplace, publish, whole_day
 from recsys_tasks.steps.workplace import recorded
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 FAST = config(
     source={"late_window_days": 1},  # retention keeps no fewer dates than the late window may need

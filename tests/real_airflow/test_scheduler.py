@@ -17,8 +17,8 @@ from sinks import mail_sink, slack, smtp, web_sink, webhook
 from recsys_tasks.demo.airflow_environment import CLONE
 from recsys_tasks.demo.guarded import Program
 from recsys_tasks.demo.supervisor import running_airflow
-from recsys_tasks.releases import read_log
-from recsys_tasks.store import Store
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.storage.store import Store
 
 DAG_ID = "daily_recommendations"
 CONFIG = f"""{TOML}

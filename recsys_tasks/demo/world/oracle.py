@@ -7,10 +7,10 @@ taste, restricted to tracks not played, is the truth up to a factor, and its top
 import numpy as np
 import numpy.typing as npt
 
+from recsys_tasks.core.domain import Day
 from recsys_tasks.demo.world.catalogue import Floats, Ints
 from recsys_tasks.demo.world.days import World
 from recsys_tasks.demo.world.taste import market_of, probabilities
-from recsys_tasks.domain import Day
 
 BATCH = 256  # listeners scored at once: 256 x 27,000 tracks are 55 MB
 

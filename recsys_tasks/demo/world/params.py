@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from recsys_tasks.domain import Day, parse_day
-from recsys_tasks.errors import ConfigError
+from recsys_tasks.core.domain import Day, parse_day
+from recsys_tasks.core.errors import ConfigError
 
 EARLIEST_START, LATEST_START = date(1990, 1, 1), date(2200, 1, 1)
 BOUNDS = {

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from recsys_tasks.core.errors import NotStored
 from recsys_tasks.demo.tables import transaction
 from recsys_tasks.demo.world.catalogue import Ints
-from recsys_tasks.errors import NotStored
 
 BOUNDS = {"repeats": (0.5, 0.8), "gini": (0.7, 0.95), "top_share": (0.2, 0.6)}
 TRACK_TOTALS = """

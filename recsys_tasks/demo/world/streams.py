@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from recsys_tasks.core.domain import Day
 from recsys_tasks.demo.world.catalogue import Floats, Ints
 from recsys_tasks.demo.world.days import SECOND_ROUND, DayStreams, FirstRound, World, first_round
-from recsys_tasks.domain import Day
 
 DAY_US = 86_400_000_000
 CANDIDATES = 3  # a repeat is the best liked of so many draws from the library, recent ones more often

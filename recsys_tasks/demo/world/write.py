@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.demo.tables import define_tables, finish_load, holds_rows, transaction
 from recsys_tasks.demo.world.days import DayStreams, World
 from recsys_tasks.demo.world.names import album_titles, artist_names, genre_name, genre_of, titles
 from recsys_tasks.demo.world.streams import DAY_US, day_streams
-from recsys_tasks.errors import ConfigError
 
 Progress = Callable[[str], None]
 POSTGRES_EPOCH_US = 10_957 * DAY_US  # 2000-01-01 in microseconds since 1970

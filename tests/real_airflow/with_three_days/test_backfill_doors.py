@@ -6,9 +6,9 @@ from browser import needs_chromium, signed_in
 from doors import DAG_ID, DAYS, FIRST, SECOND, WORLD, YESTERDAY, data_of
 from faults.invariants import violations
 
-from recsys_tasks.releases import read_log
+from recsys_tasks.release.releases import read_log
 from recsys_tasks.steps import Workplace
-from recsys_tasks.store import Store
+from recsys_tasks.storage.store import Store
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,8 @@ from browser import PLUGIN, needs_chromium, signed_in
 from doors import DAG_ID
 from playwright.sync_api import Route
 
-from recsys_tasks.release_log import ROLLBACK, UNPIN
-from recsys_tasks.releases import read_log
+from recsys_tasks.release.log import ROLLBACK, UNPIN
+from recsys_tasks.release.releases import read_log
 
 VIEWS = ("Live", "Over time", "Candidates and releases", "Try it")
 pytestmark = [pytest.mark.browser, pytest.mark.scheduler, pytest.mark.timeout(1800), needs_chromium]

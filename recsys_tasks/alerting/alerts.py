@@ -1,0 +1,194 @@
+"""What happened, in words that a person who is woken up understands. No secret, no user id."""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from recsys_tasks.core.digests import digest_of
+
+SUBJECT_LENGTH, LINE_LENGTH = 150, 1_000  # characters
+NEXT = "What to do next:"
+_ADDRESS = re.compile(r"(://)[^\s\"'<>]*@")  # up to the last @: a password may hold / and @
+_FIELD = re.compile(
+    r"""(?i)((?:passw(?:or)?d|secret|token|api_?key|authorization)["']?\s*[=:]\s*(?:bearer\s+|basic\s+)?)"""
+    r"""('(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[^\s,;&'"]+)"""
+)
+
+
+def scrubbed(text: str) -> str:
+    """The text without what may be a secret: user and password of an address, values of fields named like one."""
+    return _FIELD.sub(r"\1***", _ADDRESS.sub(r"\1***@", text))
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One event, told once: ``key`` is the same for the same event, so that a receiver can tell a repetition."""
+
+    key: str
+    subject: str
+    lines: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """The lines as plain text."""
+        return "\n".join(self.lines)
+
+    @property
+    def html(self) -> str:
+        """The lines as HTML, everything escaped; addresses can be followed."""
+        return "".join(f"<p>{_linked(line)}</p>" for line in self.lines)
+
+    @property
+    def slack(self) -> str:
+        """Subject and lines as Slack takes them: its three control characters are escaped."""
+        return html.escape(f"{self.subject}\n{self.text}", quote=False)
+
+
+def of_verdict(verdict: Mapping[str, Any], live: str, run: str, report: str) -> Alert:
+    """The gate said HOLD or BLOCK.
+
+    Args:
+        verdict: as the gate step returned it.
+        live: what is live now, as a sentence.
+        run: address of the run's page.
+        report: address of the report's page.
+    """
+    day, outcome, candidate = verdict["day"], verdict["outcome"], verdict["candidate"]
+    if verdict["exact"]:
+        last = "An exact check failed, which nobody can override: mend the cause, then rerun the day with cold_start."
+    else:
+        last = f"To publish it all the same: python -m recsys_tasks release {candidate[:12]} --by YOU --why REASON"
+    lines = [
+        f"The gate {'held back' if outcome == 'HOLD' else 'blocked'} the candidate of {day}: what was live stays live.",
+        f"Date {day}, verdict {outcome}: {'; '.join(verdict['reasons'])}.",
+        *_figures(verdict["figures"]),
+        live,
+        *_addresses(run, report),
+        NEXT,
+        "1. Read the report: did the data change (volume, new tracks), or the model?",
+        "2. If the data are wrong, mend the source, then trigger the DAG again with this day.",
+        f"3. {last}",
+    ]
+    subject = f"{outcome}: the recommendations of {day} were not published"
+    return _alert(("verdict", day, candidate, outcome), subject, lines)
+
+
+def of_drift(alarm: Mapping[str, str], day: str, live: str, run: str, report: str) -> Alert:
+    """The recommendations decline slowly. alarm: ``key`` and ``text`` as the gate step returned them."""
+    lines = [
+        f"The recommendations decline slowly: {alarm['text']}.",
+        f"Seen on {day}; an alert of this kind blocks nothing and comes once.",
+        live,
+        *_addresses(run, report),
+        NEXT,
+        "1. Look in the report since when, and at what changed then: the catalogue, the listeners, the parameters.",
+        "2. Try a cold start (trigger with cold_start), and choose the parameters anew (python -m recsys_tasks tune).",
+        "3. If the decline is not ours, choose a newer release as [drift] reference_release.",
+    ]
+    return _alert(("drift", alarm["key"]), f"Slow decline of the recommendations, seen on {day}", lines)
+
+
+def of_failure(failed: Mapping[str, Any], reason: str, log: str) -> Alert:
+    """A task failed for good.
+
+    Args:
+        failed: dag, run, task, and how often the run had been cleared before: after a clear, a failure is a new one.
+        reason: what the task said; its first three lines are told.
+        log: address of the task's log.
+    """
+    lines = [
+        f"The task {failed['task']} of run {failed['run']} ({failed['dag']}) failed and is not retried.",
+        *[line.strip() for line in reason.splitlines() if line.strip()][:3],
+        "What was live stays live.",
+        f"Log: {log}",
+        NEXT,
+        "1. Read the message above; more of it stands in the log.",
+        "2. Mend what it names.",
+        "3. Clear the failed task in the UI, downstream tasks with it: what is stored already is not made again.",
+    ]
+    identity = ("failure", failed["dag"], failed["run"], failed["task"], failed["cleared"])
+    return _alert(identity, f"{failed['task']} failed in {failed['run']}", lines)
+
+
+def of_staleness(episode: int, stale: bool, live: str, bound_hours: int, runs: str) -> Alert:
+    """What is live grew older than the bound, or is within it again. runs: address of the daily DAG's runs."""
+    if not stale:
+        lines = [f"{live} That is within the bound of {bound_hours:,} hours again.", f"Runs: {runs}"]
+        return _alert(("alarm", "stale", episode, stale), "The live recommendations are fresh again", lines)
+    lines = [
+        f"{live} The bound is {bound_hours:,} hours, so listeners miss what is new.",
+        f"Runs: {runs}",
+        NEXT,
+        "1. Look at the newest runs of daily_recommendations: red, waiting for the day's streams, or paused?",
+        "2. Mend the red task, or the source, and let the run go on.",
+        "3. python -m recsys_tasks status lists what the gate held back, and whether a pin holds.",
+    ]
+    return _alert(("alarm", "stale", episode, stale), "The live recommendations are stale", lines)
+
+
+def of_damage(episode: int, damage: str, live: str, runs: str) -> Alert:
+    """A file of what is live, or the release log, is damaged; or (empty ``damage``) all is sound again."""
+    identity = ("alarm", "damaged", episode, bool(damage))
+    if not damage:
+        lines = [f"{live} All its files agree with their checksums again.", f"Runs: {runs}"]
+        return _alert(identity, "What is live is sound again", lines)
+    lines = [
+        "What is live cannot be read as it was published. Open readers keep what they have; new ones refuse.",
+        damage,
+        live,
+        f"Runs: {runs}",
+        NEXT,
+        "1. Look at the disk: what is damaged now may not be the last.",
+        "2. Restore the file that is named, or python -m recsys_tasks rollback N --by YOU --why REASON",
+        "3. python -m recsys_tasks verify reads everything again.",
+    ]
+    return _alert(identity, "What is live is damaged", lines)
+
+
+def alarm_key(name: str, episode: int, raised: bool) -> str:
+    """Key of the alert that begins the n-th episode of an alarm, or that ends it."""
+    return _key(("alarm", name, episode, raised))
+
+
+def _alert(identity: Sequence[Any], subject: str, lines: Sequence[str]) -> Alert:
+    """An alert whose every line is one line, of bounded length, without secrets."""
+    told = tuple(_line(line, LINE_LENGTH) for line in lines if line.strip())
+    return Alert(_key(identity), _line(subject, SUBJECT_LENGTH), told)
+
+
+def _key(identity: Sequence[Any]) -> str:
+    return digest_of("alert", *identity)[:32]
+
+
+def _line(text: str, length: int) -> str:
+    line = " ".join(scrubbed(text).split())
+    return line if len(line) <= length else f"{line[: length - 1]}…"
+
+
+def _addresses(run: str, report: str) -> list[str]:
+    return [f"Run: {run}", f"Report: {report}"]
+
+
+def _linked(line: str) -> str:
+    label, address, rest = line.partition("http")
+    if not address or " " in rest:
+        return html.escape(line)
+    target = html.escape(address + rest)
+    return f'{html.escape(label)}<a href="{target}">{target}</a>'
+
+
+def _figures(figures: Mapping[str, Any]) -> list[str]:
+    """The two or three figures that decided."""
+    lines = []
+    if figures.get("precision") is not None:
+        lines.append(
+            f"precision@k {figures['precision']:.4f}, of the popular tracks {figures['popularity']:.4f} "
+            f"({figures['users']:,} listeners)."
+        )
+    pair = figures.get("pair")
+    if pair and pair["incumbent"] and pair["standard_error"] is not None:
+        shares = [value / pair["incumbent"] for value in (pair["difference"], figures["low"], figures["high"])]
+        lines.append("Against the live release {:+.2%}, 95 % interval {:+.2%} to {:+.2%}.".format(*shares))
+    return lines

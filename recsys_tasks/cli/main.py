@@ -1,0 +1,82 @@
+"""The command line: ``python -m recsys_tasks COMMAND``. Every command teaches itself with --help."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from recsys_tasks.cli import demo, gate, lineage, pipeline, releases, report, tune
+from recsys_tasks.cli.answers import Answer
+from recsys_tasks.core.errors import ConfigError, RecsysError
+
+DESCRIPTION = """The daily recommendation pipeline without Airflow.
+
+  run --date 2026-11-22      all steps of a day: extract, fold, train, index, evaluate, judge, publish
+  gate --date D              the verdicts of a date again, from the stored figures alone
+  report --date D            one HTML page: what the gate said of a date, and why
+  status                     what is live, the judged days, the last verdict's reasons
+  recommend USER             tracks for a listener, from the live release
+  similar TRACK              tracks like a track
+  lineage N                  the way back from a release to the streams of each date
+  verify                     every file of the live release against its checksums
+  rollback N --by --why      an earlier release goes live again, and is pinned
+  release DIGEST --by --why  a held candidate goes live on a named person's word
+  tune                       choose weight, a, lambda and factors on your own days
+  world, load                make a synthetic music service, or load a real log, into Postgres
+"""
+EPILOG = """environment: RECSYS_ROOT the store's directory, RECSYS_CONFIG the TOML file, RECSYS_SOURCE_DSN the source's
+address (postgresql://...).
+Exit code: 0 done, 1 refused with a reason, 2 wrong usage or configuration, 3 HOLD or BLOCK."""
+
+
+def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run one command; its exit code."""
+    try:
+        args = _parser(environment).parse_args(argv)
+        args.now = lambda: datetime.now(UTC)
+        args.tell = lambda line: print(line, file=sys.stderr, flush=True)
+        answer: Answer = args.handler(args)
+    except RecsysError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2 if isinstance(error, ConfigError) else 1
+    except (OSError, pa.ArrowException) as error:
+        print(
+            f"{type(error).__name__}: {str(error).splitlines()[0]}. Look at the file, its rights and the disk.",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; nothing was half-written.", file=sys.stderr)
+        return 130
+    print(json.dumps(answer.data, indent=1, default=str) if getattr(args, "json", False) else answer.text)
+    if answer.warning:
+        print(answer.warning, file=sys.stderr)
+    return answer.exit_code
+
+
+def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "python -m recsys_tasks",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(
+        root=_path(environment.get("RECSYS_ROOT")),
+        config=_path(environment.get("RECSYS_CONFIG")),
+        dsn=environment.get("RECSYS_SOURCE_DSN"),
+        user=environment.get("USER") or f"uid {os.getuid()}",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for group in (pipeline, gate, report, lineage, releases, tune, demo):
+        group.register(commands)
+    return parser
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text) if text else None

@@ -1,0 +1,121 @@
+"""Commands that run the pipeline, and show what it did: run, status, gate."""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from recsys_tasks.cli.answers import Answer
+from recsys_tasks.core.domain import Day, parse_day
+from recsys_tasks.core.errors import ConfigError, DayIncomplete, RecsysError
+from recsys_tasks.reporting.overview import as_table, overview, status_text
+from recsys_tasks.steps import Reference, Signature, Workplace, retain, source_is_complete
+from recsys_tasks.steps.whole_day import run_day
+from recsys_tasks.steps.workplaces import store_at, workplace_of
+
+RUN_COLUMNS = {"day": "day", "users": "scored", "precision": "ALS p@k", "popularity": "popular p@k"} | {
+    "verdict": "verdict",
+    "live": "live release",
+    "why": "why",
+}
+
+
+def register(commands: Any) -> None:
+    """Add the commands to the parser."""
+    run: ArgumentParser = commands.add_parser("run", help="all steps of a day, or of a range of days")
+    run.add_argument("--date", required=True, help="UTC date, e.g. 2026-11-22")
+    run.add_argument("--to", help="last date of a range, each run in turn")
+    run.add_argument("--cold-start", action="store_true", help="train from drawn factors although yesterday's exist")
+    run.add_argument("--allow-empty-day", action="store_true", help="a date without streams is an empty partition")
+    run.add_argument("--accept-data", metavar="WHY", default="", help="train on streams that a check stopped; why")
+    run.add_argument(
+        "--publish-older", metavar="WHY", default="", help="publish though newer data are live, and pin; why"
+    )
+    run.add_argument(
+        "--rebuild-through", action="store_true", help="fold the stale matrices of later dates again now, too"
+    )
+    run.add_argument("--json", action="store_true", help="the answer as JSON")
+    run.set_defaults(handler=_run)
+    status: ArgumentParser = commands.add_parser("status", help="what is live, the judged days, the last reasons")
+    status.add_argument("--json", action="store_true", help="the answer as JSON")
+    status.set_defaults(handler=_status)
+    clean: ArgumentParser = commands.add_parser("retention", help="remove what nobody can need any more")
+    clean.add_argument("--dry-run", action="store_true", help="only list what would be removed, with its size")
+    clean.add_argument("--json", action="store_true", help="the answer as JSON")
+    clean.set_defaults(handler=_retention)
+
+
+def _run(args: Namespace) -> Answer:
+    at = workplace_of(args)
+    first = parse_day(args.date)
+    last = parse_day(args.to) if args.to else first
+    if last < first:
+        raise ConfigError(f"--to {last} is before --date {first}. Give the earlier date first.")
+    for word, said in (("--accept-data", args.accept_data), ("--publish-older", args.publish_older)):
+        if said and args.to:
+            raise ConfigError(f"{word} speaks for one run that somebody looked at. Leave out --to.")
+    rows: list[dict[str, Any]] = []
+    for offset in range((last - first).days + 1):
+        day = first + timedelta(days=offset)
+        try:
+            rows.append(_row(_run_one(args, at, day, args.rebuild_through and day == last)))
+        except RecsysError as error:
+            if not rows:
+                raise
+            warning = f"{type(error).__name__}: {error}"  # the days before it are told all the same
+            return Answer({"days": rows}, _told(rows), exit_code=1, warning=warning)
+    refused = any(row["verdict"] != "PASS" for row in rows)
+    return Answer({"days": rows}, _told(rows), exit_code=3 if refused else 0)
+
+
+def _run_one(args: Namespace, at: Workplace, day: Day, rebuild_through: bool) -> Reference:
+    began = args.now()
+    if not source_is_complete(at, day, began):
+        raise DayIncomplete(f"{day} is not complete yet: its grace period runs, or no later stream was seen. Wait.")
+    signature = Signature(args.user, "passed the gate", began.isoformat(), f"cli__{day}__{began:%Y%m%dT%H%M%S.%f}")
+    return run_day(
+        at,
+        day,
+        signature,
+        args.now,
+        cold_start=args.cold_start,
+        allow_empty=args.allow_empty_day,
+        accept_data=args.accept_data,
+        publish_older=args.publish_older,
+        rebuild_through=rebuild_through,
+    )
+
+
+def _told(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The judged days as a table, and below it what became of their partitions, and of later matrices."""
+    rebuilt = [f"{row['day']}: folded again: {', '.join(row['rebuilt'])}" for row in rows if row["rebuilt"]]
+    return "\n".join([as_table(rows, RUN_COLUMNS), *(row["extracted"]["summary"] for row in rows), *rebuilt])
+
+
+def _row(result: dict[str, Any]) -> dict[str, Any]:
+    verdict, published = result["verdict"], result["published"]
+    why = published["reason"] if verdict["outcome"] == "PASS" else "; ".join(verdict["reasons"])
+    return {
+        "day": result["day"],
+        "candidate": result["candidate"],
+        "users": verdict["figures"]["users"],
+        "precision": verdict["figures"].get("precision"),
+        "popularity": verdict["figures"].get("popularity"),
+        "verdict": verdict["outcome"],
+        "live": result["live"],
+        "why": why,
+        "extracted": result["extracted"],
+        "rebuilt": result["rebuilt"],
+    }
+
+
+def _status(args: Namespace) -> Answer:
+    status = overview(store_at(args.root), args.now())
+    return Answer(status, status_text(status))
+
+
+def _retention(args: Namespace) -> Answer:
+    removed = retain(workplace_of(args), args.now(), args.dry_run)
+    said = f"{removed['removed']} removed, {removed['bytes']:,} bytes"
+    lines = [as_table(removed["items"], {"name": "artefact", "bytes": "bytes"})] if removed["items"] else []
+    return Answer(removed, "\n".join([*lines, f"{said}{' (dry run: nothing was)' if args.dry_run else ''}."]))

@@ -1,0 +1,125 @@
+"""Commands on releases: ask one, verify it, roll back, pin, release a held candidate."""
+
+import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from dataclasses import asdict, replace
+from typing import Any
+
+from recsys_tasks.cli.answers import Answer
+from recsys_tasks.release.bundle import verify_bundle
+from recsys_tasks.release.log import Entry
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.reporting.overview import as_table
+from recsys_tasks.serving.reader import Answered, Reader
+from recsys_tasks.steps import Signature, release_candidate, roll_back, set_pin
+from recsys_tasks.steps.workplaces import store_at, workplace_of
+
+TRACK_COLUMNS = {"track_id": "track", "title": "title", "artist": "artist", "score": "score"}
+
+
+def register(commands: Any) -> None:
+    """Add the commands to the parser."""
+    for name, handler, what, example in (
+        ("recommend", _recommend, "user", "tracks for a listener, those already played left out"),
+        ("similar", _similar, "track", "tracks like a track"),
+    ):
+        asked: ArgumentParser = commands.add_parser(name, help=example)
+        asked.add_argument("id", metavar=what.upper(), help=f"the {what}'s id, as the source has it")
+        asked.add_argument("-k", type=int, default=10, help="length of the list (10)")
+        asked.add_argument("--release", type=release_number, help="ask this release instead of the live one")
+        asked.set_defaults(handler=handler)
+        asked.add_argument("--json", action="store_true", help="the answer as JSON")
+    verify: ArgumentParser = commands.add_parser("verify", help="every file of the live release against its checksums")
+    verify.add_argument("--release", type=release_number, help="this release instead of the live one")
+    verify.add_argument("--json", action="store_true", help="the answer as JSON")
+    verify.set_defaults(handler=_verify)
+    _register_signed(commands)
+
+
+def _register_signed(commands: Any) -> None:
+    for name, handler, argument, text in (
+        ("rollback", _rollback, "release", "an earlier release goes live again, and is pinned until `unpin`"),
+        ("release", _release, "candidate", "a held candidate goes live (`status --json` lists the digests)"),
+        ("pin", _pin, None, "scheduled runs leave the live release alone"),
+        ("unpin", _unpin, None, "scheduled runs publish again"),
+    ):
+        signed: ArgumentParser = commands.add_parser(name, help=text, description=text)
+        if argument:
+            signed.add_argument(argument, type=release_number if argument == "release" else str)
+        if name == "release":
+            signed.add_argument("--older", action="store_true", help="also when newer data are live; it is then pinned")
+        signed.add_argument("--by", required=True, help="who you are; stands in the log")
+        signed.add_argument("--why", required=True, help="the reason; stands in the log")
+        signed.add_argument("--json", action="store_true", help="the answer as JSON")
+        signed.set_defaults(handler=handler)
+
+
+def release_number(text: str) -> int:
+    """The number of a release as a person types it: digits alone, none in front that is zero.
+
+    Raises:
+        ArgumentTypeError: it is no such number.
+    """
+    if not re.fullmatch("[1-9][0-9]{0,11}", text, re.ASCII):
+        raise ArgumentTypeError(f"{text!r} is no number of a release; `status` lists them")
+    return int(text)
+
+
+def _recommend(args: Namespace) -> Answer:
+    found = Reader(store_at(args.root), args.release).recommend(args.id, args.k)
+    if found.known:
+        return _listed(found, f"For listener {args.id}, from release {found.release}:")
+    unknown = f"Release {found.release} does not know listener {args.id}"
+    listed = _listed(found, f"{unknown}; the most popular tracks, by number of listeners:")
+    warning = f"UnknownId: {unknown}. Check the id; one who has listened since is known after the next release."
+    return replace(listed, exit_code=1, warning=warning)
+
+
+def _similar(args: Namespace) -> Answer:
+    found = Reader(store_at(args.root), args.release).similar(args.id, args.k)
+    named = f" ({found.like.title} by {found.like.artist})" if found.like and found.like.title else ""
+    return _listed(found, f"Like track {args.id}{named}, from release {found.release}:")
+
+
+def _listed(found: Answered, heading: str) -> Answer:
+    rows = [asdict(track) | {"track_id": str(track.track_id)} for track in found.tracks]
+    return Answer(asdict(found), f"{heading}\n{as_table(rows, TRACK_COLUMNS)}")
+
+
+def _verify(args: Namespace) -> Answer:
+    store = store_at(args.root)
+    log = read_log(store)
+    entry = log.require_live() if args.release is None else log.release(args.release)
+    parts = verify_bundle(store, entry)
+    files = sum(len(part.manifest["files"]) for part in parts.values())
+    size = sum(file["size"] for part in parts.values() for file in part.manifest["files"].values())
+    text = f"Release {entry.release} (data of {entry.day}) is sound: {files} files, {size:,} bytes."
+    return Answer({"release": entry.release, "files": files, "bytes": size}, text)
+
+
+def _rollback(args: Namespace) -> Answer:
+    return _said(roll_back(workplace_of(args), args.release, _signature(args)))
+
+
+def _release(args: Namespace) -> Answer:
+    outcome = release_candidate(workplace_of(args), args.candidate, _signature(args), args.older)
+    said = "Published" if outcome["published"] else "Not published"
+    return Answer(outcome, f"{said}: {outcome['reason']}.", exit_code=0 if outcome["published"] else 1)
+
+
+def _pin(args: Namespace) -> Answer:
+    return _said(set_pin(workplace_of(args), True, _signature(args)))
+
+
+def _unpin(args: Namespace) -> Answer:
+    return _said(set_pin(workplace_of(args), False, _signature(args)))
+
+
+def _signature(args: Namespace) -> Signature:
+    return Signature(args.by, args.why, args.now().isoformat())
+
+
+def _said(entry: Entry) -> Answer:
+    pinned = "pinned" if entry.pinned else "not pinned"
+    text = f"Release {entry.release} (data of {entry.day}) is live and {pinned}: entry {entry.number} of the log."
+    return Answer({"entry": entry.number, "release": entry.release, "pinned": entry.pinned}, text)

@@ -1,0 +1,190 @@
+"""The configuration: one TOML file, every field validated, with its unit, its default and what it decides.
+
+The address of the source database is never part of it: it comes from the environment (``RECSYS_SOURCE_DSN``) or from
+the Airflow connection ``recsys_source``.
+"""
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.policy import (
+    AlertConfig,
+    DriftConfig,
+    FreshnessConfig,
+    GateConfig,
+    QualityConfig,
+    RetentionConfig,
+)
+from recsys_tasks.core.sections import Positive, Section, Share
+
+IdType = Literal["bigint", "text", "uuid"]
+Optional = Annotated[str | None, AfterValidator(lambda name: name or None)]
+"""Name of a column that need not exist; TOML has no null, so an empty name says that there is none."""
+
+
+class SourceConfig(Section):
+    """Where the streams are, and which of them qualify."""
+
+    streams_table: str = "streams"
+    """Table or view of the streams, ``name`` or ``schema.name``."""
+    user_id: str = "user_id"
+    """Column: who listened."""
+    track_id: str = "track_id"
+    """Column: what was played."""
+    streamed_at: str = "streamed_at"
+    """Column: when, ``timestamp with time zone``; a naive timestamp is refused."""
+    event_id: Optional = "event_id"
+    """Column: the event's own id; a second row with the same id is a duplicate. Empty: there is no such column, and
+    two rows with equal user, track and instant are duplicates."""
+    ms_played: Optional = "ms_played"
+    """Column: milliseconds played. Empty: every stream is long enough."""
+    private_session: Optional = "private_session"
+    """Column: boolean, true for a private session. Empty: there are none."""
+    user_id_type: IdType = "bigint"
+    """Type of the user's id: bigint (any integer), text or uuid."""
+    track_id_type: IdType = "bigint"
+    """Type of the track's id: bigint (any integer), text or uuid."""
+    min_ms_played: int = Field(default=30_000, ge=0)
+    """A stream shorter than this many milliseconds does not qualify."""
+    history_start: date
+    """First UTC date that is ever extracted; every missing date since then is filled by the next run."""
+    late_window_days: int = Field(default=3, ge=0, le=60)
+    """So many closed dates before the run's own are extracted again, and restated where streams came late."""
+    statement_timeout_s: Positive = 3600
+    """A statement that takes longer than this many seconds is broken off and retried."""
+
+
+class CatalogueConfig(Section):
+    """An optional table that gives names; without it, ids are shown."""
+
+    table: str
+    """Table or view of the tracks, ``name`` or ``schema.name``."""
+    track_id: str = "track_id"
+    """Column: the track's id, of the type of the streams' track id."""
+    title: str = "title"
+    """Column: text."""
+    artist: str = "artist"
+    """Column: text."""
+    released_on: Optional = "released_on"
+    """Column: date; empty when there is none."""
+
+
+class ScheduleConfig(Section):
+    """When a day counts as complete, and when the schedule ends."""
+
+    grace_minutes: int = Field(default=60, ge=0)
+    """Minutes after the day's end before it is looked at."""
+    longest_wait_hours: int = Field(default=6, ge=0)
+    """Hours after the day's end when it counts as complete even though no later stream was seen."""
+    end_date: date | None = None
+    """Last date that the schedule runs by itself; null: it goes on."""
+
+
+class AlsConfig(Section):
+    """Weighted matrix factorisation: confidence 1 + a * w(plays)."""
+
+    factors: Annotated[int, Field(ge=1, le=512)] = 40
+    """Length of a factor vector."""
+    weight: Literal["linear", "log"] = "linear"
+    """w: ``linear`` is plays, ``log`` is log(1 + plays)."""
+    a: float = Field(default=40.0, gt=0)
+    """Confidence of one unit of w over that of an unheard track."""
+    regularization: float = Field(default=0.01, ge=0)
+    """lambda, on both sides."""
+    cap: Positive = 1000
+    """Plays of one user and track beyond this count as this many."""
+    max_iterations: Positive = 20
+    """Alternations at the most."""
+    tolerance: float = Field(default=1e-3, gt=0, lt=1)
+    """Training stops when the loss changes by less than this share in an iteration, four times it in a warm first."""
+    cold_start_every_days: int = Field(default=28, ge=0)
+    """Every so many days, counted by date, the start is cold; 0: never by the calendar."""
+    seed: int = Field(default=1, ge=0)
+    """Of the initial factors of a cold start."""
+    threads: Positive = 2
+    """Threads of the solver; the bytes do not depend on it."""
+
+
+class IndexConfig(Section):
+    """The Annoy index and the effort of a query."""
+
+    trees: Positive = 10
+    """Trees of the index; about 300 bytes a track at 10, 420 at 20, which take twice as long to build."""
+    recall_target: Share = 0.95
+    """recall@k of exact search that the effort is calibrated to."""
+    k: Positive = 10
+    """Length of the list that recall is measured on."""
+    calibration_queries: Positive = 500
+    """Users (and as many tracks) that the effort is chosen on."""
+    seed: int = Field(default=1, ge=0)
+    """Of the trees and of the sample."""
+
+
+class EvaluationConfig(Section):
+    """Which plays are hidden, and what is measured on them."""
+
+    k: Positive = 10
+    """Length of the recommended list."""
+    max_users: Positive = 10_000
+    """Hidden users at the most."""
+    wanted_users: Positive = 4_000
+    """Hidden users below a fifth of the listeners only as far as half of them allow."""
+    salt: str = "recsys"
+    """Of the hash that picks the hidden users."""
+
+
+class Config(Section):
+    """The whole file."""
+
+    source: SourceConfig
+    catalogue: CatalogueConfig | None = None
+    schedule: ScheduleConfig = ScheduleConfig()
+    als: AlsConfig = AlsConfig()
+    index: IndexConfig = IndexConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    quality: QualityConfig = QualityConfig()
+    gate: GateConfig = GateConfig()
+    drift: DriftConfig = DriftConfig()
+    retention: RetentionConfig = RetentionConfig()
+    alert: AlertConfig = AlertConfig()
+    freshness: FreshnessConfig = FreshnessConfig()
+
+
+def parse_config(values: dict[str, Any], where: str = "configuration") -> Config:
+    """Check plain values against the fields.
+
+    Raises:
+        ConfigError: a field is unknown, missing or out of its bounds; the message names each one.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        complaints = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']} (found {item.get('input')!r})"
+            for item in error.errors()
+        )
+        raise ConfigError(f"{where}: {complaints}. Correct the field; recsys.toml lists all of them.") from None
+
+
+def load_config(path: Path) -> Config:
+    """Read and check the TOML file.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or a field is wrong.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}. Set RECSYS_CONFIG to your TOML file.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not TOML: {error}.") from None
+    return parse_config(values, str(path))

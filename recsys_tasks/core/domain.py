@@ -1,0 +1,144 @@
+"""The words of the program as frozen types, each checked where it is made.
+
+Ids are Arrow arrays (int64 for integers, string for text and uuid): they are what the source calls a user or a track.
+Row numbers (``_row`` for users, ``_col`` for tracks in a matrix) are ours, and mean nothing outside one artefact.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy import sparse
+
+from recsys_tasks.core.errors import BadData, ConfigError
+
+Day = date
+Ids: TypeAlias = pa.Array  # int64 or string, without nulls
+Id = int | str
+Figures = dict[str, Any]
+FloatArray = npt.NDArray[np.float32]
+IntArray = npt.NDArray[np.integer[Any]]
+BoolArray = npt.NDArray[np.bool_]
+
+
+def parse_day(text: str) -> Day:
+    """A UTC date from ``YYYY-MM-DD``.
+
+    Raises:
+        ConfigError: the text is not such a date.
+    """
+    try:
+        return date.fromisoformat(text)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{text!r} is not a date. Write it as YYYY-MM-DD.") from None
+
+
+@dataclass(frozen=True)
+class PlayCounts:
+    """How many qualified streams each user gave each track, in canonical order: by user id, then by track id."""
+
+    user_ids: Ids  # (n_pairs,)
+    track_ids: Ids  # (n_pairs,)
+    plays: npt.NDArray[np.uint32]  # (n_pairs,), all positive
+
+    def __post_init__(self) -> None:
+        if not len(self.user_ids) == len(self.track_ids) == len(self.plays):
+            raise BadData(
+                f"Play counts of unequal length: {len(self.user_ids)} users, {len(self.track_ids)} tracks, "
+                f"{len(self.plays)} plays. The partition is broken: extract the day again."
+            )
+        if self.plays.dtype != np.uint32:
+            raise BadData(f"Play counts are {self.plays.dtype}, and uint32 is what they are. Extract the day again.")
+        if self.user_ids.null_count or self.track_ids.null_count or (len(self.plays) and not self.plays.all()):
+            raise BadData("Play counts hold a null id or a zero count. Extract the day again.")
+
+    def __len__(self) -> int:
+        return len(self.plays)
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Append-only map id <-> row number: row r belongs to ``ids[r]``; rows are ordered by (first date seen, id)."""
+
+    ids: Ids  # (n,)
+    first_days: npt.NDArray[np.int32]  # (n,), days since 1970-01-01, never falling
+
+    def __post_init__(self) -> None:
+        if len(self.ids) != len(self.first_days):
+            raise BadData(f"A vocabulary has {len(self.ids)} ids and {len(self.first_days)} first days.")
+        if self.ids.null_count:
+            raise BadData(f"A vocabulary holds {self.ids.null_count} null ids.")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def rows_of(self, ids: Ids) -> npt.NDArray[np.int64]:
+        """Row number of each id, -1 for an id that is not in the vocabulary. (n_ids,)."""
+        if len(self.ids) == 0 or len(ids) == 0:
+            return np.full(len(ids), -1, dtype=np.int64)
+        rows = pc.index_in(ids, value_set=self.ids)
+        return np.asarray(pc.fill_null(rows, -1)).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class PlayMatrix:
+    """Play counts of all users and tracks up to a date, with the partitions it was folded from."""
+
+    counts: sparse.csr_matrix  # (n_users, n_tracks) uint32, canonical: sorted, summed, no stored zero
+    users: Vocabulary
+    tracks: Vocabulary
+    chain: tuple[tuple[Day, str], ...] = field(repr=False)  # (date, partition digest), by date, without a hole
+
+    def __post_init__(self) -> None:
+        if self.counts.shape != (len(self.users), len(self.tracks)):
+            raise BadData(
+                f"A play matrix of shape {self.counts.shape} has {len(self.users)} users and {len(self.tracks)} tracks "
+                "in its vocabularies. Remove the stored matrix; the next run folds it again."
+            )
+        if self.counts.nnz and int(self.counts.data.min()) <= 0:
+            raise BadData("A play matrix stores a zero or negative count. Remove it; the next run folds it again.")
+
+    @cached_property
+    def plays(self) -> int:
+        """The sum of all play counts; Arrow's takes half the time of numpy's, which makes each of them 64 bits long."""
+        return int(pc.sum(pa.array(self.counts.data)).as_py() or 0)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """What ALS learned. user_factors (n_users, n_factors), item_factors (n_tracks, n_factors), float32."""
+
+    user_factors: FloatArray
+    item_factors: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.user_factors.ndim != 2 or self.user_factors.shape[1:] != self.item_factors.shape[1:]:
+            raise BadData(
+                f"Factors of shapes {self.user_factors.shape} and {self.item_factors.shape} do not fit together."
+            )
+        for side, values in (("user", self.user_factors), ("item", self.item_factors)):
+            if values.dtype != np.float32:
+                raise BadData(f"The {side} factors are {values.dtype}, and float32 is what they are. Train again.")
+            bad = int((~np.isfinite(values)).any(axis=1).sum())
+            if bad:
+                raise BadData(f"{bad} {side} factors are not finite. Train again from a cold start (--cold-start).")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate said, with the reasons in plain words and the figures that decided."""
+
+    outcome: str  # PASS, HOLD or BLOCK
+    reasons: tuple[str, ...]
+    exact: bool  # an exact check failed: can never be overridden
+    figures: Figures = field(default_factory=dict)
+
+    @property
+    def passed(self) -> bool:
+        """Whether the candidate may be published without a person's word."""
+        return self.outcome == "PASS"

@@ -1,0 +1,107 @@
+"""The brute-force search that everything else is held against: it scores all tracks, and knows nothing of the ranks.
+
+Scores are made for many users and few tracks at a time, so that they never leave the cache; of each run of RUN tracks
+only the largest is kept. Of k runs, each holds a score no less than the k-th largest of all runs' maxima, so the k-th
+largest score is no less either, and a run whose maximum is smaller holds none of the best. Only the others are scored
+again. The product itself is the limit: 2 * n_users * n_tracks * n_factors operations.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
+from recsys_tasks.recommenders.vectors import Played, check_query, has_direction, inner_products, rounding, row_norms
+
+USERS = 256
+"""Users that are scored together."""
+RUN = 256
+"""Tracks of which only the largest score is kept."""
+TRACKS = 8 * RUN
+"""Tracks that are scored together: 2 MB of scores."""
+
+
+class Top(NamedTuple):
+    """Lists of the best tracks, best first, padded with -1 and -inf where nothing is left."""
+
+    cols: npt.NDArray[np.int32]  # (n_users, k)
+    scores: FloatArray  # (n_users, k) inner products
+
+
+def exact_top(
+    item_factors: FloatArray, user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None = None
+) -> Top:
+    """The k best unplayed tracks of each user by scoring all of them.
+
+    item_factors: (n_tracks, n_factors), tracks without a factor are never listed; equal scores by column; users with a
+    zero vector get no answer. Arguments and errors otherwise as in ``TwoTierSearch.find``.
+    """
+    norms, lengths = check_query(user_vectors, played, k, allowed, item_factors.shape), row_norms(item_factors)
+    listed = has_direction(lengths)  # (n_tracks,)
+    if allowed is not None:
+        listed &= allowed
+    unlisted = np.flatnonzero(~listed)  # places: few as a rule, and flags of all tracks would be read for each user
+    slacks = 2 * rounding(item_factors.shape[1]) * lengths.max(initial=0.0) * norms
+    top = Top(np.full((len(norms), k), -1, dtype=np.int32), np.full((len(norms), k), -np.inf, dtype=np.float32))
+    for start in range(0, len(norms) if len(item_factors) else 0, USERS):
+        rows = slice(start, min(start + USERS, len(norms)))
+        maxima = _maxima(item_factors, user_vectors[rows], _pairs(played, rows), unlisted)
+        for row in range(rows.start, rows.stop):
+            if norms[row] == 0:
+                continue
+            places = _promising(maxima[row - start], k, slacks[row], len(item_factors))
+            places = places[listed[places] & np.isin(places, played.of(row), invert=True)]
+            cols, scores = _best(item_factors, user_vectors[row], places, k, slacks[row])
+            top.cols[row, : len(cols)], top.scores[row, : len(cols)] = cols, scores
+    return top
+
+
+def _pairs(played: Played, rows: slice) -> tuple[IntArray, IntArray]:
+    """Who, counted from the first of some users, played what, in order of the track columns. (n_pairs,) each."""
+    ends = played.indptr[rows.start : rows.stop + 1]
+    cols, users = played.cols[ends[0] : ends[-1]], np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    order = np.argsort(cols, kind="stable")
+    return users[order], cols[order]
+
+
+def _maxima(
+    item_factors: FloatArray, user_vectors: FloatArray, pairs: tuple[IntArray, IntArray], unlisted: IntArray
+) -> FloatArray:
+    """The largest score of each user in each run of tracks, -inf where all are hidden. (n_users, n_runs)."""
+    users, cols = pairs
+    maxima = []
+    for start in range(0, len(item_factors), TRACKS):
+        scores = user_vectors @ item_factors[start : start + TRACKS].T
+        first, last = np.searchsorted(cols, (start, start + TRACKS))
+        scores[users[first:last], cols[first:last] - start] = -np.inf
+        first, last = np.searchsorted(unlisted, (start, start + TRACKS))
+        scores[:, unlisted[first:last] - start] = -np.inf
+        maxima.append(np.maximum.reduceat(scores, np.arange(0, scores.shape[1], RUN), axis=1))
+    return np.concatenate(maxima, axis=1)
+
+
+def _promising(maxima: FloatArray, k: int, slack: float, n_tracks: int) -> IntArray:
+    """Columns, rising, of the runs that may hold one of the k best. (n,).
+
+    slack: what the rounding of two products may make of one score.
+    """
+    runs = np.flatnonzero(maxima >= _kth(maxima, k) - slack)
+    places = (runs[:, None] * RUN + np.arange(RUN)).ravel()
+    return np.asarray(places[: np.searchsorted(places, n_tracks)])  # the last run may be shorter
+
+
+def _best(
+    item_factors: FloatArray, user_vector: FloatArray, places: IntArray, k: int, slack: float
+) -> tuple[IntArray, FloatArray]:
+    """Columns and scores of the k best of some places, best first, equal ones by column. (at most k,) each."""
+    scores = item_factors[places] @ user_vector
+    near = places[scores >= _kth(scores, k) - slack]
+    exact = inner_products(user_vector[None], item_factors, near[None])[0]
+    best = np.argsort(-exact, kind="stable")[:k]
+    return near[best], exact[best]
+
+
+def _kth(values: FloatArray, k: int) -> float:
+    """The k-th largest, -inf where there are fewer."""
+    return float(np.partition(values, len(values) - k)[len(values) - k]) if k <= len(values) else -np.inf

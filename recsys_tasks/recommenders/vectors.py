@@ -1,0 +1,84 @@
+"""Factor vectors: their norms, their inner products with rounding bounds, and the checks of a query over them."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
+from recsys_tasks.core.errors import BadData, ConfigError
+
+NEGLIGIBLE = 1e-6
+"""A track whose norm is below this share of the loudest one's counts as a track without a factor."""
+
+
+class Played(NamedTuple):
+    """Tracks that each user is not to be shown: user u played ``cols[indptr[u]:indptr[u + 1]]``, as in a CSR matrix."""
+
+    indptr: IntArray  # (n_users + 1,)
+    cols: IntArray  # (n_pairs,) track columns
+
+    def of(self, row: int) -> IntArray:
+        """The track columns of one user."""
+        return self.cols[self.indptr[row] : self.indptr[row + 1]]
+
+
+def has_direction(norms: npt.NDArray[np.floating[Any]]) -> BoolArray:
+    """Whether a factor says anything: a norm under NEGLIGIBLE of the loudest is a residue of the solver. (n,).
+
+    Annoy multiplies squared norms in float32: two such residues vanish, and the track is not even like itself.
+    """
+    norms = norms.astype(np.float32)  # as stored, so that every caller draws the same line
+    return np.asarray(norms > NEGLIGIBLE * norms.max(initial=0.0))
+
+
+def row_norms(vectors: FloatArray) -> npt.NDArray[np.float64]:
+    """Euclidean norm of each row, summed in float64 so that tiny rows do not vanish. (n,)."""
+    return np.asarray(np.sqrt(np.einsum("nf,nf->n", vectors, vectors, dtype=np.float64)))
+
+
+def rounding(n_factors: int) -> float:
+    """Largest error of a float32 inner product, as a share of the product of the two norms.
+
+    gamma_n = n * u / (1 - n * u), u = 2**-24 (Higham, Accuracy and Stability of Numerical Algorithms, 2002, eq. 3.5);
+    the four more terms cover the denominator and the rounding of the stored norms.
+    """
+    return (n_factors + 4) * 2.0**-24
+
+
+def inner_products(user_vectors: FloatArray, factors: FloatArray, rows: IntArray) -> FloatArray:
+    """Score of each listed row of ``factors``, the same bits in any batch; row -1 scores -inf. (n_users, k)."""
+    scores = np.einsum("nf,nkf->nk", user_vectors, factors[rows], dtype=np.float64).astype(np.float32)
+    return np.where(rows >= 0, scores, np.float32(-np.inf))
+
+
+def _as_unsigned(numbers: IntArray) -> IntArray:
+    """The same bits; a number below zero becomes one that is larger than all that are not."""
+    return numbers.view(f"u{numbers.itemsize}")
+
+
+def check_query(
+    user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None, shape: tuple[int, int]
+) -> npt.NDArray[np.float64]:
+    """Norms of the users, once the question fits a catalogue of ``shape`` (n_tracks, n_factors). (n_users,).
+
+    Raises:
+        BadData: shapes do not fit, or a vector is not finite.
+        ConfigError: k is not positive.
+    """
+    n_tracks, n_factors = shape
+    if k < 1:
+        raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
+    if user_vectors.ndim != 2 or user_vectors.shape[1] != n_factors:
+        raise BadData(f"User vectors of shape {user_vectors.shape} do not fit {n_factors} factors.")
+    if len(played.indptr) != len(user_vectors) + 1 or played.indptr[-1] > len(played.cols):
+        raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(user_vectors)} user vectors.")
+    if len(played.cols) and _as_unsigned(played.cols).max() >= n_tracks:
+        raise BadData(f"A played track lies outside of the {n_tracks} tracks.")
+    if allowed is not None and allowed.shape != (n_tracks,):
+        raise BadData(f"A choice of shape {allowed.shape} does not fit {n_tracks} tracks.")
+    norms = row_norms(user_vectors)
+    if not math.isfinite(norms.max(initial=0.0)):  # the largest of values with a NaN is NaN
+        raise BadData("A user vector is not finite. Fold the user in again, or train from a cold start (--cold-start).")
+    return norms

@@ -1,0 +1,197 @@
+"""The pure rules of the release log: what is live, what may be published, what a rollback is.
+
+The log is append-only; entry n is complete or absent. The newest entry says what is live: the bundle that it names.
+Its ``release`` is the number of the entry that first published that bundle, so a rollback to release 40 is a new entry
+that names release 40. Rules, in the order in which they are asked when a candidate has passed the gate:
+
+1. the same candidate is published already: nothing to do, and no second release;
+2. a pin holds: scheduled runs do not move past it until it is lifted;
+3. the candidate's data are older than the live release's: it is kept, but does not go live. A person may say by name,
+   and with a reason, that it shall: it then becomes live and is pinned, as after a rollback, or the next scheduled run
+   would undo it without a word;
+4. otherwise it becomes live.
+
+A release that was live when a rollback, or older data, took its place was taken back: nothing is compared with it.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+from recsys_tasks.core.digests import FORMAT, canonical_json
+from recsys_tasks.core.domain import Day, Figures, parse_day
+from recsys_tasks.core.errors import ConfigError, CorruptArtefact, NoRelease, UnknownId
+
+PUBLISH, PUBLISH_OLDER, ROLLBACK, PIN, UNPIN = "publish", "publish_older", "rollback", "pin", "unpin"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the log."""
+
+    number: int
+    kind: str  # publish, publish_older, rollback, pin or unpin
+    release: int  # number of the entry that first published this bundle
+    candidate: str  # digest of the gated part
+    parts: dict[str, str]  # part of the bundle -> SHA-256 of its manifest: gated, names, users-<digest>
+    day: Day  # newest date of its data
+    pinned: bool
+    by: str
+    why: str
+    at: str  # instant, ISO-8601 UTC
+    run_id: str = ""
+    verdict: str = "PASS"  # what the gate had said
+    figures: Figures = field(default_factory=dict)
+
+    @property
+    def parent(self) -> int:
+        """Number of the entry before; 0 for the first."""
+        return self.number - 1
+
+    @property
+    def is_release(self) -> bool:
+        """Whether this entry first published its bundle; every later one of the bundle names its number."""
+        return self.release == self.number
+
+    def to_bytes(self) -> bytes:
+        """The entry as it is stored, with a checksum over itself."""
+        values = asdict(self) | {"day": self.day.isoformat(), "parent": self.parent, "format": FORMAT}
+        return canonical_json(values | {"sha256": _checksum(values)})
+
+
+def parse_entry(values: Mapping[str, Any], name: str) -> Entry:
+    """An entry from its stored values.
+
+    Raises:
+        CorruptArtefact: it is not an entry of this format, or its checksum differs.
+    """
+    try:
+        rest = {key: value for key, value in values.items() if key != "sha256"}
+        if values["sha256"] != _checksum(rest) or rest.pop("format") != FORMAT:
+            raise ValueError
+        parent = rest.pop("parent")
+        entry = Entry(**rest | {"day": parse_day(rest["day"])})
+        if entry.parent != parent:
+            raise ValueError
+        return entry
+    except (AttributeError, KeyError, TypeError, ValueError, ConfigError):
+        raise CorruptArtefact(
+            f"{name} is not a sound log entry. Nothing is published and new readers refuse until it is restored from "
+            "a backup; open readers keep what they have."
+        ) from None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What publishing a candidate comes to."""
+
+    publish: bool
+    reason: str  # in plain words
+    kind: str = PUBLISH  # of the entry to be made
+
+
+@dataclass(frozen=True)
+class ReleaseLog:
+    """All entries, in order, without a hole."""
+
+    entries: tuple[Entry, ...] = ()
+
+    @property
+    def live(self) -> Entry | None:
+        """The newest entry; None before the first release."""
+        return self.entries[-1] if self.entries else None
+
+    def require_live(self) -> Entry:
+        """The newest entry.
+
+        Raises:
+            NoRelease: nothing has been published.
+        """
+        if self.live is None:
+            raise NoRelease("Nothing has been published yet. Run the pipeline for a day: run --date YYYY-MM-DD.")
+        return self.live
+
+    @cached_property
+    def releases(self) -> tuple[Entry, ...]:
+        """The entries that first published a bundle, in order."""
+        return tuple(entry for entry in self.entries if entry.is_release)
+
+    def release(self, number: int) -> Entry:
+        """The entry that first published release ``number``.
+
+        Raises:
+            UnknownId: there is no such release.
+        """
+        for entry in self.releases:
+            if entry.number == number:
+                return entry
+        raise UnknownId(f"There is no release {number}. `status` lists the releases.")
+
+    def published(self, candidate: str) -> Entry | None:
+        """The entry that published a candidate; None when none did."""
+        return self._by_candidate.get(candidate)
+
+    @cached_property
+    def _by_candidate(self) -> dict[str, Entry]:
+        return {entry.candidate: entry for entry in reversed(self.releases)}
+
+    def before(self, day: Day) -> Iterator[Entry]:
+        """Releases whose data end before a date, newest first, but for those taken back: none has seen it."""
+        left = {live.release for live, e in pairwise(self.entries) if e.kind in (ROLLBACK, PUBLISH_OLDER)}
+        return (e for e in reversed(self.releases) if e.day < day and e.release not in left)
+
+    def decide(self, candidate: str, day: Day, older_too: bool = False) -> Decision:
+        """Whether a candidate that passed the gate goes live (the rules at the top).
+
+        Args:
+            candidate: its digest.
+            day: newest date of its data.
+            older_too: a person wants it live although newer data are.
+        """
+        live, earlier = self.live, self.published(candidate)
+        if earlier is not None:
+            is_live = live is not None and live.release == earlier.number
+            advice = "to make it live again, roll back to it" if older_too and not is_live else "nothing to do"
+            return Decision(False, f"already published as release {earlier.number}: {advice}")
+        if live is not None and live.pinned:
+            return Decision(False, f"release {live.release} is pinned by {live.by} ({live.why}): kept, not published")
+        if live is not None and day < live.day:
+            older = f"its data end {day}, those of live release {live.release} end {live.day}"
+            if older_too:
+                return Decision(True, f"{older}; a person wants it live, so it is pinned", PUBLISH_OLDER)
+            return Decision(False, f"{older}: kept, not published")
+        return Decision(True, "no pin holds and no newer data are live")
+
+    def roll_back(self, number: int, by: str, why: str, at: str) -> Entry:
+        """The entry that makes an earlier release live again, and pins it.
+
+        Raises:
+            ConfigError: who or why is missing, or the release is live already.
+            UnknownId: there is no such release.
+        """
+        target, live = self.release(number), self.require_live()
+        if target.number == live.release:
+            raise ConfigError(f"Release {number} is live already. To hold it, pin it.")
+        return self._signed(target, ROLLBACK, True, by, why, at)
+
+    def pin(self, pinned: bool, by: str, why: str, at: str) -> Entry:
+        """The entry that pins the live release, or lifts its pin.
+
+        Raises:
+            ConfigError: who or why is missing.
+            NoRelease: nothing has been published.
+        """
+        return self._signed(self.require_live(), PIN if pinned else UNPIN, pinned, by, why, at)
+
+    def _signed(self, target: Entry, kind: str, pinned: bool, by: str, why: str, at: str) -> Entry:
+        if not by.strip() or not why.strip():
+            raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
+        number = len(self.entries) + 1
+        return replace(target, number=number, kind=kind, pinned=pinned, by=by, why=why, at=at, run_id="")
+
+
+def _checksum(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(canonical_json(values)).hexdigest()

@@ -1,0 +1,103 @@
+"""The judged dates as a series: what every plot, table and drift alarm is made from. Only manifests are read."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from recsys_tasks.core.domain import Day
+from recsys_tasks.release.log import ReleaseLog
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.storage.artefacts import read_manifest
+from recsys_tasks.storage.store import Store
+
+Row = dict[str, Any]
+FIGURES, VERDICT = "figures", "verdict"
+NOT_JUDGED = "not judged"
+
+
+def series(store: Store, until: Day | None = None) -> list[Row]:
+    """One row a judged date, oldest first: the judgement of what was published, else the newest.
+
+    Args:
+        store: where the judgements lie.
+        until: last date; None for all.
+
+    Raises:
+        CorruptArtefact: the release log or a manifest is damaged.
+    """
+    log = read_log(store)
+    last = until.isoformat() if until else "9999-12-31"
+    rows = (judgement_row(log, path) for path in store.evaluations_of() if path.parent.name <= last)
+    return [judgements[0] for judgements in by_date(rows).values()]
+
+
+def by_date(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Date -> its judgements, in the order in which dates come.
+
+    The one that counts stands first: of what was published, else the one against the newest release.
+    """
+    dates: dict[str, list[Row]] = {}
+    for row in rows:
+        dates.setdefault(row["day"], []).append(row)
+    return {day: sorted(found, key=_rank, reverse=True) for day, found in dates.items()}
+
+
+def judgement_row(log: ReleaseLog, path: Path) -> Row:
+    """One judgement: the figures, the verdict, and what came of it.
+
+    Args:
+        log: the release log.
+        path: directory of the judgement.
+    """
+    return with_release(log, judged(path))
+
+
+def judged(path: Path) -> Row:
+    """The figures and the verdict of a judgement, from its two manifests alone: as long as these stay, so does it."""
+    manifest = read_manifest(path / FIGURES)
+    key, figures = manifest["key"], manifest["figures"]
+    verdict = read_manifest(path / VERDICT)["figures"] if (path / VERDICT).is_dir() else {}
+    decided: Mapping[str, Any] = verdict.get("figures", {})
+    return {
+        "day": key["day"],
+        "candidate": key["candidate"],
+        "judgement": path.name,
+        "k": key["evaluation"]["k"],
+        "listeners": figures["users"],
+        "precision": _mean(figures, "candidate_precision"),
+        "precision_error": decided.get("precision_error"),
+        "popularity": _mean(figures, "popularity_precision"),
+        "popularity_error": decided.get("popularity_error"),
+        "incumbent": _mean(figures, "incumbent_precision"),
+        "incumbent_release": key["incumbent_release"],
+        "honest": decided.get("honest"),
+        "pair": decided.get("pair"),
+        "reference": decided.get("reference"),
+        **{name: figures["recall"][name] for name in ("user_recall", "similar_recall")},
+        **figures["training"],
+        "new_tracks": figures["new_tracks"],
+        "new_listeners": figures["new_listeners"],
+        "outcome": verdict.get("outcome", NOT_JUDGED),
+        "exact": bool(verdict.get("exact")),
+        "reasons": verdict.get("reasons", []),
+    }
+
+
+def with_release(log: ReleaseLog, row: Row) -> Row:
+    """What ``judged`` gives, with what came of the candidate by the log of now."""
+    published = log.published(row["candidate"])
+    overridden = published is not None and published.verdict != "PASS"
+    return {
+        **row,
+        "release": published.number if published else None,
+        "signed_by": published.by if published and overridden else None,
+        "signed_why": published.why if published and overridden else None,
+    }
+
+
+def _rank(row: Row) -> tuple[bool, int, str]:
+    return row["release"] is not None, row["incumbent_release"] or 0, row["judgement"]
+
+
+def _mean(figures: Mapping[str, Any], name: str) -> float | None:
+    return figures[name]["mean"] if name in figures else None

@@ -1,0 +1,169 @@
+"""Answers from the live release: verify, map, recommend, similar, and switch to a newer one without a pause."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.core.domain import Id
+from recsys_tasks.core.errors import ConfigError, CorruptArtefact, RecsysError, UnknownId
+from recsys_tasks.index.annoy_index import similar as annoy_similar
+from recsys_tasks.matrix.popularity import first_of
+from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.release.bundle import Bundle, find_row, open_bundle, parse_id
+from recsys_tasks.release.log import Entry
+from recsys_tasks.release.releases import read_log
+from recsys_tasks.storage.store import Store
+
+PROBES = 3
+
+
+@dataclass(frozen=True)
+class Track:
+    """One place of a list."""
+
+    track_id: Id
+    title: str | None
+    artist: str | None
+    score: float
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A list, and the release that it comes from, whole."""
+
+    release: int
+    known: bool  # False: the release does not know this user, the list is the popular tracks
+    exact: bool  # certified: no other track scores more
+    tracks: tuple[Track, ...]
+    like: Track | None = None  # the track that was asked about
+    popular: bool = False  # the popular tracks, whose score is their number of listeners
+
+
+@dataclass(frozen=True)
+class _Opened:
+    """One release, open; replaced as a whole, never changed."""
+
+    entry: Entry
+    bundle: Bundle
+
+
+class Reader:
+    """Answers from one release at a time. Threads may share it: a query sees one release from beginning to end."""
+
+    def __init__(self, store: Store, release: int | None = None) -> None:
+        """Open the live release, or a given one.
+
+        Raises:
+            NoRelease: nothing has been published.
+            UnknownId: there is no such release.
+            CorruptArtefact: it differs from what was published; a new reader refuses.
+        """
+        self._store, self._switching = store, Lock()
+        log = read_log(store)
+        entry = log.require_live() if release is None else log.release(release)
+        self._opened = self._open(entry)
+
+    @property
+    def entry(self) -> Entry:
+        """The log entry of the release that answers."""
+        return self._opened.entry
+
+    @property
+    def bundle(self) -> Bundle:
+        """Its bundle, open."""
+        return self._opened.bundle
+
+    def refresh(self) -> str | None:
+        """Switch to the live release if it is another one; on any failure keep what is open, and say why."""
+        with self._switching:  # one at a time: a slow opener must not put an older release over a newer one
+            try:
+                live = read_log(self._store).require_live()
+                if live.number < self.entry.number:
+                    raise CorruptArtefact(f"The log ends before entry {self.entry.number}. Restore it from a backup.")
+                if (live.candidate, live.parts) != (self.entry.candidate, self.entry.parts):
+                    self._opened = self._open(live)
+            except (RecsysError, OSError, ValueError, pa.ArrowException) as error:
+                return f"release {self.entry.release} is kept: {error}"
+        return None
+
+    def recommend(self, user_id: Id, k: int = 10) -> Answered:
+        """The k tracks that suit a user best, those already played left out; the popular tracks for an unknown user.
+
+        Raises:
+            ConfigError: k is not positive.
+        """
+        _check_length(k)
+        opened = self._opened
+        users = opened.bundle.users
+        row = find_row(users.ids, users.order, parse_id(users.ids, user_id))
+        if row is None or not users.vectors[row].any():
+            return self._popular(opened, row, k)
+        played = Played(np.array([0, users.indptr[row + 1] - users.indptr[row]]), self._played(opened, row))
+        found = opened.bundle.gated.search_for(k).find(users.vectors[row][None, :], played, k)
+        listed = [(int(c), float(s)) for c, s in zip(found.cols[0], found.scores[0], strict=True) if c >= 0]
+        return Answered(opened.entry.release, True, bool(found.exact[0]), tuple(self._named(opened, listed)))
+
+    def similar(self, track_id: Id, k: int = 10) -> Answered:
+        """The k tracks whose factors point most nearly the same way, with the cosine.
+
+        Raises:
+            ConfigError: k is not positive.
+            UnknownId: the release does not know the track, or nobody has played it yet.
+        """
+        _check_length(k)
+        opened = self._opened
+        gated = opened.bundle.gated
+        wanted = parse_id(gated.tracks.ids, track_id)
+        col = pc.index(gated.tracks.ids, wanted).as_py()
+        if col < 0:
+            raise UnknownId(f"Release {opened.entry.release} knows no track {track_id!r}.")
+        ranked = gated.search.tracks
+        rank = int(ranked.col_ranks[col])
+        if rank < 0:
+            raise UnknownId(f"Track {track_id!r} has no plays to learn from yet: nothing is similar to it.")
+        search = gated.search_for(k)
+        ranks, cosines = annoy_similar(search.index, rank, k, search.effort.similar_search_k)
+        listed = [(int(ranked.rank_cols[r]), float(c)) for r, c in zip(ranks, cosines, strict=True)]
+        like, *found = self._named(opened, [(col, 1.0), *listed])
+        return Answered(opened.entry.release, True, False, tuple(found), like)
+
+    def _open(self, entry: Entry) -> _Opened:
+        opened = _Opened(entry, open_bundle(self._store, entry))
+        self._probe(opened)
+        return opened
+
+    def _probe(self, opened: _Opened) -> None:
+        """Ask a few questions before anybody else does."""
+        users, search = opened.bundle.users, opened.bundle.gated.search
+        for row in np.linspace(0, len(users.vectors) - 1, min(PROBES, len(users.vectors))).astype(int):
+            nothing = Played(np.zeros(2, np.int64), np.zeros(0, np.int64))
+            found = search.find(users.vectors[row][None, :], nothing, 1)
+            if users.vectors[row].any() and found.cols[0, 0] < 0:
+                raise CorruptArtefact(f"Release {opened.entry.release} does not answer a probe. Roll back, or rerun.")
+
+    def _popular(self, opened: _Opened, row: int | None, k: int) -> Answered:
+        names = opened.bundle.names
+        played = self._played(opened, row) if row is not None else np.zeros(0, np.int64)
+        listed = [(int(col), float(names.listeners[col])) for col in first_of(names.popular, played, k)]
+        found = tuple(self._named(opened, listed))
+        return Answered(opened.entry.release, row is not None, False, found, popular=True)
+
+    def _played(self, opened: _Opened, row: int) -> Any:
+        users = opened.bundle.users
+        return users.cols[users.indptr[row] : users.indptr[row + 1]]
+
+    def _named(self, opened: _Opened, listed: list[tuple[int, float]]) -> Iterator[Track]:
+        for col, score in listed:
+            names = opened.bundle.names.of(col)
+            track_id = opened.bundle.gated.tracks.ids[col].as_py()
+            yield Track(track_id, names["title"], names["artist"], round(score, 6))
+
+
+def _check_length(k: int) -> None:
+    if k < 1:
+        raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")

@@ -1,0 +1,186 @@
+"""The questions that are put to the source, as SQL: names quoted as identifiers, values as literals."""
+
+from datetime import date, timedelta
+
+import pyarrow as pa
+from psycopg2 import sql
+
+from recsys_tasks.core.config import CatalogueConfig, IdType, SourceConfig
+from recsys_tasks.core.domain import Day, Ids
+from recsys_tasks.core.errors import ConfigError
+
+INTEGERS = ("smallint", "integer", "bigint")
+ID_ARROW: dict[IdType, pa.DataType] = {"bigint": pa.int64(), "text": pa.string(), "uuid": pa.string()}
+FIRST_INSTANT, AFTER_LAST_INSTANT = "0001-01-01 00:00:00+00", "10000-01-01 00:00:00+00"
+CATALOGUE_NAMES = {"title": pa.string(), "artist": pa.string(), "released_on": pa.date32()}
+_ARRAYS: dict[IdType, str] = {"bigint": "bigint[]", "text": "text[]", "uuid": "uuid[]"}
+
+
+def table_name(name: str) -> sql.Identifier:
+    """``name`` or ``schema.name``, quoted.
+
+    Raises:
+        ConfigError: it has another number of parts, or an empty one.
+    """
+    parts = name.split(".")
+    if len(parts) > 2 or not all(parts):
+        raise ConfigError(f"The configuration names a table {name!r}. Write it as name or schema.name.")
+    return sql.Identifier(*parts)
+
+
+def midnight(day: Day, days_later: int = 0) -> str:
+    """The instant at which a date begins in UTC, or that of a date so many days later."""
+    if (date.max - day).days < days_later:
+        return AFTER_LAST_INSTANT
+    return f"{(day + timedelta(days=days_later)).isoformat()} 00:00:00+00"
+
+
+def instants_query(question: str, config: SourceConfig, start: str, end: str) -> sql.Composed:
+    """A question about the instants of all rows; its ``{within}`` stands for start <= instant < end."""
+    instant = sql.Identifier(config.streamed_at)
+    return sql.SQL(question).format(
+        table=table_name(config.streams_table), instant=instant, within=_within(instant, start, end)
+    )
+
+
+def tally_query(config: SourceConfig, types: dict[str, str], day: Day, summed: bool) -> sql.Composed:
+    """Rows of a day: all, private, null_id, short, each row under the first reason that holds; and a checksum.
+
+    The checksum is the sum of a hash of each row that ``streams_query`` would send, whatever their order: null where
+    there is no such row, or where it is not asked for.
+    """
+    question = (
+        "SELECT count(*), count(*) FILTER (WHERE {private}), count(*) FILTER (WHERE NOT {private} AND {null_id}), "
+        "count(*) FILTER (WHERE NOT {private} AND NOT {null_id} AND {short}), {checksum} FROM {table} WHERE {day}"
+    )
+    conditions = _conditions(config)
+    form = "sum({hash}) FILTER (WHERE NOT {private} AND NOT {null_id} AND NOT {short})" if summed else "NULL"
+    checksum = sql.SQL(form).format(hash=_hash_of_row(config, types), **conditions)
+    return sql.SQL(question).format(checksum=checksum, **conditions, **_rows_of(config, day))
+
+
+def streams_query(config: SourceConfig, types: dict[str, str], day: Day) -> sql.Composed:
+    """Qualified streams of a day: user_id, track_id, event_id, and the instant where there is no event_id."""
+    question = (
+        "SELECT {user} AS user_id, {track} AS track_id, {event} AS event_id, "
+        "CASE WHEN {event} IS NULL THEN {instant} END AS instant "
+        "FROM {table} WHERE {day} AND NOT {private} AND NOT {null_id} AND NOT {short}"
+    )
+    return sql.SQL(question).format(
+        user=_id(config.user_id, config.user_id_type),
+        track=_id(config.track_id, config.track_id_type),
+        event=_event(config, types),
+        instant=sql.Identifier(config.streamed_at),
+        **_conditions(config),
+        **_rows_of(config, day),
+    )
+
+
+def stream_types(config: SourceConfig, types: dict[str, str]) -> dict[str, pa.DataType]:
+    """Arrow types of the columns of ``streams_query``."""
+    return {
+        "user_id": ID_ARROW[config.user_id_type],
+        "track_id": ID_ARROW[config.track_id_type],
+        "event_id": pa.int64() if has_number_events(config, types) else pa.string(),
+        "instant": pa.timestamp("us", tz="UTC"),
+    }
+
+
+def has_number_events(config: SourceConfig, types: dict[str, str]) -> bool:
+    """Whether the event id, if there is one, travels as a number; any other type travels as its text."""
+    return config.event_id is None or types[config.event_id] in INTEGERS
+
+
+def catalogue_query(config: CatalogueConfig, id_type: IdType, track_ids: Ids) -> sql.Composed:
+    """track_id, title, artist and released_on of the tracks asked for."""
+    released: sql.Composable = sql.SQL("NULL")
+    if config.released_on is not None:  # infinity and years before Christ are no dates of ours
+        form = "CASE WHEN {0} BETWEEN '0001-01-01' AND '9999-12-31' THEN {0} END"
+        released = sql.SQL(form).format(sql.Identifier(config.released_on))
+    question = (
+        "SELECT {track} AS track_id, {title}::text AS title, {artist}::text AS artist, {released} AS released_on "
+        "FROM {table} WHERE {id}{cast} IN (SELECT unnest({wanted}::{array}))"
+    )
+    return sql.SQL(question).format(
+        id=sql.Identifier(config.track_id),
+        cast=sql.SQL("::text" if id_type == "text" else ""),
+        track=_id(config.track_id, id_type),
+        title=sql.Identifier(config.title),
+        artist=sql.Identifier(config.artist),
+        released=released,
+        table=table_name(config.table),
+        wanted=sql.Literal(_array_text(track_ids)),
+        array=sql.SQL(_ARRAYS[id_type]),
+    )
+
+
+def _array_text(ids: Ids) -> str:
+    """PostgreSQL's own spelling of an array: one literal, where a list of 500,000 would be as many to parse."""
+    escaped = (str(each).replace("\\", "\\\\").replace('"', '\\"') for each in ids.to_pylist())
+    return "{" + ",".join(f'"{each}"' for each in escaped) + "}"
+
+
+def _within(instant: sql.Identifier, start: str, end: str) -> sql.Composed:
+    return sql.SQL("({0} >= {1}::timestamptz AND {0} < {2}::timestamptz)").format(
+        instant, sql.Literal(start), sql.Literal(end)
+    )
+
+
+def _rows_of(config: SourceConfig, day: Day) -> dict[str, sql.Composable]:
+    within = _within(sql.Identifier(config.streamed_at), midnight(day), midnight(day, 1))
+    return {"table": table_name(config.streams_table), "day": within}
+
+
+def _id(column: str, kind: IdType) -> sql.Composed:
+    return sql.SQL("{}::bigint" if kind == "bigint" else "{}::text").format(sql.Identifier(column))
+
+
+def _event(config: SourceConfig, types: dict[str, str]) -> sql.Composable:
+    if config.event_id is None:
+        return sql.SQL("NULL")
+    # an empty text is nobody's id: an exporter that writes '' would leave one stream
+    form = "{}::bigint" if has_number_events(config, types) else "nullif({}::text, '')"
+    return sql.SQL(form).format(sql.Identifier(config.event_id))
+
+
+def _hash_of_row(config: SourceConfig, types: dict[str, str]) -> sql.Composable:
+    """64 bits of user, track and event, or of user, track and instant, each value hashed with the hash before as seed.
+
+    Not ``hash_record_extended``: it adds up hashes of the columns, so that a sum of it stays the same when two rows
+    exchange their tracks.
+    """
+    user = _hashed(_id(config.user_id, config.user_id_type), config.user_id_type == "bigint", sql.SQL("0"))
+    pair = _hashed(_id(config.track_id, config.track_id_type), config.track_id_type == "bigint", user)
+    nameless = _hashed(sql.SQL("{}::text").format(sql.Identifier(config.streamed_at)), False, pair)
+    if config.event_id is None:
+        return nameless
+    named = _hashed(_event(config, types), has_number_events(config, types), pair)
+    return sql.SQL("coalesce({}, {})").format(named, nameless)
+
+
+def _hashed(value: sql.Composable, is_number: bool, seed: sql.Composable) -> sql.Composed:
+    """The server's hash of a value; null for null."""
+    # hashint8extended folds a number into 32 bits, so that 1 and 2 in its halves are as 2 and 1: the seed tells them
+    # apart. A text is hashed byte for byte, which under a collation of its own it would not be.
+    form = "hashint8extended({0}, {0} # {1})" if is_number else 'hashtextextended({0} COLLATE "C", {1})'
+    return sql.SQL(form).format(value, seed)
+
+
+def _conditions(config: SourceConfig) -> dict[str, sql.Composable]:
+    """Why a row is dropped, each condition true or false and never null: what is not known counts against the row."""
+    never = sql.SQL("false")
+    private: sql.Composable = never
+    short: sql.Composable = never
+    if config.private_session is not None:
+        private = sql.SQL("({} IS NOT FALSE)").format(sql.Identifier(config.private_session))
+    if config.ms_played is not None:
+        least = sql.Literal(config.min_ms_played)
+        short = sql.SQL("(({} >= {}) IS NOT TRUE)").format(sql.Identifier(config.ms_played), least)
+    users = _no_id(config.user_id, config.user_id_type)
+    tracks = _no_id(config.track_id, config.track_id_type)
+    return {"private": private, "null_id": sql.SQL("({} OR {})").format(users, tracks), "short": short}
+
+
+def _no_id(column: str, kind: IdType) -> sql.Composed:
+    form = "({0} IS NULL OR {0} = '')" if kind == "text" else "({0} IS NULL)"
+    return sql.SQL(form).format(sql.Identifier(column))

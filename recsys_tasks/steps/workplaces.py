@@ -1,0 +1,37 @@
+"""A workplace from what the command line or a task knows: root, configuration, address."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+
+from recsys_tasks.core.config import load_config
+from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.storage.store import Store
+
+
+def workplace(root: Path | None, config: Path | None, dsn: str | None, progress: Callable[[str], None]) -> Workplace:
+    """Where the steps work.
+
+    Raises:
+        ConfigError: the root or the configuration is not named, or not sound.
+    """
+    if config is None:
+        raise ConfigError("No configuration named: set RECSYS_CONFIG to your TOML file (recsys.toml is an example).")
+    return Workplace(store_at(root), load_config(config), dsn, progress)
+
+
+def store_at(root: Path | None) -> Store:
+    """The store under a root.
+
+    Raises:
+        ConfigError: the root is not named.
+    """
+    if root is None:
+        raise ConfigError("No store named: set RECSYS_ROOT to the directory of partitions, bundles and releases.")
+    return Store(root.resolve())
+
+
+def workplace_of(args: Namespace) -> Workplace:
+    """The workplace of a command; progress goes to standard error, so that the answer stands alone."""
+    return workplace(args.root, args.config, args.dsn, args.tell)

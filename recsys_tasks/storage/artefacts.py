@@ -1,0 +1,265 @@
+"""An artefact: one immutable directory of .npy, Parquet and other files, with a manifest that vouches for each of them.
+
+Its name is the digest of its input key (what it was made from), so that a rerun finds it instead of making it again.
+Its files are verified (size, then SHA-256) before anything reads or maps them; the manifest itself carries a checksum,
+and its own place under the root, so that one artefact never passes for another.
+"""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from recsys_tasks.core.digests import FORMAT, canonical_json, digest_of
+from recsys_tasks.core.errors import BadData, CorruptArtefact, NotStored
+from recsys_tasks.storage.files import Output, new_directory, sha256_of, write_file
+
+MANIFEST = "manifest.json"
+_VERIFIED, _WRITTEN = 2, 3  # files at a time: who writes also waits for the disk
+_MANIFEST_LIMIT = 1 << 24  # bytes; a larger one is no manifest of ours
+
+Content: TypeAlias = "npt.NDArray[Any] | pa.Table | Callable[[Path], None]"
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A stored directory whose files were verified, or written just now."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """The digest of the input key."""
+        return str(self.manifest["digest"])
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """What was measured while it was made."""
+        return dict(self.manifest["figures"])
+
+    def file(self, name: str) -> Path:
+        """A file that was verified: nothing else that lies in the directory is ever read.
+
+        Raises:
+            CorruptArtefact: the manifest does not name it.
+        """
+        if name not in self.manifest["files"]:
+            raise _corrupt(self.path / name, "is not among the files of its manifest")
+        return self.path / name
+
+    def array(self, name: str, mapped: bool = False) -> npt.NDArray[Any]:
+        """A stored .npy; mapped read-only instead of loaded when asked.
+
+        Raises:
+            CorruptArtefact: it is no array of this machine's numbers, or of another size than its header says.
+        """
+        file = self.file(f"{name}.npy")
+        try:  # mapped in any case: to load it, numpy would first take all the memory that the header asks for
+            values = np.load(file, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError, OverflowError):
+            raise _corrupt(file, "is no array of the size that its header says") from None
+        if not isinstance(values, np.memmap) or values.dtype.kind not in "iuf" or not values.dtype.isnative:
+            raise _corrupt(file, "is no array of this machine's numbers")
+        if values.offset + values.nbytes != file.stat().st_size:
+            raise _corrupt(file, "is longer than its header says")
+        return values if mapped else np.array(values)
+
+    def table(self, name: str) -> pa.Table:
+        """A stored Parquet table.
+
+        Raises:
+            CorruptArtefact: it is none.
+        """
+        file = self.file(f"{name}.parquet")
+        try:
+            return pq.read_table(file, memory_map=False)
+        except (OSError, pa.ArrowException):
+            raise _corrupt(file, "is no Parquet table") from None
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Say of what breaks an invariant, though its files are those of the manifest, where it is stored."""
+        try:
+            yield
+        except BadData as error:
+            raise BadData(f"{error} It is stored in {self.path}: remove that directory and rerun the day.") from None
+
+
+def save_artefact(
+    root: Path,
+    path: Path,
+    digest: str,
+    key: Mapping[str, Any],
+    files: Mapping[str, Content],
+    figures: Mapping[str, Any] | None = None,
+) -> Artefact:
+    """Write the files and their manifest as one directory; if the name exists already, what is there is kept.
+
+    What was just written is not read again: that would ask the page cache for the bytes that were put there, and every
+    later reader verifies them anyway. What another writer left under the name is verified.
+
+    Args:
+        root: the store's root, for temporaries.
+        path: final directory.
+        digest: of the input key, in full.
+        key: the input key itself, as JSON values.
+        files: name -> array (``name.npy``), table (``name.parquet``), or a function that writes a file to a path.
+        figures: what was measured; no clock, memory, run or person.
+
+    Raises:
+        StorageError: the file system refused.
+    """
+    with new_directory(root, path) as temporary:
+        ours = temporary.stat().st_ino
+        with ThreadPoolExecutor(_WRITTEN) as writers:  # hashing and writing let go of the interpreter
+            written = dict(writers.map(lambda file: _write(temporary, *file), files.items()))
+        manifest = sealed_manifest(digest, key, figures or {}, written, path.relative_to(root).as_posix())
+        write_file(temporary / MANIFEST, lambda output: output.write(manifest))
+    return Artefact(path, json.loads(manifest)) if path.stat().st_ino == ours else open_artefact(path, digest)
+
+
+def open_artefact(path: Path, digest: str | None = None, only: Collection[str] = ()) -> Artefact:
+    """Verify every file of a stored artefact against its manifest.
+
+    Args:
+        path: its directory.
+        digest: of the input key that it must be of; None: of any.
+        only: names of the files that are asked for; nothing else is verified, nor given. Empty: all of them.
+
+    Raises:
+        NotStored: there is no such directory.
+        CorruptArtefact: the manifest or a file is missing, foreign, of another size or of other bytes.
+    """
+    if not path.is_dir():
+        raise NotStored(f"{path} does not exist. Run the step that makes it first.")
+    manifest = read_manifest(path)
+    if digest is not None and manifest["digest"] != digest:
+        raise _corrupt(path / MANIFEST, f"is of {manifest['digest'][:12]}, not of {digest[:12]}")
+    if only:
+        manifest["files"] = {name: file for name, file in manifest["files"].items() if name in only}
+    with ThreadPoolExecutor(_VERIFIED) as readers:  # hashing lets go of the interpreter
+        files = manifest["files"].items()
+        for verified in [readers.submit(_verify, path / name, of["size"], of["sha256"]) for name, of in files]:
+            verified.result()
+    return Artefact(path, manifest)
+
+
+def sealed_manifest(
+    digest: str,
+    key: Mapping[str, Any],
+    figures: Mapping[str, Any],
+    files: Mapping[str, Mapping[str, Any]],
+    place: str = "",
+) -> bytes:
+    """A manifest as it is stored, with a checksum over itself.
+
+    Args:
+        digest: of the input key.
+        key: the input key.
+        figures: what was measured.
+        files: name -> size in bytes and SHA-256.
+        place: of its directory below the root; empty: it is good anywhere.
+    """
+    values = {
+        "format": FORMAT,
+        "place": place,
+        "digest": digest,
+        "key": dict(key),
+        "figures": dict(figures),
+        "files": dict(files),
+    }
+    return _sealed(values)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a stored directory, checked for its shape and its checksum.
+
+    Raises:
+        CorruptArtefact: it is missing, unreadable, altered, of another format or place, or names a file elsewhere.
+    """
+    file = path / MANIFEST
+    try:
+        if file.is_symlink() or file.stat().st_size > _MANIFEST_LIMIT:
+            raise _corrupt(file, "is not a plain manifest")
+        content = file.read_bytes()
+        manifest = json.loads(content)
+        del manifest["sha256"]
+        names, place, sound = list(manifest["files"]), Path(manifest["place"]).parts, _is_whole(manifest)
+        sealed = content == _sealed(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise _corrupt(file, f"is missing or unreadable ({type(error).__name__})") from None
+    if not sound or any(Path(name).name != name or name in ("", ".", "..") for name in names):
+        raise _corrupt(file, f"is not of format {FORMAT}, or names a file outside its directory")
+    if not sealed:
+        raise _corrupt(file, "differs from its own checksum")
+    if place != path.parts[len(path.parts) - len(place) :]:
+        raise _corrupt(file, f"belongs to {'/'.join(place)}")
+    return dict(manifest)
+
+
+def _sealed(manifest: dict[str, Any]) -> bytes:
+    return canonical_json(manifest | {"sha256": digest_of("manifest", manifest)})
+
+
+def _is_whole(manifest: dict[str, Any]) -> bool:
+    """Whether everything is there that is asked of it later: of another shape, it would be somebody's KeyError."""
+    parts = [manifest["key"], manifest["figures"], *manifest["files"].values()]
+    vouched = all({"size", "sha256"} <= file.keys() for file in manifest["files"].values())
+    whole = isinstance(manifest["digest"], str) and all(isinstance(each, dict) for each in parts)
+    return bool(manifest["format"] == FORMAT and vouched and whole)
+
+
+def parquet_bytes(table: pa.Table) -> bytes:
+    """A table as it is stored."""
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd", store_schema=False)
+    return bytes(buffer.getvalue().to_pybytes())
+
+
+def _write(directory: Path, name: str, content: Content) -> tuple[str, dict[str, Any]]:
+    """Write one file; its name, its size and its SHA-256."""
+    if isinstance(content, pa.Table):
+        stored = f"{name}.parquet"
+        size, sha256 = write_file(directory / stored, lambda output: output.write(parquet_bytes(content)))
+    elif isinstance(content, np.ndarray):
+        stored = f"{name}.npy"
+        size, sha256 = write_file(directory / stored, lambda output: _save_array(output, content))
+    else:
+        stored = name
+        content(directory / stored)
+        size, sha256 = (directory / stored).stat().st_size, sha256_of(directory / stored)
+    return stored, {"size": size, "sha256": sha256}
+
+
+def _save_array(output: Output, values: npt.NDArray[Any]) -> None:
+    """The bytes of ``np.save``, which would copy the array piece by piece on its way."""
+    header = np.lib.format.header_data_from_array_1_0(values)
+    np.lib.format.write_array_header_1_0(output, header)
+    if values.size:
+        stored = values.T if header["fortran_order"] else np.ascontiguousarray(values)
+        output.write(stored.data.cast("B"))
+
+
+def _verify(path: Path, size: int, sha256: str) -> None:
+    if path.is_symlink() or not path.is_file():
+        raise _corrupt(path, "is missing")
+    found = path.stat().st_size
+    if found != size:
+        raise _corrupt(path, f"has {found} bytes where its manifest says {size}")
+    if sha256_of(path) != sha256:
+        raise _corrupt(path, "differs from the checksum in its manifest")
+
+
+def _corrupt(path: Path, what: str) -> CorruptArtefact:
+    return CorruptArtefact(
+        f"{path} {what}. Restore it, or remove its directory and rerun the day; the live release was not touched."
+    )

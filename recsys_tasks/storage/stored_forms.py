@@ -1,0 +1,62 @@
+"""Play counts and vocabularies in the form in which they are stored: digests, sizes, Arrow tables."""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Ids, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.core.errors import BadData
+
+
+def counts_digest(counts: PlayCounts) -> str:
+    """Digest of the counts themselves, whatever the file format or library version that stores them."""
+    columns = [_bytes_digest(ids) for ids in (counts.user_ids, counts.track_ids)]
+    return digest_of("partition", len(counts), columns, hashlib.sha256(counts.plays.tobytes()).hexdigest())
+
+
+def _bytes_digest(ids: Ids) -> str:
+    if pa.types.is_integer(ids.type):
+        return hashlib.sha256(np.asarray(ids).astype("<i8").tobytes()).hexdigest()
+    lengths: npt.NDArray[Any] = np.asarray(pa.compute.binary_length(ids), dtype="<i8")
+    return hashlib.sha256(lengths.tobytes() + "".join(ids.to_pylist()).encode()).hexdigest()
+
+
+def matrix_sizes(matrix: PlayMatrix) -> dict[str, Any]:
+    """Numbers of users, tracks, pairs and plays."""
+    pairs = int(matrix.counts.nnz)
+    return {"users": len(matrix.users), "tracks": len(matrix.tracks), "pairs": pairs, "plays": matrix.plays}
+
+
+def vocabulary_table(vocabulary: Vocabulary) -> pa.Table:
+    """A vocabulary as it is stored."""
+    return pa.table({"id": vocabulary.ids, "first_day": vocabulary.first_days})
+
+
+def vocabulary_of(table: pa.Table) -> Vocabulary:
+    """A vocabulary as it was stored.
+
+    Raises:
+        BadData: an id stands twice, or is null.
+    """
+    ids = as_ids(table.column("id"))
+    twice = _standing_twice(ids)
+    if twice:
+        raise BadData(f"A vocabulary of {len(ids)} rows holds {twice} ids a second time.")
+    return Vocabulary(ids, np.asarray(table.column("first_day")).astype(np.int32))
+
+
+def _standing_twice(ids: Ids) -> int:
+    """How many of the ids stand there a second time. A sort of numbers takes a tenth of what a hash table takes."""
+    if pa.types.is_integer(ids.type) and not ids.null_count:
+        ordered = np.sort(np.asarray(ids))
+        return int(np.count_nonzero(ordered[1:] == ordered[:-1]))
+    return len(ids) - len(pa.compute.unique(ids))
+
+
+def as_ids(column: pa.ChunkedArray) -> Ids:
+    """One Arrow array of a stored column."""
+    return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)

@@ -1,0 +1,56 @@
+"""The configuration: what recsys.toml shows is what there is, and a wrong value never passes."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from recsys_tasks.core.config import Config, load_config, parse_config
+from recsys_tasks.core.errors import ConfigError
+
+EXAMPLE = Path(__file__).parents[2] / "recsys.toml"
+
+
+class TestExample:
+    def test_it_lists_every_field_with_its_default(self):
+        """recsys.toml has all tables and fields, and its values are the defaults of the code."""
+        values = tomllib.loads(EXAMPLE.read_text())
+        for name, field in Config.model_fields.items():
+            section = field.annotation if name != "catalogue" else field.annotation.__args__[0]
+            missing = section.model_fields.keys() - values[name].keys() - {"end_date"}
+            assert missing == set(), name
+        defaults = parse_config({key: values[key] for key in ("source", "catalogue")})
+        assert load_config(EXAMPLE) == defaults
+        assert parse_config({"source": {"history_start": values["source"]["history_start"]}}).source == defaults.source
+
+    def test_the_demo_has_a_sound_configuration(self):
+        """The demo's own file passes the same validation."""
+        demo = EXAMPLE.parent / "recsys_tasks" / "demo" / "demo.toml"
+        assert load_config(demo).schedule.end_date is not None
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("text", "said"),
+        [
+            ("[source]\n", "source.history_start"),
+            ("[source]\nhistory_start = 2026-01-01\ncolour = 1\n", "source.colour"),
+            ("[source]\nhistory_start = 2026-01-01\n[als]\nfactors = 0\n", "als.factors"),
+            ("[source]\nhistory_start = 2026-01-01\n[als]\nweight = 'cubic'\n", "als.weight"),
+            ("[source]\nhistory_start = 'soon'\n", "source.history_start"),
+            ("[source", "not TOML"),
+        ],
+    )
+    def test_a_wrong_field_is_named(self, tmp_path, text, said):
+        """Missing, unknown, out of bounds, of another type, or no TOML at all: one line with the field's name."""
+        path = tmp_path / "config.toml"
+        path.write_text(text)
+        with pytest.raises(ConfigError, match=said) as error:
+            load_config(path)
+        assert str(path) in str(error.value)
+        assert "\n" not in str(error.value)
+
+    def test_a_missing_file_is_named(self, tmp_path):
+        """The message says which file, and which variable names it."""
+        with pytest.raises(ConfigError, match=r"nowhere\.toml.*RECSYS_CONFIG"):
+            load_config(tmp_path / "nowhere.toml")
