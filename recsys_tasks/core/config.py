@@ -7,9 +7,9 @@ the Airflow connection ``recsys_source``.
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.policy import (
@@ -22,6 +22,7 @@ from recsys_tasks.core.policy import (
 )
 from recsys_tasks.core.sections import Positive, Section, Share
 
+Table = TypeVar("Table", bound=Section)
 IdType = Literal["bigint", "text", "uuid"]
 Optional = Annotated[str | None, AfterValidator(lambda name: name or None)]
 """Name of a column that need not exist; TOML has no null, so an empty name says that there is none."""
@@ -59,8 +60,12 @@ class SourceConfig(Section):
     """A statement that takes longer than this many seconds is broken off and retried."""
 
 
+CATALOGUE_COLUMNS = ("track_id", "title", "artist", "artist_id", "released_on", "kind", "available")
+"""Columns that every catalogue has, beside its features; those that the source lacks are null."""
+
+
 class CatalogueConfig(Section):
-    """An optional table that gives names; without it, ids are shown."""
+    """An optional table of the tracks: names, and what else is known of a track; without it, ids are shown."""
 
     table: str
     """Table or view of the tracks, ``name`` or ``schema.name``."""
@@ -72,6 +77,22 @@ class CatalogueConfig(Section):
     """Column: text."""
     released_on: Optional = "released_on"
     """Column: date; empty when there is none."""
+    artist_id: Optional = None
+    """Column: the artist's own id, integers, text or uuid; empty when there is none."""
+    kind: Optional = None
+    """Column: text that tells kinds of tracks apart (music, podcast); empty when there is none."""
+    available: Optional = None
+    """Column: boolean, false for a track that nobody may play now; empty when there is none."""
+    features: dict[Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")], str] = Field(default_factory=dict)
+    """Name of a feature -> column: integers, fractions, booleans, text, or arrays of text (tags)."""
+
+    @field_validator("features")
+    @classmethod
+    def _no_feature_hides_a_column(cls, features: dict[str, str]) -> dict[str, str]:
+        taken = sorted(features.keys() & set(CATALOGUE_COLUMNS))
+        if taken:
+            raise ValueError(f"a feature may not be called {' or '.join(taken)}, which every catalogue has")
+        return features
 
 
 class ScheduleConfig(Section):
@@ -108,19 +129,21 @@ class AlsConfig(Section):
     """Of the initial factors of a cold start."""
     threads: Positive = 2
     """Threads of the solver; the bytes do not depend on it."""
+    backend: Literal["implicit"] = "implicit"
+    """What solves the equations: ``implicit``, on the CPU."""
 
 
 class IndexConfig(Section):
-    """The Annoy index and the effort of a query."""
+    """The Annoy index, and what its search parameters are chosen for."""
 
     trees: Positive = 10
     """Trees of the index; about 300 bytes a track at 10, 420 at 20, which take twice as long to build."""
     recall_target: Share = 0.95
-    """recall@k of exact search that the effort is calibrated to."""
+    """recall@k of exact search that the search parameters are chosen to reach."""
     k: Positive = 10
     """Length of the list that recall is measured on."""
     calibration_queries: Positive = 500
-    """Users (and as many tracks) that the effort is chosen on."""
+    """Users (and as many tracks) that the search parameters are chosen on."""
     seed: int = Field(default=1, ge=0)
     """Of the trees and of the sample."""
 
@@ -134,6 +157,9 @@ class EvaluationConfig(Section):
     """Hidden users at the most."""
     wanted_users: Positive = 4_000
     """Hidden users below a fifth of the listeners only as far as half of them allow."""
+    blend_share: Share = 0.0
+    """Share of the day's known listeners that is hidden besides, to fit the weights of several components on. A model
+    of one component has no weights to fit: 0."""
     salt: str = "recsys"
     """Of the hash that picks the hidden users."""
 
@@ -161,14 +187,7 @@ def parse_config(values: dict[str, Any], where: str = "configuration") -> Config
     Raises:
         ConfigError: a field is unknown, missing or out of its bounds; the message names each one.
     """
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        complaints = "; ".join(
-            f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']} (found {item.get('input')!r})"
-            for item in error.errors()
-        )
-        raise ConfigError(f"{where}: {complaints}. Correct the field; recsys.toml lists all of them.") from None
+    return _checked(Config, values, where)
 
 
 def load_config(path: Path) -> Config:
@@ -177,6 +196,19 @@ def load_config(path: Path) -> Config:
     Raises:
         ConfigError: the file is missing, is not TOML, or a field is wrong.
     """
+    return parse_config(_read_toml(path), str(path))
+
+
+def load_table(path: Path, name: str, table: type[Table]) -> Table:
+    """Read one table of the TOML file, its defaults where the file has no such table; the others are not checked.
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or a field of this table is wrong.
+    """
+    return _checked(table, _read_toml(path).get(name, {}), str(path), name)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -184,7 +216,17 @@ def load_config(path: Path) -> Config:
     except UnicodeDecodeError:
         raise ConfigError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
     try:
-        values = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path}: not TOML: {error}.") from None
-    return parse_config(values, str(path))
+
+
+def _checked(table: type[Table], values: Any, where: str, *prefix: str) -> Table:
+    try:
+        return table.model_validate(values)
+    except ValidationError as error:
+        complaints = "; ".join(
+            f"{'.'.join(str(part) for part in (*prefix, *item['loc']))}: {item['msg']} (found {item.get('input')!r})"
+            for item in error.errors()
+        )
+        raise ConfigError(f"{where}: {complaints}. Correct the field; recsys.toml lists all of them.") from None

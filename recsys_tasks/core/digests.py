@@ -6,6 +6,8 @@ from typing import Any
 
 FORMAT = 1
 """Of everything stored; part of every digest, so that another format never passes for this one."""
+SHORT = 16
+"""Hexadecimal digits of a digest that a name carries."""
 
 
 def digest_of(*parts: Any) -> str:

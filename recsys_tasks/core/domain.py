@@ -26,6 +26,14 @@ IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
 
 
+EPOCH = date(1970, 1, 1)
+
+
+def day_number(day: Day) -> int:
+    """Days since 1970-01-01, as vocabularies keep them."""
+    return (day - EPOCH).days
+
+
 def parse_day(text: str) -> Day:
     """A UTC date from ``YYYY-MM-DD``.
 
@@ -107,26 +115,6 @@ class PlayMatrix:
     def plays(self) -> int:
         """The sum of all play counts; Arrow's takes half the time of numpy's, which makes each of them 64 bits long."""
         return int(pc.sum(pa.array(self.counts.data)).as_py() or 0)
-
-
-@dataclass(frozen=True)
-class Factors:
-    """What ALS learned. user_factors (n_users, n_factors), item_factors (n_tracks, n_factors), float32."""
-
-    user_factors: FloatArray
-    item_factors: FloatArray
-
-    def __post_init__(self) -> None:
-        if self.user_factors.ndim != 2 or self.user_factors.shape[1:] != self.item_factors.shape[1:]:
-            raise BadData(
-                f"Factors of shapes {self.user_factors.shape} and {self.item_factors.shape} do not fit together."
-            )
-        for side, values in (("user", self.user_factors), ("item", self.item_factors)):
-            if values.dtype != np.float32:
-                raise BadData(f"The {side} factors are {values.dtype}, and float32 is what they are. Train again.")
-            bad = int((~np.isfinite(values)).any(axis=1).sum())
-            if bad:
-                raise BadData(f"{bad} {side} factors are not finite. Train again from a cold start (--cold-start).")
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,8 @@
-"""A bundle opened for asking: the gated part as a search, the names, the users.
-
-The three parts lie side by side and are verified one by one; a release names the SHA-256 of each part's manifest.
-"""
+"""A bundle opened for asking: the gated part as a search, the names, the users."""
 
 from bisect import bisect_left
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,18 +10,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recsys_tasks.core.domain import FloatArray, Id, Ids, Vocabulary
-from recsys_tasks.core.errors import CorruptArtefact, UnknownId
-from recsys_tasks.index.annoy_index import metric_of, open_index
+from recsys_tasks.core.errors import UnknownId
+from recsys_tasks.index.annoy_index import metric_of, open_index, stored_vectors
+from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import RankedTracks
-from recsys_tasks.index.two_tier_search import Effort, TwoTierSearch
-from recsys_tasks.matrix.popularity import popular_order
-from recsys_tasks.release.log import Entry
-from recsys_tasks.storage.artefacts import MANIFEST, Artefact, open_artefact
-from recsys_tasks.storage.files import sha256_of
-from recsys_tasks.storage.store import Store
+from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
+from recsys_tasks.recommenders.base import Retriever
+from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.release.keys import CandidateKey
+from recsys_tasks.storage.artefacts import Artefact
 from recsys_tasks.storage.stored_forms import as_ids, vocabulary_of
-
-GATED, NAMES, USERS = "gated", "names", "users"
 
 
 @dataclass(frozen=True)
@@ -36,15 +29,30 @@ class GatedPart:
     artefact: Artefact
     search: TwoTierSearch
     tracks: Vocabulary
-    index_file: Path  # of the search's index
+    held: FloatArray  # (n_indexed, n_factors) vectors that the index file holds, mapped
+
+    @cached_property
+    def key(self) -> CandidateKey:
+        """What the candidate was made from."""
+        return CandidateKey.from_json(self.artefact.key)
+
+    def retriever(self, user_factors: FloatArray, k: int | None = None) -> Retriever:
+        """What answers for listeners, as it was calibrated, or for lists of k.
+
+        Args:
+            user_factors: (n_users, n_factors) of the listeners.
+            k: length of the lists that are asked for; None: what the index was built for.
+        """
+        search = self.search if k is None else self.search_for(k)
+        return self.key.blend.of([IndexedFactors(search, user_factors)])
 
     def search_for(self, k: int) -> TwoTierSearch:
-        """The search with the effort that lists of k need: it was calibrated for the k of the configuration."""
-        times = -(-k // int(self.artefact.manifest["key"]["index"]["k"]))
+        """The search with the parameters that lists of k need: they were chosen for the k of the configuration."""
+        times = -(-k // self.key.parameters.k)
         if times <= 1:
             return self.search
-        effort = self.search.effort
-        scaled = Effort(effort.budget * times, effort.search_k * times, effort.similar_search_k * times)
+        chosen = self.search.parameters
+        scaled = SearchParameters(chosen.budget * times, chosen.search_k * times, chosen.similar_search_k * times)
         return TwoTierSearch(self.search.tracks, scaled, self.search.index)
 
 
@@ -61,9 +69,11 @@ def open_gated(artefact: Artefact) -> GatedPart:
             artefact.array(name, mapped=True) for name in ("rank_cols", "ranked_factors", "ranked_norms")
         )
         ranked = RankedTracks(rank_cols, factors, norms, len(tracks))
-    file = artefact.file("index.ann")
-    index = open_index(file, len(ranked), factors.shape[1], metric_of(artefact.manifest["key"]))
-    return GatedPart(artefact, TwoTierSearch(ranked, Effort(**artefact.figures["effort"]), index), tracks, file)
+    shape, metric = (len(ranked), factors.shape[1]), metric_of(artefact.key)
+    file = str(artefact.file("index.ann"))
+    index, held = open_index(file, *shape, metric), stored_vectors(file, *shape, metric)
+    parameters = SearchParameters(**artefact.figures["effort"])
+    return GatedPart(artefact, TwoTierSearch(ranked, parameters, index), tracks, held)
 
 
 @dataclass(frozen=True)
@@ -78,9 +88,9 @@ class Names:
         return np.asarray(self.table.column("listeners"))
 
     @cached_property
-    def popular(self) -> npt.NDArray[np.int64]:
-        """Track columns by falling number of listeners; made for the first who asks for them."""
-        return popular_order(self.listeners)
+    def popular(self) -> PopularTracks:
+        """The popular tracks, for a listener whom the release does not know."""
+        return PopularTracks(self.listeners, 0)
 
     @cached_property
     def _columns(self) -> dict[str, pa.Array]:
@@ -111,11 +121,6 @@ class Bundle:
     users: Users
 
 
-def open_names(store: Store, candidate: str) -> Names:
-    """The names of a candidate's tracks, verified."""
-    return names_in(open_artefact(store.bundle_path(candidate) / NAMES, candidate))
-
-
 def names_in(artefact: Artefact) -> Names:
     """The names in a verified part."""
     return Names(artefact.table("names"))
@@ -127,52 +132,6 @@ def open_users(artefact: Artefact) -> Users:
         np.asarray(artefact.array(name, mapped=True)) for name in ("user_vectors", "indptr", "cols", "order")
     )
     return Users(vectors, indptr, cols, as_ids(artefact.table("users").column("id")), order)
-
-
-def part_paths(store: Store, entry: Entry) -> dict[str, Path]:
-    """Directory of each part of a release."""
-    return {part: store.bundle_path(entry.candidate) / part for part in entry.parts}
-
-
-def verify_bundle(store: Store, entry: Entry, only: Collection[str] = ()) -> dict[str, Artefact]:
-    """Every file of a release against the manifests, and the manifests against the log.
-
-    Args:
-        store: where it lies.
-        entry: the release.
-        only: of the parts (gated, names, users), those that are asked for; empty: all of them.
-
-    Raises:
-        CorruptArtefact: anything differs; the message names the file.
-    """
-    if not store.bundle_path(entry.candidate).is_dir():
-        raise CorruptArtefact(
-            f"{store.bundle_path(entry.candidate)}, the files of release {entry.release}, is gone: retention keeps "
-            "those of the newest releases. Restore it, or roll back to another release (rollback N --by --why)."
-        )
-    opened = {}
-    for part, path in part_paths(store, entry).items():
-        name, manifest = part.split("-")[0], path / MANIFEST
-        if only and name not in only:
-            continue
-        if not manifest.is_file() or sha256_of(manifest) != entry.parts[part]:
-            raise CorruptArtefact(
-                f"{manifest} is not the manifest that release {entry.release} was published with. Restore it, or roll "
-                "back to another release (rollback N --by --why)."
-            )
-        opened[name] = open_artefact(path)
-    return opened
-
-
-def open_bundle(store: Store, entry: Entry) -> Bundle:
-    """Verify a release, then map it.
-
-    Raises:
-        CorruptArtefact: anything differs from what was published.
-    """
-    parts = verify_bundle(store, entry)
-    gated = open_gated(parts[GATED])
-    return Bundle(gated, names_in(parts[NAMES]), open_users(parts[USERS]))
 
 
 def parse_id(ids: Ids, text: Id) -> Id:

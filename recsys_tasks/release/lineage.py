@@ -1,112 +1,71 @@
 """The way back from a release: log <- index <- factors <- play matrix <- each partition with its source counts.
 
 Everything is read from manifests, the release log and the records of the runs; nothing is loaded or made. What is gone
-is said, never an error. The chain of a matrix that retention removed is proven from the partitions that are there: the
-digest of a matrix is one of them.
+is said, never an error.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
-from recsys_tasks.core.domain import Day, parse_day
-from recsys_tasks.core.errors import NotStored
-from recsys_tasks.matrix.play_matrix import Chain, chain_digests
-from recsys_tasks.partitions.versions import replaced_versions, version_manifest
-from recsys_tasks.release.bundle import GATED
+from recsys_tasks.core.digests import SHORT
+from recsys_tasks.core.domain import Day
+from recsys_tasks.core.records import Json
+from recsys_tasks.matrix.chain import Chain
+from recsys_tasks.partitions.repository import Partitions
+from recsys_tasks.recommenders.base import TrainingFigures
+from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.release.releases import read_log
-from recsys_tasks.release.series import FIGURES, judgement_row
-from recsys_tasks.steps.workplace import Reference
-from recsys_tasks.storage.artefacts import MANIFEST, read_manifest
-from recsys_tasks.storage.files import sha256_of
-from recsys_tasks.storage.store import SHORT, Store
-
-Manifest = dict[str, Any]
-DROPPED = "dropped_"
-
-
-@dataclass(frozen=True)
-class _Way:
-    """The stations of the way back that are known."""
-
-    candidate: str
-    day: Day
-    entry: Entry | None  # that published it
-    judgements: tuple[Path, ...]
-    gated: Manifest | None  # None, as below: it is not stored any more
-    model: str | None  # digest; None, as below: nothing that is stored names it
-    trained: Manifest | None
-    matrix: str | None
-    chain: Chain  # empty: not known any more
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.release.series import judgement_row
+from recsys_tasks.release.stations import Kept, Stations, candidate_of, stations_of
+from recsys_tasks.repositories.matrices import Matrices
+from recsys_tasks.repositories.models import Models
+from recsys_tasks.repositories.splits import Splits
+from recsys_tasks.storage.run_records import RunRecords, first_runs
+from recsys_tasks.storage.store import ArtefactStore
 
 
-def lineage(store: Store, name: str, log: ReleaseLog | None = None) -> Reference:
+def lineage(
+    store: ArtefactStore,
+    name: str,
+    log: ReleaseLog | None = None,
+    runs: RunRecords | None = None,
+    partitions: Partitions | None = None,
+) -> Json:
     """Everything that a release or a candidate was made from, as far as the store still holds it.
 
     Args:
         store: where to look.
         name: number of a release, or how the digest of a candidate begins.
         log: the release log, where the caller has read it.
+        runs: the records of runs, where the caller reads them in another way.
+        partitions: the partitions, where the caller reads them in another way.
 
     Raises:
         UnknownId: there is no such release.
         NotStored: no candidate, or more than one, begins like this.
         CorruptArtefact: the log or a manifest is damaged.
     """
-    log = log or read_log(store)
-    way = _way(store, log, _candidate(store, log, name))
-    live = log.live is not None and log.live.candidate == way.candidate
+    log, kept = log or Releases(store).log(), Kept(store, runs, partitions)
+    found = stations_of(kept, log, candidate_of(kept.bundles, log, name))
+    live = log.live is not None and log.live.candidate == found.candidate
     return {
-        "candidate": way.candidate,
-        "day": way.day.isoformat(),
-        "release": way.entry.number if way.entry else None,
+        "candidate": found.candidate,
+        "day": found.day.isoformat(),
+        "release": found.entry.number if found.entry else None,
         "live": live,
-        "log": [_logged(entry) for entry in log.entries if entry.candidate == way.candidate],
-        "judgements": [judgement_row(log, path) for path in way.judgements],
-        "parts": _parts(store.bundle_path(way.candidate), way.entry),
-        "index": _index(way),
-        "factors": _factors(store, way.model, way.trained),
-        "matrix": _matrix(store, way.day, way.matrix),
-        "partitions": _partitions(store, way.chain),
-        "runs": _runs(store, way),
-        "lost": list(_lost(store, way)),
+        "log": [_logged(entry) for entry in log.entries if entry.candidate == found.candidate],
+        "judgements": [judgement_row(log, kept.judgements, judgement) for judgement in found.judgements],
+        "parts": _parts(kept.bundles, found),
+        "index": _index(kept, found),
+        "factors": _factors(kept, found.model, found.trained),
+        "matrix": _matrix(kept.matrices, found.day, found.matrix),
+        "partitions": _partitions(kept, found.chain),
+        "runs": _runs(kept.runs, found),
+        "lost": list(_lost(kept, found)),
     }
-
-
-def _candidate(store: Store, log: ReleaseLog, name: str) -> str:
-    """Digest of what was asked for."""
-    if name.isdecimal() and len(name) < SHORT:
-        return log.release(int(name)).candidate
-    logged = {entry.candidate for entry in log.entries if entry.candidate.startswith(name)}
-    return logged.pop() if name and len(logged) == 1 else str(store.find_candidate(name)["digest"])
-
-
-def _way(store: Store, log: ReleaseLog, candidate: str) -> _Way:
-    entry, gated = log.published(candidate), _manifest(store.bundle_path(candidate) / GATED)
-    judgements = tuple(store.evaluations_of(candidate=candidate))
-    keys = [gated["key"]] if gated else [read_manifest(path / FIGURES)["key"] for path in judgements]
-    if not keys and entry is None:
-        raise NotStored(f"Nothing is stored of candidate {candidate[:SHORT]}.")
-    day = parse_day(keys[0]["day"]) if keys or entry is None else entry.day
-    model = str(keys[0]["model"]) if keys else None
-    trained = _manifest(store.model_path(day, model)) if model else None
-    matrix = next((str(each["key"]["matrix"]) for each in (gated, trained) if each), None)
-    return _Way(candidate, day, entry, judgements, gated, model, trained, matrix, _chain(store, day, matrix))
-
-
-def _chain(store: Store, day: Day, matrix: str | None) -> Chain:
-    """What a matrix was folded from: from its manifest; where that is gone, the partitions, if they prove to be it."""
-    if matrix is None:
-        return ()
-    stored = _manifest(store.matrix_path(day, matrix))
-    if stored:
-        return tuple((parse_day(date), digest) for date, digest in stored["key"]["chain"])
-    days = [date for date in store.partition_days() if date <= day]
-    chain = tuple((date, digest) for date in days if (digest := store.partition_digest(date)))
-    return chain if chain and chain_digests(chain)[-1] == matrix else ()
 
 
 def _logged(entry: Entry) -> dict[str, Any]:
@@ -114,131 +73,125 @@ def _logged(entry: Entry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in names}
 
 
-def _index(way: _Way) -> dict[str, Any] | None:
+def _index(kept: Kept, found: Stations) -> Json | None:
     """The index with its parameters, and the recall that was measured when it was judged; None before that."""
-    if way.gated is None:
+    if found.gated is None:
         return None
-    recall = read_manifest(way.judgements[0] / FIGURES)["figures"]["recall"] if way.judgements else None
-    return {"parameters": way.gated["key"]["index"], **way.gated["figures"], "recall": recall}
+    recall = kept.judgements.figures(found.judgements[0])["recall"] if found.judgements else None
+    return {"parameters": found.gated.index, **kept.bundles.manifest(found.candidate).figures, "recall": recall}
 
 
-def _parts(bundle: Path, entry: Entry | None) -> dict[str, dict[str, Any]]:
+def _parts(bundles: Bundles, found: Stations) -> dict[str, Json]:
     """The parts of the bundle: SHA-256 of each one's manifest, by the log if it was published, and whether it is there.
 
     A part that is there is not read: `verify` does that.
     """
-    stored = {path.name: path / MANIFEST for path in sorted(bundle.glob("*")) if (path / MANIFEST).is_file()}
-    shas = entry.parts if entry else {name: sha256_of(file) for name, file in stored.items()}
-    return {name: {"sha256": sha, "stored": name in stored} for name, sha in shas.items()}
+    stored = bundles.parts(found.candidate)
+    named = found.entry.parts if found.entry else {part: bundles.vouched(found.candidate, part) for part in stored}
+    return {part: {"sha256": sha256, "stored": part in stored} for part, sha256 in named.items()}
 
 
-def _factors(store: Store, digest: str | None, manifest: Manifest | None) -> dict[str, Any] | None:
+def _factors(kept: Kept, digest: str | None, trained: tuple[ModelKey, TrainingFigures] | None) -> Json | None:
     """The model with its parameters, and the models that it started from, the nearest first."""
-    if manifest is None:
+    if digest is None or trained is None:
         return {"digest": digest, "stored": False} if digest else None
-    key = manifest["key"]
-    parents = list(_parents(store, parse_day(key["day"]), key["parent"]))
-    return _trained(manifest) | {"parameters": key["als"], "hidden": key["hidden"], "parents": parents}
+    key, figures = trained
+    more = {"parameters": key.parameters, "hidden": _hidden(kept.splits, key)}
+    return _trained(digest, key, figures) | more | {"parents": list(_parents(kept.models, key))}
 
 
-def _trained(manifest: Manifest) -> dict[str, Any]:
-    figures = manifest["figures"]
-    told = {"iterations": figures["iterations"], "loss": figures["losses"][-1], "warm": figures["warm"]}
-    return {"digest": manifest["digest"], "day": manifest["key"]["day"], "stored": True, **told}
+def _hidden(splits: Splits, key: ModelKey) -> Json:
+    """The settings that say who was hidden from the training, and their split, where there was one."""
+    if key.split is None:
+        return key.hidden or {}
+    stored = splits.find(key.day, key.split)
+    return {**(stored.groups if stored else {}), "split": key.split}
 
 
-def _parents(store: Store, day: Day, parent: str | None) -> Iterator[dict[str, Any]]:
+def _trained(digest: str, key: ModelKey, figures: TrainingFigures) -> Json:
+    recorded = {"iterations": figures.iterations, "loss": figures.losses[-1], "warm": figures.warm}
+    return {"digest": digest, "day": key.day.isoformat(), "stored": True, **recorded}
+
+
+def _parents(models: Models, key: ModelKey) -> Iterator[Json]:
     """The models before, each of the day before, up to a cold start or to one that is not stored any more."""
+    day, parent = key.day, key.parent
     while parent is not None:
         day -= timedelta(days=1)
-        manifest = _manifest(store.model_path(day, parent))
-        if manifest is None:
+        found = models.find(day, parent)
+        if found is None:
             yield {"digest": parent, "day": day.isoformat(), "stored": False}
             return
-        yield _trained(manifest)
-        parent = manifest["key"]["parent"]
+        yield _trained(parent, *found)
+        parent = found[0].parent
 
 
-def _matrix(store: Store, day: Day, digest: str | None) -> dict[str, Any] | None:
+def _matrix(matrices: Matrices, day: Day, digest: str | None) -> Json | None:
     if digest is None:
         return None
-    manifest = _manifest(store.matrix_path(day, digest))
-    figures = manifest["figures"] if manifest else {}
-    return {"digest": digest, "day": day.isoformat(), "stored": manifest is not None, **figures}
+    stored = matrices.holds(day, digest)
+    figures = vars(matrices.figures(day, digest)) if stored else {}
+    return {"digest": digest, "day": day.isoformat(), "stored": stored, **figures}
 
 
-def _partitions(store: Store, chain: Chain) -> list[dict[str, Any]]:
+def _partitions(kept: Kept, chain: Chain) -> list[Json]:
     """Each partition of a chain: the version that was folded, its source counts and rule, and the other versions."""
     restated: dict[str, list[str]] = {}
-    for run in store.runs_of("extract_streams"):
+    for run in kept.runs.of_step("extract_streams"):
         for date in (run.get("result") or {}).get("restated", ()):
             restated.setdefault(date, []).append(run["run_id"])
-    rows = [_partition(store, day, digest) for day, digest in chain]
+    rows = [_partition(kept.partitions, day, digest) for day, digest in chain]
     return [row | {"restated_by": restated.get(row["day"], [])} for row in rows]
 
 
-def _partition(store: Store, day: Day, digest: str) -> dict[str, Any]:
-    manifest, newest = version_manifest(store, day, digest), store.partition_digest(day)
-    figures = manifest["figures"] if manifest else {}
-    reasons = {name.removeprefix(DROPPED): n for name, n in figures.items() if name.startswith(DROPPED)}
+def _partition(partitions: Partitions, day: Day, digest: str) -> Json:
+    stored, newest = partitions.version(day, digest), partitions.digest(day)
+    figures = stored.figures if stored else None
     return {
         "day": day.isoformat(),
         "digest": digest,
-        "rows_read": figures.get("rows_read"),
-        "rows_kept": figures.get("rows_kept"),
-        "dropped": reasons,
-        "rule": manifest["key"]["rule"] if manifest else None,
+        "rows_read": figures.rows_read if figures else None,
+        "rows_kept": figures.rows_kept if figures else None,
+        "dropped": dict(figures.dropped) if figures else {},
+        "rule": stored.rule if stored else None,
         "replaced_by": newest if newest != digest else None,
-        "other_versions": [other for other in replaced_versions(store, day) if other not in (digest, newest)],
+        "other_versions": [other for other in partitions.replaced_versions(day) if other not in (digest, newest)],
     }
 
 
-def _runs(store: Store, way: _Way) -> list[dict[str, Any]]:
+def _runs(runs: RunRecords, found: Stations) -> list[Json]:
     """The run that first made each station, with who started it, when, and the versions of the libraries."""
     made = {
-        "extract_streams": ("partition", way.chain[-1][1] if way.chain else None),
-        "increment_matrix": ("matrix", way.matrix),
-        "train_als": ("model", way.model),
-        **{step: ("candidate", way.candidate) for step in ("build_index", "evaluate", "gate")},
+        "extract_streams": ("partition", found.chain[-1][1] if found.chain else None),
+        "increment_matrix": ("matrix", found.matrix),
+        "train_als": ("model", found.model),
+        **{step: ("candidate", found.candidate) for step in ("build_index", "evaluate", "gate")},
     }
-    found = [_first_run(store, step, name, digest) for step, (name, digest) in made.items() if digest]
-    published = _publishing(store, way)
-    return [_told(record) for record in (*found, published) if record]
+    first = [first_runs(runs.of_step(step), name).get(digest) for step, (name, digest) in made.items() if digest]
+    names = ("step", "run_id", "by", "began", "seconds", "versions")
+    records = [record for record in (*first, _publishing(runs, found)) if record]
+    return [{name: record.get(name) for name in names} for record in records]
 
 
-def _publishing(store: Store, way: _Way) -> Mapping[str, Any] | None:
+def _publishing(runs: RunRecords, found: Stations) -> Mapping[str, Any] | None:
     """The try of the run's step that published; a rerun of it keeps its id, and publishes nothing."""
-    tries = store.steps_of(way.entry.run_id) if way.entry else []
+    tries = runs.of_run(found.entry.run_id) if found.entry else []
     results = ((record, record.get("result") or {}) for record in tries if record.get("step") == "publish")
     return next((record for record, result in results if result.get("published")), None)
 
 
-def _first_run(store: Store, step: str, name: str, digest: str) -> Mapping[str, Any] | None:
-    runs = (record for record in store.runs_of(step) if (record.get("result") or {}).get(name) == digest)
-    return next(runs, None)
-
-
-def _told(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: record.get(name) for name in ("step", "run_id", "by", "began", "seconds", "versions")}
-
-
-def _lost(store: Store, way: _Way) -> Iterator[str]:
+def _lost(kept: Kept, found: Stations) -> Iterator[str]:
     """A sentence for each station that is not stored any more."""
-    if way.gated is None:
+    if found.gated is None:
         yield "the bundle: its index, factors, names and users"
-    if way.trained is None:
-        yield "the model: its parameters, its parents" if way.model else "the model, and its name with the bundle's"
-    if way.matrix is None:
+    if found.trained is None:
+        yield "the model: its parameters, its parents" if found.model else "the model, and its name with the bundle's"
+    if found.matrix is None:
         yield "the play matrix, and its name with the bundle's and the model's"
-    elif not store.matrix_path(way.day, way.matrix).is_dir():
+    elif not kept.matrices.holds(found.day, found.matrix):
         proven = "but the partitions that are there prove to be those it was folded from"
         unknown = "and what it was folded from: the partitions that are there are others by now"
-        yield f"the play matrix, {proven if way.chain else unknown}"
-    for day, digest in way.chain:
-        if version_manifest(store, day, digest) is None:
+        yield f"the play matrix, {proven if found.chain else unknown}"
+    for day, digest in found.chain:
+        if kept.partitions.version(day, digest) is None:
             yield f"the source counts of {day}, version {digest[:SHORT]}"
-
-
-def _manifest(path: Path) -> Manifest | None:
-    """A stored manifest; None where the artefact is gone."""
-    return read_manifest(path) if path.is_dir() else None

@@ -1,21 +1,19 @@
 """The judged dates as a series: what every plot, table and drift alarm is made from. Only manifests are read."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
-from recsys_tasks.core.domain import Day
+from recsys_tasks.core.domain import Day, Figures
+from recsys_tasks.release.judgements import Judgement, Judgements
 from recsys_tasks.release.log import ReleaseLog
-from recsys_tasks.release.releases import read_log
-from recsys_tasks.storage.artefacts import read_manifest
-from recsys_tasks.storage.store import Store
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.storage.store import ArtefactStore
 
 Row = dict[str, Any]
-FIGURES, VERDICT = "figures", "verdict"
 NOT_JUDGED = "not judged"
 
 
-def series(store: Store, until: Day | None = None) -> list[Row]:
+def series(store: ArtefactStore, until: Day | None = None) -> list[Row]:
     """One row a judged date, oldest first: the judgement of what was published, else the newest.
 
     Args:
@@ -25,10 +23,10 @@ def series(store: Store, until: Day | None = None) -> list[Row]:
     Raises:
         CorruptArtefact: the release log or a manifest is damaged.
     """
-    log = read_log(store)
-    last = until.isoformat() if until else "9999-12-31"
-    rows = (judgement_row(log, path) for path in store.evaluations_of() if path.parent.name <= last)
-    return [judgements[0] for judgements in by_date(rows).values()]
+    log, judgements = Releases(store).log(), Judgements(store)
+    wanted = [judgement for judgement in judgements.of() if until is None or judgement.day <= until]
+    rows = (judgement_row(log, judgements, judgement) for judgement in wanted)
+    return [found[0] for found in by_date(rows).values()]
 
 
 def by_date(rows: Iterable[Row]) -> dict[str, list[Row]]:
@@ -42,34 +40,28 @@ def by_date(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return {day: sorted(found, key=_rank, reverse=True) for day, found in dates.items()}
 
 
-def judgement_row(log: ReleaseLog, path: Path) -> Row:
-    """One judgement: the figures, the verdict, and what came of it.
-
-    Args:
-        log: the release log.
-        path: directory of the judgement.
-    """
-    return with_release(log, judged(path))
+def judgement_row(log: ReleaseLog, judgements: Judgements, judgement: Judgement) -> Row:
+    """One judgement: the figures, the verdict, and what came of it by the log."""
+    return with_release(log, judged(judgements, judgement))
 
 
-def judged(path: Path) -> Row:
+def judged(judgements: Judgements, judgement: Judgement) -> Row:
     """The figures and the verdict of a judgement, from its two manifests alone: as long as these stay, so does it."""
-    manifest = read_manifest(path / FIGURES)
-    key, figures = manifest["key"], manifest["figures"]
-    verdict = read_manifest(path / VERDICT)["figures"] if (path / VERDICT).is_dir() else {}
-    decided: Mapping[str, Any] = verdict.get("figures", {})
+    key, figures = judgements.key(judgement), judgements.figures(judgement)
+    verdict = judgements.verdict_figures(judgement)
+    decided: Figures = verdict.get("figures", {})
     return {
-        "day": key["day"],
-        "candidate": key["candidate"],
-        "judgement": path.name,
-        "k": key["evaluation"]["k"],
+        "day": key.day.isoformat(),
+        "candidate": key.candidate,
+        "judgement": judgement.name,
+        "k": key.k,
         "listeners": figures["users"],
         "precision": _mean(figures, "candidate_precision"),
         "precision_error": decided.get("precision_error"),
         "popularity": _mean(figures, "popularity_precision"),
         "popularity_error": decided.get("popularity_error"),
         "incumbent": _mean(figures, "incumbent_precision"),
-        "incumbent_release": key["incumbent_release"],
+        "incumbent_release": key.incumbent_release,
         "honest": decided.get("honest"),
         "pair": decided.get("pair"),
         "reference": decided.get("reference"),

@@ -1,15 +1,14 @@
 """An artefact: one immutable directory of .npy, Parquet and other files, with a manifest that vouches for each of them.
 
 Its name is the digest of its input key (what it was made from), so that a rerun finds it instead of making it again.
-Its files are verified (size, then SHA-256) before anything reads or maps them; the manifest itself carries a checksum,
-and its own place under the root, so that one artefact never passes for another.
+Its files are verified (size, then SHA-256) before anything reads or maps them.
 """
 
-import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+import os
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -18,15 +17,24 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from recsys_tasks.core.digests import FORMAT, canonical_json, digest_of
 from recsys_tasks.core.errors import BadData, CorruptArtefact, NotStored
+from recsys_tasks.core.records import Json
 from recsys_tasks.storage.files import Output, new_directory, sha256_of, write_file
+from recsys_tasks.storage.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, NotAManifest, StoredFile, parse_manifest
 
-MANIFEST = "manifest.json"
-_VERIFIED, _WRITTEN = 2, 3  # files at a time: who writes also waits for the disk
-_MANIFEST_LIMIT = 1 << 24  # bytes; a larger one is no manifest of ours
+VERIFIED_TOGETHER, WRITTEN_TOGETHER = 2, 3
+"""Files at a time: hashing keeps a core busy each, and whoever writes also waits for the disk."""
 
-Content: TypeAlias = "npt.NDArray[Any] | pa.Table | Callable[[Path], None]"
+
+@dataclass(frozen=True)
+class LocalFile:
+    """A file in a workspace of the store; it becomes part of an artefact without being copied, and is gone there."""
+
+    path: str
+
+
+Content: TypeAlias = "npt.NDArray[Any] | pa.Table | LocalFile"
+"""An array (``name.npy``), a table (``name.parquet``), or a file under the name it is given."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +42,22 @@ class Artefact:
     """A stored directory whose files were verified, or written just now."""
 
     path: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def digest(self) -> str:
         """The digest of the input key."""
-        return str(self.manifest["digest"])
+        return self.manifest.digest
 
     @property
-    def figures(self) -> dict[str, Any]:
+    def key(self) -> Json:
+        """The input key: what it was made from."""
+        return self.manifest.key
+
+    @property
+    def figures(self) -> Json:
         """What was measured while it was made."""
-        return dict(self.manifest["figures"])
+        return self.manifest.figures
 
     def file(self, name: str) -> Path:
         """A file that was verified: nothing else that lies in the directory is ever read.
@@ -52,7 +65,7 @@ class Artefact:
         Raises:
             CorruptArtefact: the manifest does not name it.
         """
-        if name not in self.manifest["files"]:
+        if name not in self.manifest.files:
             raise _corrupt(self.path / name, "is not among the files of its manifest")
         return self.path / name
 
@@ -112,19 +125,21 @@ def save_artefact(
         path: final directory.
         digest: of the input key, in full.
         key: the input key itself, as JSON values.
-        files: name -> array (``name.npy``), table (``name.parquet``), or a function that writes a file to a path.
+        files: name -> content.
         figures: what was measured; no clock, memory, run or person.
 
     Raises:
         StorageError: the file system refused.
     """
-    with new_directory(root, path) as temporary:
-        ours = temporary.stat().st_ino
-        with ThreadPoolExecutor(_WRITTEN) as writers:  # hashing and writing let go of the interpreter
-            written = dict(writers.map(lambda file: _write(temporary, *file), files.items()))
-        manifest = sealed_manifest(digest, key, figures or {}, written, path.relative_to(root).as_posix())
-        write_file(temporary / MANIFEST, lambda output: output.write(manifest))
-    return Artefact(path, json.loads(manifest)) if path.stat().st_ino == ours else open_artefact(path, digest)
+    with new_directory(root, path) as directory:
+        with ThreadPoolExecutor(WRITTEN_TOGETHER) as writers:  # hashing and writing let go of the interpreter
+            written = dict(writers.map(lambda file: _write(directory.path, *file), files.items()))
+        manifest = Manifest(digest, dict(key), dict(figures or {}), written, path.relative_to(root).as_posix())
+        sealed = manifest.sealed()
+        write_file(directory.path / MANIFEST, lambda output: output.write(sealed))
+    return (
+        Artefact(path, parse_manifest(sealed, path.as_posix())) if directory.was_free else open_artefact(path, digest)
+    )
 
 
 def open_artefact(path: Path, digest: str | None = None, only: Collection[str] = ()) -> Artefact:
@@ -142,45 +157,17 @@ def open_artefact(path: Path, digest: str | None = None, only: Collection[str] =
     if not path.is_dir():
         raise NotStored(f"{path} does not exist. Run the step that makes it first.")
     manifest = read_manifest(path)
-    if digest is not None and manifest["digest"] != digest:
-        raise _corrupt(path / MANIFEST, f"is of {manifest['digest'][:12]}, not of {digest[:12]}")
+    if digest is not None and manifest.digest != digest:
+        raise _corrupt(path / MANIFEST, f"is of {manifest.digest[:12]}, not of {digest[:12]}")
     if only:
-        manifest["files"] = {name: file for name, file in manifest["files"].items() if name in only}
-    with ThreadPoolExecutor(_VERIFIED) as readers:  # hashing lets go of the interpreter
-        files = manifest["files"].items()
-        for verified in [readers.submit(_verify, path / name, of["size"], of["sha256"]) for name, of in files]:
+        manifest = replace(manifest, files={name: file for name, file in manifest.files.items() if name in only})
+    with ThreadPoolExecutor(VERIFIED_TOGETHER) as readers:  # hashing lets go of the interpreter
+        for verified in [readers.submit(_verify, path / name, file) for name, file in manifest.files.items()]:
             verified.result()
     return Artefact(path, manifest)
 
 
-def sealed_manifest(
-    digest: str,
-    key: Mapping[str, Any],
-    figures: Mapping[str, Any],
-    files: Mapping[str, Mapping[str, Any]],
-    place: str = "",
-) -> bytes:
-    """A manifest as it is stored, with a checksum over itself.
-
-    Args:
-        digest: of the input key.
-        key: the input key.
-        figures: what was measured.
-        files: name -> size in bytes and SHA-256.
-        place: of its directory below the root; empty: it is good anywhere.
-    """
-    values = {
-        "format": FORMAT,
-        "place": place,
-        "digest": digest,
-        "key": dict(key),
-        "figures": dict(figures),
-        "files": dict(files),
-    }
-    return _sealed(values)
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
+def read_manifest(path: Path) -> Manifest:
     """The manifest of a stored directory, checked for its shape and its checksum.
 
     Raises:
@@ -188,34 +175,13 @@ def read_manifest(path: Path) -> dict[str, Any]:
     """
     file = path / MANIFEST
     try:
-        if file.is_symlink() or file.stat().st_size > _MANIFEST_LIMIT:
-            raise _corrupt(file, "is not a plain manifest")
-        content = file.read_bytes()
-        manifest = json.loads(content)
-        del manifest["sha256"]
-        names, place, sound = list(manifest["files"]), Path(manifest["place"]).parts, _is_whole(manifest)
-        sealed = content == _sealed(manifest)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        if file.is_symlink() or file.stat().st_size > LARGEST_MANIFEST:
+            raise NotAManifest("is not a plain manifest")
+        return parse_manifest(file.read_bytes(), path.as_posix())
+    except OSError as error:
         raise _corrupt(file, f"is missing or unreadable ({type(error).__name__})") from None
-    if not sound or any(Path(name).name != name or name in ("", ".", "..") for name in names):
-        raise _corrupt(file, f"is not of format {FORMAT}, or names a file outside its directory")
-    if not sealed:
-        raise _corrupt(file, "differs from its own checksum")
-    if place != path.parts[len(path.parts) - len(place) :]:
-        raise _corrupt(file, f"belongs to {'/'.join(place)}")
-    return dict(manifest)
-
-
-def _sealed(manifest: dict[str, Any]) -> bytes:
-    return canonical_json(manifest | {"sha256": digest_of("manifest", manifest)})
-
-
-def _is_whole(manifest: dict[str, Any]) -> bool:
-    """Whether everything is there that is asked of it later: of another shape, it would be somebody's KeyError."""
-    parts = [manifest["key"], manifest["figures"], *manifest["files"].values()]
-    vouched = all({"size", "sha256"} <= file.keys() for file in manifest["files"].values())
-    whole = isinstance(manifest["digest"], str) and all(isinstance(each, dict) for each in parts)
-    return bool(manifest["format"] == FORMAT and vouched and whole)
+    except NotAManifest as error:
+        raise _corrupt(file, str(error)) from None
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -225,8 +191,8 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return bytes(buffer.getvalue().to_pybytes())
 
 
-def _write(directory: Path, name: str, content: Content) -> tuple[str, dict[str, Any]]:
-    """Write one file; its name, its size and its SHA-256."""
+def _write(directory: Path, name: str, content: Content) -> tuple[str, StoredFile]:
+    """Write one file; its name, and what the manifest says of it."""
     if isinstance(content, pa.Table):
         stored = f"{name}.parquet"
         size, sha256 = write_file(directory / stored, lambda output: output.write(parquet_bytes(content)))
@@ -235,9 +201,9 @@ def _write(directory: Path, name: str, content: Content) -> tuple[str, dict[str,
         size, sha256 = write_file(directory / stored, lambda output: _save_array(output, content))
     else:
         stored = name
-        content(directory / stored)
+        os.rename(content.path, directory / stored)
         size, sha256 = (directory / stored).stat().st_size, sha256_of(directory / stored)
-    return stored, {"size": size, "sha256": sha256}
+    return stored, StoredFile(size, sha256)
 
 
 def _save_array(output: Output, values: npt.NDArray[Any]) -> None:
@@ -249,13 +215,13 @@ def _save_array(output: Output, values: npt.NDArray[Any]) -> None:
         output.write(stored.data.cast("B"))
 
 
-def _verify(path: Path, size: int, sha256: str) -> None:
+def _verify(path: Path, expected: StoredFile) -> None:
     if path.is_symlink() or not path.is_file():
         raise _corrupt(path, "is missing")
     found = path.stat().st_size
-    if found != size:
-        raise _corrupt(path, f"has {found} bytes where its manifest says {size}")
-    if sha256_of(path) != sha256:
+    if found != expected.size:
+        raise _corrupt(path, f"has {found} bytes where its manifest says {expected.size}")
+    if sha256_of(path) != expected.sha256:
         raise _corrupt(path, "differs from the checksum in its manifest")
 
 

@@ -3,29 +3,23 @@
 Nothing here is ever seen half-written. A new directory appears under its name complete or not at all (rename); a new
 file appears only if its name was free (link); a replaced file is the old one or the new one (rename). What a function
 has returned from survives a power loss. Nothing is tried twice: a full disk stays full.
-
-Each temporary directory is held by a lock for as long as its writer lives, so that what a dead writer left can be told
-from work in progress and removed.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
 from typing import BinaryIO, Protocol
 
 from recsys_tasks.core.errors import StorageError
+from recsys_tasks.storage.temporary import temporary_directory
 
-TEMPORARY = ".tmp"
 _READ_ONLY = 0o444
 _WORTH_A_THREAD = 1 << 20  # bytes
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 _ADVICE = {
     errno.ENOSPC: "Make room",
     errno.EDQUOT: "Make room, or raise the quota of this user",
@@ -64,8 +58,16 @@ def write_file(path: Path, fill: Callable[[Output], object]) -> tuple[int, str]:
     return output.size, output.digest.hexdigest()
 
 
+@dataclass
+class NewDirectory:
+    """A directory in the making, and whether it became the one of its final name."""
+
+    path: Path  # where it is filled
+    was_free: bool = False  # known on leaving: False when another directory had the final name first
+
+
 @contextmanager
-def new_directory(root: Path, final: Path) -> Iterator[Path]:
+def new_directory(root: Path, final: Path) -> Iterator[NewDirectory]:
     """Give a temporary directory to fill; on leaving, it becomes ``final`` durably, unless ``final`` was there first.
 
     The first complete directory of a name wins: a second writer's identical work is thrown away. On an exception
@@ -74,8 +76,9 @@ def new_directory(root: Path, final: Path) -> Iterator[Path]:
     Raises:
         StorageError: the disk is full, broken or read-only, or the rights are missing.
     """
-    with _storage_errors(final), _temporary_directory(root) as temporary:
-        yield temporary
+    with _storage_errors(final), temporary_directory(root) as temporary:
+        directory = NewDirectory(temporary)
+        yield directory
         for path in sorted(temporary.rglob("*")):
             if path.is_file():
                 path.chmod(_READ_ONLY)
@@ -84,6 +87,7 @@ def new_directory(root: Path, final: Path) -> Iterator[Path]:
         final.parent.mkdir(parents=True, exist_ok=True)
         try:
             temporary.rename(final)
+            directory.was_free = True
         except OSError as error:
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
@@ -96,7 +100,7 @@ def link_new(root: Path, final: Path, content: bytes) -> bool:
     Raises:
         StorageError: the disk is full, broken or read-only, or the rights are missing.
     """
-    with _storage_errors(final), _temporary_directory(root) as temporary:
+    with _storage_errors(final), temporary_directory(root) as temporary:
         staged = _stage(temporary, content)
         final.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -113,7 +117,7 @@ def replace_file(root: Path, final: Path, content: bytes) -> None:
     Raises:
         StorageError: the disk is full, broken or read-only, or the rights are missing.
     """
-    with _storage_errors(final), _temporary_directory(root) as temporary:
+    with _storage_errors(final), temporary_directory(root) as temporary:
         staged = _stage(temporary, content)
         final.parent.mkdir(parents=True, exist_ok=True)
         staged.rename(final)
@@ -137,59 +141,9 @@ def make_durable(root: Path, path: Path) -> None:
 
 def remove_tree(root: Path, path: Path) -> None:
     """Remove a directory so that it is never seen half-removed under its own name."""
-    with _storage_errors(path), _temporary_directory(root) as doomed:
+    with _storage_errors(path), temporary_directory(root) as doomed:
         path.rename(doomed / path.name)
         make_durable(root, path)  # otherwise a power loss might undo the rename, and not the removals that follow
-
-
-def sweep(root: Path) -> list[str]:
-    """Remove temporary directories whose writers are gone; names of what was removed."""
-    removed = []
-    for path in sorted((root / TEMPORARY).glob("*")):
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        except (FileNotFoundError, NotADirectoryError):
-            continue  # its writer has just finished, or it is none of ours
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(path, ignore_errors=True)
-            removed.append(path.name)
-        except BlockingIOError:
-            continue  # its writer is alive
-        finally:
-            os.close(descriptor)
-    return removed
-
-
-@contextmanager
-def _temporary_directory(root: Path) -> Iterator[Path]:
-    """Make a directory under the root's own file system, locked while its writer lives, removed at the end."""
-    (root / TEMPORARY).mkdir(parents=True, exist_ok=True)
-    path, descriptor = _locked_directory(root / TEMPORARY)
-    try:
-        yield path
-    except OSError as error:
-        if error.errno in _FULL:
-            staged = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
-            error.add_note(f"it needs more than {staged:,} bytes")
-        raise
-    finally:
-        os.close(descriptor)
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _locked_directory(parent: Path) -> tuple[Path, int]:
-    """A new directory under a lock; another one if a sweep took the first between its making and its locking."""
-    while True:
-        path = Path(tempfile.mkdtemp(dir=parent))
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if path.is_dir():
-            return path, descriptor
-        os.close(descriptor)
 
 
 def _stage(temporary: Path, content: bytes) -> Path:

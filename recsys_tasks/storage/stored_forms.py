@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Ids, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.core.domain import Ids, PlayCounts, Vocabulary
 from recsys_tasks.core.errors import BadData
 
 
@@ -23,12 +23,6 @@ def _bytes_digest(ids: Ids) -> str:
         return hashlib.sha256(np.asarray(ids).astype("<i8").tobytes()).hexdigest()
     lengths: npt.NDArray[Any] = np.asarray(pa.compute.binary_length(ids), dtype="<i8")
     return hashlib.sha256(lengths.tobytes() + "".join(ids.to_pylist()).encode()).hexdigest()
-
-
-def matrix_sizes(matrix: PlayMatrix) -> dict[str, Any]:
-    """Numbers of users, tracks, pairs and plays."""
-    pairs = int(matrix.counts.nnz)
-    return {"users": len(matrix.users), "tracks": len(matrix.tracks), "pairs": pairs, "plays": matrix.plays}
 
 
 def vocabulary_table(vocabulary: Vocabulary) -> pa.Table:

@@ -9,6 +9,7 @@ from recsys_tasks.core.config import Config, load_config, parse_config
 from recsys_tasks.core.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "recsys.toml"
+CATALOGUE = "[source]\nhistory_start = 2026-01-01\n[catalogue]\ntable = 't'\n"
 
 
 class TestExample:
@@ -38,6 +39,8 @@ class TestRefusals:
             ("[source]\nhistory_start = 2026-01-01\n[als]\nfactors = 0\n", "als.factors"),
             ("[source]\nhistory_start = 2026-01-01\n[als]\nweight = 'cubic'\n", "als.weight"),
             ("[source]\nhistory_start = 'soon'\n", "source.history_start"),
+            (CATALOGUE + "features.kind = 'k'\n", "not be called kind"),
+            (CATALOGUE + "features.Ab = 'k'\n", "features.Ab"),
             ("[source", "not TOML"),
         ],
     )

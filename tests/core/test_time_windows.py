@@ -10,11 +10,12 @@ from conftest import execute
 from source_tables import LONG, config, create_streams, insert
 
 from recsys_tasks.core.config import parse_config
-from recsys_tasks.matrix.play_matrix import chain_digests
+from recsys_tasks.matrix.chain import chain_digests
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps import Workplace, extract_streams, increment_matrix
+from recsys_tasks.steps.extract import extract_day
 from recsys_tasks.steps.matrix import chain_of
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 ZONES = ["UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Kiritimati"]
 NIGHTS = {  # the nights in which the clocks of a zone go forward and back, a leap day, a year end
@@ -49,7 +50,7 @@ def test_every_instant_lies_in_exactly_one_date(source_dsn: str, session: str) -
     execute(source_dsn, f"ALTER ROLE postgres IN DATABASE {database} SET TimeZone = '{session}'")
     expected = Counter(instant.date() for instant in instants)
     with Source(source_dsn, config()) as source:
-        found: list[Any] = [(day, source.extract_day(day)) for day in sorted(expected)]
+        found: list[Any] = [(day, extract_day(source, day)) for day in sorted(expected)]
     assert {day: counts.rows_kept for day, counts in found} == expected
     users = [user for _, counts in found for user in counts.counts.user_ids.to_pylist()]
     assert sorted(users) == list(range(len(instants))), "each stream once, and none twice"
@@ -68,9 +69,9 @@ def test_the_chain_has_every_date_once(source_dsn: str, tmp_path: Any, start: da
     create_streams(source_dsn)
     noons = [datetime(start.year, start.month, start.day, 12, tzinfo=UTC) + timedelta(days=n) for n in range(n_days)]
     insert(source_dsn, [(n, n, 70, noon, LONG, False) for n, noon in enumerate(noons)])
-    at = Workplace(Store(tmp_path), parse_config({"source": {"history_start": start}}), source_dsn)
-    assert extract_streams(at, last)["first_extracted"] == n_days
+    at = Workplace(PosixStore(tmp_path), parse_config({"source": {"history_start": start}}), source_dsn)
+    assert extract_streams(at, last).first_extracted == n_days
     chain = chain_of(at, last)
     assert [day for day, _ in chain] == [noon.date() for noon in noons]
     folded = increment_matrix(at, last)
-    assert (folded["matrix"], folded["figures"]["plays"]) == (chain_digests(chain)[-1], n_days)
+    assert (folded.matrix, folded.figures.plays) == (chain_digests(chain)[-1], n_days)

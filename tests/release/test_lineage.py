@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -12,27 +13,27 @@ from recsys_tasks.cli.main import main
 from recsys_tasks.core.domain import PlayCounts
 from recsys_tasks.core.errors import NotStored, UnknownId
 from recsys_tasks.core.versions import library_versions
-from recsys_tasks.matrix.play_matrix import chain_digests
-from recsys_tasks.partitions.versions import keep_version
+from recsys_tasks.matrix.chain import chain_digests
+from recsys_tasks.release.bundles import bundle_name
 from recsys_tasks.release.lineage import lineage
-from recsys_tasks.release.releases import read_log
 from recsys_tasks.steps import Workplace, roll_back
 from recsys_tasks.steps.extract import qualification_rule
-from recsys_tasks.storage.artefacts import read_manifest
+from recsys_tasks.storage.stored_forms import counts_digest
 
 D13, D14, D15 = (date(2026, 1, n) for n in (13, 14, 15))
 STEPS = ["extract_streams", "increment_matrix", "train_als", "build_index", "evaluate", "gate", "publish"]
 
 
 def restate(at, day):
-    """A date whose counts are others than they were, as extraction stores it."""
-    manifest = at.store.partition_manifest(day)
-    counts = at.store.load_partition(day, manifest["digest"])
-    plays = counts.plays + np.uint32(1)
-    figures = manifest["figures"] | {"rows_read": 7_000, "rows_kept": int(plays.sum())}
-    keep_version(at.store, day)
-    changed = PlayCounts(counts.user_ids, counts.track_ids, plays)
-    return manifest["digest"], at.store.save_partition(day, changed, qualification_rule(at.config.source), figures)
+    """Store a date's counts as others than they were, as extraction does; digest before, digest after."""
+    before = at.partitions.newest(day)
+    counts = at.partitions.load(day, before.digest)
+    changed = PlayCounts(counts.user_ids, counts.track_ids, counts.plays + np.uint32(1))
+    figures = replace(before.figures, rows_read=7_000, rows_kept=int(changed.plays.sum()))
+    after = replace(before, digest=counts_digest(changed), fingerprint=None, figures=figures)
+    at.partitions.keep_replaced(day)
+    at.partitions.save(after, changed)
+    return before.digest, after.digest
 
 
 def told(at, capsys, *words):
@@ -45,15 +46,15 @@ class TestWayBack:
     def test_each_station_names_the_one_before_it(self, finished):
         """Bundle, model and matrix are those of the manifests, and the digests of the partitions prove the matrix."""
         found = lineage(finished.store, "2")
-        entry = read_log(finished.store).release(2)
-        key = read_manifest(finished.store.bundle_path(entry.candidate) / "gated")["key"]
+        entry = finished.releases.log().release(2)
+        key = finished.bundles.key(entry.candidate)
         assert (found["candidate"], found["day"], found["live"]) == (entry.candidate, "2026-01-14", False)
         assert {name: part["sha256"] for name, part in found["parts"].items()} == entry.parts
-        assert (found["factors"]["digest"], found["matrix"]["digest"]) == (key["model"], key["matrix"])
+        assert (found["factors"]["digest"], found["matrix"]["digest"]) == (key.component, key.matrix)
         assert found["index"]["parameters"] == finished.config.index.model_dump()
         assert found["factors"]["parameters"]["regularization"] == 10.0
         chain = [(date.fromisoformat(row["day"]), row["digest"]) for row in found["partitions"]]
-        assert chain_digests(chain)[-1] == key["matrix"]
+        assert chain_digests(chain)[-1] == key.matrix
         assert found["lost"] == []
 
     def test_the_source_counts_add_up_to_the_matrix(self, finished):
@@ -74,10 +75,10 @@ class TestWayBack:
 
     def test_the_recall_is_that_of_the_judgement(self, copied, capsys):
         """What the gate measured stands beside the index; of a candidate that was never judged, none does."""
-        found, (path,) = lineage(copied.store, "2"), copied.store.evaluations_of(D14)
-        assert found["index"]["recall"] == read_manifest(path / "figures")["figures"]["recall"]
+        found, (judgement,) = lineage(copied.store, "2"), copied.judgements.of(D14)
+        assert found["index"]["recall"] == copied.judgements.figures(judgement)["recall"]
         assert "recall mean_scored" in told(copied, capsys, "2")
-        shutil.rmtree(path)
+        shutil.rmtree(copied.store.root / judgement.place)
         assert lineage(copied.store, "2")["index"]["recall"] is None
         assert "recall" not in next(line for line in told(copied, capsys, "2").splitlines() if line.startswith("index"))
 
@@ -86,7 +87,7 @@ class TestWayBack:
         run(copied, D14)
         runs = lineage(copied.store, "2")["runs"]
         assert [record["step"] for record in runs] == STEPS
-        assert {record["run_id"] for record in runs} == {read_log(copied.store).release(2).run_id}
+        assert {record["run_id"] for record in runs} == {copied.releases.log().release(2).run_id}
         assert {record["by"] for record in runs} == {"olga"}
         assert all(record["versions"] == library_versions() for record in runs)
         assert library_versions().keys() >= {"python", "numpy", "scipy", "implicit", "annoy", "pyarrow"}
@@ -104,7 +105,7 @@ class TestWayBack:
     def test_a_held_candidate_has_a_way_back_too(self, copied):
         """By how its digest begins; nobody published it, and its verdict says why."""
         strict = Workplace(copied.store, config(gate={"min_users": 5000}), copied.dsn)
-        candidate = run(strict, D14, cold_start=True)["candidate"]
+        candidate = run(strict, D14, cold_start=True).candidate
         found = lineage(copied.store, candidate[:10])
         assert (found["candidate"], found["release"], found["log"], found["live"]) == (candidate, None, [], False)
         assert [row["outcome"] for row in found["judgements"]] == ["HOLD"]
@@ -122,18 +123,18 @@ class TestRerun:
     def test_a_rerun_under_the_same_run_takes_nothing_from_what_the_first_try_did(self, copied):
         """A reprocessed run keeps its id: who published, and when, stays told."""
         before = lineage(copied.store, "3")["runs"]
-        run_id = read_log(copied.store).release(3).run_id
+        run_id = copied.releases.log().release(3).run_id
         for step in ("increment_matrix", "evaluate", "publish"):
-            first = copied.store.read_run(run_id, step)
+            first = copied.runs.last(run_id, step)
             again = first | {"began": "2027-01-01T00:00:00+00:00", "by": "another"}
             result = {"published": False} if step == "publish" else first["result"]
-            copied.store.save_run(run_id, step, again | {"result": result})
-            assert copied.store.read_run(run_id, step)["by"] == "another"
-            copied.store.save_run(run_id, step, {"step": step, "began": "2027-01-02", "outcome": "killed"})
-            copied.store.save_run(run_id, step, {"step": step, "began": "2027-01-03", "outcome": "killed again"})
-            assert copied.store.read_run(run_id, step)["by"] == "another", "a try without a result hides none"
+            copied.runs.save(run_id, step, again | {"result": result})
+            assert copied.runs.last(run_id, step)["by"] == "another"
+            copied.runs.save(run_id, step, {"step": step, "began": "2027-01-02", "outcome": "killed"})
+            copied.runs.save(run_id, step, {"step": step, "began": "2027-01-03", "outcome": "killed again"})
+            assert copied.runs.last(run_id, step)["by"] == "another", "a try without a result hides none"
         assert lineage(copied.store, "3")["runs"] == before
-        ends = [record["outcome"] for record in copied.store.steps_of(run_id) if record["step"] == "publish"]
+        ends = [record["outcome"] for record in copied.runs.of_run(run_id) if record["step"] == "publish"]
         assert ends == ["ok", "ok", "killed again"], "tries without a result do not pile up"
 
 
@@ -150,8 +151,8 @@ class TestRestated:
         """The other way round: the newest version was folded, and there was another."""
         old, new = restate(copied, D13)
         run(copied, D15)
-        copied.store.save_run("backfill 13", "extract_streams", {"result": {"restated": ["2026-01-13"]}})
-        row = lineage(copied.store, read_log(copied.store).require_live().candidate)["partitions"][8]
+        copied.runs.save("backfill 13", "extract_streams", {"result": {"restated": ["2026-01-13"]}})
+        row = lineage(copied.store, copied.releases.log().require_live().candidate)["partitions"][8]
         assert (row["digest"], row["replaced_by"]) == (old, None), "its late window found the source as it was"
         assert row["other_versions"] == [new]
         assert "backfill 13" in row["restated_by"]
@@ -193,7 +194,7 @@ class TestRemoved:
 
     def test_of_a_removed_bundle_the_rest_is_told(self, copied, capsys):
         """The judgement still names the model, the model the matrix, the log the parts."""
-        shutil.rmtree(copied.store.bundle_path(read_log(copied.store).release(3).candidate))
+        shutil.rmtree(copied.store.root / bundle_name(copied.releases.log().release(3).candidate))
         found = lineage(copied.store, "3")
         assert (found["index"], found["factors"]["stored"], found["matrix"]["stored"]) == (None, True, True)
         assert [part["stored"] for part in found["parts"].values()] == [False, False, False]

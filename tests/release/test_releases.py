@@ -1,190 +1,106 @@
-"""The release log: one winner, nothing lost, nothing older, nothing unsaid."""
+"""The stored release log, on the disk and in memory: one winner, nothing lost, and no damage that is passed over."""
 
-import json
 import multiprocessing
-from datetime import date
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from log_entries import entry
 
-from recsys_tasks.core.errors import ConfigError, CorruptArtefact, NoRelease, PublishConflict, UnknownId
-from recsys_tasks.release.log import PUBLISH, PUBLISH_OLDER, ROLLBACK, Entry, ReleaseLog, parse_entry
-from recsys_tasks.release.releases import append, read_log
-from recsys_tasks.storage.store import Store
-
-SIGNED = {"by": "olga", "why": "bad covers", "at": "2026-01-05T00:00:00+00:00"}
+from recsys_tasks.core.errors import CorruptArtefact, NoRelease, PublishConflict
+from recsys_tasks.release.releases import LARGEST_ENTRY, Releases, entry_name
+from recsys_tasks.storage.posix import PosixStore
 
 
-def entry(number, day, candidate=None, **more):
-    """A published entry."""
-    values = {"kind": PUBLISH, "release": number, "parts": {"gated": "0"}, "pinned": False} | SIGNED | more
-    return Entry(number=number, candidate=candidate or f"candidate {number}", day=date(2026, 1, day), **values)
-
-
-def log(*entries):
-    """A log of entries."""
-    return ReleaseLog(tuple(entries))
-
-
-class TestRules:
-    def test_the_same_candidate_is_published_once(self):
-        """A rerun of a published candidate is a no-op that says which release it is."""
-        decision = log(entry(1, 5, "a"), entry(2, 6, "b")).decide("a", date(2026, 1, 7))
-        assert (decision.publish, decision.reason) == (False, "already published as release 1: nothing to do")
-
-    def test_older_data_never_replace_newer(self):
-        """A backfill of an earlier date is kept and not published."""
-        assert not log(entry(1, 6)).decide("new", date(2026, 1, 5)).publish
-        assert log(entry(1, 6)).decide("restated", date(2026, 1, 6)).publish
-
-    def test_older_data_go_live_on_a_persons_word_alone(self):
-        """Told to by name, a backfill of an earlier date goes live under a kind of its own; newer data need no word."""
-        decision = log(entry(1, 6)).decide("new", date(2026, 1, 5), older_too=True)
-        assert (decision.publish, decision.kind) == (True, PUBLISH_OLDER)
-        assert "2026-01-05" in decision.reason
-        decision = log(entry(1, 6)).decide("new", date(2026, 1, 7), older_too=True)
-        assert (decision.publish, decision.kind) == (True, PUBLISH)
-
-    def test_a_word_for_older_data_lifts_no_pin_and_publishes_nothing_twice(self):
-        """Whoever pinned is asked first; what was a release already is rolled back to, not published again."""
-        pinned = log(entry(1, 5, "a"), entry(2, 6), entry(3, 6, release=2, kind="pin", pinned=True))
-        assert "is pinned by olga" in pinned.decide("new", date(2026, 1, 4), older_too=True).reason
-        again = pinned.decide("a", date(2026, 1, 5), older_too=True)
-        assert (again.publish, again.reason) == (
-            False,
-            "already published as release 1: to make it live again, roll back to it",
-        )
-
-    def test_older_data_that_went_live_are_a_release_and_took_another_back(self):
-        """They can be rolled back to and compared with; what they replaced is nobody's incumbent any more."""
-        after = log(entry(1, 5), entry(2, 7), entry(3, 6, kind=PUBLISH_OLDER, pinned=True))
-        assert after.release(3).day == date(2026, 1, 6)
-        assert after.published("candidate 3").number == 3
-        assert [e.number for e in after.before(date(2026, 1, 9))] == [3, 1]
-        assert "pinned" in after.decide("new", date(2026, 1, 8)).reason
-        assert parse_entry(json.loads(after.live.to_bytes()), "3.json") == after.live
-
-    def test_a_pin_holds_until_it_is_lifted(self):
-        """Scheduled runs do not move past a pin."""
-        pinned = log(entry(1, 5), entry(2, 5, release=1, kind="pin", pinned=True))
-        assert "pinned by olga (bad covers)" in pinned.decide("new", date(2026, 1, 9)).reason
-        lifted = log(*pinned.entries, pinned.pin(False, "olga", "mended", "now"))
-        assert lifted.decide("new", date(2026, 1, 9)).publish
-
-    def test_a_rollback_appends_and_pins(self):
-        """An earlier release goes live as a new entry, signed and pinned; nothing is taken away."""
-        before = log(entry(1, 5), entry(2, 6))
-        back = before.roll_back(1, "olga", "bad covers", "now")
-        assert (back.number, back.release, back.candidate, back.pinned) == (3, 1, "candidate 1", True)
-
-    def test_a_rollback_needs_a_person_and_a_reason(self):
-        """Who and why stand in the log, or nothing happens."""
-        for by, why in (("", "why"), ("who", " ")):
-            with pytest.raises(ConfigError, match="--by"):
-                log(entry(1, 5), entry(2, 6)).roll_back(1, by, why, "now")
-
-    @pytest.mark.parametrize("number", [0, -1, 3, 10**30])
-    def test_a_rollback_to_what_never_was_is_refused(self, number):
-        """Only a published release can go live again."""
-        with pytest.raises(UnknownId):
-            log(entry(1, 5), entry(2, 6)).roll_back(number, "olga", "why", "now")
-
-    def test_before_the_first_release_there_is_nothing_to_pin(self):
-        """An empty log says that nothing was published."""
-        with pytest.raises(NoRelease):
-            log().pin(True, "olga", "why", "now")
-
-
-WISHES = st.tuples(st.sampled_from(["run", "older", "back", "pin", "unpin"]), st.integers(1, 9))
-
-
-def next_entry(now, wish, day):
-    """What an operator or a run would append; None where the rules say no."""
-    if wish in ("run", "older"):
-        candidate, number = f"{wish} {day}", len(now.entries) + 1
-        decision = now.decide(candidate, date(2026, 1, day), older_too=wish == "older")
-        pinned = decision.kind == PUBLISH_OLDER
-        return entry(number, day, candidate, kind=decision.kind, pinned=pinned) if decision.publish else None
-    try:
-        return now.roll_back(day, **SIGNED) if wish == "back" else now.pin(wish == "pin", **SIGNED)
-    except (ConfigError, NoRelease, UnknownId):
-        return None
-
-
-@given(st.lists(WISHES, max_size=30))
-def test_the_live_data_go_back_only_by_a_signed_and_pinned_entry(wishes):
-    """Whatever runs and operators wish, in any order: no run goes back or past a pin, no bundle is published twice."""
-    now = log()
-    for wish, day in wishes:
-        new, live = next_entry(now, wish, day), now.live
-        if new is None:
-            continue
-        if live and new.day < live.day:
-            assert new.kind in (ROLLBACK, PUBLISH_OLDER)
-            assert new.pinned
-        if wish in ("run", "older"):
-            assert not (live and live.pinned)
-            assert now.published(new.candidate) is None
-        now = log(*now.entries, new)
-    assert [e.number for e in now.entries] == list(range(1, len(now.entries) + 1))
-    assert all(now.release(e.release).candidate == e.candidate for e in now.entries)
-
-
-def publish_many(root: str, writer: int, count: int) -> None:
-    """A process that publishes again and again, retrying when another was first."""
-    store = Store(Path(root))
+def publish_many(releases, writer, count):
+    """Publish again and again, retrying when another was first."""
     for n in range(count):
         while True:
             try:
-                append(store, entry(len(read_log(store).entries) + 1, 5, f"{writer}-{n}"))
+                releases.append(entry(len(releases.log().entries) + 1, 5, f"{writer}-{n}"))
                 break
             except PublishConflict:
                 continue
 
 
-class TestOnDisk:
-    def test_an_entry_survives_the_disk(self, tmp_path):
-        """What is read is what was written."""
-        written = append(Store(tmp_path), entry(1, 5, figures={"precision": 0.1}))
-        assert read_log(Store(tmp_path)).entries == (written,)
+def publish_many_on_disk(root: str, writer: int, count: int) -> None:
+    """The same, as a process of its own."""
+    publish_many(Releases(PosixStore(Path(root))), writer, count)
 
-    def test_a_number_is_taken_once(self, tmp_path):
+
+def published(store):
+    """Digests of what a store's log names, sorted."""
+    return sorted(found.candidate for found in Releases(store).log().entries)
+
+
+class TestAppending:
+    def test_an_empty_store_has_an_empty_log(self, store):
+        """Before the first release nothing is live, and that is said."""
+        log = Releases(store).log()
+        assert (log.entries, log.live) == ((), None)
+        with pytest.raises(NoRelease):
+            log.require_live()
+
+    def test_an_entry_survives_the_store(self, store):
+        """What is read is what was written, alone and in the log."""
+        written = Releases(store).append(entry(1, 5, figures={"precision": 0.1}))
+        assert Releases(store).log().entries == (written,)
+        assert Releases(store).entry(1) == written
+
+    def test_a_number_is_taken_once(self, store):
         """A writer that woke late is told that its number is gone; the first entry stays."""
-        append(Store(tmp_path), entry(1, 6, "first"))
+        Releases(store).append(entry(1, 6, "first"))
         with pytest.raises(PublishConflict):
-            append(Store(tmp_path), entry(1, 5, "late"))
-        assert read_log(Store(tmp_path)).require_live().candidate == "first"
+            Releases(store).append(entry(1, 5, "late"))
+        assert Releases(store).log().require_live().candidate == "first"
+
+    def test_several_writers_at_once_lose_nothing(self, store):
+        """Four threads publish 40 entries in turn: each is there exactly once, without a hole."""
+        releases = Releases(store)
+        with ThreadPoolExecutor(4) as beside:
+            for writing in [beside.submit(publish_many, releases, writer, 10) for writer in range(4)]:
+                writing.result(60)
+        assert published(store) == sorted(f"{writer}-{n}" for writer in range(4) for n in range(10))
 
     def test_several_processes_at_once_lose_nothing(self, tmp_path):
-        """Four processes publish 40 entries in turn: each is there exactly once, without a hole."""
+        """On the disk four processes do what the threads did, without a lock that they could share."""
         context = multiprocessing.get_context("spawn")
-        writers = [context.Process(target=publish_many, args=(str(tmp_path), w, 10)) for w in range(4)]
+        writers = [context.Process(target=publish_many_on_disk, args=(str(tmp_path), w, 10)) for w in range(4)]
         for writer in writers:
             writer.start()
         for writer in writers:
             writer.join(60)
-        candidates = [e.candidate for e in read_log(Store(tmp_path)).entries]
-        assert sorted(candidates) == sorted(f"{w}-{n}" for w in range(4) for n in range(10))
+        assert published(PosixStore(tmp_path)) == sorted(f"{w}-{n}" for w in range(4) for n in range(10))
 
+
+class TestDamage:
     @pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", None])
-    def test_a_damaged_newest_entry_never_means_the_one_before(self, tmp_path, damage):
+    def test_a_damaged_newest_entry_never_means_the_one_before(self, store, damage):
         """A torn, foreign or altered newest entry stops everything; the older release is not live in silence."""
-        store = Store(tmp_path)
-        append(store, entry(1, 5))
-        append(store, entry(2, 6))
-        newest = tmp_path / "releases" / "log" / "2.json"
-        content = newest.read_bytes().replace(b"candidate 2", b"candidate 9") if damage is None else damage
-        newest.unlink()
-        newest.write_bytes(content)
+        Releases(store).append(entry(1, 5))
+        Releases(store).append(entry(2, 6))
+        altered = store.read(entry_name(2)).replace(b"candidate 2", b"candidate 9")
+        store.replace(entry_name(2), altered if damage is None else damage)
         with pytest.raises(CorruptArtefact, match=r"2\.json"):
-            read_log(store)
+            Releases(store).log()
 
-    def test_a_hole_in_the_log_is_named(self, tmp_path):
+    def test_an_endless_entry_is_not_read(self, store):
+        """Nothing that a person would sign is that long: it is refused before it takes the memory."""
+        store.create(entry_name(1), entry(1, 5, why="x" * LARGEST_ENTRY).to_bytes())
+        with pytest.raises(CorruptArtefact, match=r"1\.json"):
+            Releases(store).log()
+
+    def test_an_entry_under_another_number_is_not_taken_for_it(self, store):
+        """A sound entry that was copied to the next name would publish a release a second time."""
+        Releases(store).append(entry(1, 5))
+        store.create(entry_name(2), store.read(entry_name(1)))
+        with pytest.raises(CorruptArtefact, match=r"2\.json holds entry 1"):
+            Releases(store).log()
+
+    def test_a_hole_in_the_log_is_named(self, store):
         """A removed entry is missed."""
         for n in (1, 2, 3):
-            append(Store(tmp_path), entry(n, 5))
-        (tmp_path / "releases" / "log" / "2.json").unlink()
+            Releases(store).append(entry(n, 5))
+        store.remove(entry_name(2))
         with pytest.raises(CorruptArtefact, match=r"2\.json is missing"):
-            read_log(Store(tmp_path))
+            Releases(store).log()

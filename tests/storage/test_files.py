@@ -13,7 +13,8 @@ import pytest
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.errors import CorruptArtefact, NotStored, StorageError
 from recsys_tasks.storage.artefacts import open_artefact, save_artefact
-from recsys_tasks.storage.files import TEMPORARY, link_new, new_directory, replace_file, sha256_of, sweep, write_file
+from recsys_tasks.storage.files import link_new, new_directory, replace_file, sha256_of, write_file
+from recsys_tasks.storage.temporary import TEMPORARY, sweep
 
 
 def artefact(root: Path, values=(1, 2, 3)):
@@ -26,7 +27,8 @@ class TestNewDirectory:
         """A writer that fails half-way leaves neither the directory nor a temporary."""
 
         def fill_and_fail():
-            with new_directory(tmp_path, tmp_path / "final") as temporary:
+            with new_directory(tmp_path, tmp_path / "final") as new:
+                temporary = new.path
                 (temporary / "half").write_text("half")
                 raise RuntimeError
 
@@ -52,7 +54,8 @@ class TestNewDirectory:
             os.truncate(path, 7)
 
         def store():
-            with new_directory(tmp_path, tmp_path / "final") as temporary:
+            with new_directory(tmp_path, tmp_path / "final") as new:
+                temporary = new.path
                 write_file(temporary / "a", lambda output: fill_and_lose(temporary / "a", output))
 
         with pytest.raises(StorageError, match="final cannot be written: 7 of 100,000 bytes arrived in a"):
@@ -63,7 +66,8 @@ class TestNewDirectory:
         """No room: the message names the path, the bytes that did not suffice, and what to do."""
 
         def fill_the_disk():
-            with new_directory(tmp_path, tmp_path / "final") as temporary:
+            with new_directory(tmp_path, tmp_path / "final") as new:
+                temporary = new.path
                 (temporary / "half").write_bytes(bytes(12_345))
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -144,7 +148,8 @@ class TestSweep:
         environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
         subprocess.run([sys.executable, "-c", killed, str(tmp_path)], env=environment, check=False)
         assert len(list((tmp_path / TEMPORARY).iterdir())) == 1
-        with new_directory(tmp_path, tmp_path / "alive") as alive:
+        with new_directory(tmp_path, tmp_path / "alive") as new:
+            alive = new.path
             assert len(sweep(tmp_path)) == 1
             assert [path.name for path in (tmp_path / TEMPORARY).iterdir()] == [alive.name]
 

@@ -1,0 +1,96 @@
+"""How figures are written for people: one definition of each format, for pages, reports, alerts and the terminal.
+
+What is unknown (None) is written as a dash. A value that rounds to zero is written without a minus sign.
+"""
+
+from datetime import datetime
+from typing import Any
+
+UNKNOWN = "–"
+MINUS = "−"
+HOURS_UP_TO = 72
+"""Hours up to which an age is written in hours; beyond, days say more."""
+
+
+def decimal(value: float | None, digits: int) -> str:
+    """A number with a fixed count of digits behind the point, its thousands apart: 1,234.50."""
+    return UNKNOWN if value is None else f"{value:z,.{digits}f}"
+
+
+def significant(value: float | None, digits: int = 6) -> str:
+    """A number whose size is not known beforehand, such as a loss or a p-value: 0.00539123, 1.2e-05."""
+    return UNKNOWN if value is None else f"{value:z.{digits}g}"
+
+
+def count(value: float | None) -> str:
+    """A number of things, its thousands apart: 12,345."""
+    return decimal(value, 0)
+
+
+def fraction(value: float | None) -> str:
+    """A precision, a recall or another mean between 0 and 1: 0.0329."""
+    return decimal(value, 4)
+
+
+def signed_fraction(value: float | None) -> str:
+    """A difference of two fractions: +0.0003, −0.0012."""
+    return UNKNOWN if value is None else f"{value:+z.4f}".replace("-", MINUS)
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """A share in per cent: 14.8%."""
+    return UNKNOWN if share is None else f"{share:z.{digits}%}"
+
+
+def signed_percent(share: float | None, digits: int = 2, unit: str = "%", minus: str = MINUS) -> str:
+    """A relative difference in per cent: +1.20%, −0.05%.
+
+    Args:
+        share: the difference as a share: 0.012 is written +1.20%.
+        digits: behind the point.
+        unit: what follows the number.
+        minus: sign of a loss; plain text for machines and mail takes the hyphen of the keyboard.
+    """
+    return UNKNOWN if share is None else f"{share:+z.{digits}%}".replace("-", minus).replace("%", unit)
+
+
+def as_stored(value: Any) -> str:
+    """A stored figure or parameter whose meaning the caller does not know: a number's thousands apart, all digits."""
+    return f"{value:,}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def setting_percent(share: float) -> str:
+    """A share that somebody has set, with no more digits than it needs: 2%, 0.5%."""
+    return f"{100 * share:z.6g}%"
+
+
+def megabytes(size: float | None, digits: int = 1) -> str:
+    """Bytes as decimal megabytes: 12.3 MB."""
+    return UNKNOWN if size is None else f"{decimal(size / 1e6, digits)} MB"
+
+
+def age(hours: float | None) -> str:
+    """An age in hours, and in days once those say more: 31 hours, 4.2 days."""
+    if hours is None:
+        return UNKNOWN
+    return f"{count(hours)} hours" if abs(hours) < HOURS_UP_TO else f"{decimal(hours / 24, 1)} days"
+
+
+def day(date: str) -> str:
+    """An ISO date as a person writes it: 22 Nov 2026."""
+    found = datetime.fromisoformat(date)
+    return f"{found.day} {found:%b %Y}"
+
+
+def instant(text: str) -> str:
+    """A stored instant (ISO-8601, UTC) to the minute: 2026-11-22 03:00 UTC."""
+    return f"{_clock(text)[:16]} UTC"
+
+
+def second(text: str) -> str:
+    """A stored instant (ISO-8601, UTC) to the second, for columns whose heading names the zone: 2026-11-22 03:00:12."""
+    return _clock(text)[:19]
+
+
+def _clock(text: str) -> str:
+    return text.replace("T", " ")

@@ -1,0 +1,79 @@
+"""The manifest of an artefact: what it was made from, what was measured, and checksums of its files and of itself.
+
+It also carries its own place in the store, so that one artefact never passes for another.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
+
+from recsys_tasks.core.digests import FORMAT, canonical_json, digest_of
+from recsys_tasks.core.records import Json
+
+MANIFEST = "manifest.json"
+LARGEST_MANIFEST = 1 << 24
+"""Bytes: a larger file is no manifest of ours, and is not read into memory."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """What the manifest says of a file."""
+
+    size: int  # bytes
+    sha256: str  # hexadecimal
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What vouches for a stored artefact."""
+
+    digest: str
+    """Of the input key, in full; of a partition, of its play counts."""
+    key: Json
+    """What the artefact was made from."""
+    figures: Json = field(default_factory=dict)
+    """What was measured while it was made; no clock, memory, run or person."""
+    files: Mapping[str, StoredFile] = field(default_factory=dict)
+    place: str = ""
+    """Name of the artefact in its store; empty: the manifest is good anywhere."""
+
+    def sealed(self) -> bytes:
+        """The manifest as it is stored, with a checksum over itself."""
+        files = {name: asdict(file) for name, file in self.files.items()}
+        values = {"format": FORMAT, "place": self.place, "digest": self.digest, "key": dict(self.key)}
+        values |= {"figures": dict(self.figures), "files": files}
+        return canonical_json(values | {"sha256": digest_of("manifest", values)})
+
+
+class NotAManifest(ValueError):
+    """These bytes are no manifest that could be trusted; the text says why."""
+
+
+def parse_manifest(content: bytes, name: str) -> Manifest:
+    """A manifest from its stored bytes.
+
+    Args:
+        content: the stored bytes.
+        name: of the artefact, or a path that ends in it.
+
+    Raises:
+        NotAManifest: the bytes are unreadable, altered, of another format or place, or name a file elsewhere.
+    """
+    try:
+        values = json.loads(content)
+        sound = values["format"] == FORMAT and isinstance(values["digest"], str)
+        sound = sound and isinstance(values["key"], dict) and isinstance(values["figures"], dict)
+        files = {file: StoredFile(of["size"], of["sha256"]) for file, of in values["files"].items()}
+        manifest = Manifest(values["digest"], values["key"], values["figures"], files, values["place"])
+        place, sealed = PurePosixPath(manifest.place).parts, content == manifest.sealed()
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise NotAManifest(f"is missing or unreadable ({type(error).__name__})") from None
+    if not sound or any(PurePosixPath(file).name != file or file in ("", ".", "..") for file in files):
+        raise NotAManifest(f"is not of format {FORMAT}, or names a file outside its directory")
+    if not sealed:
+        raise NotAManifest("differs from its own checksum")
+    parts = PurePosixPath(name).parts
+    if place != parts[len(parts) - len(place) :]:
+        raise NotAManifest(f"belongs to {manifest.place}")
+    return manifest

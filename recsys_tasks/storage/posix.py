@@ -1,0 +1,145 @@
+"""The store on a local POSIX file system: what ``files`` promises, under the names of ``ArtefactStore``."""
+
+import errno
+import fcntl
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from recsys_tasks.core.errors import CorruptArtefact, NotStored
+from recsys_tasks.storage.artefacts import Artefact, Content, open_artefact, read_manifest, save_artefact
+from recsys_tasks.storage.files import link_new, make_durable, remove_tree, replace_file
+from recsys_tasks.storage.manifest import Manifest
+from recsys_tasks.storage.store import Stamp
+from recsys_tasks.storage.temporary import sweep, temporary_directory
+
+_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
+
+
+class PosixStore:
+    """An ``ArtefactStore`` under one root directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PosixStore) and other.root == self.root
+
+    def __hash__(self) -> int:
+        return hash(self.root)
+
+    def put(
+        self,
+        name: str,
+        digest: str,
+        key: Mapping[str, Any],
+        files: Mapping[str, Content],
+        figures: Mapping[str, Any] | None = None,
+    ) -> Artefact:
+        """As ``ArtefactStore``: one rename of a complete directory."""
+        return save_artefact(self.root, self.root / name, digest, key, files, figures)
+
+    @contextmanager
+    def workspace(self) -> Iterator[str]:
+        """As ``ArtefactStore``: on the file system of the root."""
+        with temporary_directory(self.root) as folder:
+            yield str(folder)
+
+    def open(self, name: str, digest: str | None = None, only: Collection[str] = ()) -> Artefact:
+        """As ``ArtefactStore``: the files where they lie."""
+        return open_artefact(self.root / name, digest, only)
+
+    def manifest(self, name: str) -> Manifest:
+        """As ``ArtefactStore``."""
+        return read_manifest(self.root / name)
+
+    def holds(self, name: str) -> bool:
+        """As ``ArtefactStore``."""
+        try:
+            return (self.root / name).exists()
+        except OSError:  # no file system takes a name of that length
+            return False
+
+    def names(self, folder: str) -> list[str]:
+        """As ``ArtefactStore``."""
+        try:
+            return sorted(os.listdir(self.root / folder))
+        except OSError as error:
+            if error.errno not in _NOTHING_THERE:
+                raise
+            return []
+
+    def remove(self, name: str) -> None:
+        """As ``ArtefactStore``."""
+        remove_tree(self.root, self.root / name)
+
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """As ``ArtefactStore``."""
+        path = self.root / name
+        try:
+            if most is not None and (path.is_symlink() or path.stat().st_size > most):
+                raise CorruptArtefact(
+                    f"{path} is not a plain file of at most {most:,} bytes. Restore it from a backup."
+                )
+            return path.read_bytes()
+        except FileNotFoundError:
+            raise NotStored(f"{path} does not exist. Run the step that makes it first.") from None
+
+    def create(self, name: str, content: bytes) -> bool:
+        """As ``ArtefactStore``: one ``link``."""
+        return link_new(self.root, self.root / name, content)
+
+    def replace(self, name: str, content: bytes) -> None:
+        """As ``ArtefactStore``: one rename of a complete file."""
+        replace_file(self.root, self.root / name, content)
+
+    def confirm(self, name: str) -> None:
+        """As ``ArtefactStore``."""
+        make_durable(self.root, self.root / name)
+
+    def where(self, name: str) -> str:
+        """As ``ArtefactStore``: its path."""
+        return str(self.root / name)
+
+    def stamp(self, name: str) -> Stamp | None:
+        """As ``ArtefactStore``: of the name itself, not of what a link leads to."""
+        try:
+            found = (self.root / name).lstat()
+        except OSError as error:
+            if error.errno not in _NOTHING_THERE:
+                raise
+            return None
+        return Stamp(found.st_size, found.st_mtime_ns, f"{found.st_ctime_ns} {found.st_ino}")
+
+    def written_at(self, name: str) -> float:
+        """As ``ArtefactStore``."""
+        return (self.root / name).stat().st_mtime
+
+    def bytes_of(self, name: str) -> int:
+        """As ``ArtefactStore``."""
+        path = self.root / name
+        files = path.rglob("*") if path.is_dir() else [path]
+        return sum(file.stat().st_size for file in files if file.is_file())
+
+    @contextmanager
+    def locked(self, name: str, wait: bool = True) -> Iterator[bool]:
+        """As ``ArtefactStore``: a lock that ends with the process that holds it."""
+        descriptor = os.open(self.root / name, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield _locked(descriptor, wait)
+        finally:
+            os.close(descriptor)
+
+    def sweep(self) -> list[str]:
+        """As ``ArtefactStore``: temporary directories whose lock nobody holds."""
+        return sweep(self.root)
+
+
+def _locked(descriptor: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,66 @@
+"""Temporary directories under a store's root, each held by a lock for as long as its writer lives.
+
+So what a dead writer left can be told from work in progress, and removed.
+"""
+
+import errno
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TEMPORARY = ".tmp"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextmanager
+def temporary_directory(root: Path) -> Iterator[Path]:
+    """Make a directory under the root's own file system, locked while its writer lives, removed at the end."""
+    (root / TEMPORARY).mkdir(parents=True, exist_ok=True)
+    path, descriptor = _locked_directory(root / TEMPORARY)
+    try:
+        yield path
+    except OSError as error:
+        if error.errno in _FULL:
+            staged = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+            error.add_note(f"it needs more than {staged:,} bytes")
+        raise
+    finally:
+        os.close(descriptor)
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def sweep(root: Path) -> list[str]:
+    """Remove temporary directories whose writers are gone; names of what was removed."""
+    removed = []
+    for path in sorted((root / TEMPORARY).glob("*")):
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except (FileNotFoundError, NotADirectoryError):
+            continue  # its writer has just finished, or it is none of ours
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(path, ignore_errors=True)
+            removed.append(path.name)
+        except BlockingIOError:
+            continue  # its writer is alive
+        finally:
+            os.close(descriptor)
+    return removed
+
+
+def _locked_directory(parent: Path) -> tuple[Path, int]:
+    """A new directory under a lock; another one if a sweep took the first between its making and its locking."""
+    while True:
+        path = Path(tempfile.mkdtemp(dir=parent))
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if path.is_dir():
+            return path, descriptor
+        os.close(descriptor)

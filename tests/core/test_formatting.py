@@ -1,0 +1,59 @@
+"""How figures are written: with their unit, their digits and their sign, and never as less than nothing."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recsys_tasks.core import formatting as f
+from recsys_tasks.core.formatting import UNKNOWN
+
+FIGURES = st.floats(-1e9, 1e9)
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (f.count(1234567), "1,234,567"),
+        (f.count(35.6), "36"),
+        (f.decimal(1234.5, 2), "1,234.50"),
+        (f.significant(0.00539123456), "0.00539123"),
+        (f.significant(0.000491, 2), "0.00049"),
+        (f.fraction(0.03294), "0.0329"),
+        (f.signed_fraction(0.00031), "+0.0003"),
+        (f.signed_fraction(-0.0012), "−0.0012"),
+        (f.percent(0.148), "14.8%"),
+        (f.signed_percent(0.012), "+1.20%"),
+        (f.signed_percent(-0.0005), "−0.05%"),
+        (f.signed_percent(-0.012, 1, " %"), "−1.2 %"),
+        (f.signed_percent(-0.02, minus="-"), "-2.00%"),
+        (f.setting_percent(0.02), "2%"),
+        (f.setting_percent(0.005), "0.5%"),
+        (f.megabytes(12_345_678), "12.3 MB"),
+        (f.age(31.4), "31 hours"),
+        (f.age(100), "4.2 days"),
+        (f.as_stored(1323), "1,323"),
+        (f.as_stored(1225.578), "1,225.578"),
+        (f.as_stored(True), "True"),
+        (f.as_stored("log"), "log"),
+        (f.day("2026-11-02"), "2 Nov 2026"),
+        (f.instant("2026-11-22T03:00:12.5+00:00"), "2026-11-22 03:00 UTC"),
+        (f.second("2026-11-22T03:00:12.5+00:00"), "2026-11-22 03:00:12"),
+    ],
+)
+def test_each_format_has_one_form(written, text):
+    """The example of each docstring, and both signs."""
+    assert written == text
+
+
+def test_what_is_unknown_is_a_dash():
+    """None is no zero."""
+    formats = (f.count, f.significant, f.fraction, f.signed_fraction, f.percent, f.signed_percent, f.megabytes, f.age)
+    assert {each(None) for each in formats} == {UNKNOWN}
+
+
+@given(FIGURES.filter(lambda value: abs(value) < 1e-6))
+def test_zero_has_no_minus_sign(value):
+    """A tiny loss is written like a tiny gain: no −0.0000, no -0.00%."""
+    plain = (f.fraction(value), f.decimal(value, 2), f.count(value), f.percent(value))
+    assert plain == ("0.0000", "0.00", "0", "0.0%")
+    assert (f.signed_fraction(value), f.signed_percent(value)) == ("+0.0000", "+0.00%")
