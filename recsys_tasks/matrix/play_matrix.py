@@ -7,8 +7,8 @@ A track has a column from its first stream on and none before it, whatever the c
 Where the only plays of a track are hidden from a training, its column is empty there, and it gets no factor.
 """
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,21 +17,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import BoolArray, Day, Ids, IntArray, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.core.domain import BoolArray, Day, Ids, IntArray, PlayCounts, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 
-EPOCH = Day(1970, 1, 1)
-Chain = tuple[tuple[Day, str], ...]
+
+@dataclass(frozen=True)
+class MatrixFigures:
+    """Numbers of a play matrix."""
+
+    users: int
+    tracks: int
+    pairs: int
+    plays: int
 
 
-def chain_digests(chain: Iterable[tuple[Day, str]]) -> list[str]:
-    """Digest of every prefix of a chain: equal digests, equal partitions, so a stored prefix is found by name."""
-    digests, digest = [], ""
-    for day, partition in chain:
-        digest = digest_of("matrix", digest, day.isoformat(), partition)
-        digests.append(digest)
-    return digests
+def figures_of(matrix: PlayMatrix) -> MatrixFigures:
+    """Numbers of users, tracks, pairs and plays."""
+    return MatrixFigures(len(matrix.users), len(matrix.tracks), int(matrix.counts.nnz), matrix.plays)
 
 
 def empty_matrix(user_ids: pa.DataType, track_ids: pa.DataType) -> PlayMatrix:
@@ -70,7 +72,7 @@ def grow(vocabulary: Vocabulary, ids: Ids, day: Day) -> tuple[Vocabulary, npt.ND
     new = encoded.dictionary.take(pa.array(fresh))
     order = np.asarray(pc.sort_indices(new))
     rows[fresh[order]] = len(vocabulary) + np.arange(len(fresh), dtype=np.int32)
-    first_days = np.full(len(new), (day - EPOCH).days, dtype=np.int32)
+    first_days = np.full(len(new), day_number(day), dtype=np.int32)
     grown = Vocabulary(
         pa.concat_arrays([vocabulary.ids, new.take(pa.array(order))]) if len(new) else vocabulary.ids,
         np.concatenate([vocabulary.first_days, first_days]),

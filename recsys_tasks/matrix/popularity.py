@@ -9,25 +9,27 @@ from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, IntArray
 
-TOGETHER = 1 << 21
+BLOCK_PAIRS = 1 << 21
 """Pairs that are counted together: 16 MB on the way, which the allocator uses again."""
 
 
-def listeners_of(plays: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+def listeners_of(plays: sparse.csr_matrix, block_pairs: int = BLOCK_PAIRS) -> npt.NDArray[np.int64]:
     """Number of users who played each track. (n_tracks,)."""
-    return _by_track(plays, None)
+    return _by_track(plays, None, block_pairs)
 
 
-def plays_of(plays: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+def plays_of(plays: sparse.csr_matrix, block_pairs: int = BLOCK_PAIRS) -> npt.NDArray[np.int64]:
     """Number of plays of each track. (n_tracks,)."""
-    return _by_track(plays, plays.data)
+    return _by_track(plays, plays.data, block_pairs)
 
 
-def _by_track(plays: sparse.csr_matrix, weights: npt.NDArray[np.uint32] | None) -> npt.NDArray[np.int64]:
+def _by_track(
+    plays: sparse.csr_matrix, weights: npt.NDArray[np.uint32] | None, block_pairs: int
+) -> npt.NDArray[np.int64]:
     """The stored cells of each track, or the sum of their weights, which is exact up to 2^53. (n_tracks,)."""
     total = np.zeros(plays.shape[1], dtype=np.int64)
-    for start in range(0, plays.nnz, TOGETHER):  # bincount makes 64 bits of each column number and each weight
-        some = slice(start, start + TOGETHER)
+    for start in range(0, plays.nnz, block_pairs):  # bincount makes 64 bits of each column number and each weight
+        some = slice(start, start + block_pairs)
         weighed = None if weights is None else weights[some]
         total += np.bincount(plays.indices[some], weighed, minlength=plays.shape[1]).astype(np.int64, copy=False)
     return total

@@ -1,8 +1,7 @@
 """What the streams of a day must look like before anything is trained on them: figures in, named checks out.
 
 Volume, listeners and tracks are compared with the median of the 7 days before, everything else with bounds of its own.
-On a bound is within it. Nothing is said about a day of which too little is known: with fewer than 3 earlier days there
-is no median worth the name.
+A value on a bound is within it. A figure with fewer than 3 earlier days to compare it with passes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,9 @@ from typing import Any
 from recsys_tasks.core.policy import QualityConfig
 
 HISTORY_DAYS = 7
-LEAST_HISTORY = 3
+"""A day is compared with so many dates before it: a week, so that every weekday is among them once."""
+MIN_HISTORY_DAYS = 3
+"""The median of fewer days would be one of them."""
 OK, WARN, STOP = "ok", "warn", "stop"
 Bounds = tuple[float, float]
 Counted = Mapping[str, Any]
@@ -22,7 +23,7 @@ Counted = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class DataCheck:
-    """A check of the data: what was looked at, what it came to, what was found, what was asked."""
+    """A check of the data: its name, its outcome, what was found, and the bounds that were asked for."""
 
     name: str
     outcome: str  # ok, warn or stop
@@ -34,11 +35,11 @@ class DataCheck:
 
 
 def checks_on(figures: Counted, earlier: Sequence[Counted], policy: QualityConfig) -> list[DataCheck]:
-    """All checks on one day.
+    """Check one day.
 
     Args:
-        figures: of the day's partition. Zero rows kept: the day was allowed to be empty by name, and nothing of it is
-            trained on, so that nothing stops it.
+        figures: of the day's partition. Zero rows kept mean that somebody allowed the empty day by name: nothing of it
+            is trained on, so that nothing stops it.
         earlier: figures of the dates before it that are stored, 7 at the most. Empty dates do not enter the median,
             nor does a partition in which something was not counted yet.
         policy: the bounds.
@@ -65,7 +66,7 @@ def checks_on(figures: Counted, earlier: Sequence[Counted], policy: QualityConfi
 def _ratio(
     name: str, unit: str, figure: str, figures: Counted, past: Sequence[Counted], bounds: tuple[Bounds, Bounds]
 ) -> DataCheck:
-    """A figure as a multiple of its median over the earlier days."""
+    """Compare a figure with its median over the earlier days."""
     (warn_low, warn_high), (stop_low, stop_high) = bounds
     asked = f"{warn_low:g} to {warn_high:g} times, at the utmost {stop_low:g} to {stop_high:g}"
     found, known = figures.get(figure), [each[figure] for each in past if figure in each]
@@ -73,16 +74,16 @@ def _ratio(
         return DataCheck(name, OK, "not counted when the day was extracted", asked)
     if not figures["rows_kept"]:
         return DataCheck(name, OK, f"0 {unit}: the day was allowed to be empty", asked)
-    if len(known) < LEAST_HISTORY:
-        said = f"{found:,} {unit}; {len(known)} earlier days with streams are no history to compare with"
-        return DataCheck(name, OK, said, asked)
+    if len(known) < MIN_HISTORY_DAYS:
+        found_text = f"{found:,} {unit}; {len(known)} earlier days with streams are no history to compare with"
+        return DataCheck(name, OK, found_text, asked)
     usual = median(known)
-    said = f"{found:,} {unit}, {found / usual:.2f} times the median of {len(known)} days before ({usual:,.10g})"
-    return DataCheck(name, _outcome(found / usual, *bounds), said, asked)
+    found_text = f"{found:,} {unit}, {found / usual:.2f} times the median of {len(known)} days before ({usual:,.10g})"
+    return DataCheck(name, _outcome(found / usual, *bounds), found_text, asked)
 
 
 def _share(name: str, rows: int, read: int, bounds: Bounds) -> DataCheck:
-    """A share of the rows that the source holds of the day."""
+    """Look at a share of the rows that the source holds of the day."""
     warn, stop = bounds
     share = rows / read if read else 0.0
     asked = f"at most {100 * warn:g}%, at the utmost {100 * stop:g}%"

@@ -1,6 +1,8 @@
 """The connection to the source: one read-only snapshot at a time, every refusal in plain words.
 
-Nothing here writes, and nothing here repeats a password: a message names host, database and cause, in one line.
+SQLAlchemy holds the connection, so that its inspector sees the same snapshot; the rows travel over the psycopg2
+connection below it. Nothing here writes, and nothing here repeats a password: a message names host, database and cause
+in one line.
 """
 
 import os
@@ -14,10 +16,12 @@ from urllib.parse import quote, quote_plus
 
 import psycopg2
 import psycopg2.extensions
+import sqlalchemy
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from recsys_tasks.core.errors import ConfigError, RecsysError, SourceMismatch, SourceUnavailable
 
-Connection = psycopg2.extensions.connection
 Cursor = psycopg2.extensions.cursor
 
 CONNECT_SETTINGS: dict[str, Any] = {
@@ -30,30 +34,36 @@ CONNECT_SETTINGS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 60_000,  # milliseconds
 }
-STALL_GRACE_S = 60.0
-"""Seconds beyond the statements' own timeouts before a silent connection is cut from our side."""
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the source is. Its words hold the host and the database, never the password or the DSN itself."""
+    """Where the source is. ``place`` names the host and the database, never the password."""
 
     dsn: str = field(repr=False)
     place: str
     secrets: tuple[str, ...] = field(repr=False)
 
-    def words(self, text: str) -> str:
-        """Another program's message in one line, without the password."""
+    def without_secrets(self, text: str) -> str:
+        """Another program's message in one line, with the password masked."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
         return " ".join(text.split()).rstrip(".")
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """One open transaction of the source, seen through SQLAlchemy and through psycopg2."""
+
+    connection: sqlalchemy.Connection
+    cursor: Cursor
+
+
 def parse_address(dsn: str) -> Address:
-    """The address behind a libpq connection string or URL.
+    """Parse a libpq connection string or URL.
 
     Raises:
-        ConfigError: it is empty or not such a string. Nothing of it is repeated: half a password is one too much.
+        ConfigError: it is empty or not such a string. The message repeats nothing of it: it may hold half a password.
     """
     try:
         parts = psycopg2.extensions.parse_dsn(dsn) if dsn.strip() else {}
@@ -73,48 +83,88 @@ def parse_address(dsn: str) -> Address:
     return Address(dsn, place + (f":{port}" if port else ""), tuple(sorted(secrets, key=len, reverse=True)))
 
 
-def connect(address: Address) -> Connection:
+def connect(address: Address, patience_s: float) -> sqlalchemy.Connection:
     """Open a connection whose transactions are REPEATABLE READ READ ONLY.
+
+    Args:
+        address: libpq's, which knows more forms (services, several hosts) than SQLAlchemy's URL.
+        patience_s: seconds that a server may take to answer SQLAlchemy's first questions.
 
     Raises:
         SourceUnavailable: nobody answers, the password is refused, or there is no such database.
+        SourceMismatch: the server is not PostgreSQL.
     """
     try:
-        connection: Connection = psycopg2.connect(address.dsn, **CONNECT_SETTINGS)
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-    except psycopg2.Error as error:
+        driver = psycopg2.connect(address.dsn, **CONNECT_SETTINGS)
+        driver.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        with _cut_after(patience_s, driver):
+            return wrap(driver)
+    except (psycopg2.Error, DBAPIError) as error:
         raise SourceUnavailable(
-            f"The source ({address.place}) cannot be reached: {address.words(str(error))}. "
+            f"The source ({address.place}) cannot be reached: {address.without_secrets(str(cause_of(error)))}. "
             "Check that it runs and that its address, user and password are right, then retry."
         ) from None
-    return connection
+    except AssertionError:  # SQLAlchemy's, of a version() that it cannot read
+        driver.close()
+        raise SourceMismatch(
+            f"The source ({address.place}) is another server than PostgreSQL. Name a PostgreSQL server as the source."
+        ) from None
+
+
+def wrap(driver: psycopg2.extensions.connection) -> sqlalchemy.Connection:
+    """Put SQLAlchemy above one connection of psycopg2; it asks the server for its version and settings.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: the server broke off.
+        AssertionError: SQLAlchemy cannot read the version.
+    """
+    return sqlalchemy.create_engine(
+        "postgresql+psycopg2://", creator=lambda: driver, poolclass=NullPool, pool_reset_on_return=None
+    ).connect()
+
+
+def disconnect(connection: sqlalchemy.Connection) -> None:
+    """Close a connection, broken or not. It is not rolled back first: on a broken one that would fail in turn."""
+    connection.invalidate()
+    connection.close()
 
 
 @contextmanager
-def snapshot(connection: Connection, address: Address, statement_timeout_s: int) -> Iterator[Cursor]:
-    """One transaction that sees the source as it is at its first statement; nothing is left open or written.
+def snapshot(
+    connection: sqlalchemy.Connection, address: Address, statement_timeout_s: int, stall_grace_s: float
+) -> Iterator[Snapshot]:
+    """Open one transaction that sees the source as it is at its first statement, and roll it back at the end.
+
+    Args:
+        connection: one that ``connect`` opened. After an error it is good for nothing but ``disconnect``.
+        address: where it leads to, for the messages.
+        statement_timeout_s: seconds that a statement may take.
+        stall_grace_s: seconds beyond two such statements after which a silent connection is cut.
 
     Raises:
         SourceUnavailable: the server broke off, timed out or is overloaded.
         SourceMismatch: the server refuses what is asked, so that a retry cannot help.
     """
     try:
-        with _cut_when_silent(connection, 2 * statement_timeout_s + STALL_GRACE_S), connection.cursor() as cursor:
-            # The role or the database may set other ones: a window of another zone would be another day.
-            cursor.execute("SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'")
+        driver: Any = connection.connection.driver_connection
+        with _cut_after(2 * statement_timeout_s + stall_grace_s, driver), driver.cursor() as cursor:
+            connection.begin()
+            # The role or the database may set other ones: a window of another zone would be another day, and a
+            # number with fewer digits another number.
+            cursor.execute("SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 3")
             cursor.execute("SET LOCAL statement_timeout = %s", (1000 * statement_timeout_s,))
-            yield cursor
+            yield Snapshot(connection, cursor)
             connection.rollback()
-    except psycopg2.Error as error:
-        raise _refusal(error, address) from None
+    except (psycopg2.Error, DBAPIError) as error:
+        raise _refusal(cause_of(error), address) from None
 
 
 @contextmanager
-def _cut_when_silent(connection: Connection, seconds: float) -> Iterator[None]:
+def _cut_after(seconds: float, driver: Any) -> Iterator[None]:
     """Shut the socket after so long: a stalled proxy answers keepalives, and libpq would wait for it for ever."""
 
     def cut() -> None:
-        with suppress(psycopg2.Error, OSError), socket.socket(fileno=os.dup(connection.fileno())) as line:
+        with suppress(psycopg2.Error, OSError), socket.socket(fileno=os.dup(driver.fileno())) as line:
             line.shutdown(socket.SHUT_RDWR)
 
     timer = threading.Timer(seconds, cut)
@@ -126,19 +176,28 @@ def _cut_when_silent(connection: Connection, seconds: float) -> Iterator[None]:
         timer.cancel()
 
 
-def _refusal(error: psycopg2.Error, address: Address) -> RecsysError:
-    """What the server said, as the decision that the operator has to take."""
-    state = error.pgcode or ""
-    said = address.words(error.diag.message_primary or str(error))
+def cause_of(error: psycopg2.Error | DBAPIError) -> BaseException:
+    """What psycopg2 raised; SQLAlchemy's own message would repeat the statement and its values."""
+    return error.orig or error if isinstance(error, DBAPIError) else error
+
+
+def _refusal(error: BaseException, address: Address) -> RecsysError:
+    """Turn what the server said into the decision that the operator has to take."""
+    state = getattr(error, "pgcode", None) or ""
+    primary = error.diag.message_primary if isinstance(error, psycopg2.Error) else None
+    message = address.without_secrets(primary or str(error))
     if state == "42501":
         return SourceMismatch(
-            f"The source ({address.place}) refuses: {said}. GRANT USAGE on the schema and SELECT on the table or view."
+            f"The source ({address.place}) refuses: {message}. "
+            "GRANT USAGE on the schema and SELECT on the table or view."
         )
     if state.startswith("22"):  # the server quotes the offending value, which may be somebody's id
         return SourceMismatch(f"The source ({address.place}) cannot convert a value (SQLSTATE {state}). Mend the view.")
     if state[:2] in ("42", "0A") or state == "25006":
-        return SourceMismatch(f"The source ({address.place}) refuses: {said}. Correct the table or the configuration.")
+        return SourceMismatch(
+            f"The source ({address.place}) refuses: {message}. Correct the table or the configuration."
+        )
     return SourceUnavailable(
-        f"The source ({address.place}) broke off: {said}. Nothing was kept of it; retry, and if it lasts, look at the "
-        "database's log."
+        f"The source ({address.place}) broke off: {message}. Nothing was kept of it; retry, and if it lasts, look at "
+        "the database's log."
     )

@@ -1,31 +1,35 @@
-"""The questions that are put to the source, as SQL: names quoted as identifiers, values as literals."""
+"""The questions about streams that are put to the source, as SQL: names quoted as identifiers, values as literals."""
 
 from datetime import date, timedelta
 
 import pyarrow as pa
 from psycopg2 import sql
 
-from recsys_tasks.core.config import CatalogueConfig, IdType, SourceConfig
-from recsys_tasks.core.domain import Day, Ids
+from recsys_tasks.core.config import IdType, SourceConfig
+from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError
 
 INTEGERS = ("smallint", "integer", "bigint")
 ID_ARROW: dict[IdType, pa.DataType] = {"bigint": pa.int64(), "text": pa.string(), "uuid": pa.string()}
 FIRST_INSTANT, AFTER_LAST_INSTANT = "0001-01-01 00:00:00+00", "10000-01-01 00:00:00+00"
-CATALOGUE_NAMES = {"title": pa.string(), "artist": pa.string(), "released_on": pa.date32()}
-_ARRAYS: dict[IdType, str] = {"bigint": "bigint[]", "text": "text[]", "uuid": "uuid[]"}
 
 
-def table_name(name: str) -> sql.Identifier:
-    """``name`` or ``schema.name``, quoted.
+def table_parts(table: str) -> tuple[str | None, str]:
+    """Schema, where one is named, and name of ``name`` or ``schema.name``.
 
     Raises:
         ConfigError: it has another number of parts, or an empty one.
     """
-    parts = name.split(".")
+    *schemas, name = parts = table.split(".")
     if len(parts) > 2 or not all(parts):
-        raise ConfigError(f"The configuration names a table {name!r}. Write it as name or schema.name.")
-    return sql.Identifier(*parts)
+        raise ConfigError(f"The configuration names a table {table!r}. Write it as name or schema.name.")
+    return (schemas[0] if schemas else None), name
+
+
+def table_name(table: str) -> sql.Identifier:
+    """``name`` or ``schema.name``, quoted. Raises as ``table_parts``."""
+    schema, name = table_parts(table)
+    return sql.Identifier(*([schema] if schema else []), name)
 
 
 def midnight(day: Day, days_later: int = 0) -> str:
@@ -36,7 +40,7 @@ def midnight(day: Day, days_later: int = 0) -> str:
 
 
 def instants_query(question: str, config: SourceConfig, start: str, end: str) -> sql.Composed:
-    """A question about the instants of all rows; its ``{within}`` stands for start <= instant < end."""
+    """Fill in a question about the instants of all rows; its ``{within}`` stands for start <= instant < end."""
     instant = sql.Identifier(config.streamed_at)
     return sql.SQL(question).format(
         table=table_name(config.streams_table), instant=instant, within=_within(instant, start, end)
@@ -44,7 +48,7 @@ def instants_query(question: str, config: SourceConfig, start: str, end: str) ->
 
 
 def tally_query(config: SourceConfig, types: dict[str, str], day: Day, summed: bool) -> sql.Composed:
-    """Rows of a day: all, private, null_id, short, each row under the first reason that holds; and a checksum.
+    """Count the rows of a day: all, private, null_id and short, each under the first reason that holds; and a checksum.
 
     The checksum is the sum of a hash of each row that ``streams_query`` would send, whatever their order: null where
     there is no such row, or where it is not asked for.
@@ -60,15 +64,15 @@ def tally_query(config: SourceConfig, types: dict[str, str], day: Day, summed: b
 
 
 def streams_query(config: SourceConfig, types: dict[str, str], day: Day) -> sql.Composed:
-    """Qualified streams of a day: user_id, track_id, event_id, and the instant where there is no event_id."""
+    """Select the qualified streams of a day: user_id, track_id, event_id, and the instant where no event_id is."""
     question = (
         "SELECT {user} AS user_id, {track} AS track_id, {event} AS event_id, "
         "CASE WHEN {event} IS NULL THEN {instant} END AS instant "
         "FROM {table} WHERE {day} AND NOT {private} AND NOT {null_id} AND NOT {short}"
     )
     return sql.SQL(question).format(
-        user=_id(config.user_id, config.user_id_type),
-        track=_id(config.track_id, config.track_id_type),
+        user=id_value(config.user_id, config.user_id_type),
+        track=id_value(config.track_id, config.track_id_type),
         event=_event(config, types),
         instant=sql.Identifier(config.streamed_at),
         **_conditions(config),
@@ -91,35 +95,6 @@ def has_number_events(config: SourceConfig, types: dict[str, str]) -> bool:
     return config.event_id is None or types[config.event_id] in INTEGERS
 
 
-def catalogue_query(config: CatalogueConfig, id_type: IdType, track_ids: Ids) -> sql.Composed:
-    """track_id, title, artist and released_on of the tracks asked for."""
-    released: sql.Composable = sql.SQL("NULL")
-    if config.released_on is not None:  # infinity and years before Christ are no dates of ours
-        form = "CASE WHEN {0} BETWEEN '0001-01-01' AND '9999-12-31' THEN {0} END"
-        released = sql.SQL(form).format(sql.Identifier(config.released_on))
-    question = (
-        "SELECT {track} AS track_id, {title}::text AS title, {artist}::text AS artist, {released} AS released_on "
-        "FROM {table} WHERE {id}{cast} IN (SELECT unnest({wanted}::{array}))"
-    )
-    return sql.SQL(question).format(
-        id=sql.Identifier(config.track_id),
-        cast=sql.SQL("::text" if id_type == "text" else ""),
-        track=_id(config.track_id, id_type),
-        title=sql.Identifier(config.title),
-        artist=sql.Identifier(config.artist),
-        released=released,
-        table=table_name(config.table),
-        wanted=sql.Literal(_array_text(track_ids)),
-        array=sql.SQL(_ARRAYS[id_type]),
-    )
-
-
-def _array_text(ids: Ids) -> str:
-    """PostgreSQL's own spelling of an array: one literal, where a list of 500,000 would be as many to parse."""
-    escaped = (str(each).replace("\\", "\\\\").replace('"', '\\"') for each in ids.to_pylist())
-    return "{" + ",".join(f'"{each}"' for each in escaped) + "}"
-
-
 def _within(instant: sql.Identifier, start: str, end: str) -> sql.Composed:
     return sql.SQL("({0} >= {1}::timestamptz AND {0} < {2}::timestamptz)").format(
         instant, sql.Literal(start), sql.Literal(end)
@@ -131,7 +106,8 @@ def _rows_of(config: SourceConfig, day: Day) -> dict[str, sql.Composable]:
     return {"table": table_name(config.streams_table), "day": within}
 
 
-def _id(column: str, kind: IdType) -> sql.Composed:
+def id_value(column: str, kind: IdType) -> sql.Composed:
+    """An id in the form in which it travels."""
     return sql.SQL("{}::bigint" if kind == "bigint" else "{}::text").format(sql.Identifier(column))
 
 
@@ -144,13 +120,13 @@ def _event(config: SourceConfig, types: dict[str, str]) -> sql.Composable:
 
 
 def _hash_of_row(config: SourceConfig, types: dict[str, str]) -> sql.Composable:
-    """64 bits of user, track and event, or of user, track and instant, each value hashed with the hash before as seed.
+    """Hash user, track and event, or user, track and instant, to 64 bits; the hash of each value seeds the next.
 
     Not ``hash_record_extended``: it adds up hashes of the columns, so that a sum of it stays the same when two rows
     exchange their tracks.
     """
-    user = _hashed(_id(config.user_id, config.user_id_type), config.user_id_type == "bigint", sql.SQL("0"))
-    pair = _hashed(_id(config.track_id, config.track_id_type), config.track_id_type == "bigint", user)
+    user = _hashed(id_value(config.user_id, config.user_id_type), config.user_id_type == "bigint", sql.SQL("0"))
+    pair = _hashed(id_value(config.track_id, config.track_id_type), config.track_id_type == "bigint", user)
     nameless = _hashed(sql.SQL("{}::text").format(sql.Identifier(config.streamed_at)), False, pair)
     if config.event_id is None:
         return nameless
@@ -176,11 +152,12 @@ def _conditions(config: SourceConfig) -> dict[str, sql.Composable]:
     if config.ms_played is not None:
         least = sql.Literal(config.min_ms_played)
         short = sql.SQL("(({} >= {}) IS NOT TRUE)").format(sql.Identifier(config.ms_played), least)
-    users = _no_id(config.user_id, config.user_id_type)
-    tracks = _no_id(config.track_id, config.track_id_type)
+    users = no_id(config.user_id, config.user_id_type)
+    tracks = no_id(config.track_id, config.track_id_type)
     return {"private": private, "null_id": sql.SQL("({} OR {})").format(users, tracks), "short": short}
 
 
-def _no_id(column: str, kind: IdType) -> sql.Composed:
+def no_id(column: str, kind: IdType) -> sql.Composed:
+    """Whether an id is missing: null, or an empty text."""
     form = "({0} IS NULL OR {0} = '')" if kind == "text" else "({0} IS NULL)"
     return sql.SQL(form).format(sql.Identifier(column))

@@ -16,8 +16,6 @@ from pyarrow import csv
 from recsys_tasks.core.errors import SourceMismatch
 from recsys_tasks.source.connection import Cursor
 
-BLOCK_BYTES = 16 << 20
-"""Arrow reads the CSV in blocks of this size; one row must fit in one block."""
 INSTANT = pa.timestamp("us", tz="UTC")
 _HEADER, _TRAILER = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _EPOCH_US = 946_684_800_000_000
@@ -30,24 +28,37 @@ _NAMED = np.dtype([*_IDS, ("event_bytes", ">i4"), ("event_id", ">i8"), ("instant
 _NAMELESS = np.dtype([*_IDS, ("event_bytes", ">i4"), ("instant_bytes", ">i4"), ("instant", ">i8")])
 
 
-def copy_streams(cursor: Cursor, query: sql.Composable, types: dict[str, pa.DataType], where: str) -> pa.Table:
-    """The rows of ``streams_query``: user_id, track_id, event_id, and the instant where there is no event_id.
+def copy_streams(
+    cursor: Cursor, query: sql.Composable, types: dict[str, pa.DataType], table: str, block_bytes: int
+) -> pa.Table:
+    """Read the rows of ``streams_query``: user_id, track_id, event_id, and the instant where there is no event_id.
+
+    Args: as ``copy_out`` takes them.
 
     Raises:
         SourceMismatch: the rows do not hold what their types promise.
     """
     if pa.string() in types.values():
-        return copy_out(cursor, query, types, where)
+        return copy_out(cursor, query, types, table, block_bytes)
     try:
         return _numbers(_received(cursor, query, "binary"))
     except ValueError:
         raise SourceMismatch(
-            f"Rows of {where} come in another binary form than PostgreSQL's. Name a PostgreSQL server as the source."
+            f"Rows of {table} come in another binary form than PostgreSQL's. Name a PostgreSQL server as the source."
         ) from None
 
 
-def copy_out(cursor: Cursor, query: sql.Composable, types: dict[str, pa.DataType], where: str) -> pa.Table:
-    """The rows of a query with the named columns, each of the Arrow type given; only SQL NULL becomes null.
+def copy_out(
+    cursor: Cursor, query: sql.Composable, types: dict[str, pa.DataType], table: str, block_bytes: int
+) -> pa.Table:
+    """Read the rows of a query as CSV; only SQL NULL becomes null.
+
+    Args:
+        cursor: of the snapshot that is read.
+        query: what to read.
+        types: Arrow type of each of its columns.
+        table: where the rows come from, for the messages.
+        block_bytes: Arrow reads the CSV in blocks of this size; one row must fit in one block.
 
     Raises:
         SourceMismatch: the rows do not hold what their types promise.
@@ -58,12 +69,14 @@ def copy_out(cursor: Cursor, query: sql.Composable, types: dict[str, pa.DataType
     try:
         return csv.read_csv(
             pa.py_buffer(received),
-            read_options=csv.ReadOptions(block_size=BLOCK_BYTES),
+            read_options=csv.ReadOptions(block_size=block_bytes),
             parse_options=csv.ParseOptions(newlines_in_values=any(text(each) for each in types.values())),
             convert_options=csv.ConvertOptions(
                 column_types=types,
                 include_columns=list(types),
                 null_values=[""],
+                true_values=["t"],
+                false_values=["f"],
                 strings_can_be_null=True,
                 quoted_strings_can_be_null=False,  # COPY writes NULL as nothing and an empty text as ""
             ),
@@ -71,20 +84,24 @@ def copy_out(cursor: Cursor, query: sql.Composable, types: dict[str, pa.DataType
     except pa.ArrowInvalid:  # its message quotes the value
         kinds = ", ".join(f"{name} {kind}" for name, kind in types.items())
         raise SourceMismatch(
-            f"Rows of {where} cannot be read as {kinds}: text that is not UTF-8, or a row of more than "
-            f"{BLOCK_BYTES >> 20} MiB. Mend the rows, or leave them out in a view."
+            f"Rows of {table} cannot be read as {kinds}: text that is not UTF-8, or a row of more than "
+            f"{block_bytes >> 20} MiB. Mend the rows, or leave them out in a view."
         ) from None
 
 
 def _received(cursor: Cursor, query: sql.Composable, form: str) -> memoryview:
-    """All that the server sends of a query's rows."""
+    """Receive all that the server sends of a query's rows."""
     received = io.BytesIO()
     cursor.copy_expert(sql.SQL("COPY ({}) TO STDOUT (FORMAT {})").format(query, sql.SQL(form)), received)
     return received.getbuffer()
 
 
 def _numbers(received: memoryview) -> pa.Table:
-    """Streams from the binary form; ValueError where the bytes are not that."""
+    """Read streams from the binary form.
+
+    Raises:
+        ValueError: the bytes are not that.
+    """
     rows = np.frombuffer(received[len(_HEADER) : -len(_TRAILER)], _NAMED)
     with ThreadPoolExecutor(1) as beside:  # NumPy reads without the interpreter's lock
         lengths = beside.submit(_are_of_one_length, rows)

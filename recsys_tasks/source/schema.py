@@ -1,36 +1,47 @@
-"""Are the source's tables what the configuration says? Asked before a row is read, answered in one clear line."""
+"""Compare the source's tables with the configuration before a row is read, and say in one line what differs.
+
+SQLAlchemy's inspector answers which tables, columns and types there are. The one question of our own is which columns
+the role may not read: the inspector sees a table's privileges nowhere.
+"""
 
 import difflib
-from collections.abc import Sequence
+import re
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, inspect
+from sqlalchemy.dialects.postgresql import DOMAIN
+from sqlalchemy.dialects.postgresql.base import PGInspector
+from sqlalchemy.exc import SAWarning
+from sqlalchemy.types import NullType, TypeEngine
 
 from recsys_tasks.core.config import CatalogueConfig, IdType, SourceConfig
 from recsys_tasks.core.errors import SourceMismatch
-from recsys_tasks.source.connection import Cursor
-from recsys_tasks.source.queries import INTEGERS, table_name
+from recsys_tasks.source.connection import Snapshot
+from recsys_tasks.source.queries import INTEGERS, table_name, table_parts
 
-TEXTS = ("text", "character varying", "character")
+TEXTS = ("text", "varchar", "char")
+FRACTIONS = ("real", "double precision", "numeric")
+TEXT_ARRAYS = tuple(f"{text}[]" for text in TEXTS)
 ID_KINDS: dict[IdType, tuple[str, ...]] = {"bigint": INTEGERS, "text": TEXTS, "uuid": ("uuid",)}
+UNNAMED = "of no common type"
+"""What a message calls a type that SQLAlchemy does not know."""
+MOST_NAMES = 2000
+"""So many names of tables are compared with one that does not exist."""
 
-_TABLE = """
-    SELECT c.oid, c.relkind IN ('r', 'p', 'v', 'm', 'f'), current_user, quote_ident(current_user)
-    FROM pg_class c WHERE c.oid = to_regclass(%s)
-"""
-_COLUMNS = """
-    SELECT a.attname, format_type(coalesce(nullif(t.typbasetype, 0), a.atttypid), NULL),
-           has_column_privilege(a.attrelid, a.attnum, 'SELECT')
-    FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-    WHERE a.attrelid = %s AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
-"""
-_VISIBLE_TABLES = """
-    SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    ORDER BY 1, 2 LIMIT 2000
+# The cast to regclass fails where the role may not use the schema; the server's message then says so.
+_UNREADABLE = """
+    SELECT attname, current_user, quote_ident(current_user) FROM pg_attribute
+    WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped
+      AND NOT has_column_privilege(attrelid, attnum, 'SELECT')
 """
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RequiredColumn:
     """A column that the configuration names."""
 
     field: str  # where in the configuration
@@ -39,92 +50,126 @@ class Wanted:
     advice: str = "Cast it in a view, and name the view in the configuration."
 
 
-def check_streams(cursor: Cursor, config: SourceConfig) -> dict[str, str]:
+def check_streams(at: Snapshot, config: SourceConfig) -> dict[str, str]:
     """Compare the table of the streams with the configuration.
 
     Returns:
-        Column name -> type, as PostgreSQL calls it.
+        Column name -> type, as SQL names it, in lower case and without a length or precision.
 
     Raises:
         SourceMismatch: the table or a column is missing, is of another type, or may not be read.
     """
     zone = "It names no instant: make a view with streamed_at AT TIME ZONE 'UTC' (or the zone it was written in)."
-    wanted = [
-        _wanted_id("source.user_id", config.user_id, config.user_id_type),
-        _wanted_id("source.track_id", config.track_id, config.track_id_type),
-        Wanted("source.streamed_at", config.streamed_at, ("timestamp with time zone",), zone),
+    required = [
+        RequiredColumn("source.user_id", config.user_id, ID_KINDS[config.user_id_type]),
+        RequiredColumn("source.track_id", config.track_id, ID_KINDS[config.track_id_type]),
+        RequiredColumn("source.streamed_at", config.streamed_at, ("timestamp with time zone",), zone),
     ]
     if config.event_id is not None:
-        wanted.append(Wanted("source.event_id", config.event_id, ()))
+        required.append(RequiredColumn("source.event_id", config.event_id, ()))
     if config.ms_played is not None:
-        wanted.append(Wanted("source.ms_played", config.ms_played, INTEGERS))
+        required.append(RequiredColumn("source.ms_played", config.ms_played, INTEGERS))
     if config.private_session is not None:
-        wanted.append(Wanted("source.private_session", config.private_session, ("boolean",)))
-    return _check(cursor, "source.streams_table", config.streams_table, wanted)
+        required.append(RequiredColumn("source.private_session", config.private_session, ("boolean",)))
+    return _check(at, "source.streams_table", config.streams_table, required)
 
 
-def check_catalogue(cursor: Cursor, config: CatalogueConfig, track_id_type: IdType) -> None:
+def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType) -> dict[str, str]:
     """Compare the table of the tracks with the configuration.
+
+    Returns:
+        Column name -> type, as ``check_streams`` gives them.
 
     Raises:
         SourceMismatch: the table or a column is missing, is of another type, or may not be read.
     """
-    wanted = [
-        _wanted_id("catalogue.track_id", config.track_id, track_id_type),
-        Wanted("catalogue.title", config.title, TEXTS),
-        Wanted("catalogue.artist", config.artist, TEXTS),
+    optional = [
+        ("released_on", config.released_on, ("date",)),
+        ("artist_id", config.artist_id, (*INTEGERS, *TEXTS, "uuid")),
+        ("kind", config.kind, TEXTS),
+        ("available", config.available, ("boolean",)),
     ]
-    if config.released_on is not None:
-        wanted.append(Wanted("catalogue.released_on", config.released_on, ("date",)))
-    _check(cursor, "catalogue.table", config.table, wanted)
+    of_features = (*INTEGERS, *FRACTIONS, "boolean", *TEXTS, *TEXT_ARRAYS)
+    required = [
+        RequiredColumn("catalogue.track_id", config.track_id, ID_KINDS[track_id_type]),
+        RequiredColumn("catalogue.title", config.title, TEXTS),
+        RequiredColumn("catalogue.artist", config.artist, TEXTS),
+        *(RequiredColumn(f"catalogue.{name}", column, kinds) for name, column, kinds in optional if column),
+        *(RequiredColumn(f"catalogue.features.{n}", column, of_features) for n, column in config.features.items()),
+    ]
+    return _check(at, "catalogue.table", config.table, required)
 
 
-def _wanted_id(field: str, column: str, id_type: IdType) -> Wanted:
-    return Wanted(field, column, ID_KINDS[id_type])
-
-
-def _check(cursor: Cursor, field: str, table: str, wanted: Sequence[Wanted]) -> dict[str, str]:
-    quoted = table_name(table).as_string(cursor)
-    cursor.execute(_TABLE, (quoted,))
-    found = cursor.fetchone()
-    if found is None or not found[1]:
-        raise _no_table(cursor, field, table)
-    cursor.execute(_COLUMNS, (found[0],))
-    columns = cursor.fetchall()
-    types = {name: kind for name, kind, _ in columns}
-    for each in wanted:
+def _check(at: Snapshot, field: str, table: str, required: Sequence[RequiredColumn]) -> dict[str, str]:
+    inspector: PGInspector = inspect(at.connection)  # type: ignore[assignment] # the dialect's own
+    schema, name = table_parts(table)
+    if not inspector.has_table(name, schema):
+        raise _no_table(inspector, field, table)
+    quoted = table_name(table).as_string(at.cursor)
+    at.cursor.execute(_UNREADABLE, (quoted,))
+    unreadable = at.cursor.fetchall()
+    types = column_types(at.connection, name, schema)
+    for each in required:
         _check_column(each, table, types)
-    unreadable = {name for name, _, readable in columns if not readable} & {each.column for each in wanted}
-    if unreadable:
+    missing = sorted({column for column, _, _ in unreadable} & {each.column for each in required})
+    if missing:
+        _, role, quoted_role = unreadable[0]
         raise SourceMismatch(
-            f"Role {found[2]} may not read {', '.join(sorted(unreadable))} of {table}. "
-            f"As its owner: GRANT SELECT ON {quoted} TO {found[3]};"
+            f"Role {role} may not read {', '.join(missing)} of {table}. "
+            f"As its owner: GRANT SELECT ON {quoted} TO {quoted_role};"
         )
     return types
 
 
-def _no_table(cursor: Cursor, field: str, table: str) -> SourceMismatch:
-    cursor.execute(_VISIBLE_TABLES)
-    names = {spelling: f"{schema}.{name}" for schema, name in cursor.fetchall()
-             for spelling in (name.lower(), f"{schema}.{name}".lower())}  # fmt: skip
+def column_types(connection: Connection, name: str, schema: str | None = None) -> dict[str, str]:
+    """The columns of a table or view, and their types as ``check_streams`` gives them."""
+    inspector = inspect(connection)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # of types that it does not know, in columns that we do not read
+        columns = inspector.get_columns(name, schema)
+    return {column["name"]: _type_name(inspector.dialect, column["type"]) for column in columns}
+
+
+def _type_name(dialect: Dialect, kind: TypeEngine[Any]) -> str:
+    """A type as SQL names it, in lower case; a domain by the type below it, and any without length or precision."""
+    while isinstance(kind, DOMAIN):
+        kind = kind.data_type
+    if isinstance(kind, NullType):
+        return UNNAMED
+    return re.sub(r"\(.*?\)", "", kind.compile(dialect)).lower()
+
+
+def _no_table(inspector: PGInspector, field: str, table: str) -> SourceMismatch:
+    names: dict[str, str] = {}
+    for schema, name in islice(_tables(inspector), MOST_NAMES):
+        names[name.lower()] = names[f"{schema}.{name}".lower()] = f"{schema}.{name}"
     near = [names[spelling] for spelling in difflib.get_close_matches(table.lower(), names, n=3)]
     like = f"(names like it: {', '.join(dict.fromkeys(near))})" if near else "(and none of a like name)"
     return SourceMismatch(f"The source has no table or view {table} {like}. Correct {field}, or create it.")
 
 
-def _check_column(wanted: Wanted, table: str, types: dict[str, str]) -> None:
-    kind = types.get(wanted.column)
+def _tables(inspector: PGInspector) -> Iterator[tuple[str, str]]:
+    """Schema and name of everything that can be read like a table."""
+    for schema in inspector.get_schema_names():
+        if schema != "information_schema":
+            kinds = (inspector.get_table_names, inspector.get_view_names, inspector.get_materialized_view_names,
+                     inspector.get_foreign_table_names)  # fmt: skip
+            yield from ((schema, name) for name in chain.from_iterable(names(schema) for names in kinds))
+
+
+def _check_column(required: RequiredColumn, table: str, types: dict[str, str]) -> None:
+    kind = types.get(required.column)
     if kind is None:
         raise SourceMismatch(
-            f"{table} has no column {wanted.column}; it has {', '.join(types) or 'none'}. Correct {wanted.field}, or "
-            "add the column in a view."
+            f"{table} has no column {required.column}; it has {', '.join(types) or 'none'}. Correct {required.field}, "
+            "or add the column in a view."
         )
-    if wanted.kinds and kind not in wanted.kinds:
+    if required.kinds and kind not in required.kinds:
         fitting = next((name for name, kinds in ID_KINDS.items() if kind in kinds), None)
-        is_id = wanted.field.endswith((".user_id", ".track_id"))
-        side = "track" if "track" in wanted.field else "user"
-        advice = f'Set source.{side}_id_type = "{fitting}".' if is_id and fitting else wanted.advice
+        is_id = required.field in ("source.user_id", "source.track_id", "catalogue.track_id")
+        side = "track" if "track" in required.field else "user"
+        advice = f'Set source.{side}_id_type = "{fitting}".' if is_id and fitting else required.advice
         raise SourceMismatch(
-            f"Column {wanted.column} of {table} is {kind}, and {wanted.field} needs {' or '.join(wanted.kinds)}. "
+            f"Column {required.column} of {table} is {kind}, and {required.field} needs {' or '.join(required.kinds)}. "
             f"{advice}"
         )

@@ -10,7 +10,8 @@ from strategies import days_of_events, play_counts
 
 from recsys_tasks.core.domain import PlayMatrix
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.matrix.play_matrix import chain_digests, day_counts, empty_matrix, fold, without_users
+from recsys_tasks.matrix.chain import chain_digests
+from recsys_tasks.matrix.play_matrix import day_counts, empty_matrix, fold, without_users
 
 START = date(2026, 1, 5)
 

@@ -13,7 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from source_tables import DAY, HOSTILE, LONG, NOON, config, create_streams, extract, insert, triples
 
-from recsys_tasks.source.postgres import REASONS, Source
+from recsys_tasks.partitions.extracted_day import REASONS
+from recsys_tasks.source.postgres import Source
+from recsys_tasks.steps.extract import extract_day
 
 
 class TestReasons:
@@ -143,7 +145,7 @@ class TestDays:
         execute(source_dsn, f"ALTER ROLE postgres IN DATABASE {database} SET TimeZone = '{zone}'",
                 f"ALTER ROLE postgres IN DATABASE {database} SET DateStyle = 'SQL, DMY'")  # fmt: skip
         with Source(source_dsn, config(event_id=None)) as source:
-            found = {day: source.extract_day(day).rows_read for day in expected}
+            found = {day: extract_day(source, day).rows_read for day in expected}
             assert (source.first_day(), source.last_day()) == (min(expected), max(expected))
         assert found == expected
 
@@ -176,10 +178,10 @@ class TestDays:
         ]
         insert(source_dsn, [(number, 7, 70, instant) for number, instant in enumerate(strange)])
         with Source(source_dsn, config()) as source:
-            assert source.extract_day(DAY).rows_read == 0
+            assert extract_day(source, DAY).rows_read == 0
             assert source.unusable_instants() == 5
             assert (source.first_day(), source.last_day()) == (date(1970, 1, 1), date.max)
-            assert source.extract_day(date.max).rows_kept == 1
+            assert extract_day(source, date.max).rows_kept == 1
             assert not source.has_stream_at_or_after(DAY)
 
     def test_watermark(self, source_dsn: str) -> None:

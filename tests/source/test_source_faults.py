@@ -11,8 +11,9 @@ from conftest import execute
 from source_tables import DAY, NOON, config, create_streams, extract, failing_line, insert_many, triples
 
 from recsys_tasks.core.errors import SourceUnavailable
-from recsys_tasks.source import connection as source_connection
-from recsys_tasks.source.postgres import ExtractedDay, Source
+from recsys_tasks.partitions.extracted_day import ExtractedDay
+from recsys_tasks.source.postgres import ReadSettings, Source
+from recsys_tasks.steps.extract import extract_day
 
 OTHERS = "FROM pg_stat_activity WHERE application_name = 'recsys' AND datname = current_database()"
 
@@ -42,7 +43,7 @@ class TestOneSnapshot:
             days: list[ExtractedDay] = []
             with Source(source_dsn, config()) as source:
                 while len(days) < 30 or len({day.rows_read for day in days}) == 1:  # however slow the writer is
-                    days.append(source.extract_day(DAY))
+                    days.append(extract_day(source, DAY))
         finally:
             stop.set()
             writer.join()
@@ -58,7 +59,7 @@ class TestOneSnapshot:
             Source(source_dsn, config(streams_table="plays")) as source,
             pytest.raises(SourceUnavailable, match=r"counted \d+ qualified streams of 2024-03-10 and sent \d+"),
         ):
-            source.extract_day(DAY)
+            extract_day(source, DAY)
 
     def test_order_of_arrival(self, source_dsn: str) -> None:
         """The same rows in another order give the same play counts."""
@@ -90,11 +91,11 @@ class TestBrokenOff:
         with Source(source_dsn, config()) as source:
             try:
                 with pytest.raises(SourceUnavailable, match="broke off"):
-                    source.extract_day(DAY)
+                    extract_day(source, DAY)
             finally:
                 killed.append(None)
                 killer.join()
-            assert source.extract_day(DAY).rows_kept == 300_000
+            assert extract_day(source, DAY).rows_kept == 300_000
 
     def test_connection_cut(self, source_dsn: str, tmp_path: Path) -> None:
         """A line that is cut after any number of bytes never yields a day."""
@@ -109,21 +110,27 @@ class TestBrokenOff:
                 Source(address, config()) as source,
                 pytest.raises(SourceUnavailable),
             ):
-                source.extract_day(DAY)
+                extract_day(source, DAY)
 
-    def test_line_that_says_nothing_more(self, source_dsn: str, tmp_path: Path, monkeypatch: Any) -> None:
+    def test_line_that_says_nothing_more(self, source_dsn: str, tmp_path: Path) -> None:
         """A stalled proxy keeps the line open for ever; we hang up after the time that the statements may take."""
-        monkeypatch.setattr(source_connection, "STALL_GRACE_S", -1.5)
         create_streams(source_dsn)
         insert_many(source_dsn, 20_000)
-        start = time.monotonic()
-        with (
-            failing_line(source_dsn, tmp_path, 50_000, stall=True) as address,
-            Source(address, config(statement_timeout_s=1)) as source,
-            pytest.raises(SourceUnavailable),
-        ):
-            source.extract_day(DAY)
-        assert time.monotonic() - start < 10
+        soon = ReadSettings(stall_grace_s=-1.5)  # half a second in all
+        for answer in (
+            450,
+            1_000,
+            50_000,
+        ):  # bytes: within SQLAlchemy's first questions, the schema's, the rows
+            folder, start = tmp_path / str(answer), time.monotonic()
+            folder.mkdir()
+            with (
+                failing_line(source_dsn, folder, answer, stall=True) as address,
+                Source(address, config(statement_timeout_s=1), settings=soon) as source,
+                pytest.raises(SourceUnavailable),
+            ):
+                extract_day(source, DAY)
+            assert time.monotonic() - start < 10
 
     def test_statement_that_takes_too_long(self, source_dsn: str) -> None:
         """A table that stays locked, or a query without end, is broken off after the configured time."""
@@ -134,7 +141,7 @@ class TestBrokenOff:
             Source(source_dsn, config(statement_timeout_s=1)) as source,
             pytest.raises(SourceUnavailable, match="statement timeout"),
         ):
-            source.extract_day(DAY)
+            extract_day(source, DAY)
         holder.close()
 
 
@@ -145,7 +152,7 @@ def test_nothing_is_left_open(source_dsn: str) -> None:
     observer.autocommit = True
     with observer.cursor() as cursor:
         with Source(source_dsn, config()) as source:
-            source.extract_day(DAY)
+            extract_day(source, DAY)
             cursor.execute(f"SELECT state, xact_start {OTHERS}")
             assert cursor.fetchall() == [("idle", None)]
         deadline, left = time.monotonic() + 30, -1

@@ -10,6 +10,7 @@ from source_tables import DAY, LONG, NOON, config, create_streams
 
 from recsys_tasks.source import postgres as source_module
 from recsys_tasks.source.postgres import Source
+from recsys_tasks.steps.extract import extract_day
 
 
 def test_every_question_goes_by_the_index(source_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,7 +24,7 @@ def test_every_question_goes_by_the_index(source_dsn: str, monkeypatch: pytest.M
         made = getattr(source_module, name)
         monkeypatch.setattr(source_module, name, lambda *of, made=made: asked.append(made(*of)) or asked[-1])
     with Source(source_dsn, config()) as source:
-        source.extract_day(DAY)
+        extract_day(source, DAY)
         source.fingerprint(DAY)
         source.unusable_instants()
         source.has_stream_at_or_after(DAY + timedelta(days=1))

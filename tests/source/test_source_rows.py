@@ -9,8 +9,9 @@ from source_tables import DAY, config, create_streams, extract, insert, triples
 
 from recsys_tasks.core.errors import SourceMismatch
 from recsys_tasks.source import rows as source_rows
-from recsys_tasks.source.postgres import Source
+from recsys_tasks.source.postgres import DEFAULTS, ReadSettings, Source
 from recsys_tasks.source.queries import stream_types, streams_query
+from recsys_tasks.steps.extract import extract_day
 
 
 @pytest.mark.parametrize("kind", ["bigint", "text"])
@@ -22,7 +23,8 @@ def test_instant_as_it_is_sent(source_dsn: str, kind: Any) -> None:
     asked = config(user_id_type=kind), {"event_id": "bigint"}
     connection = psycopg2.connect(source_dsn, options="-c TimeZone=UTC")
     with connection.cursor() as cursor:
-        streams = source_rows.copy_streams(cursor, streams_query(*asked, DAY), stream_types(*asked), "streams")
+        query, types = streams_query(*asked, DAY), stream_types(*asked)
+        streams = source_rows.copy_streams(cursor, query, types, "streams", DEFAULTS.block_bytes)
     connection.close()
     assert streams.select(["event_id", "instant"]).to_pylist() == [
         {"event_id": None, "instant": late},
@@ -47,24 +49,24 @@ def test_bytes_that_are_no_rows(source_dsn: str, monkeypatch: Any, at: int, put:
 
     monkeypatch.setattr(source_rows, "_received", damaged)
     with Source(source_dsn, config()) as source, pytest.raises(SourceMismatch, match="another binary form"):
-        source.extract_day(DAY)
+        extract_day(source, DAY)
 
 
-def test_line_breaks_at_the_edge_of_a_block(source_dsn: str, monkeypatch: Any) -> None:
+def test_line_breaks_at_the_edge_of_a_block(source_dsn: str) -> None:
     """However the rows fall on Arrow's blocks, an id of several lines stays one id."""
-    monkeypatch.setattr(source_rows, "BLOCK_BYTES", 1 << 12)
     create_streams(source_dsn, user="text")
     ids = [f"{number:05}\n1,2,\n\n{'x' * (number % 31)}" for number in range(2_000)]
     insert(source_dsn, [(number, each, 70) for number, each in enumerate(ids)])
-    assert triples(extract(source_dsn, user_id_type="text")) == [(each, 70, 1) for each in ids]
+    small = ReadSettings(block_bytes=1 << 12)
+    assert triples(extract(source_dsn, settings=small, user_id_type="text")) == [(each, 70, 1) for each in ids]
 
 
-def test_row_that_fits_nowhere(source_dsn: str, monkeypatch: Any) -> None:
+def test_row_that_fits_nowhere(source_dsn: str) -> None:
     """A row far larger than a block is a mismatch, and is not repeated."""
-    monkeypatch.setattr(source_rows, "BLOCK_BYTES", 1 << 20)
     create_streams(source_dsn, user="text")
     insert(source_dsn, [(1, "u", 70), (2, "x" * (5 << 20), 70)])
-    with Source(source_dsn, config(user_id_type="text")) as source, pytest.raises(SourceMismatch) as caught:
-        source.extract_day(DAY)
+    small = ReadSettings(block_bytes=1 << 20)
+    with pytest.raises(SourceMismatch) as caught:
+        extract(source_dsn, settings=small, user_id_type="text")
     assert "more than 1 MiB" in str(caught.value)
     assert len(str(caught.value)) < 300

@@ -1,0 +1,155 @@
+"""The split of a day: whose plays of it are hidden, for whom they are hidden, and what remains to train on.
+
+Three groups of listeners: the gate's, who are scored by the gate alone; the blend's, on whom the weights of several
+components are fitted; everybody else. No play of the day by a hidden listener is trained on, neither the discoveries
+that are scored nor the repeats, so that candidate and incumbent know exactly the same of them.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recsys_tasks.core.config import EvaluationConfig
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import Day, IntArray, PlayCounts, PlayMatrix, day_number
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.keyed_random import keyed_hash
+from recsys_tasks.core.records import Json, as_json
+from recsys_tasks.matrix.play_matrix import canonical, day_counts, without_users
+from recsys_tasks.matrix.popularity import listeners_of
+
+SPLIT_FORMAT = 1
+"""Version of the way from a matrix and a day to the groups; part of a split's identity."""
+
+
+@dataclass(frozen=True)
+class SplitKey:
+    """What a split is made from."""
+
+    day: Day
+    matrix: str  # digest
+    groups: Json  # max_users, wanted_users, salt, blend_share
+    splitting: int = SPLIT_FORMAT
+
+    @property
+    def digest(self) -> str:
+        """The identity of the split."""
+        return digest_of("split", as_json(self))
+
+    @property
+    def config(self) -> EvaluationConfig:
+        """The settings that chose the groups."""
+        return EvaluationConfig(**self.groups)
+
+
+def split_key(day: Day, matrix: str, config: EvaluationConfig) -> SplitKey:
+    """The key of a day's split under a configuration."""
+    return SplitKey(day, matrix, config.model_dump(exclude={"k"}))
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is hidden on the newest day of a matrix, by group, and that day in the matrix's row numbers.
+
+    Raises:
+        BadData: the groups overlap, their rows do not rise, or lie outside of the matrix.
+    """
+
+    gate_rows: npt.NDArray[np.int64]  # (n_gate,) rows of the gate's listeners, rising
+    blend_rows: npt.NDArray[np.int64]  # (n_blend,) rows of the blend's listeners, rising; empty without a blend
+    day_counts: sparse.csr_matrix  # (n_users, n_tracks) uint32, all play counts of the day
+
+    def __post_init__(self) -> None:
+        n_users, hidden = self.day_counts.shape[0], self.hidden_rows
+        for rows in (self.gate_rows, self.blend_rows):
+            if len(rows) and not (rows[0] >= 0 and rows[-1] < n_users and (np.diff(rows) > 0).all()):
+                raise BadData(f"A split names rows that are not among {n_users} listeners, or not in order.")
+        if len(hidden) != len(self.gate_rows) + len(self.blend_rows):
+            raise BadData("A listener belongs to two groups of a split.")
+
+    @cached_property
+    def hidden_rows(self) -> npt.NDArray[np.int64]:
+        """Rows of all listeners whose day is not trained on, rising. (n_hidden,)."""
+        return np.union1d(self.gate_rows, self.blend_rows)
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """The day as one group of listeners is asked about it: what is trained on, and what is hidden."""
+
+    user_rows: npt.NDArray[np.int64]  # (n_hidden,) rows of the group, rising
+    training: sparse.csr_matrix  # (n_users, n_tracks) play counts without the day of any hidden listener
+    history: sparse.csr_matrix  # (n_hidden, n_tracks) play counts before the day: left out of every list
+    hidden: sparse.csr_matrix  # (n_hidden, n_tracks) plays of the day of tracks never played before
+
+    @cached_property
+    def listeners(self) -> npt.NDArray[np.int64]:
+        """Number of users of the training who played each track. (n_tracks,)."""
+        return listeners_of(self.training)
+
+
+def split_day(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: EvaluationConfig) -> Split:
+    """Divide the listeners of the newest day of a matrix.
+
+    Args:
+        matrix: all plays up to and with the day.
+        counts: the partition of that day.
+        day: its date.
+        config: how many listeners of each group, and the salt of the hash that picks them.
+    """
+    of_day = day_counts(counts, matrix.users, matrix.tracks)
+    listeners = np.flatnonzero(np.diff(of_day.indptr))
+    return Split(*chosen_listeners(matrix, listeners, day, config), of_day)
+
+
+def chosen_listeners(
+    matrix: PlayMatrix, listeners: IntArray, day: Day, config: EvaluationConfig
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows of the gate's and of the blend's listeners, rising.
+
+    Both are drawn from the day's listeners with earlier history, in the order of a hash of user and date: first the
+    gate's, so that these are the same whatever the blend takes.
+
+    Args:
+        matrix: all plays up to and with the day.
+        listeners: rows of those who played anything on the day, rising.
+        day: its date.
+        config: how many, and the salt.
+    """
+    known = listeners[matrix.users.first_days[listeners] < day_number(day)]
+    n = len(known)
+    n_gate = min(config.max_users, max(n // 5, min(config.wanted_users, n // 2)))
+    n_blend = min(n - n_gate, round(config.blend_share * n))
+    keys = keyed_hash(matrix.users.ids.take(known), f"{config.salt} {day.isoformat()}")
+    drawn = known[np.argsort(keys, kind="stable")]
+    return np.sort(drawn[:n_gate]), np.sort(drawn[n_gate : n_gate + n_blend])
+
+
+def hold_out(matrix: PlayMatrix, split: Split) -> Holdout:
+    """The day as the gate's listeners are asked about it."""
+    training, taken = without_users(matrix.counts, split.day_counts, _is_hidden(split, len(matrix.users)))
+    rows = split.gate_rows
+    history, taken = canonical(training[rows]), taken[rows]
+    known = taken.multiply(history > 0)
+    return Holdout(rows, training, history, canonical(sparse.csr_matrix(taken - known, dtype=np.uint32)))
+
+
+def trained_plays(counts: sparse.csr_matrix, split: Split, rows: IntArray) -> sparse.csr_matrix:
+    """The training of some listeners, from their own rows alone. (n_rows, n_tracks) uint32.
+
+    Args:
+        counts: (n_users, n_tracks) all play counts.
+        split: of their newest day.
+        rows: (n_rows,) rows of the listeners.
+    """
+    chosen = np.isin(rows, split.hidden_rows)
+    return without_users(counts[rows], split.day_counts[rows], chosen)[0]
+
+
+def _is_hidden(split: Split, n_users: int) -> npt.NDArray[np.bool_]:
+    hidden = np.zeros(n_users, dtype=bool)
+    hidden[split.hidden_rows] = True
+    return hidden

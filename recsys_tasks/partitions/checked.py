@@ -1,0 +1,101 @@
+"""What the checks of a date's streams found, what was refused for it, and who let it pass.
+
+    data_checks/<date>/found-<digest>/     every check of a version
+    data_checks/<date>/refused-<digest>/   the checks that stopped a version
+    data_checks/<date>/accepted-<digest>/  the checks that a person let pass, with who and why
+
+A person's word holds for the checks that it names on this very version; a restated date is asked about again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from recsys_tasks.core.digests import SHORT, digest_of
+from recsys_tasks.core.domain import Day
+from recsys_tasks.core.records import Json, as_json, from_json
+from recsys_tasks.partitions.data_quality import DataCheck
+from recsys_tasks.storage.manifest import MANIFEST, Manifest
+from recsys_tasks.storage.store import ArtefactStore, day_in
+
+FOLDER, FOUND, REFUSED, ACCEPTED = "data_checks", "found", "refused", "accepted"
+
+
+@dataclass(frozen=True)
+class Word:
+    """A person's word that streams are right although a check says stop."""
+
+    by: str
+    why: str
+    at: str  # instant, ISO-8601 UTC
+    run_id: str = ""
+
+
+@dataclass(frozen=True)
+class Acceptance:
+    """Which checks of a version of a date a person let pass."""
+
+    day: Day
+    partition: str  # digest of the version
+    checks: tuple[str, ...]  # their names
+    found: tuple[str, ...]  # what they found, in words
+    by: str
+    why: str
+    at: str
+    run_id: str = ""
+
+
+class CheckedDays:
+    """The results of data checks in a store."""
+
+    def __init__(self, store: ArtefactStore) -> None:
+        self._store = store
+
+    def save_found(self, day: Day, partition: str, checks: Sequence[DataCheck]) -> None:
+        """Keep all checks of a version of a date, in place of what was found in it before."""
+        name, key = _found_name(day, partition), {"day": day.isoformat(), "partition": partition}
+        figures = {"checks": [asdict(check) for check in checks]}
+        self._store.replace(f"{name}/{MANIFEST}", Manifest(digest_of(FOUND, key), key, figures, place=name).sealed())
+
+    def found(self, day: Day, partition: str) -> list[DataCheck] | None:
+        """All checks of a version of a date; None where nobody kept any.
+
+        Raises:
+            CorruptArtefact: what was kept is damaged.
+        """
+        name = _found_name(day, partition)
+        if not self._store.holds(f"{name}/{MANIFEST}"):
+            return None
+        return [from_json(DataCheck, check) for check in self._store.manifest(name).figures["checks"]]
+
+    def save_refused(self, day: Day, partition: str, stop: Sequence[DataCheck]) -> None:
+        """Keep that these checks stopped a version of a date; the first one kept of its like stays."""
+        self._save(REFUSED, day, partition, stop, {})
+
+    def save_accepted(self, day: Day, partition: str, stop: Sequence[DataCheck], word: Word) -> None:
+        """Keep that a person let these checks pass; the first word of its like stays."""
+        self._save(ACCEPTED, day, partition, stop, as_json(word))
+
+    def accepted(self, day: Day, partition: str | None) -> list[Acceptance]:
+        """Who let this version of a date pass which checks, why and when."""
+        folder = f"{FOLDER}/{day.isoformat()}"
+        names = [name for name in self._store.names(folder) if name.startswith(f"{ACCEPTED}-")]
+        kept = [self._store.manifest(f"{folder}/{name}") for name in names]
+        return [from_json(Acceptance, each.key | each.figures) for each in kept if each.key["partition"] == partition]
+
+    def refused_days(self) -> list[Day]:
+        """Dates of which a version was ever refused, rising."""
+        days = [day for name in self._store.names(FOLDER) if (day := day_in(name))]
+        return [day for day in days if any(map(_is_refusal, self._store.names(f"{FOLDER}/{day.isoformat()}")))]
+
+    def _save(self, kind: str, day: Day, partition: str, stop: Sequence[DataCheck], word: Json) -> None:
+        key = {"day": day.isoformat(), "partition": partition, "checks": [check.name for check in stop]}
+        digest, figures = digest_of(kind, key), {"found": [str(check) for check in stop], **word}
+        self._store.put(f"{FOLDER}/{day.isoformat()}/{kind}-{digest[:SHORT]}", digest, key, {}, figures)
+
+
+def _is_refusal(name: str) -> bool:
+    return name.startswith(f"{REFUSED}-")
+
+
+def _found_name(day: Day, partition: str) -> str:
+    return f"{FOLDER}/{day.isoformat()}/{FOUND}-{partition[:SHORT]}"

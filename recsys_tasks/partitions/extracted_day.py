@@ -1,0 +1,49 @@
+"""The play counts of a UTC date, and what became of each of its rows: read = kept + dropped."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow.compute as pc
+
+from recsys_tasks.core.domain import Day, PlayCounts
+from recsys_tasks.partitions.figures import PartitionFigures
+from recsys_tasks.source.postgres import DayTally
+
+REASONS = ("private", "null_id", "short", "duplicate")
+"""Why a row is dropped; of several reasons that hold, the first."""
+
+
+@dataclass(frozen=True)
+class ExtractedDay:
+    """What is stored of a date, before it is stored."""
+
+    day: Day
+    counts: PlayCounts = field(repr=False)
+    rows_read: int
+    rows_kept: int  # the sum of all plays
+    dropped: dict[str, int]  # rows by reason, each of REASONS
+    fingerprint: str | None  # see Source.fingerprint
+
+
+def account_for(day: Day, counts: PlayCounts, tally: DayTally) -> ExtractedDay:
+    """Put the play counts of a date beside the source's tally of its rows: what is in neither came twice."""
+    kept = int(counts.plays.sum(dtype=np.uint64))
+    rows = (tally.private, tally.null_id, tally.short, tally.qualified - kept)
+    return ExtractedDay(day, counts, tally.rows_read, kept, dict(zip(REASONS, rows, strict=True)), tally.fingerprint)
+
+
+def figures_of(extracted: ExtractedDay) -> PartitionFigures:
+    """The figures that are stored with a partition, and that the checks of the data look at."""
+    counts = extracted.counts
+    first = np.ones(len(counts), dtype=bool)  # of a listener's pairs, which lie together
+    first[1:] = np.asarray(pc.not_equal(counts.user_ids[1:], counts.user_ids[:-1]))
+    by_one = np.add.reduceat(counts.plays, np.flatnonzero(first), dtype=np.int64)
+    return PartitionFigures(
+        rows_read=extracted.rows_read,
+        rows_kept=extracted.rows_kept,
+        dropped=extracted.dropped,
+        pairs=len(counts),
+        listeners=len(by_one),
+        tracks=pc.count_distinct(counts.track_ids).as_py(),
+        most_plays_by_one_user=int(by_one.max(initial=0)),
+    )
