@@ -12,11 +12,12 @@ from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.keyed_random import keyed_hash
-from recsys_tasks.evaluation.evaluation import is_hit
+from recsys_tasks.evaluation.evaluated_models import is_hit
 from recsys_tasks.evaluation.metrics import precision
 from recsys_tasks.matrix.play_matrix import canonical, fold
 from recsys_tasks.matrix.popularity import first_unplayed, listeners_of, popular_order
-from recsys_tasks.recommenders.als import cold_factors, fold_in_users, train
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.exact_search import exact_top
 from recsys_tasks.recommenders.vectors import Played
 
@@ -27,7 +28,7 @@ HIDDEN_SHARE = 0.2
 
 
 @dataclass(frozen=True)
-class Split:
+class TuningSplit:
     """Plays to train on, and hidden plays of two groups of users."""
 
     users: Vocabulary
@@ -69,7 +70,7 @@ def settings(base: AlsConfig, factors: Iterable[int]) -> Iterator[AlsConfig]:
         yield AlsConfig.model_validate(base.model_dump() | update)
 
 
-def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary, seed: int) -> Split:
+def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary, seed: int) -> TuningSplit:
     """Hide a fifth of the cells of undated play counts, drawn at random."""
     cells = canonical(plays.astype(np.uint32)).tocoo()
     hidden = np.random.default_rng(seed).random(cells.nnz) < HIDDEN_SHARE
@@ -80,7 +81,7 @@ def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary
     return _grouped(users, tracks, canonical(parts[0]), canonical(parts[1]))
 
 
-def split_time(before: PlayMatrix, after: Sequence[tuple[Day, PlayCounts]]) -> Split:
+def split_time(before: PlayMatrix, after: Sequence[tuple[Day, PlayCounts]]) -> TuningSplit:
     """Hide the discoveries of the last days: tracks that a known user had not played before them."""
     whole = before
     for day, counts in after:
@@ -91,7 +92,7 @@ def split_time(before: PlayMatrix, after: Sequence[tuple[Day, PlayCounts]]) -> S
     return _grouped(before.users, before.tracks, before.counts, canonical(sparse.csr_matrix(later - known)))
 
 
-def tune(split: Split, configs: Iterable[AlsConfig], k: int, progress: Callable[[str], None]) -> Tuned:
+def tune(split: TuningSplit, configs: Iterable[AlsConfig], k: int, progress: Callable[[str], None]) -> Tuned:
     """Train each setting cold, and order them by precision@k on the choosing users.
 
     Raises:
@@ -115,12 +116,11 @@ def tune(split: Split, configs: Iterable[AlsConfig], k: int, progress: Callable[
     )
 
 
-def score(split: Split, config: AlsConfig, rows: npt.NDArray[np.int64], k: int) -> float:
+def score(split: TuningSplit, config: AlsConfig, rows: npt.NDArray[np.int64], k: int) -> float:
     """Mean precision@k of exact lists for some users, from a cold start."""
-    start = cold_factors(split.users, split.tracks, config)
-    factors = train(split.training, start, False, config).factors
-    played = split.training[rows]
-    vectors = fold_in_users(played, factors.item_factors, config)
+    als, played = Als(config), split.training[rows]
+    factors = als.fit(TrainingData(split.training, split.users, split.tracks)).component
+    vectors = als.user_vectors(played, factors.item_factors)
     found = exact_top(factors.item_factors, vectors, Played(played.indptr, played.indices), k).cols
     return float(precision(is_hit(found.astype(np.int64), split.hidden[rows])).mean())
 
@@ -130,32 +130,10 @@ def described(config: AlsConfig) -> str:
     return f"{config.weight:6} a = {config.a:<5g} lambda = {config.regularization:<4g} {config.factors} factors"
 
 
-def write_als(text: str, config: AlsConfig) -> str:
-    """The text of a TOML file with the chosen values in its [als] table; everything else as it was."""
-    values = {
-        "factors": str(config.factors),
-        "weight": f'"{config.weight}"',
-        "a": repr(config.a),
-        "regularization": repr(config.regularization),
-    }
-    lines, inside, at = text.splitlines(), False, None
-    for number, line in enumerate(lines):
-        header = line.split("#")[0].strip()
-        if header.startswith("["):
-            inside = header == "[als]"
-            at = number if inside else at
-        name = line.split("=")[0].strip()
-        if inside and name in values:
-            comment = f"  #{line.split('#', 1)[1]}" if "#" in line else ""
-            lines[number] = f"{name} = {values.pop(name)}{comment}"
-    missing = [f"{name} = {value}" for name, value in values.items()]
-    if at is None:
-        return "\n".join([*lines, "", "[als]", *missing, ""])
-    return "\n".join([*lines[: at + 1], *missing, *lines[at + 1 :], ""])
-
-
-def _grouped(users: Vocabulary, tracks: Vocabulary, training: sparse.csr_matrix, hidden: sparse.csr_matrix) -> Split:
+def _grouped(
+    users: Vocabulary, tracks: Vocabulary, training: sparse.csr_matrix, hidden: sparse.csr_matrix
+) -> TuningSplit:
     """Two halves of the users who have both history and hidden plays, by a hash of their id."""
     asked = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(training.indptr) > 0))
     first = keyed_hash(users.ids.take(asked), "tune") % np.uint64(2) == 0
-    return Split(users, tracks, training, hidden, asked[first], asked[~first])
+    return TuningSplit(users, tracks, training, hidden, asked[first], asked[~first])

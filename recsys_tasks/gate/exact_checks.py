@@ -5,66 +5,25 @@ a broken file is found however little it changes the figures; the loss alone is 
 a fraction of one iteration of the training.
 """
 
-from concurrent.futures import Executor, Future
-
 import numpy as np
 from scipy import sparse
 
-from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import BoolArray, Day, Factors, FloatArray, IntArray, PlayMatrix
+from recsys_tasks.core.config import IndexConfig
+from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.gate.matrix_checks import matrix_checks
-from recsys_tasks.gate.verdict import Check
-from recsys_tasks.index.annoy_index import blocks_of, held_vectors, metric_of, stored_vectors
-from recsys_tasks.index.calibration import Recall, measure
+from recsys_tasks.gate.check import Check
+from recsys_tasks.index.annoy_index import blocks_of, held_vectors
+from recsys_tasks.index.annoy_trees import Metric
+from recsys_tasks.index.calibration import sampled_queries
 from recsys_tasks.index.ranked_tracks import rank_tracks
-from recsys_tasks.matrix.holdout import Holdout
-from recsys_tasks.matrix.play_matrix import EPOCH
-from recsys_tasks.recommenders.als import LOOKED_AT as LOSS_OF
-from recsys_tasks.recommenders.als import training_loss
-from recsys_tasks.recommenders.vectors import has_direction, row_norms
-from recsys_tasks.release.bundle import GatedPart
-from recsys_tasks.steps.index import calibrated_on, played_by
-from recsys_tasks.steps.workplace import Workplace
-from recsys_tasks.storage.artefacts import Artefact
+from recsys_tasks.index.recall import Recall, measure_recall
+from recsys_tasks.index.two_tier_search import TwoTierSearch
+from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.recommenders.vectors import Played, has_direction, row_norms
 
 LOSS_TOLERANCE = 1e-6
 """Relative. Other processors' kernels moved the loss by 3e-8; ten cells lost of two million, by 3e-6."""
-
-
-def exact_checks(
-    at: Workplace,
-    gated: GatedPart,
-    matrix: PlayMatrix,
-    factors: Factors,
-    holdout: Holdout,
-    model: Artefact,
-    recall: Future[Recall],
-    beside: Executor,
-) -> list[Check]:
-    """Everything that must simply be so before a candidate is compared with anything.
-
-    Args:
-        at: store and policy.
-        gated: the candidate as it was stored.
-        matrix: what it was folded from.
-        factors: of the candidate's model.
-        holdout: the split that the model was to be trained with.
-        model: the stored model: its parameters and the losses that its training recorded.
-        recall: of the stored index, as it is measured elsewhere.
-        beside: where the loss is measured, while the rest is looked at here.
-
-    Raises:
-        BadData: the parts are of different sizes, so that nothing can be compared.
-    """
-    policy = at.config.gate
-    check_sizes(gated, matrix, factors)
-    loss = beside.submit(loss_check, factors, holdout.training, model)
-    of_matrix = [finite_check(factors.user_factors, factors.item_factors), *matrix_checks(at, matrix, holdout)]
-    of_index = index_checks(gated, matrix, factors.item_factors)
-    coverage = coverage_check(factors.user_factors, holdout.training, policy.min_user_coverage)
-    return [*of_matrix, loss.result(), *of_index, *recall_checks(recall.result(), policy), coverage]
 
 
 def finite_check(*factors: FloatArray) -> Check:
@@ -80,17 +39,16 @@ def coverage_check(vectors: FloatArray, plays: sparse.csr_matrix, least: float) 
     return _at_least("share of listeners with a vector", share, least)
 
 
-def loss_check(factors: Factors, training: sparse.csr_matrix, model: Artefact) -> Check:
-    """Whether these factors have the loss that their training recorded last, on the plays it was to be trained on.
+def loss_check(found: float, recorded: float) -> Check:
+    """Whether the stored factors have the loss that their training recorded last, on the plays it was to be trained on.
 
     One number holds factors, ids, plays and weights together: other factors, the same ones under other ids, cells lost
-    or doubled on the way into the solver, or hidden plays that got there, all have another loss. It is that of 100,000
-    listeners, spread over all; of models of before ``training`` 3 it was that of everybody.
+    or doubled on the way into the solver, or hidden plays that got there, all have another loss.
+
+    Args:
+        found: the loss, computed anew from what is stored.
+        recorded: what the training recorded.
     """
-    recorded = float(model.figures["losses"][-1])
-    key = model.manifest["key"]
-    looked_at = LOSS_OF if key.get("training", 1) >= 3 else training.shape[0]
-    found = training_loss(training, factors, AlsConfig(**key["als"]), max(1, looked_at))
     return Check(
         "recorded loss",
         abs(found - recorded) <= LOSS_TOLERANCE * abs(recorded),
@@ -99,24 +57,34 @@ def loss_check(factors: Factors, training: sparse.csr_matrix, model: Artefact) -
     )
 
 
-def index_checks(gated: GatedPart, matrix: PlayMatrix, item_factors: FloatArray) -> list[Check]:
-    """Whether the index is the one that follows from the model: its tracks, its order, its vectors."""
-    ranked, index, expected = gated.search.tracks, gated.search.index, rank_tracks(item_factors)
-    metric = metric_of(gated.artefact.manifest["key"])
-    stored = stored_vectors(gated.index_file, len(ranked), ranked.ranked_factors.shape[1], metric)
+def index_checks(
+    search: TwoTierSearch, held: FloatArray, metric: Metric, tracks: Vocabulary, factors: Factors, matrix: PlayMatrix
+) -> list[Check]:
+    """Whether the index is the one that follows from the model: its tracks, its order, its vectors.
+
+    Args:
+        search: as it was stored, with its index.
+        held: (n_indexed, n_factors) vectors in the index's file.
+        metric: of the index.
+        tracks: the vocabulary beside it.
+        factors: of the model.
+        matrix: what the model was trained on.
+    """
+    ranked, index, item_factors = search.tracks, search.index, factors.item_factors
+    expected = rank_tracks(item_factors)
     own = foreign = 0
     for some in blocks_of(len(ranked)):
-        factors = ranked.ranked_factors[some]
-        own += int((factors != item_factors[ranked.rank_cols[some]]).any(axis=1).sum())
-        foreign += int((stored[some] != held_vectors(factors, ranked.ranked_norms[some], metric)).any(axis=1).sum())
+        vectors = ranked.ranked_factors[some]
+        own += int((vectors != item_factors[ranked.rank_cols[some]]).any(axis=1).sum())
+        foreign += int((held[some] != held_vectors(vectors, ranked.ranked_norms[some], metric)).any(axis=1).sum())
     in_order = len(ranked) == len(expected) and bool(
         (ranked.rank_cols == expected.rank_cols).all() and (ranked.ranked_norms == expected.ranked_norms).all()
     )
     return [
         Check(
             "track vocabulary",
-            gated.tracks.ids.equals(matrix.tracks.ids),
-            f"{len(gated.tracks):,} tracks in the index's vocabulary",
+            tracks.ids.equals(matrix.tracks.ids),
+            f"{len(tracks):,} tracks in the index's vocabulary",
             f"the {len(matrix.tracks):,} of the matrix, in its order",
         ),
         Check(
@@ -135,25 +103,35 @@ def index_checks(gated: GatedPart, matrix: PlayMatrix, item_factors: FloatArray)
         Check(
             "Annoy file holds the tracks",
             foreign == 0,
-            f"{foreign:,} of {len(stored):,} vectors differ from the track of their rank",
+            f"{foreign:,} of {len(held):,} vectors differ from the track of their rank",
             "none",
         ),
     ]
 
 
-def measured_recall(day: Day, gated: GatedPart, factors: Factors, training: sparse.csr_matrix, queries: int) -> Recall:
+def measured_recall(
+    day: Day, search: TwoTierSearch, factors: Factors, training: sparse.csr_matrix, index: IndexConfig, queries: int
+) -> Recall:
     """Recall of both ways of asking through the stored index.
 
-    On users and tracks that the day draws from those that the effort was not chosen on.
+    On users and tracks that the day draws from those that the search parameters were not chosen on.
+
+    Args:
+        day: of the candidate.
+        search: as it was stored, with its index.
+        factors: of the model.
+        training: (n_users, n_tracks) the plays it was trained on.
+        index: the parameters that the index was built with.
+        queries: how many users, and how many tracks.
     """
-    rng, index = np.random.default_rng((day - EPOCH).days), gated.artefact.manifest["key"]["index"]
-    fitted = calibrated_on(index, factors.user_factors, gated.search.tracks)
+    rng, fitted = np.random.default_rng(day_number(day)), sampled_queries(index, factors.user_factors, search.tracks)
     users, tracks = (
         _drawn(rng, has_direction(row_norms(vectors)), but, queries)
         for vectors, but in zip((factors.user_factors, factors.item_factors), fitted, strict=True)
     )
-    played = played_by(training, users)
-    return measure(gated.search, factors.item_factors, factors.user_factors[users], played, tracks, int(index["k"]))
+    plays = training[users]
+    played = Played(plays.indptr, plays.indices)
+    return measure_recall(search, factors.item_factors, factors.user_factors[users], played, tracks, index.k)
 
 
 def recall_checks(recall: Recall, policy: GateConfig) -> list[Check]:
@@ -184,13 +162,18 @@ def _at_least(name: str, found: float, least: float) -> Check:
     return Check(name, found >= least, f"{found:.4f}", f"at least {least:.4f}")
 
 
-def check_sizes(gated: GatedPart, matrix: PlayMatrix, factors: Factors) -> None:
+def check_sizes(tracks: Vocabulary, matrix: PlayMatrix, factors: Factors) -> None:
     """Refuse parts of different sizes: what follows would read beyond their ends.
 
+    Args:
+        tracks: the vocabulary beside the index.
+        matrix: what the model was trained on.
+        factors: of the model.
+
     Raises:
-        BadData: they are.
+        BadData: the sizes differ.
     """
-    found = (len(factors.user_factors), len(factors.item_factors), len(gated.tracks))
+    found = (len(factors.user_factors), len(factors.item_factors), len(tracks))
     n_users, n_tracks = matrix.counts.shape
     if found != (n_users, n_tracks, n_tracks):
         raise BadData(

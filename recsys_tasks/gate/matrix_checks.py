@@ -1,5 +1,6 @@
 """The exact checks of the play matrix and of its split: nothing lost, doubled, moved to another id or given away."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import pairwise
 
@@ -7,25 +8,38 @@ import numpy as np
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recsys_tasks.core.domain import PlayMatrix, Vocabulary
-from recsys_tasks.gate.verdict import Check
-from recsys_tasks.matrix.holdout import Holdout
-from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.core.domain import PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.gate.check import Check
+from recsys_tasks.matrix.play_matrix import day_counts
+from recsys_tasks.matrix.split import Holdout, Split
 
 
-def matrix_checks(at: Workplace, matrix: PlayMatrix, holdout: Holdout) -> list[Check]:
+@dataclass(frozen=True)
+class Conservation:
+    """Streams of all partitions of a matrix together."""
+
+    read: int
+    kept: int
+    dropped: int
+
+
+def matrix_checks(
+    matrix: PlayMatrix, counts: PlayCounts, split: Split, holdout: Holdout, streams: Conservation
+) -> list[Check]:
     """Everything that must be so of a matrix and its split: a few passes over the pairs.
 
     Args:
-        at: the store, for what was read and dropped.
         matrix: all plays up to and with the day.
-        holdout: the split that the model was trained with, and the day's partition in the matrix's row numbers.
+        counts: the partition of the day.
+        split: what the model was trained with.
+        holdout: the day as the gate's listeners are asked about it.
+        streams: what became of the streams of the matrix's partitions.
     """
     return [
         order_check(matrix),
-        conservation_check(at, matrix),
-        day_check(matrix, holdout.of_day),
-        split_check(matrix, holdout),
+        conservation_check(matrix, streams),
+        day_check(matrix, day_counts(counts, matrix.users, matrix.tracks), split),
+        split_check(matrix, split, holdout),
     ]
 
 
@@ -51,20 +65,9 @@ def _out_of_order(ids: Vocabulary) -> int:
     return int(((later < 0) | ((later == 0) & ~rising)).sum())
 
 
-def conservation_check(at: Workplace, matrix: PlayMatrix) -> Check:
+def conservation_check(matrix: PlayMatrix, streams: Conservation) -> Check:
     """Whether every stream that was read is in the matrix or was dropped for a named reason."""
-    read = kept = dropped = 0
-    for day, digest in matrix.chain:
-        manifest = at.store.partition_manifest(day)
-        if manifest is not None and manifest["digest"] == digest:
-            figures = manifest["figures"]
-        else:  # restated since: what was dropped from the version that the matrix holds is not known any more
-            plays = int(at.store.load_partition(day, digest).plays.sum(dtype=np.int64))
-            figures = {"rows_read": plays, "rows_kept": plays}
-        read += figures["rows_read"]
-        kept += figures["rows_kept"]
-        dropped += sum(rows for name, rows in figures.items() if name.startswith("dropped_"))
-    held = matrix.plays
+    read, kept, dropped, held = streams.read, streams.kept, streams.dropped, matrix.plays
     return Check(
         "streams conserved",
         read == kept + dropped and held == kept,
@@ -73,25 +76,32 @@ def conservation_check(at: Workplace, matrix: PlayMatrix) -> Check:
     )
 
 
-def day_check(matrix: PlayMatrix, day: sparse.csr_matrix) -> Check:
-    """Whether each pair of the day stands under its own ids in the matrix, with at least its plays of that day."""
-    lacking = int((day > matrix.counts).nnz)
+def day_check(matrix: PlayMatrix, day: sparse.csr_matrix, split: Split) -> Check:
+    """Whether each pair of the day stands under its own ids in the matrix, with at least its plays of that day.
+
+    Args:
+        matrix: all plays up to and with the day.
+        day: (n_users, n_tracks) the day's partition in the matrix's row numbers.
+        split: whose day has to be the same.
+    """
+    lacking, other = int((day > matrix.counts).nnz), int((day != split.day_counts).nnz)
+    found = f"{lacking:,} of {day.nnz:,} pairs have fewer plays than on that day alone"
     return Check(
         "the day's plays in the matrix",
-        lacking == 0,
-        f"{lacking:,} of {day.nnz:,} pairs have fewer plays than on that day alone",
+        lacking == 0 and other == 0,
+        f"{found}, {other:,} pairs have other plays in the split" if other else found,
         "none",
     )
 
 
-def split_check(matrix: PlayMatrix, holdout: Holdout) -> Check:
+def split_check(matrix: PlayMatrix, split: Split, holdout: Holdout) -> Check:
     """Whether the training is the matrix without the hidden listeners' day, to the play, and holds no hidden pair."""
     is_hidden = np.zeros(len(matrix.users), dtype=np.uint32)
-    is_hidden[holdout.user_rows] = 1
-    taken = sparse.diags_array(is_hidden, dtype=np.uint32) @ holdout.of_day
-    rows = holdout.user_rows
+    is_hidden[split.hidden_rows] = 1
+    taken = sparse.diags_array(is_hidden, dtype=np.uint32) @ split.day_counts
+    hidden, rows = split.hidden_rows, holdout.user_rows
     # more taken than there was began again at 2^32, and adds up all the same
-    below_zero = int((holdout.of_day[rows] > matrix.counts[rows]).nnz)
+    below_zero = int((split.day_counts[hidden] > matrix.counts[hidden]).nnz)
     wrong = int((matrix.counts - holdout.training != taken).nnz) + below_zero
     known = int(holdout.hidden.multiply(holdout.training[rows] > 0).nnz)
     return Check(

@@ -10,24 +10,11 @@ warns and explains, and decides nothing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from recsys_tasks.core.domain import Figures, Verdict
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.evaluation.estimates import Z_95, PerUser, mean_and_error, paired_difference, slices
-
-
-@dataclass(frozen=True)
-class Check:
-    """An exact check: what was looked at, what was found, what was asked."""
-
-    name: str
-    passed: bool
-    found: str
-    asked: str
-
-    def __str__(self) -> str:
-        return f"{self.name}: {self.found}, asked: {self.asked}"
+from recsys_tasks.gate.check import Check
 
 
 def judge(checks: Sequence[Check], per_user: PerUser, no_incumbent: str, policy: GateConfig) -> Verdict:

@@ -1,5 +1,6 @@
 """The tracks in order of norm, the Annoy index over them, and how far a query has to look.
 
-Item factors come in; a search goes out whose recall was measured. Annoy reads and writes files alone, so that here, and
-nowhere else among the pure rooms, the name of a file is handed on. May import ``core``, ``matrix`` and ``recommenders``.
+Item factors and sampled users come in; an index file, search parameters that reach a recall target, and the search
+itself go out. Annoy reads and writes files by itself, so that here, and nowhere else among the pure rooms, functions
+take the name of a file. May import ``core``, ``matrix`` and ``recommenders``.
 """

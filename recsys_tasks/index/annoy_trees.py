@@ -1,17 +1,17 @@
-"""Grow the trees of an Annoy index in two threads: same input, same bytes.
+"""Write the trees of an Annoy index in two threads: same input, same bytes.
 
-Annoy's threads number the nodes as they come to them, so its bytes differ from run to run; the trees themselves do not,
-for each thread draws from a seed of its own. Within a tree the numbers rise in the order in which its nodes were made:
-so each tree is numbered from its own beginning, and the trees are put in the order of their bytes.
+Annoy's threads number the nodes as they come to them, so its bytes differ from run to run. The trees themselves do not,
+for each thread draws from a seed of its own, and within a tree the numbers rise in the order in which its nodes were
+made. So this module numbers each tree from its own beginning, and puts the trees in the order of their bytes.
 
 Annoy's file (``annoylib.h``, release 1.17) is an array of nodes of one size, without a header: the items, the inner
 nodes of all trees, and a copy of each root. A node with more descendants than there is room for numbers in it has two
 children, items or inner nodes; any other lists its items in the place of children and vector.
 """
 
+import os
 from collections.abc import Iterable
 from itertools import chain
-from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -23,46 +23,52 @@ from recsys_tasks.core.domain import FloatArray
 Metric: TypeAlias = Literal["euclidean", "angular"]
 METRIC: Final = "euclidean"
 THREADS = 2
-"""The trees depend on it, so it is the same on every machine."""
+"""Threads that grow trees. The trees depend on their number, so it is the same on every machine."""
 SEEDS = 2**31
-"""Annoy's seeds; a thread's is that of the index plus its own number."""
+"""Number of seeds that Annoy knows; a thread's seed is that of the index plus the thread's own number."""
 Nodes: TypeAlias = npt.NDArray[Any]
 
 
 def node_type(n_factors: int, metric: Metric = METRIC) -> np.dtype[Any]:
-    """A node of an index. An angular item has its own squared length, a float, in the place of its first child."""
+    """Layout of a node. An item of an angular index has its squared length, a float, in place of its first child."""
     offset = [("offset", "<f4")] if metric == "euclidean" else []  # of the plane that parts the items below
     return np.dtype([("descendants", "<i4"), *offset, ("children", "<i4", (2,)), ("vector", "<f4", (n_factors,))])
 
 
 def room_of(node: np.dtype[Any]) -> int:
-    """How many items a node can list: their numbers stand from its children to its end."""
+    """How many items a node can list: their numbers reach from its children to its end."""
     return sum(node[name].itemsize for name in ("children", "vector")) // 4
 
 
-def grow(blocks: Iterable[FloatArray], path: Path, trees: int, seed: int) -> None:
-    """Write the index of vectors, which come in blocks (n, n_factors), to a path.
+def write_trees(blocks: Iterable[FloatArray], file: str, trees: int, seed: int) -> None:
+    """Write the index of some vectors to a file.
+
+    Args:
+        blocks: the vectors in blocks of (n, n_factors) float32; the first is not empty.
+        file: its name.
+        trees: their number.
+        seed: that the trees are drawn from.
 
     Raises:
         OSError: the file could not be written in full.
     """
-    vectors = chain.from_iterable(block.tolist() for block in blocks)  # it would ask numpy for each number by itself
+    vectors = chain.from_iterable(block.tolist() for block in blocks)  # Annoy would ask numpy for each number by itself
     first = next(vectors)
     index, node = AnnoyIndex(len(first), METRIC), node_type(len(first))
     index.set_seed(THREADS * seed % SEEDS)
     for item, vector in enumerate(chain([first], vectors)):
         index.add_item(item, vector)
     index.build(trees, n_jobs=THREADS)
-    saved, n_items = index.save(str(path)), index.get_n_items()
+    saved, n_items = index.save(file), index.get_n_items()
     items = n_items * node.itemsize
-    if not saved or path.stat().st_size <= items:
-        raise OSError(f"Annoy wrote {path.stat().st_size} bytes only, and no tree")
+    if not saved or os.stat(file).st_size <= items:
+        raise OSError(f"Annoy wrote {os.stat(file).st_size} bytes only, and no tree")
     index.unload()
-    numbered = _numbered(np.memmap(path, node, mode="r", offset=items), n_items, trees)
-    with path.open("r+b") as file:  # not by tofile, which says nothing when its last bytes find no room
-        file.seek(items)
+    numbered = _numbered(np.memmap(file, node, mode="r", offset=items), n_items, trees)
+    with open(file, "r+b") as output:  # not by tofile, which says nothing when its last bytes find no room
+        output.seek(items)
         for nodes in numbered:
-            file.write(nodes.view(np.uint8).data)
+            output.write(nodes.view(np.uint8).data)
 
 
 def _numbered(nodes: Nodes, n_items: int, trees: int) -> list[Nodes]:
@@ -77,7 +83,7 @@ def _numbered(nodes: Nodes, n_items: int, trees: int) -> list[Nodes]:
 
 
 def _tree(nodes: Nodes, root: Nodes, n_items: int) -> Nodes:
-    """A tree's nodes in the order in which they were made, the root last, numbered from n_items."""
+    """The nodes of a tree in the order in which they were made, the root last, numbered from n_items."""
     found, level = [], root[None]
     while len(level):
         children = level["children"]
@@ -92,5 +98,5 @@ def _tree(nodes: Nodes, root: Nodes, n_items: int) -> Nodes:
 
 
 def _is_inner(nodes: Nodes, n_items: int) -> npt.NDArray[np.bool_]:
-    """Which of the two children of each node are inner nodes; those of a node that lists its items are none. (n, 2)."""
+    """Which of the two children of each node are inner nodes; a node that lists its items has none. (n, 2)."""
     return (nodes["descendants"] > room_of(nodes.dtype))[:, None] & (nodes["children"] >= n_items)

@@ -1,32 +1,30 @@
 """Lists of the best tracks that a search has found so far: by rank, best first, equal scores by rank."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.core.domain import FloatArray, IntArray
 
-SORTED = 256
-"""So few scores are sorted sooner than the best of them are looked for."""
+SORTED_AT_ONCE = 256
+"""Scores: sorting so few takes less time than looking for the best of them first."""
 _LEAST = np.float32(-np.inf)
 
 
-def no_lists(n_users: int, k: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], FloatArray]:
-    """Ranks, columns and scores of lists on which nothing stands. (n_users, k) each."""
-    nothing = np.full((n_users, k), -1, dtype=np.int32)
-    return nothing, nothing.copy(), np.full((n_users, k), -np.inf, dtype=np.float32)
-
-
-@dataclass
 class BestLists:
-    """The best k of each user of a batch so far, best first."""
+    """The best k tracks of each user of a batch so far, best first, padded with -1 and -inf."""
 
-    scores: FloatArray  # (n_users, k)
-    ranks: npt.NDArray[np.int32]  # (n_users, k)
+    def __init__(self, n_users: int, k: int) -> None:
+        self.ranks: npt.NDArray[np.int32] = np.full((n_users, k), -1, dtype=np.int32)
+        self.scores: FloatArray = np.full((n_users, k), _LEAST)
 
     def offer(self, rows: IntArray, start: int, scores: FloatArray) -> None:
-        """Let in what is good enough of a block that begins at rank ``start``. scores: (n_rows, width)."""
+        """Take what is good enough of a block of tracks.
+
+        Args:
+            rows: (n_rows,) the users that were scored.
+            start: rank of the block's first track.
+            scores: (n_rows, width) of the block's tracks.
+        """
         floor = self.scores[rows, -1]  # (n_rows,) what a track must exceed
         k, width = self.scores.shape[1], scores.shape[1]
         if width > k and floor.min() == _LEAST:  # else every track of the first block would be sorted
@@ -38,7 +36,14 @@ class BestLists:
             self.merge(rows, owners, start + places - owners * width, scores.ravel()[places])
 
     def merge(self, rows: IntArray, owners: IntArray, ranks: IntArray, scores: FloatArray) -> None:
-        """Let tracks in. ``owners`` index ``rows``; ranks rise within an owner and exceed those already listed."""
+        """Take the best of these tracks and of those listed.
+
+        Args:
+            rows: (n_rows,) the users whose lists may change.
+            owners: (n,) place in ``rows`` of the user that each track is offered to.
+            ranks: (n,) rising within an owner, and above those already listed.
+            scores: (n,) float32.
+        """
         k = self.scores.shape[1]
         all_scores = np.concatenate([self.scores[rows].ravel(), scores])
         all_ranks = np.concatenate([self.ranks[rows].ravel(), ranks.astype(np.int32)])
@@ -51,9 +56,11 @@ class BestLists:
         self.scores[rows], self.ranks[rows] = all_scores[best], all_ranks[best]
 
 
-def best_of(ranks: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
-    """The k largest of some scores, best first, equal ones in the order given. (at most k,) each."""
-    if len(scores) > max(k, SORTED):
+def best_of(
+    ranks: IntArray, scores: FloatArray, k: int, sorted_at_once: int = SORTED_AT_ONCE
+) -> tuple[IntArray, FloatArray]:
+    """The k largest of some scores (n,), best first, equal ones in the order given. (at most k,) each."""
+    if len(scores) > max(k, sorted_at_once):
         large = (scores >= np.partition(scores, len(scores) - k)[len(scores) - k]).nonzero()[0]
         ranks, scores = ranks[large], scores[large]
     order = np.argsort(-scores, kind="stable")[:k]  # stable, so equal scores stay in rank order

@@ -1,8 +1,8 @@
-"""How much effort a query needs, and the recall that it then reaches.
+"""The choice of the search parameters: the fewest tracks scored that reach the recall target.
 
-The effort is chosen on one sample of users and tracks; the gate measures the recall (``truth``) on others. Work is
-counted in tracks scored, never timed, so the choice is the same on every machine. What can no longer be the least
-effort, or no longer reach the target, is not asked to the end; that changes no choice.
+The parameters are chosen on one sample of users and tracks; the gate measures the recall (``recall``) on others. Work
+is counted in tracks scored, never timed, so the choice is the same on every machine. Questions whose answers can no
+longer change the choice are not asked.
 """
 
 import math
@@ -14,37 +14,31 @@ import numpy.typing as npt
 
 from recsys_tasks.core.config import IndexConfig
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
-from recsys_tasks.index.exact_neighbours import Recalls, Truth, neighbours_of, spread
+from recsys_tasks.index.exact_neighbours import (
+    ASKED_AT_ONCE,
+    ExactNeighbours,
+    Recalls,
+    find_near_each,
+    interleave,
+    mean_recall,
+)
 from recsys_tasks.index.ranked_tracks import RankedTracks
-from recsys_tasks.index.two_tier_search import LEAST_BLOCK, Effort, TwoTierSearch
-from recsys_tasks.recommenders.vectors import Played, rounding, row_norms
+from recsys_tasks.index.two_tier_search import ScanSizes, SearchParameters
+from recsys_tasks.recommenders.vectors import rounding, row_norms
 
 SEARCH_KS = (0, 250, 500, 1000, 1500, 2000, 3000, 4000, 6000, 8000, 12_000, 16_000)
-"""Efforts of Annoy tried for user-track queries, as long as a full scan is not cheaper."""
+"""Values of search_k tried for user-track queries, as long as a full scan is not cheaper."""
 ANNOY_WEIGHT = 40
-"""A track that Annoy inspects counts as so many scanned ones, for it lies anywhere in memory: at 100,000 tracks x 40 it
-takes 0.19 microseconds, a scanned one 0.012 in a single query and 0.0025 in a batch."""
+"""Scanned tracks that one track inspected by Annoy counts as, for it lies anywhere in memory: at 100,000 tracks of 40
+factors it takes 0.19 microseconds, a scanned one 0.012 in a single query and 0.0025 in a batch."""
 N_BUDGETS = 100
-"""Budgets tried, from LEAST_BLOCK to a full scan, each the same factor above the last."""
+"""Budgets tried, from ``ScanSizes.least_block`` to a full scan, each the same factor above the last."""
 HEADROOM = 0.02
 """Recall above the target that the sample has to show at least,"""
 STANDARD_ERRORS = 3.0
 """and so many standard errors of the difference of two samples: another misses the target once in 700 builds."""
 LEAST_SPREAD = 0.05
-"""A standard deviation below this is not believed: a dozen users who all find everything prove little."""
-
-
-@dataclass(frozen=True)
-class Recall:
-    """What was measured; a recall is 0 where nothing could be measured."""
-
-    user_recall: float
-    user_recall_heaviest: float  # of the tenth of the users with the most played tracks
-    similar_recall: float
-    mean_scored: float  # tracks scored a user-track query
-    share_exact: float  # of the users' answers were certified
-    n_users: int  # with something to find
-    n_tracks: int  # with something to find
+"""A standard deviation of recalls below this is not believed: a dozen users who all find everything prove little."""
 
 
 def sampled(n: int, wanted: int, seed: int) -> IntArray:
@@ -52,96 +46,113 @@ def sampled(n: int, wanted: int, seed: int) -> IntArray:
     return np.sort(np.random.default_rng(seed).permutation(n)[: min(wanted, max(1, n // 2))])
 
 
-def calibrate(
+def sampled_queries(index: IndexConfig, users: FloatArray, ranked: RankedTracks) -> tuple[IntArray, IntArray]:
+    """Rows of the users, and columns of the tracks, that the search parameters of an index are chosen on.
+
+    Args:
+        index: its parameters.
+        users: (n_users, n_factors), of which those that are not zero are drawn from.
+        ranked: the tracks that are drawn from.
+    """
+    known = np.flatnonzero(users.any(axis=1))
+    rows, ranks = (sampled(n, index.calibration_queries, index.seed) for n in (len(known), len(ranked)))
+    return known[rows], ranked.rank_cols[ranks]
+
+
+def choose_parameters(
     tracks: RankedTracks,
     index: Any,
-    user_vectors: FloatArray,
-    played: Played,
-    track_cols: IntArray,
+    exact: ExactNeighbours,
     config: IndexConfig,
-) -> Effort:
-    """The least effort that reaches ``config.recall_target`` on the sample, up to a full scan.
+    annoy_weight: float = ANNOY_WEIGHT,
+    asked_at_once: int = ASKED_AT_ONCE,
+) -> SearchParameters:
+    """The search parameters with the least work that reach ``config.recall_target`` on a sample, up to a full scan.
 
     Args:
         tracks: the ranked tracks.
         index: the opened Annoy index over them.
-        user_vectors: (n_sampled, n_factors) float32.
-        played: their played tracks.
-        track_cols: (n_sampled_tracks,) columns that similar tracks are asked for; one without a factor is left out.
+        exact: the sample and its exact neighbours over the ranked tracks, in lists of ``config.k``.
         config: k and the target.
-
-    Raises:
-        BadData: shapes do not fit, or a vector is not finite.
+        annoy_weight: scanned tracks that one track inspected by Annoy counts as.
+        asked_at_once: queries after which it is seen whether the others can still matter; changes no choice.
     """
-    return least_effort(tracks, index, Truth.of_ranked(tracks, user_vectors, played, track_cols, config.k), config)
-
-
-def least_effort(tracks: RankedTracks, index: Any, truth: Truth, config: IndexConfig) -> Effort:
-    """``calibrate`` on exact answers over the ranked tracks that are there already."""
-    similar_search_k = _least_similar_search_k(len(tracks), index, truth, config)
-    budget, search_k = _least_user_effort(_Scan.of(tracks, truth), index, len(tracks), config.recall_target)
-    return Effort(budget, search_k, similar_search_k)
+    similar_search_k = _least_similar_search_k(len(tracks), index, exact, config, asked_at_once)
+    scan = _SampledScan.of(tracks, exact, annoy_weight, asked_at_once)
+    budget, search_k = _least_budget_and_search_k(scan, index, len(tracks), config.recall_target)
+    return SearchParameters(budget, search_k, similar_search_k)
 
 
 @dataclass(frozen=True)
-class _Scan:
+class _SampledScan:
     """What follows from one exact search of the sampled users: work and recall at every budget."""
 
     user_vectors: FloatArray  # (n_users, n_factors)
     top: IntArray  # (n_users, k) ranks of the exact best, -1 where there are no more
     stops: npt.NDArray[np.int64]  # (n_users,) ranks that must be seen until the bound proves the answer
     is_full: BoolArray  # (n_users,) a list that is not full is scanned for to the end
-    heaviest: IntArray
+    heaviest: IntArray  # places of the users with the most played tracks
+    annoy_weight: float  # scanned tracks that one track inspected by Annoy counts as
+    asked_at_once: int  # queries
 
     @classmethod
-    def of(cls, tracks: RankedTracks, truth: Truth) -> "_Scan":
-        """For users whose exact answers these are."""
-        kth = truth.top.scores[:, -1]
-        stops = _certified_stops(tracks, truth.user_vectors, kth)
-        return cls(truth.user_vectors, truth.top.cols, stops, kth > -np.inf, truth.heaviest)
+    def of(
+        cls, tracks: RankedTracks, exact: ExactNeighbours, annoy_weight: float, asked_at_once: int
+    ) -> "_SampledScan":
+        """For the users whose exact neighbours these are."""
+        kth = exact.top.scores[:, -1]
+        return cls(
+            user_vectors=exact.user_vectors,
+            top=exact.top.cols,
+            stops=_certified_stops(tracks, exact.user_vectors, kth),
+            is_full=kth > -np.inf,
+            heaviest=exact.heaviest,
+            annoy_weight=annoy_weight,
+            asked_at_once=asked_at_once,
+        )
 
-    def work(self, budget: int, cost: IntArray | float) -> float:
-        """Mean of tracks scanned, and of ``cost`` ((n_users,) or of each) for whom Annoy is asked."""
+    def work(self, budget: int, cost: npt.NDArray[np.float64] | float) -> float:
+        """Mean of the tracks scanned, and of ``cost`` ((n_users,) or of each) for the users for whom Annoy is asked."""
         return float(np.mean(np.minimum(self.stops, budget) + np.where(self._is_open(budget), cost, 0)))
 
     def recalls(self, budget: int, met: BoolArray) -> Recalls:
-        """With what Annoy meets (n_users, k) of the exact best; never less with a larger budget. (n_users,)."""
+        """Recalls (n_users,) where Annoy finds ``met`` (n_users, k) of the exact best: a larger budget lowers none."""
         there = self.top >= 0
         return _share(there & ((self.top < budget) | met | ~self._is_open(budget)[:, None]), there)
 
     def _is_open(self, budget: int) -> BoolArray:
         return (self.stops > budget) & self.is_full
 
-    def ask(self, index: Any, search_k: int, budget: int, target: float) -> tuple[BoolArray, IntArray]:
-        """Which of the exact best (n_users, k) Annoy hands on, and its cost in scanned tracks (n_users,).
+    def ask(self, index: Any, search_k: int, budget: int, target: float) -> tuple[BoolArray, npt.NDArray[np.float64]]:
+        """Which of the exact best (n_users, k) Annoy finds, and its cost in scanned tracks (n_users,).
 
-        Whoever is still to be asked counts as one for whom Annoy hands on the best alone; once the target cannot be
-        reached at this budget even so, nobody is asked any more.
+        Users who are still to be asked count as if Annoy found just the best for them. Once even so the target is out
+        of reach at this budget, nobody else is asked.
         """
         met = np.full(self.top.shape, search_k > 0)
-        cost = np.full(len(self.top), ANNOY_WEIGHT * search_k, dtype=np.int64)
-        for users in spread(np.arange(len(self.top))) if search_k else ():
-            for user, ranks in zip(users, neighbours_of(index, self.user_vectors[users], search_k), strict=True):
-                met[user], cost[user] = np.isin(self.top[user], ranks), ANNOY_WEIGHT * search_k + len(ranks)
+        cost = np.full(len(self.top), self.annoy_weight * search_k, dtype=np.float64)
+        for users in interleave(np.arange(len(self.top)), self.asked_at_once) if search_k else ():
+            for user, ranks in zip(users, find_near_each(index, self.user_vectors[users], search_k), strict=True):
+                met[user], cost[user] = np.isin(self.top[user], ranks), self.annoy_weight * search_k + len(ranks)
             if not _can_reach(self.recalls(budget, met), target):
                 break
         return met, cost
 
 
-def _least_user_effort(scan: _Scan, index: Any, n_tracks: int, target: float) -> tuple[int, int]:
-    """Budget and search_k with the fewest tracks scored."""
+def _least_budget_and_search_k(scan: _SampledScan, index: Any, n_tracks: int, target: float) -> tuple[int, int]:
+    """The budget and search_k with the least work that reach the target; a full scan where nothing less does."""
     budgets = _budgets(n_tracks)
     best, least = (budgets[-1], 0), math.inf
-    if not len(scan.top):  # nobody says that less would do
+    if not len(scan.top):  # nobody shows that less would do
         return best
-    for search_k in (effort for effort in SEARCH_KS if ANNOY_WEIGHT * effort < budgets[-1]):
-        cheap = [budget for budget in budgets if scan.work(budget, ANNOY_WEIGHT * search_k) < least]
-        if not cheap:  # not even if Annoy handed on nothing
+    for search_k in (each for each in SEARCH_KS if scan.annoy_weight * each < budgets[-1]):
+        cheap = [budget for budget in budgets if scan.work(budget, scan.annoy_weight * search_k) < least]
+        if not cheap:  # not even if Annoy found nothing that is then scored
             continue
         met, cost = scan.ask(index, search_k, cheap[-1], target)
         for budget in budgets:
             recalls = scan.recalls(budget, met)
-            if _reaches(recalls, target) and _mean(recalls[scan.heaviest]) >= target:
+            if _reaches(recalls, target) and mean_recall(recalls[scan.heaviest]) >= target:
                 work = scan.work(budget, cost)
                 best, least = ((budget, search_k), work) if work < least else (best, least)
                 break  # a larger budget only adds work
@@ -149,9 +160,10 @@ def _least_user_effort(scan: _Scan, index: Any, n_tracks: int, target: float) ->
 
 
 def _budgets(n_tracks: int) -> list[int]:
-    """Rising, the last of them all tracks."""
+    """The budgets that are tried, rising; the last is a scan of all tracks."""
     size = max(1, n_tracks)
-    return [int(budget) for budget in np.unique(np.geomspace(min(LEAST_BLOCK, size), size, N_BUDGETS).round())]
+    tried = np.geomspace(min(ScanSizes.least_block, size), size, N_BUDGETS)
+    return [int(budget) for budget in np.unique(tried.round())]
 
 
 def _certified_stops(tracks: RankedTracks, user_vectors: FloatArray, kth: FloatArray) -> npt.NDArray[np.int64]:
@@ -162,56 +174,21 @@ def _certified_stops(tracks: RankedTracks, user_vectors: FloatArray, kth: FloatA
     return np.asarray(np.searchsorted(falling, slack - reach))
 
 
-def _least_similar_search_k(n_tracks: int, index: Any, truth: Truth, config: IndexConfig) -> int:
-    """The first of a doubling search_k that reaches the target, up to asking every tree for everything."""
+def _least_similar_search_k(
+    n_tracks: int, index: Any, exact: ExactNeighbours, config: IndexConfig, asked_at_once: int
+) -> int:
+    """The first of a doubling search_k that reaches the target; at the end every tree is asked for everything."""
     everything = max(1, n_tracks * int(index.get_n_trees()))
     rows, target = np.arange(n_tracks), config.recall_target
     search_k = min(10 * config.k, everything)
     while search_k < everything:
-        found = truth.similar_recalls(index, search_k, truth.asked, rows, lambda so_far: not _can_reach(so_far, target))
+        found = exact.similar_recalls(
+            index, search_k, exact.asked, rows, lambda so_far: not _can_reach(so_far, target), asked_at_once
+        )
         if _reaches(found, target):
             break
         search_k = min(2 * search_k, everything)
     return search_k
-
-
-def measure(
-    search: TwoTierSearch,
-    item_factors: FloatArray,
-    user_vectors: FloatArray,
-    played: Played,
-    track_cols: IntArray,
-    k: int,
-) -> Recall:
-    """Recall of both ways against an exact search of the factors as trained, never of their ranked copy.
-
-    So a norm order that does not belong to the factors shows in the users' recall, a broken Annoy file in the tracks'.
-
-    Args:
-        search: the search to judge, with its index and effort.
-        item_factors: (n_tracks, n_factors) in the order of the track columns.
-        user_vectors: (n_users, n_factors), users that the effort was not chosen on.
-        played: their played tracks.
-        track_cols: (n_sampled_tracks,) columns that the effort was not chosen on; one without a factor is left out.
-        k: length of the lists.
-
-    Raises:
-        BadData: shapes do not fit, or a vector is not finite.
-    """
-    truth = Truth.of_trained(item_factors, user_vectors, played, track_cols, k)
-    found = search.find(truth.user_vectors, truth.played, truth.top.cols.shape[1])
-    users, tracks = truth.user_recalls(found.cols), search.tracks
-    similar_search_k, ranks = search.effort.similar_search_k, tracks.col_ranks[truth.asked]
-    similar = truth.similar_recalls(search.index, similar_search_k, ranks, tracks.rank_cols)
-    return Recall(
-        _mean(users),
-        _mean(users[truth.heaviest]),
-        _mean(similar),
-        _mean(found.scored.astype(np.float64)),
-        _mean(found.exact.astype(np.float64)),
-        int(np.count_nonzero(~np.isnan(users))),
-        int(np.count_nonzero(~np.isnan(similar))),
-    )
 
 
 def _share(hits: BoolArray, there: BoolArray) -> Recalls:
@@ -221,7 +198,7 @@ def _share(hits: BoolArray, there: BoolArray) -> Recalls:
 
 
 def _reaches(recalls: Recalls, target: float) -> bool:
-    """Whether another sample will reach the target too, as far as this one can tell; an empty one cannot."""
+    """Whether another sample will reach the target too, as far as this one can show; an empty one cannot."""
     recalls = recalls[~np.isnan(recalls)]
     return len(recalls) > 0 and _is_above(recalls, float(recalls.std()), target)
 
@@ -235,8 +212,3 @@ def _can_reach(recalls: Recalls, target: float) -> bool:
 def _is_above(recalls: Recalls, deviation: float, target: float) -> bool:
     chance = STANDARD_ERRORS * math.sqrt(2 / len(recalls)) * max(LEAST_SPREAD, deviation)
     return bool(recalls.mean() - max(HEADROOM, chance) >= target)
-
-
-def _mean(values: Recalls) -> float:
-    """Mean of the values that are not NaN, 0 without any."""
-    return float(np.mean(values[~np.isnan(values)])) if not np.isnan(values).all() else 0.0

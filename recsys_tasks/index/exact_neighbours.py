@@ -1,7 +1,8 @@
 """A sample of queries with their exact answers, and the recall of other answers to them.
 
 recall@k of a query = hits / min(k, tracks there are), where a hit is a listed track that scores no less than the exact
-k-th best (so any of several equal tracks will do). The exact answers need no index: they are found while it is built.
+k-th best (so any of several equal tracks will do). The exact answers need no index: a build finds them while the trees
+grow.
 """
 
 import math
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.core.domain import FloatArray, IntArray
-from recsys_tasks.index.annoy_index import neighbours, similar
+from recsys_tasks.index.annoy_index import find_near, find_similar
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.recommenders.exact_search import Top, exact_top
 from recsys_tasks.recommenders.vectors import Played, has_direction, rounding, row_norms
@@ -23,40 +24,52 @@ Recalls = npt.NDArray[np.float64]  # (n_queries,), NaN for a query with nothing 
 
 ASKERS = 2
 """Threads that ask Annoy, which lets go of the interpreter; the answers are the same with any number."""
-TOGETHER = 64
-"""Queries asked before it is looked whether the others can still matter."""
+ASKED_AT_ONCE = 64
+"""Queries that are asked before the caller decides whether the others can still matter: enough to keep both threads
+busy, and an eighth of an ordinary sample."""
 
 
 @dataclass(frozen=True)
-class Truth:
-    """Users and tracks that are asked about, and the exact answers. A row is one of ``factors``."""
+class ExactNeighbours:
+    """Users and tracks that are asked about, and their exact answers. A row is one of ``factors``."""
 
     factors: FloatArray  # (n_rows, n_factors) of all tracks
     lengths: npt.NDArray[np.float64]  # (n_rows,) their norms, inf for one without a direction
     user_vectors: FloatArray  # (n_users, n_factors)
-    played: Played  # rows that each user is not to be shown
+    played: Played  # rows that each user is not shown
     heaviest: IntArray  # places of the tenth of the users with the most played tracks
     top: Top  # (n_users, k) rows and scores, equal scores by row
-    asked: IntArray  # (n_asked,) rows that similar ones are asked for
+    asked: IntArray  # (n_asked,) rows of the tracks whose similar tracks are asked for
     cosines: FloatArray  # (n_asked, k) the largest with other rows, best first, padded with -inf
 
     @classmethod
     def of_trained(
         cls, item_factors: FloatArray, user_vectors: FloatArray, played: Played, track_cols: IntArray, k: int
-    ) -> "Truth":
-        """Over the factors as trained: a row is a track column; one without a factor is not asked for."""
+    ) -> "ExactNeighbours":
+        """Find the answers over the factors as trained: a row is a track column.
+
+        Args:
+            item_factors: (n_tracks, n_factors) in the order of the track columns.
+            user_vectors: (n_users, n_factors) float32.
+            played: track columns that each user is not shown.
+            track_cols: (n_sampled,) of the tracks to ask about; those without a factor are left out.
+            k: length of the lists.
+
+        Raises:
+            BadData: shapes do not fit, or a vector is not finite.
+        """
         asked = track_cols[has_direction(row_norms(item_factors))[track_cols]]
         played = Played(*played)
-        return _truth(item_factors, user_vectors, played, _heaviest(played), asked, k)
+        return _find_all(item_factors, user_vectors, played, _heaviest(played), asked, k)
 
     @classmethod
     def of_ranked(
         cls, tracks: RankedTracks, user_vectors: FloatArray, played: Played, track_cols: IntArray, k: int
-    ) -> "Truth":
-        """Over the ranked tracks: a row is a rank; what is given are track columns."""
+    ) -> "ExactNeighbours":
+        """Find the answers over the ranked tracks: a row is a rank. Arguments and errors as in ``of_trained``."""
         asked, played = tracks.col_ranks[track_cols], Played(*played)
         heaviest, played = _heaviest(played), _played_ranks(tracks, played)
-        return _truth(tracks.ranked_factors, user_vectors, played, heaviest, asked[asked >= 0], k)
+        return _find_all(tracks.ranked_factors, user_vectors, played, heaviest, asked[asked >= 0], k)
 
     def unit(self, rows: IntArray) -> FloatArray:
         """Factors of some rows scaled to norm 1, zero for one without a direction. (n, n_factors)."""
@@ -64,8 +77,8 @@ class Truth:
 
     def user_recalls(self, rows: IntArray) -> Recalls:
         """Recall of each user's list (n_users, k), padded with -1. (n_users,)."""
-        loudest = row_norms(self.factors).max(initial=0.0)
-        tolerances = 2 * rounding(self.factors.shape[1]) * loudest * row_norms(self.user_vectors)
+        largest_norm = row_norms(self.factors).max(initial=0.0)
+        tolerances = 2 * rounding(self.factors.shape[1]) * largest_norm * row_norms(self.user_vectors)
         recalls = np.full(len(rows), np.nan)
         for user, vector in enumerate(self.user_vectors):
             own = rows[user]
@@ -79,52 +92,65 @@ class Truth:
         search_k: int,
         ranks: IntArray,
         rank_rows: IntArray,
-        hopeless: Callable[[Recalls], bool] = lambda _: False,
+        is_hopeless: Callable[[Recalls], bool] = lambda _: False,
+        asked_at_once: int = ASKED_AT_ONCE,
     ) -> Recalls:
-        """Recall of Annoy's answer for each row asked for, whose ``ranks`` (n_asked,) are -1 where it is not indexed.
+        """Recall of Annoy's answer for each track that is asked about. (n_asked,).
 
-        Rank r is row ``rank_rows[r]``. ``hopeless`` is told the recalls now and then, 1 for every query that is still
-        to come; when it says so these are returned as they are. (n_asked,).
+        Args:
+            index: the opened Annoy index; None: nothing is found.
+            search_k: number of tracks that Annoy inspects.
+            ranks: (n_asked,) of the tracks, -1 for one that is not indexed.
+            rank_rows: (n_indexed,) row of each rank.
+            is_hopeless: called after every ``asked_at_once`` queries with the recalls so far, 1 for every query that is
+                still to come; when it returns true, these are the result.
+            asked_at_once: number of queries.
         """
 
         def recall(query: int) -> float:
-            answer, _ = similar(index, int(ranks[query]), self.cosines.shape[1], search_k)
+            answer, _ = find_similar(index, int(ranks[query]), self.cosines.shape[1], search_k)
             listed, own = self.unit(np.sort(rank_rows[answer])), self.unit(rank_rows[ranks[query : query + 1]])[0]
             return _recall(listed @ own, self.cosines[query], 2 * rounding(self.factors.shape[1]))
 
         can_be = (ranks >= 0) & (index is not None)
         recalls = np.where(self.cosines[:, 0] > -np.inf, np.where(can_be, 1.0, 0.0), np.nan)
         with ThreadPoolExecutor(ASKERS) as askers:
-            for queries in spread(np.flatnonzero(can_be)):
+            for queries in interleave(np.flatnonzero(can_be), asked_at_once):
                 recalls[queries] = list(askers.map(recall, queries))
-                if hopeless(recalls):
+                if is_hopeless(recalls):
                     break
         return recalls
 
 
-def spread(queries: IntArray) -> list[IntArray]:
-    """The queries in parts of about TOGETHER, each of them from everywhere: a few then tell what all will."""
-    n_parts = -(-len(queries) // TOGETHER)
+def interleave(queries: IntArray, size: int) -> list[IntArray]:
+    """The queries in parts of at most ``size``, each from everywhere: the first few then show what all will."""
+    n_parts = -(-len(queries) // size)
     return [queries[part::n_parts] for part in range(n_parts)]
 
 
-def neighbours_of(index: Any, vectors: FloatArray, search_k: int) -> list[npt.NDArray[np.int64]]:
-    """What Annoy hands on for each vector (n, n_factors), in their order."""
+def find_near_each(index: Any, vectors: FloatArray, search_k: int) -> list[npt.NDArray[np.int64]]:
+    """Ranks of the tracks that Annoy finds near each vector (n, n_factors), in the order of the vectors."""
     with ThreadPoolExecutor(ASKERS) as askers:
-        return list(askers.map(lambda vector: neighbours(index, vector, search_k), vectors))
+        return list(askers.map(lambda vector: find_near(index, vector, search_k), vectors))
 
 
-def _truth(
+def mean_recall(values: Recalls) -> float:
+    """Mean of the values that are not NaN, 0 without any."""
+    return float(np.mean(values[~np.isnan(values)])) if not np.isnan(values).all() else 0.0
+
+
+def _find_all(
     factors: FloatArray, user_vectors: FloatArray, played: Played, heaviest: IntArray, asked: IntArray, k: int
-) -> Truth:
+) -> ExactNeighbours:
     lengths = row_norms(factors)
     lengths[~has_direction(lengths)] = np.inf
     top = exact_top(factors, user_vectors, played, k)
-    return Truth(factors, lengths, user_vectors, played, heaviest, top, asked, _cosines(factors, lengths, asked, k))
+    cosines = _cosines(factors, lengths, asked, k)
+    return ExactNeighbours(factors, lengths, user_vectors, played, heaviest, top, asked, cosines)
 
 
 def _cosines(factors: FloatArray, lengths: npt.NDArray[np.float64], asked: IntArray, k: int) -> FloatArray:
-    """The k largest cosines of each row asked for with the others, best first, padded with -inf. (n_asked, k)."""
+    """The k largest cosines of each row that is asked about with the others, padded with -inf. (n_asked, k)."""
     unit = np.empty(factors.shape, dtype=np.float32)
     np.divide(factors, lengths[:, None], out=unit, casting="same_kind")  # never all of them in 64 bits
     return exact_top(unit, unit[asked], Played(np.arange(len(asked) + 1), asked), k).scores

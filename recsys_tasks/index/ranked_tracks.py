@@ -1,7 +1,7 @@
-"""The tracks in order of loudness, and what every search over them asks first.
+"""The tracks in the order of falling factor norm, in which every search reads them.
 
-Tracks without a factor (zero, or a negligible residue of the solver) are left out. The others lie in order of falling
-factor norm, ties by track column; the place in this order is the rank, and the item number in the Annoy index.
+Tracks without a factor (zero, or a negligible residue of the solver) are left out; equal norms stand in the order of
+the track columns. A track's place in this order is its rank, and its item number in the Annoy index.
 """
 
 from dataclasses import dataclass, field

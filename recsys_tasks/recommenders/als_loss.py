@@ -21,10 +21,10 @@ from threadpoolctl import threadpool_limits
 
 from recsys_tasks.core.domain import FloatArray, IntArray
 
-TOGETHER = 1 << 15
-"""Pairs whose tracks' rows are fetched together: 5 MB at 40 factors."""
-ROWS_TOGETHER = 1 << 16
-"""Rows of factors that are multiplied together, in float64."""
+BLOCK_PAIRS = 1 << 15
+"""Pairs whose tracks' rows are fetched together: 5 MB at 40 factors, so that they stay in the cache."""
+BLOCK_ROWS = 1 << 16
+"""Rows of factors that are multiplied together: 21 MB in float64 at 40 factors."""
 
 
 class Pairs(NamedTuple):
@@ -34,7 +34,7 @@ class Pairs(NamedTuple):
     user_rows: npt.NDArray[np.int64]  # (n_chosen,) their rows among all users
 
 
-def some_listeners(cells: sparse.csr_matrix, at_most: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.int64]]:
+def sampled_rows(cells: sparse.csr_matrix, at_most: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.int64]]:
     """Every n-th row, so that about ``at_most`` are left, and which these are: of all ages, as rows are in their order.
 
     cells: (n_users, n_tracks), of any meaning.
@@ -44,7 +44,15 @@ def some_listeners(cells: sparse.csr_matrix, at_most: int) -> tuple[sparse.csr_m
     return cells if len(rows) == n_users else cells[rows], rows
 
 
-def loss_of(pairs: Pairs, users: FloatArray, tracks: FloatArray, regularization: float, threads: int) -> float:
+def loss_of(
+    pairs: Pairs,
+    users: FloatArray,
+    tracks: FloatArray,
+    regularization: float,
+    threads: int,
+    block_pairs: int = BLOCK_PAIRS,
+    block_rows: int = BLOCK_ROWS,
+) -> float:
     """The loss of factors, or its estimate where ``pairs`` are of some listeners; the same bits for any ``threads``.
 
     The part of the cells that nobody played, and that of lambda, are of all rows in either case.
@@ -55,25 +63,27 @@ def loss_of(pairs: Pairs, users: FloatArray, tracks: FloatArray, regularization:
         tracks: (n_tracks, n_factors).
         regularization: lambda.
         threads: that work on it, each with one of BLAS.
+        block_pairs: pairs whose tracks' rows are fetched together.
+        block_rows: rows of factors that are multiplied together.
     """
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:  # numpy lets go of the lock
-        parts = pool.map(lambda part: _of_played(pairs, users, tracks, part), _alike(pairs.weighted))
+        parts = pool.map(lambda part: _of_played(pairs, users, tracks, part), _alike(pairs.weighted, block_pairs))
         each_for = len(users) / max(1, len(pairs.user_rows))
         errors, extra = each_for * np.array([(0.0, 0.0), *parts]).sum(axis=0)
-        user_squares, track_squares = pool.map(_gram, (users, tracks))
+        user_squares, track_squares = pool.map(lambda rows: _gram(rows, block_rows), (users, tracks))
     squares = np.sum(user_squares * track_squares)
     norms = np.trace(user_squares) + np.trace(track_squares)
     return float((squares + errors + regularization * norms) / (extra + float(len(users)) * len(tracks)))
 
 
-def _alike(weighted: sparse.csr_matrix) -> Iterator[IntArray]:
-    """Rows with equally many pairs, of about TOGETHER pairs in all; rows without a pair are left out."""
+def _alike(weighted: sparse.csr_matrix, block_pairs: int) -> Iterator[IntArray]:
+    """Rows with equally many pairs, of about ``block_pairs`` pairs in all; rows without a pair are left out."""
     counts = np.diff(weighted.indptr)
     rows = np.flatnonzero(counts)
     rows = rows[np.argsort(counts[rows], kind="stable")]
     sizes, firsts = np.unique(counts[rows], return_index=True)
     for n, alike in zip(sizes.tolist(), np.split(rows, firsts[1:]), strict=False):  # no size where there are no pairs
-        together = max(1, TOGETHER // n)
+        together = max(1, block_pairs // n)
         yield from (alike[start : start + together] for start in range(0, len(alike), together))
 
 
@@ -88,10 +98,10 @@ def _of_played(pairs: Pairs, users: FloatArray, tracks: FloatArray, rows: IntArr
     return float(np.sum(weights * (1 - scores) ** 2 - scores**2)), float(np.sum(weights - 1))
 
 
-def _gram(rows: FloatArray) -> npt.NDArray[np.float64]:
+def _gram(rows: FloatArray, block_rows: int) -> npt.NDArray[np.float64]:
     """rows' rows, summed in float64. (n_factors, n_factors)."""
     total: npt.NDArray[Any] = np.zeros((rows.shape[1], rows.shape[1]))
-    for start in range(0, len(rows), ROWS_TOGETHER):
-        part = rows[start : start + ROWS_TOGETHER].astype(np.float64)
+    for start in range(0, len(rows), block_rows):
+        part = rows[start : start + block_rows].astype(np.float64)
         total += part.T @ part
     return total

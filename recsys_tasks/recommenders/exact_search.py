@@ -1,9 +1,9 @@
-"""The brute-force search that everything else is held against: it scores all tracks, and knows nothing of the ranks.
+"""The brute-force search that every other search is compared with: it scores all tracks, and knows no ranks.
 
-Scores are made for many users and few tracks at a time, so that they never leave the cache; of each run of RUN tracks
-only the largest is kept. Of k runs, each holds a score no less than the k-th largest of all runs' maxima, so the k-th
-largest score is no less either, and a run whose maximum is smaller holds none of the best. Only the others are scored
-again. The product itself is the limit: 2 * n_users * n_tracks * n_factors operations.
+It scores many users and few tracks at a time, so that the scores never leave the cache, and of each run of RUN tracks
+it keeps the largest score only. The k runs with the largest maxima hold k scores that are no less than the k-th of
+these maxima, so the k-th best score is no less either, and a run whose maximum is smaller holds none of the best. Only
+the other runs are scored again. The product itself is the limit: 2 * n_users * n_tracks * n_factors operations.
 """
 
 from typing import NamedTuple
@@ -14,12 +14,13 @@ import numpy.typing as npt
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.recommenders.vectors import Played, check_query, has_direction, inner_products, rounding, row_norms
 
-USERS = 256
-"""Users that are scored together."""
+USERS_AT_ONCE = 256
+"""Users that are scored together: with TRACKS_AT_ONCE, 2 MB of scores, which stay in the cache."""
 RUN = 256
-"""Tracks of which only the largest score is kept."""
-TRACKS = 8 * RUN
-"""Tracks that are scored together: 2 MB of scores."""
+"""Tracks of which only the largest score is kept: few enough that little is scored again, and enough that the maxima
+are a small part of the scores."""
+TRACKS_AT_ONCE = 8 * RUN
+"""Tracks that are scored together."""
 
 
 class Top(NamedTuple):
@@ -30,12 +31,26 @@ class Top(NamedTuple):
 
 
 def exact_top(
-    item_factors: FloatArray, user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None = None
+    item_factors: FloatArray,
+    user_vectors: FloatArray,
+    played: Played,
+    k: int,
+    allowed: BoolArray | None = None,
+    users_at_once: int = USERS_AT_ONCE,
 ) -> Top:
-    """The k best unplayed tracks of each user by scoring all of them.
+    """The k best unplayed tracks of each user, found by scoring all of them; equal scores stand by column.
 
-    item_factors: (n_tracks, n_factors), tracks without a factor are never listed; equal scores by column; users with a
-    zero vector get no answer. Arguments and errors otherwise as in ``TwoTierSearch.find``.
+    Args:
+        item_factors: (n_tracks, n_factors) float32; a track without a factor is never listed.
+        user_vectors: (n_users, n_factors) float32; a zero vector gets no answer.
+        played: track columns that each user is not shown.
+        k: length of the lists.
+        allowed: (n_tracks,) bool, the tracks to choose from; None: all.
+        users_at_once: users that are scored together; changes no answer.
+
+    Raises:
+        BadData: shapes do not fit, or a vector is not finite.
+        ConfigError: k is not positive.
     """
     norms, lengths = check_query(user_vectors, played, k, allowed, item_factors.shape), row_norms(item_factors)
     listed = has_direction(lengths)  # (n_tracks,)
@@ -44,8 +59,8 @@ def exact_top(
     unlisted = np.flatnonzero(~listed)  # places: few as a rule, and flags of all tracks would be read for each user
     slacks = 2 * rounding(item_factors.shape[1]) * lengths.max(initial=0.0) * norms
     top = Top(np.full((len(norms), k), -1, dtype=np.int32), np.full((len(norms), k), -np.inf, dtype=np.float32))
-    for start in range(0, len(norms) if len(item_factors) else 0, USERS):
-        rows = slice(start, min(start + USERS, len(norms)))
+    for start in range(0, len(norms) if len(item_factors) else 0, users_at_once):
+        rows = slice(start, min(start + users_at_once, len(norms)))
         maxima = _maxima(item_factors, user_vectors[rows], _pairs(played, rows), unlisted)
         for row in range(rows.start, rows.stop):
             if norms[row] == 0:
@@ -58,7 +73,7 @@ def exact_top(
 
 
 def _pairs(played: Played, rows: slice) -> tuple[IntArray, IntArray]:
-    """Who, counted from the first of some users, played what, in order of the track columns. (n_pairs,) each."""
+    """Users, counted from the first of some rows, and the columns that they played, by column. (n_pairs,) each."""
     ends = played.indptr[rows.start : rows.stop + 1]
     cols, users = played.cols[ends[0] : ends[-1]], np.repeat(np.arange(len(ends) - 1), np.diff(ends))
     order = np.argsort(cols, kind="stable")
@@ -71,20 +86,24 @@ def _maxima(
     """The largest score of each user in each run of tracks, -inf where all are hidden. (n_users, n_runs)."""
     users, cols = pairs
     maxima = []
-    for start in range(0, len(item_factors), TRACKS):
-        scores = user_vectors @ item_factors[start : start + TRACKS].T
-        first, last = np.searchsorted(cols, (start, start + TRACKS))
+    for start in range(0, len(item_factors), TRACKS_AT_ONCE):
+        scores = user_vectors @ item_factors[start : start + TRACKS_AT_ONCE].T
+        first, last = np.searchsorted(cols, (start, start + TRACKS_AT_ONCE))
         scores[users[first:last], cols[first:last] - start] = -np.inf
-        first, last = np.searchsorted(unlisted, (start, start + TRACKS))
+        first, last = np.searchsorted(unlisted, (start, start + TRACKS_AT_ONCE))
         scores[:, unlisted[first:last] - start] = -np.inf
         maxima.append(np.maximum.reduceat(scores, np.arange(0, scores.shape[1], RUN), axis=1))
     return np.concatenate(maxima, axis=1)
 
 
 def _promising(maxima: FloatArray, k: int, slack: float, n_tracks: int) -> IntArray:
-    """Columns, rising, of the runs that may hold one of the k best. (n,).
+    """Columns (n,), rising, of the runs that may hold one of the k best.
 
-    slack: what the rounding of two products may make of one score.
+    Args:
+        maxima: (n_runs,) largest score of each run.
+        k: length of the list.
+        slack: by how much two products of the same vectors may differ through rounding.
+        n_tracks: their number.
     """
     runs = np.flatnonzero(maxima >= _kth(maxima, k) - slack)
     places = (runs[:, None] * RUN + np.arange(RUN)).ravel()

@@ -10,11 +10,12 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 
 NEGLIGIBLE = 1e-6
-"""A track whose norm is below this share of the loudest one's counts as a track without a factor."""
+"""Share of the largest norm: a track with less counts as a track without a factor. The solver leaves such residues, of
+about 1e-9, for tracks that no listener of the training plays."""
 
 
 class Played(NamedTuple):
-    """Tracks that each user is not to be shown: user u played ``cols[indptr[u]:indptr[u + 1]]``, as in a CSR matrix."""
+    """Tracks that each user is not shown: user u played ``cols[indptr[u]:indptr[u + 1]]``, as in a CSR matrix."""
 
     indptr: IntArray  # (n_users + 1,)
     cols: IntArray  # (n_pairs,) track columns
@@ -25,9 +26,9 @@ class Played(NamedTuple):
 
 
 def has_direction(norms: npt.NDArray[np.floating[Any]]) -> BoolArray:
-    """Whether a factor says anything: a norm under NEGLIGIBLE of the loudest is a residue of the solver. (n,).
+    """Whether each factor has a direction: a norm under NEGLIGIBLE of the largest is a residue of the solver. (n,).
 
-    Annoy multiplies squared norms in float32: two such residues vanish, and the track is not even like itself.
+    Annoy multiplies squared norms in float32: those of two residues vanish, and the track is not even like itself.
     """
     norms = norms.astype(np.float32)  # as stored, so that every caller draws the same line
     return np.asarray(norms > NEGLIGIBLE * norms.max(initial=0.0))
@@ -48,7 +49,7 @@ def rounding(n_factors: int) -> float:
 
 
 def inner_products(user_vectors: FloatArray, factors: FloatArray, rows: IntArray) -> FloatArray:
-    """Score of each listed row of ``factors``, the same bits in any batch; row -1 scores -inf. (n_users, k)."""
+    """Scores of the listed rows (n_users, k) of ``factors``, with the same bits in any batch; row -1 scores -inf."""
     scores = np.einsum("nf,nkf->nk", user_vectors, factors[rows], dtype=np.float64).astype(np.float32)
     return np.where(rows >= 0, scores, np.float32(-np.inf))
 
@@ -61,7 +62,17 @@ def _as_unsigned(numbers: IntArray) -> IntArray:
 def check_query(
     user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None, shape: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
-    """Norms of the users, once the question fits a catalogue of ``shape`` (n_tracks, n_factors). (n_users,).
+    """Check that a query fits a catalogue.
+
+    Args:
+        user_vectors: (n_users, n_factors) float32.
+        played: track columns that each user is not shown.
+        k: length of the lists.
+        allowed: (n_tracks,) the tracks to choose from; None: all.
+        shape: of the catalogue, (n_tracks, n_factors).
+
+    Returns:
+        The norms of the users, (n_users,).
 
     Raises:
         BadData: shapes do not fit, or a vector is not finite.

@@ -1,8 +1,6 @@
-"""Tuning: honest splits, a winner that is reported on other users, and a TOML file that keeps the rest."""
+"""Tuning: honest splits, and a winner that is reported on other users."""
 
-import tomllib
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,11 +8,10 @@ import pytest
 from scipy import sparse
 from strategies import play_counts
 
-from recsys_tasks.cli.main import main
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.evaluation.tuning import split_random, split_time, tune, write_als
+from recsys_tasks.evaluation.tuning import split_random, split_time, tune
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
 
 
@@ -66,61 +63,3 @@ class TestTune:
         split = split_random(sparse.csr_matrix((3, 3), dtype=np.uint32), vocabulary(3), vocabulary(3), 1)
         with pytest.raises(BadData, match="No play could be hidden"):
             tune(split, [AlsConfig()], 5, print)
-
-
-class TestToml:
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "# mine\n[source]\nhistory_start = 2026-01-01\n",
-            '[source]\na = 1\n[als]\nfactors = 8  # short\nweight = "linear"\n[gate]\na = 2\n',
-            "[als]\n[gate]\nfloor = 0.1\n",
-            "[als]   # confidence\nfactors = 40\n",
-        ],
-    )
-    def test_only_the_four_values_change(self, text):
-        """The [als] table has the winner's values, every other table and every comment is as it was."""
-        winner = AlsConfig(factors=64, weight="log", a=3.0, regularization=10.0)
-        written = write_als(text, winner)
-        values, before = tomllib.loads(written), tomllib.loads(text)
-        assert values.pop("als") == {"factors": 64, "weight": "log", "a": 3.0, "regularization": 10.0}
-        before.pop("als", None)
-        assert values == before
-        assert [line for line in text.splitlines() if line.startswith("#")] == [
-            line for line in written.splitlines() if line.startswith("#")
-        ]
-        assert ("# short" in text) == ("# short" in written)
-
-
-class TestCommand:
-    def test_log_weight_beats_linear_forty_on_real_play_counts(self, shared_data: Path, capsys, monkeypatch):
-        """On Last.fm play counts log beats linear a = 40, and scores at least twice the popular tracks."""
-        import recsys_tasks.cli.tune as command
-
-        few = [("linear", 40.0, 0.1), ("log", 1.0, 10.0)]
-        monkeypatch.setattr(
-            command,
-            "settings",
-            lambda base, _factors: [
-                base.model_copy(update={"weight": w, "a": a, "regularization": r}) for w, a, r in few
-            ],
-        )
-        words = ["tune", "--split", "random", "--file", str(shared_data / "lastfm-2k" / "user_artists.dat")]
-        words += ["--user", "userID", "--track", "artistID", "--plays", "weight"]
-        assert main(words, {"USER": "o"}) == 0
-        said = capsys.readouterr()
-        assert "2." in said.out.splitlines()[-1].split("popular tracks")[1]
-        assert said.out.splitlines()[2].startswith("log")
-
-    @pytest.mark.parametrize(
-        ("words", "said"),
-        [
-            (["--split", "random"], "--file"),
-            (["--split", "time"], "--date"),
-            (["--split", "random", "--file", "missing.tsv"], "missing.tsv"),
-        ],
-    )
-    def test_what_is_missing_is_named(self, words, said, capsys):
-        """Without a file or a date the error says which option to give."""
-        assert main(["tune", *words], {"USER": "o"}) == 2
-        assert said in capsys.readouterr().err

@@ -5,7 +5,8 @@ import pytest
 
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.evaluation.estimates import paired_difference
-from recsys_tasks.gate.verdict import Check, judge
+from recsys_tasks.gate.check import Check
+from recsys_tasks.gate.verdict import judge
 
 POLICY = GateConfig()
 SOUND = [Check("recall", True, "0.97", "at least 0.95")]

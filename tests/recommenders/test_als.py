@@ -7,11 +7,12 @@ from implicit.cpu._als import calculate_loss
 from scipy import sparse
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import Factors, Vocabulary
+from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.recommenders import als, als_loss
-from recsys_tasks.recommenders.als import cold_factors, confidence, fold_in_users, train, training_loss, warm_factors
-from recsys_tasks.recommenders.als_loss import Pairs, loss_of, some_listeners
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.als_loss import Pairs, loss_of, sampled_rows
+from recsys_tasks.recommenders.confidence import confidence
+from recsys_tasks.recommenders.factors import Factors, cold_factors, warm_factors
 
 CONFIG = AlsConfig(factors=5, weight="log", a=2.0, regularization=3.0, max_iterations=30, tolerance=1e-6)
 
@@ -31,7 +32,12 @@ def vocabulary(n):
 
 def start_of(plays, config=CONFIG):
     """A cold start for a matrix."""
-    return cold_factors(vocabulary(plays.shape[0]), vocabulary(plays.shape[1]), config)
+    return cold_factors(vocabulary(plays.shape[0]), vocabulary(plays.shape[1]), config.factors, config.seed)
+
+
+def train(plays, start, warm, config):
+    """A training from a start."""
+    return Als(config).alternate(plays, start, warm)
 
 
 def dense_loss(plays, factors, config):
@@ -51,12 +57,12 @@ class TestLoss:
         config = CONFIG.model_copy(update={"weight": weight, "cap": 20})
         plays = random_plays()
         trained = train(plays, start_of(plays), False, config)
-        assert trained.losses[-1] == pytest.approx(dense_loss(plays, trained.factors, config), rel=1e-5)
+        assert trained.figures.losses[-1] == pytest.approx(dense_loss(plays, trained.component, config), rel=1e-5)
 
     def test_it_falls_and_stops_when_it_has_settled(self):
         """No iteration raises the loss, and the last change is below the tolerance while the one before is not."""
         config = CONFIG.model_copy(update={"tolerance": 1e-3})
-        losses = train(random_plays(), start_of(random_plays()), False, config).losses
+        losses = train(random_plays(), start_of(random_plays()), False, config).figures.losses
         changes = -np.diff(losses) / losses[:-1]
         assert (changes > -1e-6).all()
         assert changes[-1] < 1e-3 <= changes[-2]
@@ -66,8 +72,8 @@ class TestLoss:
         plays = random_plays().tolil()
         plays[7] = 0
         plays = plays.tocsr()
-        items = train(random_plays(), start_of(plays), False, CONFIG).factors.item_factors
-        found = fold_in_users(plays, items, CONFIG)
+        items = train(random_plays(), start_of(plays), False, CONFIG).component.item_factors
+        found = Als(CONFIG).user_vectors(plays, items)
         c = np.ones(plays.shape[1])
         c[plays[3].indices] += CONFIG.a * np.log1p(plays[3].data)
         left = items.T @ (c[:, None] * items) + CONFIG.regularization * np.eye(5)
@@ -80,52 +86,56 @@ class TestLossOfMany:
     def test_the_library_says_the_same_of_the_same_factors(self):
         """Our sum over played pairs and two small products is implicit's loss."""
         plays = random_plays(500, 300)
-        trained = train(plays, start_of(plays), False, CONFIG).factors
+        trained = train(plays, start_of(plays), False, CONFIG).component
         theirs = calculate_loss(
             confidence(plays, CONFIG), trained.user_factors, trained.item_factors, CONFIG.regularization
         )
-        assert training_loss(plays, trained, CONFIG) == pytest.approx(theirs, rel=1e-6)
+        assert Als(CONFIG).recorded_loss(trained, plays) == pytest.approx(theirs, rel=1e-6)
 
-    def test_the_bits_do_not_depend_on_the_threads(self, monkeypatch):
+    def test_the_bits_do_not_depend_on_the_threads(self):
         """Pairs are added up in their order, however many threads fetch them."""
-        monkeypatch.setattr(als_loss, "TOGETHER", 100)
         plays = random_plays(500, 300)
         factors = Factors(*(np.ones((n, 5), np.float32) / 3 for n in plays.shape))
-        found = {training_loss(plays, factors, CONFIG.model_copy(update={"threads": n})) for n in (1, 2, 5)}
+        pairs = Pairs(*sampled_rows(confidence(plays, CONFIG), 500))
+        found = {
+            loss_of(pairs, factors.user_factors, factors.item_factors, 3.0, threads, block_pairs=100)
+            for threads in (1, 2, 5)
+        }
         assert len(found) == 1
 
     @pytest.mark.parametrize("together", [1, 7, 10_000])
-    def test_every_pair_counts_once_in_pieces_of_any_size(self, monkeypatch, together):
+    def test_every_pair_counts_once_in_pieces_of_any_size(self, together):
         """Listeners without a play at the start, in the middle and at the end cut the pieces nowhere amiss."""
         plays = random_plays().tolil()
         plays[[0, 20, 21, 59]] = 0
         plays = plays.tocsr()
-        factors = train(plays, start_of(plays), False, CONFIG).factors
-        monkeypatch.setattr(als_loss, "TOGETHER", together)
-        monkeypatch.setattr(als_loss, "ROWS_TOGETHER", together)
-        assert training_loss(plays, factors, CONFIG) == pytest.approx(dense_loss(plays, factors, CONFIG), rel=1e-6)
+        factors = train(plays, start_of(plays), False, CONFIG).component
+        pairs, regularization = Pairs(*sampled_rows(confidence(plays, CONFIG), 60)), CONFIG.regularization
+        found = loss_of(pairs, factors.user_factors, factors.item_factors, regularization, 1, together, together)
+        assert found == pytest.approx(dense_loss(plays, factors, CONFIG), rel=1e-6)
 
-    def test_some_listeners_stand_for_all(self):
+    def test_sampled_rows_stand_for_all(self):
         """An estimate from a fifth of the listeners is near the loss of all, and of all it is the loss itself."""
         plays = random_plays(2000, 300)
-        factors = train(plays, start_of(plays), False, CONFIG.model_copy(update={"tolerance": 1e-3})).factors
-        weighted, exact = confidence(plays, CONFIG), training_loss(plays, factors, CONFIG)
+        factors = train(plays, start_of(plays), False, CONFIG.model_copy(update={"tolerance": 1e-3})).component
+        weighted, exact = confidence(plays, CONFIG), Als(CONFIG).recorded_loss(factors, plays)
 
         def of_about(n):
-            pairs = Pairs(*some_listeners(weighted, n))
+            pairs = Pairs(*sampled_rows(weighted, n))
             return loss_of(pairs, factors.user_factors, factors.item_factors, CONFIG.regularization, 1)
 
         assert of_about(400) == pytest.approx(exact, rel=0.02)
-        assert of_about(400) == training_loss(plays, factors, CONFIG, 400) != exact
+        assert of_about(400) == Als(CONFIG, loss_listeners=400).recorded_loss(factors, plays) != exact
         assert of_about(2000) == exact
 
-    def test_the_losses_that_are_kept_are_of_so_many_listeners(self, monkeypatch):
+    def test_the_losses_that_are_kept_are_of_so_many_listeners(self):
         """What the gate computes again is what the training recorded last, however many listeners it is of."""
-        monkeypatch.setattr(als, "LOOKED_AT", 50)
         plays, config = random_plays(2000, 300), CONFIG.model_copy(update={"tolerance": 1e-3})
-        trained = train(plays, start_of(plays), False, config)
-        assert trained.losses[-1] == pytest.approx(training_loss(plays, trained.factors, config, 50), rel=1e-7)
-        assert (np.diff(trained.losses) < 0).all(), "the losses before it are of the same listeners"
+        trained = Als(config, loss_listeners=50).alternate(plays, start_of(plays), False)
+        assert trained.figures.losses[-1] == pytest.approx(
+            Als(config, loss_listeners=50).recorded_loss(trained.component, plays), rel=1e-7
+        )
+        assert (np.diff(trained.figures.losses) < 0).all(), "the losses before it are of the same listeners"
 
 
 class TestMapped:
@@ -134,20 +144,19 @@ class TestMapped:
         plays, mapped = random_plays(), random_plays()
         for part in (mapped.data, mapped.indices, mapped.indptr):
             part.flags.writeable = False
-        one, other = (train(each, start_of(each), False, CONFIG).factors for each in (plays, mapped))
+        one, other = (train(each, start_of(each), False, CONFIG).component for each in (plays, mapped))
         assert one.item_factors.tobytes() == other.item_factors.tobytes()
 
 
 class TestStart:
     def test_one_more_user_moves_nobody_elses_start(self):
         """Initial factors are a function of (seed, id), not of the position in the vocabulary."""
-        few, more = (cold_factors(vocabulary(n), vocabulary(4), CONFIG) for n in (5, 6))
+        few, more = (cold_factors(vocabulary(n), vocabulary(4), 5, 1) for n in (5, 6))
         np.testing.assert_array_equal(few.user_factors, more.user_factors[:5])
 
     def test_users_tracks_and_seeds_start_differently(self):
         """The same id as user and as track, or under another seed, has other numbers, normal with deviation 0.01."""
-        seeds = (CONFIG.model_copy(update={"seed": seed}) for seed in (1, 2))
-        one, other = (cold_factors(vocabulary(4000), vocabulary(4000), config) for config in seeds)
+        one, other = (cold_factors(vocabulary(4000), vocabulary(4000), 5, seed) for seed in (1, 2))
         assert abs(np.corrcoef(one.user_factors.ravel(), one.item_factors.ravel())[0, 1]) < 0.03
         assert abs(np.corrcoef(one.user_factors.ravel(), other.user_factors.ravel())[0, 1]) < 0.03
         assert one.user_factors.std() == pytest.approx(0.01, rel=0.03)
@@ -155,7 +164,7 @@ class TestStart:
     def test_text_ids_start_keyed_as_well(self):
         """A text id's start does not depend on its neighbours."""
         ids = [Vocabulary(pa.array(names), np.zeros(len(names), np.int32)) for names in (["b"], ["ä", "b"])]
-        alone, beside = (cold_factors(v, vocabulary(1), CONFIG).user_factors[-1] for v in ids)
+        alone, beside = (cold_factors(v, vocabulary(1), 5, 1).user_factors[-1] for v in ids)
         np.testing.assert_array_equal(alone, beside)
 
     def test_a_warm_start_follows_ids_and_new_ids_start_at_zero(self):
@@ -172,19 +181,19 @@ class TestStart:
         plays = random_plays(300, 200)
         cold = train(plays, start_of(plays), False, config)
         plays.data[0] += 5
-        warm = train(plays, cold.factors, True, config)
-        assert len(warm.losses) < len(cold.losses)
-        assert warm.losses[-1] <= cold.losses[-1] * 1.001
+        warm = train(plays, cold.component, True, config)
+        assert len(warm.figures.losses) < len(cold.figures.losses)
+        assert warm.figures.losses[-1] <= cold.figures.losses[-1] * 1.001
 
     def test_one_iteration_is_enough_where_little_changed(self):
         """A day that moves the loss by less than four tolerances costs one iteration, one that moves it more, more."""
         config = CONFIG.model_copy(update={"tolerance": 1e-3})
         plays = random_plays(300, 200)
-        parent = train(plays, start_of(plays), False, CONFIG).factors
+        parent = train(plays, start_of(plays), False, CONFIG).component
         plays.data[:3] += 5
-        assert len(train(plays, parent, True, config).losses) == 1
+        assert len(train(plays, parent, True, config).figures.losses) == 1
         parent.user_factors[:30] = 0
-        assert len(train(plays, parent, True, config).losses) > 1
+        assert len(train(plays, parent, True, config).figures.losses) > 1
 
     def test_what_was_appended_is_aligned_like_what_was_moved(self):
         """The short way of an ordinary day, where ids are only appended, is the way by id."""
@@ -201,9 +210,11 @@ class TestStart:
             for n in (1, 2, 2, 2)
         )
         for again in two:
-            assert one.factors.item_factors.tobytes() == again.factors.item_factors.tobytes()
-            assert one.losses == again.losses
-        assert one.losses == tuple(float(f"{loss:.8g}") for loss in one.losses), "the order of threads decides the rest"
+            assert one.component.item_factors.tobytes() == again.component.item_factors.tobytes()
+            assert one.figures.losses == again.figures.losses
+        assert one.figures.losses == tuple(float(f"{loss:.8g}") for loss in one.figures.losses), (
+            "the order of threads decides the rest"
+        )
 
 
 class TestRefusals:

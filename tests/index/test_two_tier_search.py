@@ -1,97 +1,22 @@
 """User-track search against brute force written here from the definition, in float64."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from search_cases import assert_lists_hold, eligible, make_factors, make_played, nobody_played
 
 from recsys_tasks.core.errors import BadData, ConfigError
-from recsys_tasks.index import best_lists
-from recsys_tasks.index import two_tier_search as search_module
-from recsys_tasks.index.annoy_index import build_index, open_index
-from recsys_tasks.index.ranked_tracks import RankedTracks, rank_tracks
-from recsys_tasks.index.two_tier_search import Effort, Found, TwoTierSearch
-from recsys_tasks.recommenders import exact_search
-from recsys_tasks.recommenders.exact_search import RUN, TRACKS, exact_top
-from recsys_tasks.recommenders.vectors import Played, rounding
+from recsys_tasks.index.annoy_index import build_trees, open_index
+from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.index.two_tier_search import ScanSizes, SearchParameters, TwoTierSearch
+from recsys_tasks.recommenders.exact_search import exact_top
+from recsys_tasks.recommenders.vectors import Played
 
-EVERYTHING = Effort(1_000_000, 0, 1)
-
-
-@contextmanager
-def small_blocks() -> Iterator[None]:
-    """Let a few tracks make many blocks, and a few users several batches."""
-    with pytest.MonkeyPatch.context() as patch:
-        sizes = {
-            "BATCH": 4,
-            "FIRST_BLOCK": 4,
-            "LEAST_BLOCK": 2,
-            "GROWTH": 2,
-            "BLOCK_SCORES": 48,
-            "LATE_BLOCK": 3,
-        }
-        for name, size in sizes.items():
-            patch.setattr(search_module, name, size)
-        patch.setattr(best_lists, "SORTED", 2)
-        yield
-
-
-def make_played(rng: np.random.Generator, n_users: int, n_tracks: int, mean: int) -> Played:
-    """Random lists of very different lengths."""
-    lists = [rng.permutation(n_tracks)[: rng.integers(0, 2 * mean + 1)] for _ in range(n_users)]
-    return Played(np.cumsum([0, *map(len, lists)]), np.concatenate([np.zeros(0, int), *lists]).astype(np.int32))
-
-
-def nobody_played(n_users: int) -> Played:
-    """Empty lists."""
-    return Played(np.zeros(n_users + 1, np.int64), np.zeros(0, np.int32))
-
-
-def make_factors(kind: str, rng: np.random.Generator, n_tracks: int, n_factors: int = 8) -> np.ndarray:
-    """Track factors of one of the kinds that decide how far a scan must go. (n_tracks, n_factors) float32."""
-    factors = rng.normal(size=(n_tracks, n_factors))
-    norms = np.linalg.norm(factors, axis=1, keepdims=True)
-    if kind == "falling":
-        factors *= rng.permutation(1 / (1.0 + np.arange(n_tracks)))[:, None] / norms
-    elif kind == "flat":
-        factors /= norms
-    elif kind == "duplicated":
-        factors = factors[rng.integers(0, max(1, n_tracks // 20), n_tracks)]
-    elif kind == "zeros":
-        factors[rng.random(n_tracks) < 0.4] = 0
-    return factors.astype(np.float32)
-
-
-def eligible(factors: np.ndarray, played: Played, row: int, allowed: np.ndarray | None) -> np.ndarray:
-    """Columns that may be shown to one user."""
-    may = factors.any(axis=1)
-    may[played.of(row)] = False
-    return np.flatnonzero(may if allowed is None else may & allowed)
-
-
-def assert_lists_hold(
-    found: Found, factors: np.ndarray, users: np.ndarray, played: Played, allowed: np.ndarray | None = None
-) -> None:
-    """Every list is full, legal and in order, its scores are true, and what is certified is what brute force finds."""
-    k = found.cols.shape[1]
-    for row, user in enumerate(users.astype(np.float64)):
-        choice = eligible(factors, played, row, allowed) if user.any() else np.zeros(0, int)
-        cols = found.cols[row][found.cols[row] >= 0]
-        assert len(cols) == min(k, len(choice))
-        assert len(set(cols)) == len(cols)
-        assert set(cols) <= set(choice)
-        assert (found.cols[row, len(cols) :] == -1).all()
-        assert np.isneginf(found.scores[row, len(cols) :]).all()
-        np.testing.assert_allclose(found.scores[row, : len(cols)], factors[cols] @ user, rtol=1e-5, atol=1e-6)
-        if found.exact[row]:
-            best = np.sort(factors[choice] @ user)[::-1][:k]
-            loudest = np.linalg.norm(factors, axis=1).max(initial=0.0)
-            error = 2 * rounding(len(user)) * loudest * np.linalg.norm(user)
-            np.testing.assert_allclose(found.scores[row, : len(cols)], best, rtol=1e-6, atol=error)
+EVERYTHING = SearchParameters(1_000_000, 0, 1)
+SMALL = ScanSizes(batch=4, first_block=4, flat_first_block=8, least_block=2, growth=2, block_scores=48, late_block=3)
+"""A few tracks make many blocks, and a few users several batches."""
 
 
 class TestScan:
@@ -115,8 +40,8 @@ class TestScan:
         factors = rng.integers(-2, 3, size=(n_tracks, 3)).astype(np.float32)  # exact in float32, and full of ties
         users = rng.integers(-2, 3, size=(9, 3)).astype(np.float32)
         played, allowed = make_played(rng, 9, n_tracks, n_tracks // 3), rng.random(n_tracks) < 0.8
-        with small_blocks():
-            found = TwoTierSearch(rank_tracks(factors), Effort(budget, 0, 1)).find(users, played, k, allowed)
+        search = TwoTierSearch(rank_tracks(factors), SearchParameters(budget, 0, 1), sizes=SMALL)
+        found = search.find(users, played, k, allowed)
         assert_lists_hold(found, factors, users, played, allowed)
         norms = np.linalg.norm(factors, axis=1)
         for row in np.flatnonzero(found.exact):
@@ -131,8 +56,7 @@ class TestScan:
         factors = (np.ones((2000, 8)) + 1e-7 * rng.normal(size=(2000, 8))).astype(np.float32) * np.float32(ratio)
         users = (np.ones((50, 8)) + 1e-5 * rng.normal(size=(50, 8))).astype(np.float32)
         ranked = rank_tracks(factors)
-        with small_blocks():
-            found = TwoTierSearch(ranked, EVERYTHING).find(users, nobody_played(50), 10)
+        found = TwoTierSearch(ranked, EVERYTHING, sizes=SMALL).find(users, nobody_played(50), 10)
         assert_lists_hold(found, factors, users, nobody_played(50))
         truth = users.astype(np.float64) @ ranked.ranked_factors.T.astype(np.float64)
         for row, ranks in enumerate(found.ranks):
@@ -158,7 +82,7 @@ class TestScan:
         rng = np.random.default_rng(1)
         factors, users = make_factors("flat", rng, 5000), rng.normal(size=(70, 8)).astype(np.float32)
         played = make_played(rng, 70, 5000, 50)
-        search = TwoTierSearch(rank_tracks(factors), Effort(2000, 0, 1))
+        search = TwoTierSearch(rank_tracks(factors), SearchParameters(2000, 0, 1))
         together = search.find(users, played, 10)
         for row in range(70):
             own = Played(np.array([0, len(played.of(row))]), played.of(row))
@@ -168,20 +92,19 @@ class TestScan:
 
     @given(st.integers(0, 2**32 - 1), st.integers(1, 60), st.integers(1, 12), st.integers(1, 50))
     def test_a_user_alone_gets_the_list_of_the_batch(self, seed, n_tracks, k, budget):
-        """The scan for one user is written apart: whatever the ties, the budget and the choice, its lists are equal."""
+        """The arithmetic for one user is written apart: whatever the ties, budget and choice, its lists are equal."""
         rng = np.random.default_rng(seed)
         factors = rng.integers(-2, 3, size=(n_tracks, 3)).astype(np.float32)  # exact in float32, and full of ties
         users = rng.integers(-2, 3, size=(4, 3)).astype(np.float32)
         played, allowed = make_played(rng, 4, n_tracks, n_tracks // 3), rng.random(n_tracks) < 0.8
-        search = TwoTierSearch(rank_tracks(factors), Effort(budget, 0, 1))
-        with small_blocks():
-            together = search.find(users, played, k, allowed)
-            for row in range(4):
-                own = Played(np.array([0, len(played.of(row))]), played.of(row))
-                alone = search.find(users[row : row + 1], own, k, allowed)
-                np.testing.assert_array_equal(alone.cols[0], together.cols[row])
-                np.testing.assert_array_equal(alone.scores[0], together.scores[row])
-                assert_lists_hold(alone, factors, users[row : row + 1], own, allowed)
+        search = TwoTierSearch(rank_tracks(factors), SearchParameters(budget, 0, 1), sizes=SMALL)
+        together = search.find(users, played, k, allowed)
+        for row in range(4):
+            own = Played(np.array([0, len(played.of(row))]), played.of(row))
+            alone = search.find(users[row : row + 1], own, k, allowed)
+            np.testing.assert_array_equal(alone.cols[0], together.cols[row])
+            np.testing.assert_array_equal(alone.scores[0], together.scores[row])
+            assert_lists_hold(alone, factors, users[row : row + 1], own, allowed)
 
     def test_equal_scores_stay_in_rank_order(self):
         """Five copies of one track are listed by column: an answer does not hang on the sort's mood."""
@@ -195,20 +118,20 @@ class TestBudget:
         """On flat norms nothing is certified early, and no user with a full list is scanned for past the budget."""
         rng = np.random.default_rng(2)
         factors, users = make_factors("flat", rng, 5000), rng.normal(size=(70, 8)).astype(np.float32)
-        found = TwoTierSearch(rank_tracks(factors), Effort(1500, 0, 1)).find(users, nobody_played(70), 10)
+        found = TwoTierSearch(rank_tracks(factors), SearchParameters(1500, 0, 1)).find(users, nobody_played(70), 10)
         assert not found.exact.any()
         assert (found.scored == 1500).all()
         assert found.ranks.max() < 1500
 
     def test_a_list_that_is_not_full_is_scanned_on_for(self):
-        """A listener who played all of the loud tracks still gets a full list of others."""
+        """A listener who played all of the tracks with the largest norms still gets a full list of others."""
         rng = np.random.default_rng(2)
         factors, users = make_factors("flat", rng, 9000), rng.normal(size=(2, 8)).astype(np.float32)
         ranked = rank_tracks(factors)
         played = Played(np.array([0, 600, 600]), ranked.rank_cols[:600])
-        found = TwoTierSearch(ranked, Effort(500, 0, 1)).find(users, played, 10)
+        found = TwoTierSearch(ranked, SearchParameters(500, 0, 1)).find(users, played, 10)
         assert_lists_hold(found, factors, users, played)
-        assert found.scored.tolist() == [500 + search_module.LATE_BLOCK, 500]
+        assert found.scored.tolist() == [500 + ScanSizes().late_block, 500]
 
     def test_annoy_fills_in_past_the_budget(self, tmp_path):
         """Annoy's neighbours raise the recall, and are legal: new, unplayed, allowed, and scored by inner product."""
@@ -216,16 +139,17 @@ class TestBudget:
         factors, users = make_factors("flat", rng, 4000), rng.normal(size=(70, 8)).astype(np.float32)
         played, allowed = make_played(rng, 70, 4000, 50), rng.random(4000) < 0.9
         ranked = rank_tracks(factors)
-        build_index(ranked.ranked_factors, tmp_path / "index.ann", 10, 1)
-        index = open_index(tmp_path / "index.ann", 4000, 8)
+        build_trees(ranked.ranked_factors, str(tmp_path / "index.ann"), 10, 1)
+        index = open_index(str(tmp_path / "index.ann"), 4000, 8)
         exact = exact_top(factors, users, played, 10, allowed).cols
         recalls = []
         for search_k in (0, 2000):
-            found = TwoTierSearch(ranked, Effort(300, search_k, 1), index).find(users, played, 10, allowed)
+            search = TwoTierSearch(ranked, SearchParameters(300, search_k, 1), index)
+            found = search.find(users, played, 10, allowed)
             assert_lists_hold(found, factors, users, played, allowed)
             for row in (0, 33, 69):
                 own = Played(np.array([0, len(played.of(row))]), played.of(row))
-                alone = TwoTierSearch(ranked, Effort(300, search_k, 1), index).find(users[row, None], own, 10, allowed)
+                alone = search.find(users[row, None], own, 10, allowed)
                 for name, values in vars(alone).items():
                     assert_array_equal(values[0], getattr(found, name)[row], name)
             recalls.append(np.mean([np.isin(own, best).mean() for own, best in zip(found.cols, exact, strict=True)]))
@@ -286,72 +210,7 @@ class TestQuestions:
         with pytest.raises(ConfigError, match="0 tracks"):
             search.find(np.ones((1, 2), np.float32), nobody_played(1), 0)
 
-    def test_no_effort_is_refused(self):
+    def test_no_budget_is_refused(self):
         """A budget of nothing would answer nobody."""
         with pytest.raises(ConfigError, match="budget=0"):
-            Effort(0, 0, 1)
-
-
-class TestRankedTracks:
-    def test_order_is_falling_norm_then_column(self):
-        """Equal norms stay in column order, so the same factors give the same bytes."""
-        ranked = rank_tracks(np.array([[1, 0], [0, 3], [0, 1], [3, 0]], np.float32))
-        assert ranked.rank_cols.tolist() == [1, 3, 0, 2]
-        assert ranked.ranked_norms.tolist() == [3, 3, 1, 1]
-
-    def test_a_residue_of_the_solver_is_no_factor(self):
-        """A track that nobody plays may keep a norm of 1e-9: left out, by the ranks and by the reference alike."""
-        factors = np.array([[1, 0], [1e-9, 0], [0.5, 0]], np.float32)
-        assert rank_tracks(factors).rank_cols.tolist() == [0, 2]
-        assert exact_top(factors, factors[:1], nobody_played(1), 3).cols.tolist() == [[0, 2, -1]]
-
-    @pytest.mark.parametrize("n", [1, 10, RUN, RUN + 1, 3 * RUN - 1, 10 * RUN, 10 * RUN + 1, TRACKS, 2 * TRACKS + 7])
-    @pytest.mark.parametrize("k", [1, 10, 300])
-    def test_the_reference_passes_over_none_of_the_best(self, n, k):
-        """Equal scores by place, hidden ones never: as by sorting everything, whole runs equal, hidden or short too."""
-        rng = np.random.default_rng(n)
-        for step, hidden in ((0, 0.5), (0.5, 0.0), (0.5, 0.999), (10, 0.0), (0, 1.0)):
-            scores = rng.normal(size=n).astype(np.float32)
-            scores = np.round(scores / step).astype(np.float32) if step else np.sort(scores)[:: rng.choice([-1, 1])]
-            scores[rng.random(n) < 0.1] = 0  # a track without a factor
-            hide, allowed = np.flatnonzero(rng.random(n) < hidden), rng.random(n) < 0.5
-            own = np.where(allowed & (scores != 0), scores, -np.inf)
-            own[hide] = -np.inf
-            best = np.argsort(-own, kind="stable")[: min(k, np.count_nonzero(own > -np.inf))]
-            ends, users = np.cumsum([0, 0, len(hide)]), np.array([[0], [1]], np.float32)
-            top = exact_top(scores[:, None], users, Played(ends, hide), k, allowed)
-            assert top.cols.tolist() == [[-1] * k, best.tolist() + [-1] * (k - len(best))]
-            assert_array_equal(top.scores[1, : len(best)], scores[best])
-
-    def test_the_reference_answers_listeners_together_as_alone(self, monkeypatch):
-        """Whoever is scored together: each gets the list that is found for one alone, without what this one played."""
-        rng = np.random.default_rng(6)
-        factors, users = make_factors("flat", rng, 40 * RUN), rng.normal(size=(7, 8)).astype(np.float32)
-        liked = np.argsort(-users @ factors.T, axis=1)[:, :300].astype(np.int32)
-        monkeypatch.setattr(exact_search, "USERS", 3)
-        together = exact_top(factors, users, Played(np.arange(8) * 300, liked.ravel()), 3)
-        for row in range(7):
-            alone = exact_top(factors, users[row : row + 1], Played(np.array([0, 300]), liked[row]), 3)
-            assert_array_equal(together.cols[row], alone.cols[0])
-            assert_array_equal(together.scores[row], alone.scores[0])
-
-    @pytest.mark.parametrize(
-        ("cols", "norms", "words"),
-        [
-            ([0, 1], [1.0, 2.0], "falling"),
-            ([0, 1], [np.nan, 1.0], "finite"),
-            ([0, 1], [1.0, 0.0], "positive"),
-            ([0, 0], [2.0, 1.0], "Two ranks"),
-            ([0, 5], [2.0, 1.0], "outside"),
-            ([0], [2.0, 1.0], "do not fit"),
-        ],
-    )
-    def test_arrays_that_do_not_fit_are_refused(self, cols, norms, words):
-        """A rising norm or a wrong column would make the bound a lie: refused when it is loaded."""
-        with pytest.raises(BadData, match=words):
-            RankedTracks(np.array(cols, np.int32), np.ones((len(cols), 2), np.float32), np.array(norms, np.float32), 3)
-
-    def test_factors_that_are_not_finite_are_refused(self):
-        """One NaN factor would sort anywhere."""
-        with pytest.raises(BadData, match="not finite"):
-            rank_tracks(np.array([[np.nan, 1]], np.float32))
+            SearchParameters(0, 0, 1)

@@ -1,33 +1,33 @@
-"""Candidate, incumbent and popularity side by side: the same users, the same hidden plays, the same path.
+"""Candidate, incumbent and popularity side by side: the same listeners, the same hidden plays, the same path.
 
 Every list comes through the built index. All three leave out exactly the candidate's knowledge of plays before the
-day. The candidate has seen the day of the *other* users, which the incumbent has not; so the paired comparison draws
-both lists from the tracks that both know, and the headline figures from all tracks.
+day. The candidate has seen the day of the *other* listeners, which the incumbent has not; so the paired comparison
+draws both lists from the tracks that both know, and the headline figures from all tracks.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys_tasks.core.domain import BoolArray, Figures, FloatArray
+from recsys_tasks.core.domain import BoolArray, Figures, IntArray
 from recsys_tasks.evaluation.metrics import Values, all_metrics, precision
-from recsys_tasks.index.two_tier_search import TwoTierSearch
-from recsys_tasks.matrix.holdout import Holdout
-from recsys_tasks.matrix.popularity import first_unplayed, head_tracks, popular_order
+from recsys_tasks.matrix.popularity import head_tracks
+from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.base import Retriever
+from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.recommenders.vectors import Played
 
 Lists = npt.NDArray[np.int64]  # (n_users, k) track columns of the candidate's matrix, -1 for a missing place
 
 
 @dataclass(frozen=True)
-class Side:
-    """One model as its readers would ask it: candidate or incumbent."""
+class EvaluatedModel:
+    """One model as its readers would ask it: candidate, incumbent or reference."""
 
-    search: TwoTierSearch
-    vectors: FloatArray  # (n_hidden, n_factors), zero for a user that it does not know
-    popular: npt.NDArray[np.int64]  # its own track columns by falling number of listeners
+    retriever: Retriever  # row i answers for the i-th hidden listener
+    popular: PopularTracks  # what a listener gets who is cold to the retriever
     own_cols: npt.NDArray[np.int64]  # (n_tracks,) its own column of each candidate track, -1 where it has none
     n_own: int  # number of its own track columns
 
@@ -42,41 +42,47 @@ class Evaluation:
     lists: dict[str, Lists]  # candidate, popularity and, where there is one, incumbent: (n_scored, k) each
 
 
-def recommend(side: Side, played: sparse.csr_matrix, k: int, allowed: BoolArray | None = None) -> Lists:
-    """Lists of a side in the candidate's track columns; a user without a vector gets the popular tracks.
+def recommend(
+    model: EvaluatedModel, listeners: IntArray, played: sparse.csr_matrix, k: int, allowed: BoolArray | None = None
+) -> Lists:
+    """Lists of a model in the candidate's track columns; a listener who is cold to it gets the popular tracks.
 
     Args:
-        side: whose lists.
-        played: (n_hidden, n_tracks) in the candidate's columns, left out of every list.
+        model: whose lists.
+        listeners: (n_users,) places among the hidden listeners.
+        played: (n_users, n_tracks) in the candidate's columns, left out of every list.
         k: length of a list.
         allowed: (n_tracks,) candidate's columns that may appear; None for all.
     """
-    known = np.flatnonzero(side.own_cols >= 0)
-    back = np.full(side.n_own + 1, -1, dtype=np.int64)  # the last entry serves -1
-    back[side.own_cols[known]] = known
-    own_played = translated(played, side.own_cols, side.n_own)
+    known = np.flatnonzero(model.own_cols >= 0)
+    back = np.full(model.n_own + 1, -1, dtype=np.int64)  # the last entry serves -1
+    back[model.own_cols[known]] = known
+    own_played = translated(played, model.own_cols, model.n_own)
     own_allowed = None
     if allowed is not None:
-        own_allowed = np.zeros(side.n_own, dtype=bool)
-        own_allowed[side.own_cols[known]] = allowed[known]
-    result = side.search.find(side.vectors, Played(own_played.indptr, own_played.indices), k, own_allowed)
-    found = result.cols.astype(np.int64)
-    without = np.flatnonzero(~side.vectors.any(axis=1))
-    if len(without):
-        found[without] = first_unplayed(side.popular, own_played[without], k, own_allowed)
+        own_allowed = np.zeros(model.n_own, dtype=bool)
+        own_allowed[model.own_cols[known]] = allowed[known]
+    found = model.retriever.candidates(listeners, _played(own_played), k, own_allowed).cols.astype(np.int64)
+    cold = np.flatnonzero(model.retriever.cold_users()[listeners])
+    if len(cold):
+        found[cold] = model.popular.candidates(listeners[cold], _played(own_played[cold]), k, own_allowed).cols
     return back[found]
 
 
-def evaluate(
+def _played(plays: sparse.csr_matrix) -> Played:
+    return Played(plays.indptr, plays.indices)
+
+
+def evaluate_models(
     holdout: Holdout,
-    candidate: Side,
-    incumbent: Side | None,
+    candidate: EvaluatedModel,
+    incumbent: EvaluatedModel | None,
     new_tracks: BoolArray,
     k: int,
     age_days: Values | None = None,
-    reference: Side | None = None,
+    reference: EvaluatedModel | None = None,
 ) -> Evaluation:
-    """Score the users that have at least one hidden play.
+    """Score the listeners that have at least one hidden play.
 
     Args:
         holdout: the day, split.
@@ -84,15 +90,15 @@ def evaluate(
         incumbent: the live one, or None where there is none that can be compared.
         new_tracks: (n_tracks,) tracks that appeared lately, a slice of their own.
         k: length of a list.
-        age_days: (n_hidden,) days since each hidden user was first seen; None where nobody asks.
+        age_days: (n_hidden,) days since each hidden listener was first seen; None where nobody asks.
         reference: a release that was chosen to measure slow drift against, or None.
     """
     scored = np.flatnonzero(np.diff(holdout.hidden.indptr))
     hidden, played = holdout.hidden[scored], holdout.history[scored]
-    listeners = holdout.listeners
+    baseline = PopularTracks(holdout.listeners, len(holdout.user_rows))
     lists = {
-        "candidate": recommend(_of_users(candidate, scored), played, k),
-        "popularity": first_unplayed(popular_order(listeners), played, k),
+        "candidate": recommend(candidate, scored, played, k),
+        "popularity": baseline.candidates(scored, _played(played), k).cols.astype(np.int64),
     }
     per_user: dict[str, Values] = {
         "activity": np.diff(played.indptr).astype(np.float64),
@@ -101,25 +107,20 @@ def evaluate(
     if age_days is not None:
         per_user["age_days"] = age_days[scored]
     if incumbent is not None:
-        lists["incumbent"] = recommend(_of_users(incumbent, scored), played, k)
+        lists["incumbent"] = recommend(incumbent, scored, played, k)
         per_user["overlap"] = overlap(lists["candidate"], lists["incumbent"])
     for name, found in lists.items():
         for metric, values in all_metrics(is_hit(found, hidden), np.diff(hidden.indptr)).items():
             per_user[f"{name}_{metric}"] = values
     per_user |= _slice_of(lists, hidden, new_tracks, "new")
     if incumbent is not None:
-        common = incumbent.own_cols >= 0
-        pair = _pair({"candidate": candidate, "incumbent": incumbent}, scored, played, k, common)
-        per_user |= _slice_of(pair, hidden, common, "common")
-        for kind, tracks in _kinds(new_tracks, listeners).items():
-            per_user |= _slice_of(pair, hidden, common & tracks, f"common_{kind}")
+        kinds = _kinds(new_tracks, holdout.listeners)
+        per_user |= _compared({"candidate": candidate, "incumbent": incumbent}, scored, played, hidden, k, kinds)
     if reference is not None:
-        both = reference.own_cols >= 0
-        pair = _pair({"candidate": candidate, "reference": reference}, scored, played, k, both)
-        found_of = _slice_of(pair, hidden, both, "of")
-        per_user["candidate_reference_precision"] = found_of["candidate_of_precision"]
-        per_user["reference_precision"] = found_of["reference_of_precision"]
-    return Evaluation(per_user, _figures(per_user, lists, listeners, new_tracks), scored, lists)
+        found_of = _compared({"candidate": candidate, "reference": reference}, scored, played, hidden, k, {})
+        per_user["candidate_reference_precision"] = found_of["candidate_common_precision"]
+        per_user["reference_precision"] = found_of["reference_common_precision"]
+    return Evaluation(per_user, _figures(per_user, lists, holdout.listeners, new_tracks), scored, lists)
 
 
 def overlap(one: Lists, other: Lists) -> Values:
@@ -138,11 +139,21 @@ def is_hit(found: Lists, hidden: sparse.csr_matrix) -> BoolArray:
     return np.asarray((nearest == asked) & (found >= 0))
 
 
-def _pair(
-    sides: dict[str, Side], scored: npt.NDArray[np.int64], played: sparse.csr_matrix, k: int, allowed: BoolArray
-) -> dict[str, Lists]:
-    """Lists of two sides, drawn from the same tracks."""
-    return {who: recommend(_of_users(side, scored), played, k, allowed) for who, side in sides.items()}
+def _compared(
+    models: dict[str, EvaluatedModel],
+    scored: IntArray,
+    played: sparse.csr_matrix,
+    hidden: sparse.csr_matrix,
+    k: int,
+    kinds: dict[str, BoolArray],
+) -> dict[str, Values]:
+    """precision@k of the candidate and another model, drawn from the tracks that both know; also by kind of track."""
+    common = list(models.values())[-1].own_cols >= 0
+    lists = {who: recommend(model, scored, played, k, common) for who, model in models.items()}
+    found = _slice_of(lists, hidden, common, "common")
+    for kind, tracks in kinds.items():
+        found |= _slice_of(lists, hidden, common & tracks, f"common_{kind}")
+    return found
 
 
 def _kinds(new_tracks: BoolArray, listeners: npt.NDArray[np.int64]) -> dict[str, BoolArray]:
@@ -180,25 +191,21 @@ def _figures(
     return figures
 
 
-def _by_activity(per_user: dict[str, Values], sides: list[str]) -> Figures:
+def _by_activity(per_user: dict[str, Values], models: list[str]) -> Figures:
     """precision@k of the thirds of the users with the fewest, middling and most tracks in their history."""
     order = np.argsort(per_user["activity"], kind="stable")
     thirds = zip(("light", "middling", "heavy"), np.array_split(order, 3), strict=True)
     return {
-        name: {"users": len(users), **{who: float(per_user[f"{who}_precision"][users].mean()) for who in sides}}
+        name: {"users": len(users), **{who: float(per_user[f"{who}_precision"][users].mean()) for who in models}}
         for name, users in thirds
         if len(users)
     }
 
 
-def _of_users(side: Side, users: npt.NDArray[np.int64]) -> Side:
-    return replace(side, vectors=side.vectors[users])
-
-
 def translated(
     plays: sparse.csr_matrix, own_cols: npt.NDArray[np.int64], n_own: int, keep_plays: bool = False
 ) -> sparse.csr_matrix:
-    """The same plays in a side's own columns, tracks that it does not know left out; as ones, or as play counts."""
+    """The same plays in a model's own columns, tracks that it does not know left out; as ones, or as play counts."""
     cols = own_cols[plays.indices]
     known = cols >= 0
     kept_before = np.concatenate([[0], np.cumsum(known)])

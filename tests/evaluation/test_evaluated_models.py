@@ -1,0 +1,95 @@
+"""Models side by side: the same listeners, the same hidden plays, the same path."""
+
+import numpy as np
+from folding import folded
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from strategies import play_counts
+
+from recsys_tasks.core.config import EvaluationConfig
+from recsys_tasks.evaluation.evaluated_models import (
+    EvaluatedModel,
+    evaluate_models,
+    is_hit,
+    overlap,
+    recommend,
+    translated,
+)
+from recsys_tasks.index.indexed_factors import IndexedFactors
+from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
+from recsys_tasks.matrix.split import hold_out, split_day
+from recsys_tasks.recommenders.popular import PopularTracks
+
+FIRST = np.array([0])
+
+
+def model(item_factors, vectors, listeners=(1,), own_cols=None):
+    """One model over its own tracks, the first of which is popular."""
+    ranked = rank_tracks(item_factors)
+    own = np.arange(len(item_factors)) if own_cols is None else np.array(own_cols)
+    search = TwoTierSearch(ranked, SearchParameters(len(item_factors), 0, 1))
+    counts = np.zeros(len(item_factors), np.int64)
+    counts[: len(listeners)] = listeners
+    popular = PopularTracks(counts, len(vectors))
+    return EvaluatedModel(IndexedFactors(search, vectors), popular, own, len(item_factors))
+
+
+class TestEvaluatedModels:
+    items = np.array([[3.0, 0], [2, 0], [0, 2], [0, 1]], np.float32)
+
+    def test_an_incumbent_answers_in_the_candidates_columns(self):
+        """Tracks are matched by id: its columns 0 and 1 are the candidate's 2 and 0; the rest it does not know."""
+        incumbent = model(self.items[:2], np.array([[1, 0]], np.float32), own_cols=[1, -1, 0, -1])
+        nothing = sparse.csr_matrix((1, 4))
+        assert recommend(incumbent, FIRST, nothing, 3).tolist() == [[2, 0, -1]]
+        played = sparse.csr_matrix(([1], ([0], [2])), shape=(1, 4))
+        assert recommend(incumbent, FIRST, played, 3).tolist() == [[0, -1, -1]]
+
+    @given(st.integers(0, 2**30))
+    def test_plays_are_translated_into_rows_in_order(self, seed):
+        """Counts and ones alike: unknown tracks are left out, and the columns rise, for sums depend on the order."""
+        rng = np.random.default_rng(seed)
+        plays = sparse.csr_matrix(rng.integers(0, 3, (5, 9)), dtype=np.uint32)
+        own_cols = np.where(rng.random(9) < 0.3, -1, rng.permutation(12)[:9])
+        known = np.flatnonzero(own_cols >= 0)
+        expected = np.zeros((5, 12), np.uint32)
+        expected[:, own_cols[known]] = plays.toarray()[:, known]
+        for keep_plays, cells in ((True, expected), (False, expected > 0)):
+            own = translated(plays, own_cols, 12, keep_plays)
+            np.testing.assert_array_equal(own.toarray(), cells)
+            for row in range(5):
+                assert (np.diff(own.indices[own.indptr[row] : own.indptr[row + 1]]) > 0).all()
+
+    def test_a_listener_without_a_vector_gets_the_popular_tracks(self):
+        """As in production: whoever a release does not know is shown what is popular."""
+        unknown = model(self.items, np.zeros((1, 2), np.float32), listeners=(1, 2, 0, 9))
+        assert recommend(unknown, FIRST, sparse.csr_matrix((1, 4)), 2).tolist() == [[3, 1]]
+
+    def test_the_same_model_against_itself_differs_by_nothing(self):
+        """Candidate and incumbent that are one model have equal figures for every user."""
+        days = [{(u, t): 1 for u in range(20) for t in range(0, 8, 1 + u % 3)}, {(u, 8 + u % 4): 1 for u in range(20)}]
+        matrix, day = folded(days)
+        split = hold_out(matrix, split_day(matrix, play_counts(days[1]), day, EvaluationConfig()))
+        rng = np.random.default_rng(1)
+        items = rng.normal(size=(len(matrix.tracks), 3)).astype(np.float32)
+        one = model(items, rng.normal(size=(len(split.user_rows), 3)).astype(np.float32))
+        found = evaluate_models(split, one, one, matrix.tracks.first_days > 10**6, 3)
+        assert len(found.per_user["candidate_precision"]) == len(split.user_rows)
+        assert found.figures["candidate_precision"]["mean"] > 0
+        for metric in ("precision", "ndcg", "common_precision"):
+            np.testing.assert_array_equal(found.per_user[f"candidate_{metric}"], found.per_user[f"incumbent_{metric}"])
+
+    @given(st.integers(0, 2**30))
+    def test_overlap_is_the_share_of_places_that_both_lists_fill_alike(self, seed):
+        """As sets, user by user; a missing place is common with nothing."""
+        rng = np.random.default_rng(seed)
+        one, other = (np.array([rng.permutation(np.arange(-1, 8))[:4] for _ in range(5)]) for _ in range(2))
+        expected = [len((set(a) & set(b)) - {-1}) / 4 for a, b in zip(one.tolist(), other.tolist(), strict=True)]
+        assert overlap(one, other).tolist() == expected
+
+    def test_a_missing_place_is_no_hit(self):
+        """-1 never counts as a hit, whatever the last track is."""
+        hidden = sparse.csr_matrix(([1, 1], ([0, 1], [3, 0])), shape=(2, 4))
+        assert is_hit(np.array([[-1, 3], [-1, 1]]), hidden).tolist() == [[False, True], [False, False]]
