@@ -1,4 +1,4 @@
-# The image of every Airflow process in docker-compose.yml: Airflow, the locked requirements, our code.
+# The image of every Airflow process in docker-compose.yml: Airflow, our package with its locked requirements, our DAGs.
 
 # annoy has no wheel. Its own build says -march=native, so that an image built on one CPU may die with "illegal
 # instruction" on another: here it is built for any x86-64 or arm64, and the compiler stays in this stage.
@@ -12,6 +12,9 @@ ENV ANNOY_COMPILER_ARGS=-O3,-ffast-math,-fno-associative-math,-DANNOYLIB_MULTITH
 COPY --chown=airflow:0 requirements.txt /tmp/requirements.txt
 RUN grep '^annoy==' /tmp/requirements.txt > /tmp/annoy.txt \
     && pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheels -r /tmp/annoy.txt
+COPY --chown=airflow:0 pyproject.toml /tmp/recsys/pyproject.toml
+COPY --chown=airflow:0 recsys_tasks /tmp/recsys/recsys_tasks
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /tmp/wheels /tmp/recsys
 
 FROM apache/airflow:3.3.2-python3.11
 USER root
@@ -22,13 +25,13 @@ RUN apt-get update \
 USER airflow
 COPY --from=wheels /tmp/wheels /tmp/wheels
 COPY --chown=airflow:0 requirements.txt /tmp/requirements.txt
-# requirements.txt pins apache-airflow itself, so that nothing can move the image's Airflow to another version.
-RUN pip install --no-cache-dir --no-deps /tmp/wheels/*.whl \
-    && pip install --no-cache-dir -r /tmp/requirements.txt
-COPY --chown=airflow:0 recsys_tasks /opt/recsys/recsys_tasks
+# The lock holds apache-airflow itself, so that nothing can move the image's Airflow to another version. The package is
+# installed from its file: a package of the same name in a registry is not asked for.
+RUN pip install --no-cache-dir --no-deps /tmp/wheels/annoy-*.whl \
+    && package=$(ls /tmp/wheels/recsys_pipeline-*.whl) \
+    && pip install --no-cache-dir -c /tmp/requirements.txt "${package}[airflow]" apache-airflow-providers-fab
 COPY --chown=airflow:0 dags /opt/recsys/dags
 COPY --chown=airflow:0 plugins /opt/recsys/plugins
-ENV PYTHONPATH=/opt/recsys \
-    OPENBLAS_NUM_THREADS=1 \
+ENV OPENBLAS_NUM_THREADS=1 \
     RECSYS_ROOT=/opt/recsys/store \
     RECSYS_CONFIG=/opt/recsys/recsys.toml

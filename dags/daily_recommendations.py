@@ -6,11 +6,11 @@ Turns one UTC day of streams into an index of recommendations, and puts it live 
 | task | does | when it fails |
 |---|---|---|
 | `wait_for_day` | waits until the day is complete: grace period over, and a later stream seen or the longest wait over | the source cannot be asked: look at the database |
-| `extract_streams` | stores the day's play counts, fills missing dates, extracts the late window again | the message names the table, column or date |
+| `extract_streams` | stores the day's play counts and catalogue, fills missing dates, extracts the late window again | the message names the table, column or date |
 | `check_data` | looks at the day's volume, listeners, tracks, dropped rows, repeats and bots before anything is trained on them | mend the source; or trigger with `accept_data` and a reason |
-| `increment_matrix` | folds the new partitions onto the newest stored matrix | a stored file is damaged: the message names it |
+| `increment_matrix` | folds the new partitions onto the newest stored matrix, and chooses whose plays are hidden | a stored file is damaged: the message names it |
 | `train_als` | weighted ALS without the hidden plays, from yesterday's factors | run again with `cold_start` |
-| `build_index` | Annoy index, search effort calibrated to the recall target | no track has a factor |
+| `build_index` | Annoy index, search parameters chosen for the recall target | no track has a factor |
 | `evaluate` | precision@k on hidden streams, beside the live release and the popular tracks | a bundle is damaged |
 | `gate` | PASS, HOLD or BLOCK with reasons; **red on purpose** when it says no, never retried | read the reasons, then release it by name or mend the data |
 | `publish` | one immutable release, one entry in the log; *skipped* when there is nothing to publish or a pin holds | the live release stays |
@@ -20,7 +20,7 @@ Turns one UTC day of streams into an index of recommendations, and puts it live 
 
 **One date again**: Trigger, fill in `day`; or Trigger, Backfill, for a range. A rerun of an unchanged day is a no-op. An
 older date never replaces a newer release, unless `publish_older` says why; it is then pinned, as a rollback is. After a
-restated date the next run folds the later ones again; `rebuild_through` does so at once. **Something bad is live**: `python -m recsys_tasks rollback N --by --why`; it
+restated date the next run folds the later ones again; `rebuild_through` does so at once. **Something bad is live**: `recsys rollback N --by --why`; it
 pins, and scheduled runs publish nothing until `unpin`. **No streams that day, truly**: trigger with `allow_empty_day`.
 
 **Alerts** lie in the store's `alerts/` before they are sent, and each connection of `[alert] connections` gets each of them
@@ -28,26 +28,22 @@ once; what is not delivered is tried again by the next run, and every hour by `r
 out of the list is owed nothing more.
 """
 
-import os
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pendulum
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, PokeReturnValue, TriggerRule, task
 from recsys_dag import alerting
-from recsys_dag.context import task_run
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, PokeReturnValue, TriggerRule, task
+from recsys_dag.context import last_scheduled_day, task_run
 from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_skip
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
 from recsys_timetable import DailyUntil
-
-from recsys_tasks.core.config import load_config
 
 LIVE_INDEX = Asset("live_index", uri="recsys://live_index")
 PATIENT = 8  # retries of what asks the source: about three quarters of an hour, the length of a failover
 BOOTSTRAP = timedelta(hours=12)  # a first run on an old service reads and folds its whole history
 STATE_POOL = "recsys_state"  # one slot: two runs would only do each other's work again
-END = load_config(Path(os.environ["RECSYS_CONFIG"])).schedule.end_date if os.environ.get("RECSYS_CONFIG") else None
+END = last_scheduled_day()
 
 with DAG(
     "daily_recommendations",
@@ -119,14 +115,14 @@ with DAG(
         from recsys_tasks import steps
 
         with task_run("train_als") as run:
-            return run.keep(steps.train_als(run.at, run.day, matrix["matrix"], run.params["cold_start"]))
+            return run.keep(steps.train_als(run.at, run.day, matrix["split"], run.params["cold_start"]))
 
-    @task(pool=STATE_POOL, retries=PATIENT)
+    @task(pool=STATE_POOL)
     def build_index(model: dict[str, Any]) -> dict[str, Any]:
-        """The recall is measured here, on users that the effort was not chosen on."""
+        """The recall is measured here, on users that the search parameters were not chosen on."""
         from recsys_tasks import steps
 
-        with task_run("build_index", with_source=True) as run:
+        with task_run("build_index") as run:
             return run.keep(steps.build_index(run.at, run.day, model["model"]))
 
     @task(pool=STATE_POOL)

@@ -11,7 +11,7 @@ Looks every hour, from outside the daily run, which cannot tell that it never ra
 
 One alert comes when the release becomes stale or damaged, one when it is not any more; the hours between are red and
 silent. **Stale**: look at the newest runs of `daily_recommendations`. **Damaged**: restore the file that the message names,
-or `python -m recsys_tasks rollback N --by --why`. **Not delivered**: mend the connection, or take it out of
+or `recsys rollback N --by --why`. **Not delivered**: mend the connection, or take it out of
 `[alert] connections`.
 """
 
@@ -19,8 +19,8 @@ from datetime import timedelta
 from typing import Any
 
 import pendulum
-from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
 from recsys_dag import alerting
+from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
 from recsys_dag.context import own_workplace
 from recsys_dag.events import green_or_red, hourly_alerts, seen_or_skip
 

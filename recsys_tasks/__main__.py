@@ -1,10 +1,16 @@
-"""``python -m recsys_tasks``: the command line."""
+"""The command ``recsys``, which is also ``python -m recsys_tasks`` where the package is not installed."""
 
 import os
 import sys
 
-if __name__ == "__main__":
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy loads: same input, same bytes
+
+def run() -> int:
+    """Run the command that this process was started with; return its exit code."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy loads: the same input gives the same bytes
     from recsys_tasks.cli.main import main
 
-    sys.exit(main(sys.argv[1:], os.environ))
+    return main(sys.argv[1:], os.environ)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -65,6 +65,17 @@ def execute(dsn: str, *statements: str) -> None:
         connection.close()
 
 
+def fetch(dsn: str, statement: str) -> list[tuple]:
+    """All rows of a query."""
+    connection = psycopg2.connect(dsn)
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall()
+    finally:
+        connection.close()
+
+
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Any]:
     """An embedded PostgreSQL server for the whole run, on a Unix socket only, removed at the end."""
@@ -88,6 +99,16 @@ def source_dsn(postgres: Any) -> Iterator[str]:
         yield postgres.get_uri(database=name)
     finally:
         execute(postgres.get_uri(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+@pytest.fixture(params=["disk", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """An empty store of each kind: what is decided by names and content alone is the same in both."""
+    from memory_store import MemoryStore
+
+    from recsys_tasks.storage.posix import PosixStore
+
+    return PosixStore(tmp_path / "store") if request.param == "disk" else MemoryStore()
 
 
 @pytest.fixture(scope="session")
@@ -117,11 +138,11 @@ def finished(world_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
     from settings import config, run
 
     from recsys_tasks.steps import Workplace
-    from recsys_tasks.storage.store import Store
+    from recsys_tasks.storage.posix import PosixStore
 
-    at = Workplace(Store(tmp_path_factory.mktemp("finished")), config(), world_dsn)
+    at = Workplace(PosixStore(tmp_path_factory.mktemp("finished")), config(), world_dsn)
     for n in (13, 14, 15):
-        assert run(at, date(2026, 1, n))["verdict"]["outcome"] == "PASS"
+        assert run(at, date(2026, 1, n)).verdict.outcome == "PASS"
     return at
 
 
@@ -129,10 +150,10 @@ def finished(world_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
 def copied(finished: Any, tmp_path: Path) -> Any:
     """A copy of the finished store that a test may break."""
     from recsys_tasks.steps import Workplace
-    from recsys_tasks.storage.store import Store
+    from recsys_tasks.storage.posix import PosixStore
 
     shutil.copytree(finished.store.root, tmp_path / "store", symlinks=True)
-    return Workplace(Store(tmp_path / "store"), finished.config, finished.dsn)
+    return Workplace(PosixStore(tmp_path / "store"), finished.config, finished.dsn)
 
 
 @pytest.fixture(scope="session")

@@ -13,12 +13,12 @@ import httpx
 import psycopg2
 from settings import TOML, artefacts_of
 
+from benchmarks.passing_airflow import DAG_ID, passing_airflow
 from recsys_tasks.core.config import load_config
 from recsys_tasks.core.domain import parse_day
-from recsys_tasks.demo.passing import DAG_ID, passing_airflow
 from recsys_tasks.demo.supervisor import RunningAirflow
 from recsys_tasks.steps import Workplace
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 SECONDS = 600.0
 """The longest that anything may take on a busy machine."""
@@ -52,7 +52,7 @@ class Doors:
     def __init__(self, airflow: RunningAirflow) -> None:
         self.airflow, self.api = airflow, airflow.api
         self.at = Workplace(
-            Store(Path(airflow.environment["RECSYS_ROOT"])),
+            PosixStore(Path(airflow.environment["RECSYS_ROOT"])),
             load_config(Path(airflow.environment["RECSYS_CONFIG"])),
             airflow.environment["RECSYS_SOURCE_DSN"],
         )
@@ -113,7 +113,7 @@ class Doors:
 
     def _ask(self, method: str, path: str) -> None:
         """Ask the API for what its client has no word for."""
-        headers = {"Authorization": f"Bearer {self.airflow.token()}"}
+        headers = {"Authorization": f"Bearer {self.api.token()}"}
         answer = httpx.request(method, f"{self.airflow.url}/api/v2{path}", headers=headers, trust_env=False, timeout=60)
         assert answer.status_code in (200, 409), answer.text
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from browser import PLUGIN, Browsing, Scheme, signed_in
 
-from recsys_tasks.demo.passing import DAG_ID, passing_airflow
+from benchmarks.passing_airflow import DAG_ID, passing_airflow
 from recsys_tasks.demo.run_demo import last_days, run_days
 from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow
 

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 
+from benchmarks.passing_airflow import SMALL_TOML
 from recsys_tasks.core.config import Config, parse_config
-from recsys_tasks.demo.passing import SMALL_TOML
 from recsys_tasks.steps import Signature
 from recsys_tasks.steps.whole_day import run_day
-from recsys_tasks.storage.artefacts import MANIFEST, read_manifest, sealed_manifest
+from recsys_tasks.storage.artefacts import read_manifest
 from recsys_tasks.storage.files import sha256_of
+from recsys_tasks.storage.manifest import MANIFEST, StoredFile
 
 SIGNED = Signature("olga", "a test", "2026-01-14T00:00:00+00:00", "test")
 RUNS = count(1)
@@ -33,7 +34,7 @@ def run(at, day, **options):
 
 def artefacts_of(root: Path) -> dict[str, bytes]:
     """Every stored file that holds no clock, no person and no run, as a report does: name -> bytes."""
-    kinds = ("partitions", "matrices", "models", "bundles", "evaluations")
+    kinds = ("catalogues", "partitions", "matrices", "splits", "models", "bundles", "evaluations")
     return {
         str(path.relative_to(root)): path.read_bytes()
         for kind in kinds
@@ -44,12 +45,10 @@ def artefacts_of(root: Path) -> dict[str, bytes]:
 
 def reseal(path: Path, **changes) -> None:
     """Make an artefact vouch for the files that lie there now, as a wrong program would; ``changes`` go into it."""
-    manifest = read_manifest(path) | changes
-    files = {
-        name: {"size": (path / name).stat().st_size, "sha256": sha256_of(path / name)} for name in manifest["files"]
-    }
+    manifest = read_manifest(path)
+    files = {name: StoredFile((path / name).stat().st_size, sha256_of(path / name)) for name in manifest.files}
     (path / MANIFEST).chmod(0o644)
-    (path / MANIFEST).write_bytes(sealed_manifest(manifest["digest"], manifest["key"], manifest["figures"], files))
+    (path / MANIFEST).write_bytes(replace(manifest, **{"files": files, "place": "", **changes}).sealed())
 
 
 def damage(path: Path) -> None:

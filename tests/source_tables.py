@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
+import pytest
 from conftest import execute
 from psycopg2.extras import execute_values
 
-from recsys_tasks.core.config import SourceConfig
-from recsys_tasks.source.postgres import ExtractedDay, Source
+from recsys_tasks.core.config import CatalogueConfig, SourceConfig
+from recsys_tasks.core.errors import RecsysError
+from recsys_tasks.partitions.extracted_day import ExtractedDay
+from recsys_tasks.source.postgres import DEFAULTS, ReadSettings, Source
+from recsys_tasks.steps.extract import extract_day
 
 DAY = date(2024, 3, 10)
 NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
@@ -56,13 +60,24 @@ def insert_many(dsn: str, rows: int) -> None:
     )
 
 
-def extract(dsn: str, day: date = DAY, **fields: Any) -> ExtractedDay:
+def extract(dsn: str, day: date = DAY, settings: ReadSettings = DEFAULTS, **fields: Any) -> ExtractedDay:
     """One day, with the conservation law held on the way."""
-    with Source(dsn, config(**fields)) as source:
-        found = source.extract_day(day)
+    with Source(dsn, config(**fields), settings=settings) as source:
+        found = extract_day(source, day)
     assert found.rows_read == found.rows_kept + sum(found.dropped.values())
     assert found.rows_kept == int(found.counts.plays.sum())
     return found
+
+
+def refusal(dsn: str, kind: type[RecsysError], catalogue: CatalogueConfig | None = None, **fields: Any) -> str:
+    """The one line with which both the check and the extraction refuse."""
+    with Source(dsn, config(**fields), catalogue) as source, pytest.raises(kind) as caught:
+        source.check()
+    if catalogue is None:
+        with Source(dsn, config(**fields)) as source, pytest.raises(kind):
+            extract_day(source, DAY)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 def triples(found: ExtractedDay) -> list[tuple[Any, Any, int]]:

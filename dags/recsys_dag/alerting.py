@@ -10,7 +10,6 @@ import os
 import signal
 import subprocess
 import sys
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -116,12 +115,12 @@ def alert_config() -> "AlertConfig":
     """The table ``[alert]`` alone: a slip in another table must not silence the alert about it.
 
     Raises:
-        pydantic.ValidationError: a field of the table is wrong.
+        ConfigError: the file or a field of the table is wrong.
     """
+    from recsys_tasks.core.config import load_table
     from recsys_tasks.core.policy import AlertConfig
 
-    text = Path(os.environ["RECSYS_CONFIG"]).read_text(encoding="utf-8")
-    return AlertConfig.model_validate(tomllib.loads(text).get("alert", {}))
+    return load_table(Path(os.environ["RECSYS_CONFIG"]), "alert", AlertConfig)
 
 
 def run_address(dag_run: Any) -> str:
@@ -148,7 +147,7 @@ def own_outbox() -> "Outbox":
     from recsys_tasks.alerting.outbox import Outbox
     from recsys_tasks.steps.workplaces import store_at
 
-    return Outbox(store_at(path_of("RECSYS_ROOT")).root)
+    return Outbox(store_at(path_of("RECSYS_ROOT")))
 
 
 def _base() -> str:

@@ -15,7 +15,8 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavailable
 
 if TYPE_CHECKING:
-    from recsys_tasks.steps import Reference, Signature, Workplace
+    from recsys_tasks.steps import Signature, Workplace
+    from recsys_tasks.steps.results import Result
 
 SOURCE_CONNECTION = "recsys_source"
 RETRIABLE = (SourceUnavailable, PublishConflict)
@@ -34,8 +35,9 @@ class TaskRun:
     params: Mapping[str, Any]
     record: MutableMapping[str, Any]
 
-    def keep(self, reference: "Reference") -> "Reference":
+    def keep(self, result: "Result") -> dict[str, Any]:
         """Put what a step returned into the record of the run, where the report's page finds it, and hand it on."""
+        reference = result.to_json()
         self.record["result"] = reference
         return reference
 
@@ -60,6 +62,19 @@ def business_day(dag_run: Any, params: Mapping[str, Any]) -> date:
     if instant is None:
         instant = dag_run.run_after - timedelta(days=1)
     return instant.astimezone(UTC).date()
+
+
+def last_scheduled_day() -> date | None:
+    """The end of the schedule, from the table ``[schedule]`` alone: a slip in another table fails a task, with an alert,
+    where it would make the whole DAG vanish.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or a field of the table is wrong.
+    """
+    from recsys_tasks.core.config import ScheduleConfig, load_table
+
+    path = path_of("RECSYS_CONFIG")
+    return load_table(path, "schedule", ScheduleConfig).end_date if path else None
 
 
 def source_address() -> str | None:

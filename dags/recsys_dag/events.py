@@ -10,7 +10,8 @@ from recsys_tasks.alerting.alerts import Alert, of_drift, of_verdict
 
 if TYPE_CHECKING:
     from recsys_tasks.alerting.outbox import Outbox
-    from recsys_tasks.storage.store import Store
+    from recsys_tasks.steps.results import Seen
+    from recsys_tasks.storage.store import ArtefactStore
 
 
 def pass_or_fail(verdict: dict[str, Any], ti: Any) -> dict[str, Any]:
@@ -44,7 +45,7 @@ def judgement_of(ti: Any) -> str:
     return str(verdict["judgement"])
 
 
-def run_alerts(ti: Any, dag_run: Any, store: "Store") -> list[Alert]:
+def run_alerts(ti: Any, dag_run: Any, store: "ArtefactStore") -> list[Alert]:
     """What a run has to tell: a verdict that is no PASS, a slow decline, or which task failed before any verdict."""
     from recsys_tasks.steps import live_sentence
 
@@ -58,7 +59,7 @@ def run_alerts(ti: Any, dag_run: Any, store: "Store") -> list[Alert]:
     return [*refused, *(of_drift(alarm, verdict["day"], live, **links) for alarm in verdict["alarms"])]
 
 
-def hourly_alerts(seen: dict[str, Any], outbox: "Outbox") -> list[Alert]:
+def hourly_alerts(seen: "Seen", outbox: "Outbox") -> list[Alert]:
     """What began or ended since the last look at what is live."""
     from recsys_tasks.steps import freshness_alerts
 
@@ -77,15 +78,15 @@ def tell_or_skip(outcome: dict[str, Any], event: Any) -> dict[str, Any]:
     return outcome
 
 
-def seen_or_skip(seen: dict[str, Any]) -> dict[str, Any]:
-    """What was seen.
+def seen_or_skip(seen: "Seen") -> dict[str, Any]:
+    """What was seen, as it goes through XCom.
 
     Raises:
         AirflowSkipException: nothing was ever published, so there is nothing to look at.
     """
-    if not seen["live"]:
+    if not seen.live:
         raise AirflowSkipException("nothing has been published yet")
-    return seen
+    return seen.to_json()
 
 
 def green_or_red(seen: dict[str, Any]) -> None:

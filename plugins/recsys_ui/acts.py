@@ -1,7 +1,8 @@
-"""Acting from the pages: roll back, pin, unpin, release a held candidate; by who may edit the DAG, with a reason.
+"""Acting from the pages: roll back, pin, unpin, release a held candidate.
 
-A body counts only as ``application/json``, which no form of another site can send; who asks is settled before a byte
-of it is read. What was done or refused stands in Airflow's audit log of the DAG, who and why in the release log too.
+Only who may edit the DAG acts, and gives a reason. A body counts only as ``application/json``, which no form of another
+site can send. The rights of the caller are checked before a byte of it is read. Airflow's audit log of the DAG keeps
+what was done or refused; the release log keeps who did it and why.
 """
 
 import json
@@ -37,19 +38,19 @@ log = logging.getLogger(__name__)
 
 
 def _reason(text: str) -> str:
-    """A reason as the log keeps it: one line that says something."""
+    """A reason as the log keeps it: one line with something to read in it."""
     text = text.strip()
-    if not any(category(sign)[0] in SEEN for sign in text):
+    if not any(category(character)[0] in SEEN for character in text):
         raise ValueError("say the reason, it stands in the log")
     if len(text) > LONGEST:
         raise ValueError(f"say the reason in at most {LONGEST:,} characters")
-    if any(category(sign) in UNSEEN for sign in text):
+    if any(category(character) in UNSEEN for character in text):
         raise ValueError("say the reason in one line, without control characters")
     return text
 
 
 class Signed(BaseModel):
-    """What every act bears: the newest entry of the log that the person saw, and the reason."""
+    """What every act carries: the newest entry of the log that the person saw, and the reason."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
     seen: int = Field(ge=0)
@@ -57,7 +58,7 @@ class Signed(BaseModel):
 
     @property
     def arguments(self) -> list[str]:
-        """What stands between the command and the signature."""
+        """Arguments of the command, before its signature."""
         return []
 
 
@@ -105,7 +106,7 @@ async def body(request: Request) -> bytes:
 
 @router.get("/acts")
 def possible(request: Request, user: GetUserDep) -> JSONResponse:
-    """What this person may do, and upon what; the pages show buttons for it."""
+    """Tell what this person may do, and upon what; the pages show buttons for it."""
     kept = store()
     rights = {
         "user": user.get_name(),
@@ -118,8 +119,8 @@ def possible(request: Request, user: GetUserDep) -> JSONResponse:
 @router.post("/acts/{name}", dependencies=[Depends(may_act)])
 def do(name: str, sent: Annotated[bytes, Depends(body)], user: GetUserDep) -> JSONResponse:
     """Act, or say why not."""
-    asked = _understood(name, sent)
-    outcome = _changed(asked) or _done(name, asked, user.get_name())
+    asked = _parse(name, sent)
+    outcome = _refusal_if_changed(asked) or _run(name, asked, user.get_name())
     _record(f"recommendations_{name}{EVENT[outcome.end]}", user, asked, outcome.words)
     if outcome.end is not End.DONE:
         raise HTTPException(STATUS[outcome.end], outcome.words)
@@ -134,11 +135,11 @@ def _may(request: Request, user: Any, method: str, entity: Any = None) -> bool:
     return True
 
 
-def _understood(name: str, sent: bytes) -> Signed:
-    """What is asked for.
+def _parse(name: str, sent: bytes) -> Signed:
+    """The act that is asked for.
 
     Raises:
-        HTTPException: there is no such act, or its body is not what it wants.
+        HTTPException: there is no such act, or its body is malformed.
     """
     if name not in ACTS:
         raise HTTPException(404, f"There is no such act. There are: {', '.join(ACTS)}.")
@@ -149,8 +150,8 @@ def _understood(name: str, sent: bytes) -> Signed:
         raise HTTPException(422, "; ".join(wrong).replace("Value error, ", "")) from None
 
 
-def _changed(asked: Signed) -> Outcome | None:
-    """The refusal of an act upon what is no longer so: somebody else was faster."""
+def _refusal_if_changed(asked: Signed) -> Outcome | None:
+    """The refusal where what the person acts upon has changed since: somebody else was faster."""
     newest = log_of(store()).live
     if newest is None or newest.number == asked.seen:
         return None
@@ -158,7 +159,8 @@ def _changed(asked: Signed) -> Outcome | None:
     return Outcome(End.REFUSED, f"{text}Look at the page again, then act if you still want to.")
 
 
-def _done(name: str, asked: Signed, by: str) -> Outcome:
+def _run(name: str, asked: Signed, by: str) -> Outcome:
+    """Run the act's command; only one release at a time."""
     arguments = [name, *asked.arguments, f"--by={by}", f"--why={asked.why}"]
     if name != "release":
         return act(arguments, os.environ, LIMIT)
@@ -171,7 +173,7 @@ def _done(name: str, asked: Signed, by: str) -> Outcome:
 
 
 def _record(event: str, user: Any, asked: Signed, words: str) -> None:
-    """A row of the audit log; the act stands in the release log even where this one cannot be written."""
+    """Write a row of the audit log; the release log has the act even where this row cannot be written."""
     extra = json.dumps(asked.model_dump() | {"said": words}, ensure_ascii=False)
     name = user.get_name()
     try:

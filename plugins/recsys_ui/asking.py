@@ -1,6 +1,6 @@
 """The page *Try it*: what a release answers for a listener or like a track, beside another one; the same as JSON.
 
-Everything is read from the address by our own hand, so that whatever stands there gets words for an answer.
+Our own code reads everything from the address, so that whatever stands there is answered in words.
 """
 
 import os
@@ -15,17 +15,18 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from recsys_ui.web import SAFE, Sorry, home, page, store
 
 if TYPE_CHECKING:
-    from recsys_tasks.pages.readers import Readers
+    from recsys_tasks.pages.readers import Limits, Readers
 
 router = APIRouter(default_response_class=HTMLResponse)
 
 
 @router.get("/ask")
 def ask(request: Request) -> Response:
-    """The page with its answer; a text that means a listener leads to the address that asks for them."""
+    """Show the page with its answer; a text that means a listener leads to the address that asks for them."""
     from recsys_tasks.core.errors import RecsysError
-    from recsys_tasks.pages.asking import Question, frame_of, page_of, parse_question
+    from recsys_tasks.pages.asking import frame_of, page_of
     from recsys_tasks.pages.finding import meant
+    from recsys_tasks.pages.questions import Question, parse_question
     from recsys_tasks.pages.remembered import log_of
 
     readers = _readers()
@@ -45,24 +46,24 @@ def ask(request: Request) -> Response:
 
 @router.get("/ask/tracks")
 def tracks(request: Request) -> JSONResponse:
-    """Tracks whose title or artist holds ``text``, in one release."""
-    return _told(request, "text")
+    """Find the tracks of one release whose title or artist holds ``text``."""
+    return _answer(request, "text")
 
 
 @router.get("/ask/recommend")
 def recommend(request: Request) -> JSONResponse:
-    """The ``k`` tracks that suit ``listener`` best, in one release."""
-    return _told(request, "listener")
+    """Recommend the ``k`` tracks of one release that suit ``listener`` best."""
+    return _answer(request, "listener")
 
 
 @router.get("/ask/similar")
 def similar(request: Request) -> JSONResponse:
-    """The ``k`` tracks most like ``track``, in one release."""
-    return _told(request, "track")
+    """Find the ``k`` tracks of one release that are most like ``track``."""
+    return _answer(request, "track")
 
 
 def status_of(error: Exception) -> int:
-    """The status that says what kind of refusal it is."""
+    """The HTTP status of a refusal."""
     from recsys_tasks.core.errors import ConfigError, NoRelease, UnknownId
     from recsys_tasks.pages.readers import TooSlow
 
@@ -70,10 +71,11 @@ def status_of(error: Exception) -> int:
     return next((status for kind, status in kinds.items() if isinstance(error, kind)), 503)
 
 
-def _told(request: Request, name: str) -> JSONResponse:
-    """The answer to the one parameter that a route takes, as JSON, or the words why there is none."""
+def _answer(request: Request, name: str) -> JSONResponse:
+    """Answer the one parameter that a route takes, as JSON; a refusal says why."""
     from recsys_tasks.core.errors import RecsysError
-    from recsys_tasks.pages.asking import entry_of, json_of, parse_only
+    from recsys_tasks.pages.asking import entry_of, json_of
+    from recsys_tasks.pages.questions import parse_only
     from recsys_tasks.pages.remembered import log_of
 
     try:
@@ -94,23 +96,23 @@ def _words(error: Exception) -> str:
 
 
 def _readers() -> "Readers":
-    """The open releases of the store that this server was told of.
+    """The open releases of the store that this server's environment names.
 
     Raises:
         Sorry: the store is not there, or the bound of memory is no number.
     """
-    from recsys_tasks.pages.readers import LIMIT, MEMORY
+    from recsys_tasks.pages.readers import MEMORY, Limits
 
-    told = os.environ.get(MEMORY, "")
-    if told and not (told.isascii() and told.isdecimal() and int(told)):
-        raise Sorry("A setting is wrong", f"{MEMORY} is {told!r}. Set it to a number of megabytes.", 503)
-    return _open_readers(store().root, int(told) * 1_000_000 if told else LIMIT)
+    megabytes = os.environ.get(MEMORY, "")
+    if megabytes and not (megabytes.isascii() and megabytes.isdecimal() and int(megabytes)):
+        raise Sorry("A setting is wrong", f"{MEMORY} is {megabytes!r}. Set it to a number of megabytes.", 503)
+    return _open_readers(store().root, Limits(memory=int(megabytes) * 1_000_000) if megabytes else Limits())
 
 
 @lru_cache(maxsize=1)
-def _open_readers(root: Path, limit: int) -> "Readers":
-    """One for this process: it holds what is open."""
+def _open_readers(root: Path, limits: "Limits") -> "Readers":
+    """The one ``Readers`` of this process, which holds what is open."""
     from recsys_tasks.pages.readers import Readers
-    from recsys_tasks.storage.store import Store
+    from recsys_tasks.storage.posix import PosixStore
 
-    return Readers(Store(root), limit)
+    return Readers(PosixStore(root), limits)

@@ -1,4 +1,4 @@
-"""The pages that look back: figures over time, candidates and releases, and what a release was made from."""
+"""The pages on the past: figures over time, candidates and releases, and what a release was made from."""
 
 import re
 from typing import Annotated
@@ -15,7 +15,7 @@ router = APIRouter(default_response_class=HTMLResponse)
 
 @router.get("/history")
 def history(request: Request, dates: str = "") -> HTMLResponse:
-    """The figures of the judged dates, as plots and tables."""
+    """Show the figures of the judged dates, as plots and tables."""
     from recsys_tasks.pages.history import LENGTHS, USUAL
     from recsys_tasks.pages.history import history as gathered
 
@@ -32,7 +32,7 @@ def candidates(
     page_number: Annotated[str, Query(alias="page")] = "",
     log: str = "",
 ) -> HTMLResponse:
-    """Every judged candidate and every entry of the release log."""
+    """Show every judged candidate and every entry of the release log."""
     from recsys_tasks.pages.candidates import candidates as gathered
     from recsys_tasks.pages.candidates import wanted
 
@@ -42,12 +42,12 @@ def candidates(
 
 @router.get("/lineage/{name}")
 def lineage(request: Request, name: str) -> HTMLResponse:
-    """The way back from a release, or from a candidate that was not released."""
+    """Show what a release, or a candidate that was not released, was made from."""
     from recsys_tasks.core.errors import NotStored, UnknownId
     from recsys_tasks.pages.lineage import lineage as gathered
 
     if not NAME.fullmatch(name):
-        text = "A release is named by its number, a candidate by its digest: 8 to 64 signs of 0-9 and a-f."
+        text = "A release is named by its number, a candidate by its digest: 8 to 64 characters of 0-9 and a-f."
         raise Sorry("No such release or candidate", text)
     try:
         return page(request, "lineage", "candidates", **gathered(store(), name))

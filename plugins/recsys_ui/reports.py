@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from recsys_ui.web import DAG_ID, SAFE, Sorry, store
 
 if TYPE_CHECKING:
-    from recsys_tasks.storage.store import Store
+    from recsys_tasks.storage.store import ArtefactStore
 
 DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 JUDGEMENT = re.compile(r"[0-9a-f]{16}-([0-9a-f]{16}|none)")
@@ -27,37 +27,40 @@ router = APIRouter(default_response_class=HTMLResponse)
 
 @router.get("/report/{date}/{judgement}")
 def of_judgement(date: str, judgement: str) -> HTMLResponse:
-    """The report of a judgement, by its date and its name."""
+    """Send the report of a judgement, by its date and its name."""
     return HTMLResponse(_stored(store(), date, judgement), headers=HEADERS)
 
 
 @router.get("/report")
 def of_run(dag_id: str, run_id: str) -> HTMLResponse:
-    """The report of what a run judged; Airflow shows this view on the runs of every DAG."""
+    """Send the report of what a run judged; Airflow shows this view on the runs of every DAG."""
     if dag_id != DAG_ID:
         raise Sorry(NO_REPORT, f"Reports are written by {DAG_ID}; a run of {dag_id} has none.")
+    from recsys_tasks.storage.run_records import RunRecords
+
     kept = store()
-    judged = (kept.read_run(run_id, "evaluate") or {}).get("result")
+    judged = (RunRecords(kept).last(run_id, "evaluate") or {}).get("result")
     if not judged:
         raise Sorry(NO_REPORT, "This run has judged nothing yet. Its report is there when its task gate is over.")
     return HTMLResponse(_stored(kept, judged["day"], judged["judgement"]), headers=HEADERS)
 
 
-def _stored(kept: "Store", date: str, judgement: str) -> bytes:
+def _stored(kept: "ArtefactStore", date: str, judgement: str) -> bytes:
     """The page of a judgement.
 
     Raises:
         Sorry: the names are none that the store gives, or the page is not there.
     """
     from recsys_tasks.core.domain import parse_day
-    from recsys_tasks.core.errors import ConfigError
+    from recsys_tasks.core.errors import ConfigError, NotStored
+    from recsys_tasks.release.judgements import Judgements
 
     missing = Sorry(NO_REPORT, "There is no such report: it is not written yet, was removed since, or never was.")
     if not DATE.fullmatch(date) or not JUDGEMENT.fullmatch(judgement):
         raise missing
     try:
         day = parse_day(date)
-        found = next(path.name for path in kept.evaluations_of(day) if path.name == judgement)
-        return kept.report_path(day, found).read_bytes()
-    except (ConfigError, StopIteration, FileNotFoundError):
+        judgements = Judgements(kept)
+        return judgements.report(next(found for found in judgements.of(day) if found.name == judgement))
+    except (ConfigError, StopIteration, NotStored):
         raise missing from None

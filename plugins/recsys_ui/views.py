@@ -1,4 +1,4 @@
-"""The pages that show: what is live, what was, what each release was made from."""
+"""The page of what is live, on its own and as a tab of the DAG, and the static files of all pages."""
 
 from datetime import UTC, datetime
 
@@ -12,13 +12,13 @@ router = APIRouter(default_response_class=HTMLResponse)
 
 @router.get("/")
 def first(request: Request) -> Response:
-    """The address without more leads to what is live."""
+    """Lead the bare address to what is live."""
     return RedirectResponse(f"{home(request)}live", 307)
 
 
 @router.get("/dag")
 def of_dag(request: Request, dag_id: str = DAG_ID) -> HTMLResponse:
-    """The tab of a DAG; Airflow shows this view on every DAG."""
+    """Show the tab of a DAG; Airflow shows this view on every DAG."""
     if dag_id != DAG_ID:
         raise Sorry("Nothing to show", f"Recommendations are made by {DAG_ID}; {dag_id} has no part in them.", 200)
     return live(request)
@@ -26,7 +26,7 @@ def of_dag(request: Request, dag_id: str = DAG_ID) -> HTMLResponse:
 
 @router.get("/live")
 def live(request: Request) -> HTMLResponse:
-    """What is live, how old and how good it is, and what came of the newest candidate."""
+    """Show what is live, how old and how good it is, and what came of the newest candidate."""
     from recsys_tasks.pages.live import live as gathered
 
     return page(request, "live", "live", **gathered(store(), policy().freshness, datetime.now(UTC)))
@@ -34,7 +34,7 @@ def live(request: Request) -> HTMLResponse:
 
 @router.get("/static/{name}")
 def static(name: str) -> Response:
-    """The style and the scripts: files of a fixed list, found by name."""
+    """Send a style sheet or a script: the files are a fixed list, found by name."""
     from recsys_tasks.pages.site import static_files
 
     kind, content = static_files().get(name, ("", b""))

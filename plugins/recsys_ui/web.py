@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse
 
 if TYPE_CHECKING:
     from recsys_tasks.core.config import Config
-    from recsys_tasks.storage.store import Store
+    from recsys_tasks.storage.posix import PosixStore
 
 DAG_ID = "daily_recommendations"
 SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
@@ -20,7 +20,7 @@ HEADERS = SAFE | {
 
 
 class Sorry(Exception):
-    """There is no page to show; its text says why, and what to do."""
+    """There is no page to show. The text says why, and what to do."""
 
     def __init__(self, heading: str, text: str, status: int = 404) -> None:
         super().__init__(text)
@@ -43,33 +43,33 @@ def page(request: Request, template: str, view: str, status: int = 200, **contex
 
 
 def sorry(request: Request, error: Exception) -> HTMLResponse:
-    """The page that says what there is not, or what cannot be read."""
+    """The page that says what is missing, or what cannot be read."""
     if isinstance(error, Sorry):
         return page(request, "note", "", error.status, heading=error.heading, text=error.text)
     text = f"{type(error).__name__}: {error}"
     return page(request, "note", "", 503, heading="The store cannot be read", text=text)
 
 
-def store() -> "Store":
-    """The store; imported here, for every process of Airflow loads these files and only the API server serves them.
+def store() -> "PosixStore":
+    """The store. It is imported here, because every process of Airflow loads these files and only one serves them.
 
     Raises:
-        Sorry: nobody told this server where it is, or it is not there.
+        Sorry: the environment does not name it, or it is not there.
     """
-    from recsys_tasks.storage.store import Store
+    from recsys_tasks.storage.posix import PosixStore
 
     root = _named("RECSYS_ROOT", "store")
     if not os.access(root, os.R_OK | os.X_OK):
         text = f"The store {root} is missing or may not be read by this server. Mount it for the API server too."
         raise Sorry("The store cannot be read", text, 503)
-    return Store(root.resolve())
+    return PosixStore(root.resolve())
 
 
 def policy() -> "Config":
     """The configuration.
 
     Raises:
-        Sorry: nobody told this server where it is, or it is not sound.
+        Sorry: the environment does not name it, or it is not sound.
     """
     from recsys_tasks.core.config import load_config
     from recsys_tasks.core.errors import ConfigError

@@ -1,5 +1,5 @@
-"""What happened, in words for whoever is woken up, and the outbox that owes it to a channel until that has it.
+"""Alerts for whoever is woken up, and the outbox that owes them to a channel until that has them.
 
-Verdicts, failures and the age of what is live come in; alerts go out. Sending them is Airflow's. May import ``core`` and
-``storage``.
+Verdicts, failures and the age of what is live come in; alerts go out. Sending them is Airflow's. May import ``core``
+and ``storage``.
 """

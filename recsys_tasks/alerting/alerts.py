@@ -1,4 +1,4 @@
-"""What happened, in words that a person who is woken up understands. No secret, no user id."""
+"""The words of an alert: what happened and what to do, for a person who is woken up. No secret, no user id."""
 
 import html
 import re
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.formatting import count, fraction, signed_percent
 
 SUBJECT_LENGTH, LINE_LENGTH = 150, 1_000  # characters
 NEXT = "What to do next:"
@@ -18,13 +19,13 @@ _FIELD = re.compile(
 
 
 def scrubbed(text: str) -> str:
-    """The text without what may be a secret: user and password of an address, values of fields named like one."""
+    """The text without what may be a secret: user and password of an address, and values of fields named so."""
     return _FIELD.sub(r"\1***", _ADDRESS.sub(r"\1***@", text))
 
 
 @dataclass(frozen=True)
 class Alert:
-    """One event, told once: ``key`` is the same for the same event, so that a receiver can tell a repetition."""
+    """One event. ``key`` is the same for the same event, so that a receiver recognises a repetition."""
 
     key: str
     subject: str
@@ -37,17 +38,17 @@ class Alert:
 
     @property
     def html(self) -> str:
-        """The lines as HTML, everything escaped; addresses can be followed."""
+        """The lines as HTML; everything is escaped, and addresses can be followed."""
         return "".join(f"<p>{_linked(line)}</p>" for line in self.lines)
 
     @property
     def slack(self) -> str:
-        """Subject and lines as Slack takes them: its three control characters are escaped."""
+        """Subject and lines as Slack takes them, its three control characters escaped."""
         return html.escape(f"{self.subject}\n{self.text}", quote=False)
 
 
 def of_verdict(verdict: Mapping[str, Any], live: str, run: str, report: str) -> Alert:
-    """The gate said HOLD or BLOCK.
+    """The alert that the gate decided HOLD or BLOCK.
 
     Args:
         verdict: as the gate step returned it.
@@ -59,7 +60,7 @@ def of_verdict(verdict: Mapping[str, Any], live: str, run: str, report: str) -> 
     if verdict["exact"]:
         last = "An exact check failed, which nobody can override: mend the cause, then rerun the day with cold_start."
     else:
-        last = f"To publish it all the same: python -m recsys_tasks release {candidate[:12]} --by YOU --why REASON"
+        last = f"To publish it all the same: recsys release {candidate[:12]} --by YOU --why REASON"
     lines = [
         f"The gate {'held back' if outcome == 'HOLD' else 'blocked'} the candidate of {day}: what was live stays live.",
         f"Date {day}, verdict {outcome}: {'; '.join(verdict['reasons'])}.",
@@ -76,7 +77,7 @@ def of_verdict(verdict: Mapping[str, Any], live: str, run: str, report: str) -> 
 
 
 def of_drift(alarm: Mapping[str, str], day: str, live: str, run: str, report: str) -> Alert:
-    """The recommendations decline slowly. alarm: ``key`` and ``text`` as the gate step returned them."""
+    """The alert that the recommendations decline slowly. alarm: ``key`` and ``text`` as the gate step returned them."""
     lines = [
         f"The recommendations decline slowly: {alarm['text']}.",
         f"Seen on {day}; an alert of this kind blocks nothing and comes once.",
@@ -84,18 +85,18 @@ def of_drift(alarm: Mapping[str, str], day: str, live: str, run: str, report: st
         *_addresses(run, report),
         NEXT,
         "1. Look in the report since when, and at what changed then: the catalogue, the listeners, the parameters.",
-        "2. Try a cold start (trigger with cold_start), and choose the parameters anew (python -m recsys_tasks tune).",
+        "2. Try a cold start (trigger with cold_start), and choose the parameters anew (recsys tune).",
         "3. If the decline is not ours, choose a newer release as [drift] reference_release.",
     ]
     return _alert(("drift", alarm["key"]), f"Slow decline of the recommendations, seen on {day}", lines)
 
 
 def of_failure(failed: Mapping[str, Any], reason: str, log: str) -> Alert:
-    """A task failed for good.
+    """The alert that a task failed for good.
 
     Args:
         failed: dag, run, task, and how often the run had been cleared before: after a clear, a failure is a new one.
-        reason: what the task said; its first three lines are told.
+        reason: the message of the task; its first three lines are passed on.
         log: address of the task's log.
     """
     lines = [
@@ -113,23 +114,23 @@ def of_failure(failed: Mapping[str, Any], reason: str, log: str) -> Alert:
 
 
 def of_staleness(episode: int, stale: bool, live: str, bound_hours: int, runs: str) -> Alert:
-    """What is live grew older than the bound, or is within it again. runs: address of the daily DAG's runs."""
+    """The alert that what is live grew older than the bound, or is within it again. runs: address of the DAG's runs."""
     if not stale:
-        lines = [f"{live} That is within the bound of {bound_hours:,} hours again.", f"Runs: {runs}"]
+        lines = [f"{live} That is within the bound of {count(bound_hours)} hours again.", f"Runs: {runs}"]
         return _alert(("alarm", "stale", episode, stale), "The live recommendations are fresh again", lines)
     lines = [
-        f"{live} The bound is {bound_hours:,} hours, so listeners miss what is new.",
+        f"{live} The bound is {count(bound_hours)} hours, so listeners miss what is new.",
         f"Runs: {runs}",
         NEXT,
         "1. Look at the newest runs of daily_recommendations: red, waiting for the day's streams, or paused?",
         "2. Mend the red task, or the source, and let the run go on.",
-        "3. python -m recsys_tasks status lists what the gate held back, and whether a pin holds.",
+        "3. recsys status lists what the gate held back, and whether a pin holds.",
     ]
     return _alert(("alarm", "stale", episode, stale), "The live recommendations are stale", lines)
 
 
 def of_damage(episode: int, damage: str, live: str, runs: str) -> Alert:
-    """A file of what is live, or the release log, is damaged; or (empty ``damage``) all is sound again."""
+    """The alert that a file of what is live, or the release log, is damaged; or (empty ``damage``) sound again."""
     identity = ("alarm", "damaged", episode, bool(damage))
     if not damage:
         lines = [f"{live} All its files agree with their checksums again.", f"Runs: {runs}"]
@@ -141,21 +142,21 @@ def of_damage(episode: int, damage: str, live: str, runs: str) -> Alert:
         f"Runs: {runs}",
         NEXT,
         "1. Look at the disk: what is damaged now may not be the last.",
-        "2. Restore the file that is named, or python -m recsys_tasks rollback N --by YOU --why REASON",
-        "3. python -m recsys_tasks verify reads everything again.",
+        "2. Restore the file that is named, or recsys rollback N --by YOU --why REASON",
+        "3. recsys verify reads everything again.",
     ]
     return _alert(identity, "What is live is damaged", lines)
 
 
 def alarm_key(name: str, episode: int, raised: bool) -> str:
-    """Key of the alert that begins the n-th episode of an alarm, or that ends it."""
+    """The key of the alert that begins the n-th episode of an alarm, or that ends it."""
     return _key(("alarm", name, episode, raised))
 
 
 def _alert(identity: Sequence[Any], subject: str, lines: Sequence[str]) -> Alert:
     """An alert whose every line is one line, of bounded length, without secrets."""
-    told = tuple(_line(line, LINE_LENGTH) for line in lines if line.strip())
-    return Alert(_key(identity), _line(subject, SUBJECT_LENGTH), told)
+    kept = tuple(_line(line, LINE_LENGTH) for line in lines if line.strip())
+    return Alert(_key(identity), _line(subject, SUBJECT_LENGTH), kept)
 
 
 def _key(identity: Sequence[Any]) -> str:
@@ -184,11 +185,12 @@ def _figures(figures: Mapping[str, Any]) -> list[str]:
     lines = []
     if figures.get("precision") is not None:
         lines.append(
-            f"precision@k {figures['precision']:.4f}, of the popular tracks {figures['popularity']:.4f} "
-            f"({figures['users']:,} listeners)."
+            f"precision@k {fraction(figures['precision'])}, of the popular tracks {fraction(figures['popularity'])} "
+            f"({count(figures['users'])} listeners)."
         )
     pair = figures.get("pair")
     if pair and pair["incumbent"] and pair["standard_error"] is not None:
-        shares = [value / pair["incumbent"] for value in (pair["difference"], figures["low"], figures["high"])]
-        lines.append("Against the live release {:+.2%}, 95 % interval {:+.2%} to {:+.2%}.".format(*shares))
+        values = (pair["difference"], figures["low"], figures["high"])
+        found, low, high = (signed_percent(value / pair["incumbent"], minus="-") for value in values)
+        lines.append(f"Against the live release {found}, 95 % interval {low} to {high}.")
     return lines

@@ -1,2 +1,1 @@
-"""The command line: one module a group of commands, each of which reads arguments, calls a step, and says what came.
-"""
+"""The command line: one module a group of commands, each of which reads arguments, calls a step, and says what came."""

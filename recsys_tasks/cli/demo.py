@@ -9,46 +9,51 @@ from pathlib import Path
 from typing import Any, get_args
 
 from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.config import IdType
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.demo.ceiling import add_ceiling, ceiling
+from recsys_tasks.demo.ceiling import days_with_ceiling
 from recsys_tasks.demo.columns import TIME_FORMATS, Layout
 from recsys_tasks.demo.loaders import Loaded, NamesFile, load_lastfm1k, load_table
 from recsys_tasks.demo.log_files import TextFormat
 from recsys_tasks.demo.world import PRESETS, WorldParams, build_world, realism, save_truth, write_world
 from recsys_tasks.demo.world.realism import BOUNDS, Realism
+from recsys_tasks.reporting.overview import DAY_COLUMNS
+from recsys_tasks.reporting.terminal_tables import as_table
 
 MAKE = """Invent a music service and write it into Postgres: artists, albums, tracks, streams.
 
 example:
   export RECSYS_SOURCE_DSN=postgresql://user@localhost/music
-  python -m recsys_tasks world make --preset demo --truth world.json
+  recsys world make --preset demo --truth world.json
 
 The same parameters and seed give the same rows. A given option overrides the preset's."""
 REALISM = """Look at the streams in the source database: share of repeats, Gini of plays over tracks, share of the
-loudest 1 %% of tracks, each with the bounds that real listening keeps.
+most played 1 %% of tracks, each with the bounds that real listening keeps.
 
 example:
-  python -m recsys_tasks world realism"""
+  recsys world realism"""
 LASTFM_1K = """Load the listening log of the Last.fm-1K data set into the tables streams and tracks. Ids are text; a
 track without one gets an id made of artist and title.
 
 example:
-  python -m recsys_tasks load lastfm1k userid-timestamp-artid-artname-traid-traname.tsv"""
+  recsys load lastfm1k userid-timestamp-artid-artname-traid-traname.tsv"""
 TABLE = """Load a log with named columns into the tables streams and tracks: CSV, TSV (also .gz), or Parquet. A row that
 cannot be read refuses the whole file, with its line.
 
 examples:
-  python -m recsys_tasks load table ratings.csv --user userId --track movieId --time timestamp \\
+  recsys load table ratings.csv --user userId --track movieId --time timestamp \\
       --time-format seconds --user-id-type bigint --track-id-type bigint
-  python -m recsys_tasks load table plays.parquet --user listener --track song --time at --zone Europe/Berlin \\
+  recsys load table plays.parquet --user listener --track song --time at --zone Europe/Berlin \\
       --names songs.csv --names-track id --names-title title --names-artist artist"""
 
 CEILING = """The table of judged days, with the precision of an oracle that knows every listener's true taste.
 
 example:
-  python -m recsys_tasks world ceiling --truth world.json"""
+  recsys world ceiling --truth world.json"""
+
+CEILING_COLUMNS = {"oracle": "oracle p@k", "times": "times popular"}
 
 
 def register(subparsers: Any) -> None:
@@ -57,7 +62,8 @@ def register(subparsers: Any) -> None:
     world_commands = world.add_subparsers(metavar="COMMAND", required=True)
     _add_make(_leaf(world_commands, "make", "invent a music service and write it into Postgres", MAKE, _make))
     _leaf(world_commands, "realism", "how much the streams look like listening", REALISM, _realism)
-    add_ceiling(_leaf(world_commands, "ceiling", "the judged days beside what an oracle would score", CEILING, ceiling))
+    ceiling = _leaf(world_commands, "ceiling", "the judged days beside what an oracle would score", CEILING, _ceiling)
+    ceiling.add_argument("--truth", type=Path, required=True, metavar="FILE", help="what `world make --truth` kept")
     load = subparsers.add_parser("load", help="load a real listening log into Postgres")
     load_commands = load.add_subparsers(metavar="COMMAND", required=True)
     lastfm = _leaf(load_commands, "lastfm1k", "the Last.fm-1K log", LASTFM_1K, _load_lastfm1k)
@@ -134,9 +140,9 @@ def _make(args: Namespace) -> Answer:
     dsn = _dsn(args)
     given = {field.name: getattr(args, field.name) for field in fields(WorldParams)}
     params = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
-    _say(f"A world of {params.users:,} listeners and {params.days} days from {params.start}, seed {params.seed}")
+    _progress(f"A world of {params.users:,} listeners and {params.days} days from {params.start}, seed {params.seed}")
     world = build_world(params)
-    written = write_world(dsn, world, replace=args.replace, progress=_say)
+    written = write_world(dsn, world, replace=args.replace, progress=_progress)
     if args.truth is not None:
         save_truth(params, args.truth)
     figures = realism(dsn)
@@ -157,7 +163,7 @@ def _realism_text(figures: Realism) -> str:
     names = {
         "repeats": "plays of a track the listener knew",
         "gini": "Gini of plays over tracks",
-        "top_share": "plays of the loudest 1 % of tracks",
+        "top_share": "plays of the most played 1 % of tracks",
     }
     lines = [f"{figures.plays:,} qualified plays of {figures.tracks:,} tracks"]
     for name, (low, high) in BOUNDS.items():
@@ -166,8 +172,14 @@ def _realism_text(figures: Realism) -> str:
     return "\n".join(lines)
 
 
+def _ceiling(args: Namespace) -> Answer:
+    days = days_with_ceiling(workplace_of(args), args.truth, args.now())
+    shown = list(DAY_COLUMNS.items())
+    return Answer({"days": days}, as_table(days, dict(shown[:4] + list(CEILING_COLUMNS.items()) + shown[4:])))
+
+
 def _load_lastfm1k(args: Namespace) -> Answer:
-    return _loaded(args, load_lastfm1k(_dsn(args), args.file, anew=args.replace, progress=_say))
+    return _loaded(args, load_lastfm1k(_dsn(args), args.file, anew=args.replace, progress=_progress))
 
 
 def _load_table(args: Namespace) -> Answer:
@@ -188,7 +200,7 @@ def _load_table(args: Namespace) -> Answer:
         text = TextFormat(args.names_delimiter, args.names_encoding)
         names = NamesFile(args.names, args.names_track, args.names_title, args.names_artist, text)
     text = TextFormat(args.delimiter, args.encoding)
-    report = load_table(_dsn(args), args.file, layout, text=text, names=names, anew=args.replace, progress=_say)
+    report = load_table(_dsn(args), args.file, layout, text=text, names=names, anew=args.replace, progress=_progress)
     return _loaded(args, report)
 
 
@@ -204,6 +216,6 @@ def _dsn(args: Namespace) -> str:
     return str(args.dsn)
 
 
-def _say(line: str) -> None:
+def _progress(line: str) -> None:
     """Progress goes beside the answer, so that --json stays one document."""
     print(line, file=sys.stderr, flush=True)

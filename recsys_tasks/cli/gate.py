@@ -2,14 +2,15 @@
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.domain import Verdict, parse_day
 from recsys_tasks.core.errors import NotStored
+from recsys_tasks.release.judgements import Judgement, Judgements
 from recsys_tasks.steps.verdict import recomputed
-from recsys_tasks.steps.workplaces import store_at, workplace_of
+from recsys_tasks.steps.workplaces import store_at
 
 DIFFERS = "The stored figures give another verdict than the one that was stored. Which program judged that day?"
 
@@ -27,22 +28,23 @@ def register(commands: Any) -> None:
 def _gate(args: Namespace) -> Answer:
     store, day = store_at(args.root), parse_day(args.date)
     policy = workplace_of(args).config.gate if args.todays_policy else None
-    paths = store.evaluations_of(day)
-    if not paths:
+    judgements = Judgements(store)
+    judged = judgements.of(day)
+    if not judged:
         raise NotStored(f"Nothing was judged on {day}. `status` lists the judged days.")
-    again = [_row(path, *recomputed(path, policy)) for path in paths]
-    text = "\n\n".join(_told(row, bool(policy)) for row in again)
+    again = [_row(judgement, *recomputed(judgements, judgement, policy)) for judgement in judged]
+    text = "\n\n".join(_as_text(row, bool(policy)) for row in again)
     if policy is None and not all(row["same"] for row in again):
         return Answer({"judgements": again}, text, exit_code=1, warning=DIFFERS)
     refused = any(row["outcome"] != "PASS" for row in again)
     return Answer({"judgements": again}, text, exit_code=3 if refused else 0)
 
 
-def _row(path: Path, then: Verdict, again: Verdict) -> dict[str, Any]:
-    return {"day": path.parent.name, "judgement": path.name, **asdict(again), "same": again == then}
+def _row(judgement: Judgement, then: Verdict, again: Verdict) -> dict[str, Any]:
+    return {"day": judgement.day.isoformat(), "judgement": judgement.name, **asdict(again), "same": again == then}
 
 
-def _told(row: dict[str, Any], other_policy: bool) -> str:
+def _as_text(row: dict[str, Any], other_policy: bool) -> str:
     how = "as it was stored" if row["same"] else "not what was stored"
     by = "by the configuration's policy" if other_policy else "by the policy of that day"
     reasons = "\n".join(f"  {reason}" for reason in (*row["reasons"], *row["figures"]["warnings"]))

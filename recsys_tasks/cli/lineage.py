@@ -5,10 +5,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
+from recsys_tasks.core.digests import SHORT
+from recsys_tasks.core.formatting import count, second, significant
 from recsys_tasks.release.lineage import lineage
-from recsys_tasks.reporting.overview import as_table
+from recsys_tasks.reporting.lineage_tables import drop_reasons, is_restated, libraries, row_sums
+from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.steps.workplaces import store_at
-from recsys_tasks.storage.store import SHORT
 
 Row = Mapping[str, Any]
 COUNTS = {"day": "date", "version": "version", "rows_read": "read", "rows_kept": "kept"}
@@ -49,8 +51,9 @@ def _stations(found: Row) -> Iterator[str]:
     index, factors, matrix = found["index"], found["factors"], found["matrix"]
     if index:
         recall = f"; recall {_named(index['recall'])}" if index["recall"] else ""
-        yield f"index       {index['indexed']:,} of {index['tracks']:,} tracks{recall}"
-        yield from _indented([f"parameters: {_named(index['parameters'])}", f"effort: {_named(index['effort'])}"])
+        yield f"index       {count(index['indexed'])} of {count(index['tracks'])} tracks{recall}"
+        chosen = f"search parameters: {_named(index['effort'])}"
+        yield from _indented([f"parameters: {_named(index['parameters'])}", chosen])
     if factors:
         yield f"factors     model {factors['digest']}{_gone(factors)}"
     if factors and factors["stored"]:
@@ -74,13 +77,13 @@ def _judgement(row: Row) -> str:
 
 def _training(model: Row) -> str:
     begun = "the parent's factors" if model["warm"] else "a cold start"
-    return f"{model['day']}: iterations: {model['iterations']}, from {begun}, loss {model['loss']:.6g}"
+    return f"{model['day']}: iterations: {model['iterations']}, from {begun}, loss {significant(model['loss'])}"
 
 
 def _parents(parents: Sequence[Row]) -> Iterator[str]:
     for parent in parents:
-        told = f"; {_training(parent)}" if parent["stored"] else f" of {parent['day']}{_gone(parent)}"
-        yield f"parent model {parent['digest'][:SHORT]}{told}"
+        training = f"; {_training(parent)}" if parent["stored"] else f" of {parent['day']}{_gone(parent)}"
+        yield f"parent model {parent['digest'][:SHORT]}{training}"
 
 
 def _partitions(rows: Sequence[Row]) -> Iterator[str]:
@@ -89,25 +92,15 @@ def _partitions(rows: Sequence[Row]) -> Iterator[str]:
         return
     rules = sorted({row["rule"][:SHORT] for row in rows if row["rule"]})
     yield f"partitions  {len(rows)}, {rows[0]['day']} to {rows[-1]['day']}, rule of what qualifies: {', '.join(rules)}"
-    shown = [row for row in rows if row in (rows[0], rows[-1]) or _restated(row)]
-    reasons = sorted({reason for row in rows for reason in row["dropped"]})
-    lines = [_counted(row, reasons) for row in shown] + [_sums(rows, reasons)]
+    shown = [row for row in rows if row in (rows[0], rows[-1]) or is_restated(row)]
+    reasons = drop_reasons(rows)
+    lines = [*(_counted(row, reasons) for row in shown), {"day": "all", "version": "", **row_sums(rows)}]
     yield from _indented(as_table(lines, COUNTS | {name: name for name in reasons}).splitlines())
-    yield from _indented(_restatement(row) for row in shown if _restated(row))
-
-
-def _restated(row: Row) -> bool:
-    return bool(row["restated_by"] or row["replaced_by"] or row["other_versions"])
+    yield from _indented(_restatement(row) for row in shown if is_restated(row))
 
 
 def _counted(row: Row, reasons: Iterable[str]) -> Row:
     return {**row, "version": row["digest"][:SHORT], **{reason: row["dropped"].get(reason) for reason in reasons}}
-
-
-def _sums(rows: Sequence[Row], reasons: Iterable[str]) -> Row:
-    totals = {name: sum(row[name] or 0 for row in rows) for name in ("rows_read", "rows_kept")}
-    dropped = {reason: sum(row["dropped"].get(reason, 0) for row in rows) for reason in reasons}
-    return {"day": "all", "version": "", **totals, **dropped}
 
 
 def _restatement(row: Row) -> str:
@@ -119,13 +112,11 @@ def _restatement(row: Row) -> str:
 
 def _runs(runs: Sequence[Row]) -> Iterator[str]:
     """The run that made each station, and the versions of the libraries: one line where they are all the same."""
-    used: dict[str, list[str]] = {}
-    for run in runs:
-        used.setdefault(_named(run["versions"] or {}) or "not recorded", []).append(run["step"])
+    used = libraries(runs)
     for versions, steps in used.items():
         whose = "" if len(used) == 1 else f" ({', '.join(steps)})"
         yield f"libraries   {versions}{whose}"
-    rows = [{**run, "began": run["began"][:19].replace("T", " ")} for run in runs]
+    rows = [{**run, "began": second(run["began"])} for run in runs]
     yield "runs" if rows else "runs        no record of them is left"
     yield from _indented(as_table(rows, RUN_COLUMNS).splitlines() if rows else [])
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m recsys_tasks COMMAND``. Every command teaches itself with --help."""
+"""The command line: ``recsys COMMAND``. Every command teaches itself with --help."""
 
 import argparse
 import json
@@ -61,7 +61,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
 
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        "python -m recsys_tasks",
+        "recsys",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -6,14 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError, DayIncomplete, RecsysError
-from recsys_tasks.reporting.overview import as_table, overview, status_text
-from recsys_tasks.steps import Reference, Signature, Workplace, retain, source_is_complete
+from recsys_tasks.core.formatting import count
+from recsys_tasks.reporting.overview import overview, status_text
+from recsys_tasks.reporting.terminal_tables import as_table
+from recsys_tasks.steps import Signature, Workplace, retain, source_is_complete
+from recsys_tasks.steps.results import DayRun
 from recsys_tasks.steps.whole_day import run_day
-from recsys_tasks.steps.workplaces import store_at, workplace_of
+from recsys_tasks.steps.workplaces import store_at
 
-RUN_COLUMNS = {"day": "day", "users": "scored", "precision": "ALS p@k", "popularity": "popular p@k"} | {
+RUN_COLUMNS = {"day": "day", "users": "scored", "precision": "candidate p@k", "popularity": "popular p@k"} | {
     "verdict": "verdict",
     "live": "live release",
     "why": "why",
@@ -63,12 +67,12 @@ def _run(args: Namespace) -> Answer:
             if not rows:
                 raise
             warning = f"{type(error).__name__}: {error}"  # the days before it are told all the same
-            return Answer({"days": rows}, _told(rows), exit_code=1, warning=warning)
+            return Answer({"days": rows}, _summary(rows), exit_code=1, warning=warning)
     refused = any(row["verdict"] != "PASS" for row in rows)
-    return Answer({"days": rows}, _told(rows), exit_code=3 if refused else 0)
+    return Answer({"days": rows}, _summary(rows), exit_code=3 if refused else 0)
 
 
-def _run_one(args: Namespace, at: Workplace, day: Day, rebuild_through: bool) -> Reference:
+def _run_one(args: Namespace, at: Workplace, day: Day, rebuild_through: bool) -> DayRun:
     began = args.now()
     if not source_is_complete(at, day, began):
         raise DayIncomplete(f"{day} is not complete yet: its grace period runs, or no later stream was seen. Wait.")
@@ -86,13 +90,14 @@ def _run_one(args: Namespace, at: Workplace, day: Day, rebuild_through: bool) ->
     )
 
 
-def _told(rows: Sequence[Mapping[str, Any]]) -> str:
+def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
     """The judged days as a table, and below it what became of their partitions, and of later matrices."""
     rebuilt = [f"{row['day']}: folded again: {', '.join(row['rebuilt'])}" for row in rows if row["rebuilt"]]
     return "\n".join([as_table(rows, RUN_COLUMNS), *(row["extracted"]["summary"] for row in rows), *rebuilt])
 
 
-def _row(result: dict[str, Any]) -> dict[str, Any]:
+def _row(run: DayRun) -> dict[str, Any]:
+    result = run.to_json()
     verdict, published = result["verdict"], result["published"]
     why = published["reason"] if verdict["outcome"] == "PASS" else "; ".join(verdict["reasons"])
     return {
@@ -116,6 +121,6 @@ def _status(args: Namespace) -> Answer:
 
 def _retention(args: Namespace) -> Answer:
     removed = retain(workplace_of(args), args.now(), args.dry_run)
-    said = f"{removed['removed']} removed, {removed['bytes']:,} bytes"
-    lines = [as_table(removed["items"], {"name": "artefact", "bytes": "bytes"})] if removed["items"] else []
-    return Answer(removed, "\n".join([*lines, f"{said}{' (dry run: nothing was)' if args.dry_run else ''}."]))
+    answer, total = removed.to_json(), f"{removed.removed} removed, {count(removed.bytes)} bytes"
+    lines = [as_table(answer["items"], {"name": "artefact", "bytes": "bytes"})] if removed.items else []
+    return Answer(answer, "\n".join([*lines, f"{total}{' (dry run: nothing was)' if args.dry_run else ''}."]))

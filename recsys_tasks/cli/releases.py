@@ -6,13 +6,16 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
-from recsys_tasks.release.bundle import verify_bundle
+from recsys_tasks.cli.arguments import workplace_of
+from recsys_tasks.core.errors import RecsysError
+from recsys_tasks.core.formatting import count
+from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry
-from recsys_tasks.release.releases import read_log
-from recsys_tasks.reporting.overview import as_table
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.serving.reader import Answered, Reader
-from recsys_tasks.steps import Signature, release_candidate, roll_back, set_pin
-from recsys_tasks.steps.workplaces import store_at, workplace_of
+from recsys_tasks.steps import Signature, Workplace, release_candidate, roll_back, set_pin, write_report
+from recsys_tasks.steps.workplaces import store_at
 
 TRACK_COLUMNS = {"track_id": "track", "title": "title", "artist": "artist", "score": "score"}
 
@@ -88,38 +91,50 @@ def _listed(found: Answered, heading: str) -> Answer:
 
 def _verify(args: Namespace) -> Answer:
     store = store_at(args.root)
-    log = read_log(store)
+    log = Releases(store).log()
     entry = log.require_live() if args.release is None else log.release(args.release)
-    parts = verify_bundle(store, entry)
-    files = sum(len(part.manifest["files"]) for part in parts.values())
-    size = sum(file["size"] for part in parts.values() for file in part.manifest["files"].values())
-    text = f"Release {entry.release} (data of {entry.day}) is sound: {files} files, {size:,} bytes."
+    parts = Bundles(store).verify(entry)
+    files = sum(len(part.manifest.files) for part in parts.values())
+    size = sum(file.size for part in parts.values() for file in part.manifest.files.values())
+    text = f"Release {entry.release} (data of {entry.day}) is sound: {files} files, {count(size)} bytes."
     return Answer({"release": entry.release, "files": files, "bytes": size}, text)
 
 
 def _rollback(args: Namespace) -> Answer:
-    return _said(roll_back(workplace_of(args), args.release, _signature(args)))
+    return _new_entry(roll_back(workplace_of(args), args.release, _signature(args)))
 
 
 def _release(args: Namespace) -> Answer:
-    outcome = release_candidate(workplace_of(args), args.candidate, _signature(args), args.older)
-    said = "Published" if outcome["published"] else "Not published"
-    return Answer(outcome, f"{said}: {outcome['reason']}.", exit_code=0 if outcome["published"] else 1)
+    at = workplace_of(args)
+    outcome = release_candidate(at, args.candidate, _signature(args), args.older)
+    _rewrite_reports(at, args.candidate)
+    heading = "Published" if outcome.published else "Not published"
+    return Answer(outcome.to_json(), f"{heading}: {outcome.reason}.", exit_code=0 if outcome.published else 1)
+
+
+def _rewrite_reports(at: Workplace, prefix: str) -> None:
+    """Write the reports of a candidate again: the person's word belongs into them."""
+    candidate, key = at.bundles.find(prefix)
+    for judgement in at.judgements.of(key.day, candidate):
+        try:
+            write_report(at, judgement.day, judgement.name)
+        except (RecsysError, OSError) as error:
+            at.progress(f"the report of {judgement.day} is still the old one: {error}")
 
 
 def _pin(args: Namespace) -> Answer:
-    return _said(set_pin(workplace_of(args), True, _signature(args)))
+    return _new_entry(set_pin(workplace_of(args), True, _signature(args)))
 
 
 def _unpin(args: Namespace) -> Answer:
-    return _said(set_pin(workplace_of(args), False, _signature(args)))
+    return _new_entry(set_pin(workplace_of(args), False, _signature(args)))
 
 
 def _signature(args: Namespace) -> Signature:
     return Signature(args.by, args.why, args.now().isoformat())
 
 
-def _said(entry: Entry) -> Answer:
+def _new_entry(entry: Entry) -> Answer:
     pinned = "pinned" if entry.pinned else "not pinned"
     text = f"Release {entry.release} (data of {entry.day}) is live and {pinned}: entry {entry.number} of the log."
     return Answer({"entry": entry.number, "release": entry.release, "pinned": entry.pinned}, text)

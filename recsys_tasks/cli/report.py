@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.release.series import series
 from recsys_tasks.steps import write_report
-from recsys_tasks.steps.workplaces import workplace_of
 
 
 def register(commands: Any) -> None:
@@ -28,8 +28,8 @@ def _report(args: Namespace) -> Answer:
     if not newest or newest[0]["day"] != day.isoformat():
         raise NotStored(f"Nothing was judged on {day}. `status` lists the judged days.")
     written = write_report(at, day, newest[0]["judgement"])
-    path = at.store.root / written["report"]
+    path = at.store.where(written.report)
     if args.out:
-        args.out.write_bytes(path.read_bytes())
-        path = args.out
-    return Answer(written | {"path": str(path)}, str(path))
+        args.out.write_bytes(at.store.read(written.report))
+        path = str(args.out)
+    return Answer(written.to_json() | {"path": path}, path)

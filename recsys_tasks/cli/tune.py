@@ -11,18 +11,20 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+import tomlkit
 from scipy import sparse
 
 from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.config import AlsConfig, load_config, parse_config
 from recsys_tasks.core.domain import Vocabulary, parse_day
 from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.evaluation.tuning import Split, Tuned, settings, split_random, split_time, tune, write_als
+from recsys_tasks.core.formatting import count, decimal, fraction
+from recsys_tasks.evaluation.tuning import Tuned, TuningSplit, settings, split_random, split_time, tune
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
-from recsys_tasks.reporting.overview import as_table
+from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.steps import Workplace, extract_streams
 from recsys_tasks.steps.matrix import chain_of
-from recsys_tasks.steps.workplaces import workplace_of
 
 DESCRIPTION = """Try weights, a and lambda on hidden plays, and report the winner on users not used to choose it.
 
@@ -69,7 +71,7 @@ def _tune(args: Namespace) -> Answer:
     return answer
 
 
-def _time_split(args: Namespace) -> Split:
+def _time_split(args: Namespace) -> TuningSplit:
     if not args.date:
         raise ConfigError("--split time needs --date, the last UTC date to use.")
     at: Workplace = workplace_of(args)
@@ -78,16 +80,16 @@ def _time_split(args: Namespace) -> Split:
         raise ConfigError(f"--days {args.days} leaves no day to train on since history_start. Give fewer, at least 1.")
     extract_streams(at, last)
     chain = chain_of(at, last)
-    first = at.store.load_partition(*chain[0])
+    first = at.partitions.load(*chain[0])
     before = empty_matrix(first.user_ids.type, first.track_ids.type)
     for day, digest in chain[: -args.days]:
-        before = fold(before, day, at.store.load_partition(day, digest), digest)
-    return split_time(before, [(day, at.store.load_partition(day, digest)) for day, digest in chain[-args.days :]])
+        before = fold(before, day, at.partitions.load(day, digest), digest)
+    return split_time(before, [(day, at.partitions.load(day, digest)) for day, digest in chain[-args.days :]])
 
 
 def _write(path: Path, winner: AlsConfig) -> None:
     """Set the winner's values in the TOML file; it stays as it was unless the result is sound."""
-    text = write_als(path.read_text(encoding="utf-8"), winner)
+    text = with_als(path.read_text(encoding="utf-8"), winner)
     parse_config(tomllib.loads(text), str(path))
     staged = path.with_name(f".{path.name}.new")
     staged.write_text(text, encoding="utf-8")
@@ -95,20 +97,43 @@ def _write(path: Path, winner: AlsConfig) -> None:
     staged.replace(path)
 
 
-def _random_split(args: Namespace, base: AlsConfig) -> Split:
+def with_als(text: str, winner: AlsConfig) -> str:
+    """The text of a TOML file with the winner's values in its table [als]; all else, comments too, stays as it was."""
+    document = tomlkit.parse(text)
+    table = document.setdefault("als", tomlkit.table())
+    table.update(winner.model_dump(include={"factors", "weight", "a", "regularization"}))
+    return tomlkit.dumps(document)
+
+
+def _random_split(args: Namespace, base: AlsConfig) -> TuningSplit:
     if args.file is None:
         raise ConfigError("--split random needs --file, a TSV or CSV of user, track and plays with a header.")
     names = (args.user_column, args.track_column, args.plays_column)
+    return split_random(*read_play_counts(args.file, names, args.delimiter), base.seed)
+
+
+def read_play_counts(
+    file: Path, names: tuple[str, str, str], delimiter: str
+) -> tuple[sparse.csr_matrix, Vocabulary, Vocabulary]:
+    """Undated play counts: a matrix (n_users, n_tracks) uint32, its users and its tracks, each in order of their ids.
+
+    Args:
+        file: TSV or CSV with a header; a user and a track that stand in several lines have the sum of their plays.
+        names: the columns of user, track and plays.
+        delimiter: the character between columns.
+
+    Raises:
+        ConfigError: the file cannot be read, lacks a column, or plays are no whole numbers.
+    """
     try:
-        table = pa_csv.read_csv(args.file, parse_options=pa_csv.ParseOptions(delimiter=args.delimiter))
+        table = pa_csv.read_csv(file, parse_options=pa_csv.ParseOptions(delimiter=delimiter))
         columns = [table.column(name).combine_chunks() for name in names]
         plays = np.asarray(columns[2].cast(pa.uint32()))
     except (OSError, ValueError, pa.ArrowException, KeyError) as error:
-        raise ConfigError(f"{args.file}: {str(error).splitlines()[0]}. Name its columns and delimiter.") from None
+        raise ConfigError(f"{file}: {str(error).splitlines()[0]}. Name its columns and delimiter.") from None
     users, tracks = (_vocabulary(ids) for ids in columns[:2])
     rows, cols = users.rows_of(columns[0]), tracks.rows_of(columns[1])
-    counts = sparse.csr_matrix((plays, (rows, cols)), shape=(len(users), len(tracks)))
-    return split_random(counts, users, tracks, base.seed)
+    return sparse.csr_matrix((plays, (rows, cols)), shape=(len(users), len(tracks))), users, tracks
 
 
 def _vocabulary(ids: pa.Array) -> Vocabulary:
@@ -129,7 +154,7 @@ def _data(tuned: Tuned) -> dict[str, Any]:
 def _text(tuned: Tuned, k: int) -> str:
     times = tuned.reported / tuned.reported_popularity if tuned.reported_popularity else float("inf")
     said = (
-        f"On {tuned.users:,} other users the winner scores precision@{k} {tuned.reported:.4f}, "
-        f"the popular tracks {tuned.reported_popularity:.4f}: {times:.1f} times as much."
+        f"On {count(tuned.users)} other users the winner scores precision@{k} {fraction(tuned.reported)}, "
+        f"the popular tracks {fraction(tuned.reported_popularity)}: {decimal(times, 1)} times as much."
     )
     return f"{as_table(_rows(tuned)[:SHOWN], COLUMNS)}\n(the best {SHOWN} of {len(tuned.trials)})\n\n{said}"

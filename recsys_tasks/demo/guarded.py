@@ -56,11 +56,6 @@ class Component:
                 pass_fds=program.held_descriptors,
             )
 
-    @property
-    def guard_pid(self) -> int:
-        """Process number of the guard, which is also its session's."""
-        return self._guard.pid
-
     def exit_code(self) -> int | None:
         """The program's exit code; None while it runs."""
         return self._guard.poll()

@@ -16,11 +16,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
+from sqlalchemy import Connection
+from sqlalchemy import text as sql_text
 
 from recsys_tasks.demo import columns
 from recsys_tasks.demo.columns import Layout, Place
 from recsys_tasks.demo.log_files import Batch, TextFormat, batches
-from recsys_tasks.demo.tables import define_tables, finish_load, transaction
+from recsys_tasks.demo.tables import create_tables, cursor_of, finish_load, transaction
 
 Progress = Callable[[str], None]
 LONG_ENOUGH_MS = 30_000  # what a row without milliseconds counts as
@@ -54,8 +56,9 @@ class Loaded:
 class _Load:
     """A load in its transaction: takes batches, counts, and reports."""
 
-    def __init__(self, cursor: Any, layout: Layout, progress: Progress) -> None:
-        self._cursor, self._layout, self._progress = cursor, layout, progress
+    def __init__(self, connection: Connection, layout: Layout, progress: Progress) -> None:
+        self._connection, self._cursor = connection, cursor_of(connection)
+        self._layout, self._progress = layout, progress
         self.report = Loaded(0, 0, None, None)
 
     def streams(self, batch: Batch, place: Place) -> None:
@@ -85,7 +88,7 @@ class _Load:
 
     def finish(self) -> None:
         """Index what came, and count the names once: with every batch it would cost more than the batch."""
-        finish_load(self._cursor)
+        finish_load(self._connection)
         self._cursor.execute("SELECT count(*) FROM tracks")
         self.report = replace(self.report, named_tracks=int(self._cursor.fetchone()[0]))
 
@@ -93,10 +96,11 @@ class _Load:
 @contextmanager
 def _load(dsn: str | None, layout: Layout, anew: bool, progress: Progress) -> Iterator[_Load]:
     """One transaction around a whole load."""
-    with transaction(dsn) as cursor:
-        define_tables(cursor, layout.user_id_type, layout.track_id_type, "text", replace=anew)
-        cursor.execute("CREATE TEMP TABLE named ON COMMIT DROP AS SELECT track_id, title, artist FROM tracks LIMIT 0")
-        load = _Load(cursor, layout, progress)
+    with transaction(dsn) as connection:
+        create_tables(connection, layout.user_id_type, layout.track_id_type, "text", replace=anew)
+        named = "CREATE TEMP TABLE named ON COMMIT DROP AS SELECT track_id, title, artist FROM tracks LIMIT 0"
+        connection.execute(sql_text(named))
+        load = _Load(connection, layout, progress)
         yield load
         load.finish()
 

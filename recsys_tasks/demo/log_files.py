@@ -14,14 +14,13 @@ import pyarrow.parquet as pq
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.demo.tables import one_line
 
-BLOCK_BYTES = 1 << 24
 PARQUET_ROWS = 1 << 17
 Batch = dict[str, pa.Array]
 
 
 @dataclass(frozen=True)
 class TextFormat:
-    """How a text file is written. Files of other suffixes than .parquet are text."""
+    """How a text file is written, and in what pieces it is read. Files of other suffixes than .parquet are text."""
 
     delimiter: str | None = None
     """One character; without it a comma for .csv, else a tab."""
@@ -29,6 +28,8 @@ class TextFormat:
     """Any that Python knows."""
     quotes: bool | None = None
     """Whether double quotes enclose values; without it: yes, unless the delimiter is a tab."""
+    block_bytes: int = 1 << 24
+    """Bytes that are parsed at a time."""
 
     def __post_init__(self) -> None:
         if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
@@ -72,7 +73,7 @@ def _text(path: Path, wanted: list[str], text: TextFormat, header: bool) -> Iter
     quotes = text.quotes if text.quotes is not None else delimiter != "\t"
     read = pa_csv.ReadOptions(
         use_threads=False,
-        block_size=BLOCK_BYTES,
+        block_size=text.block_bytes,
         encoding=text.encoding,
         column_names=None if header else wanted,
     )

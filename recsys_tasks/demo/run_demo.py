@@ -22,7 +22,7 @@ from recsys_tasks.demo.guarded import Program, ending_in_order
 from recsys_tasks.demo.show import TRUTH, show_address, show_days, show_realism, show_recommendations, show_similar
 from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow, running_airflow
 
-MAKE_WORLD = ("-m", "recsys_tasks", "world", "make", "--preset", "demo")
+MAKE_WORLD = ("world", "make", "--preset", "demo")
 DAG_ID = "daily_recommendations"
 HOME_VARIABLE = "RECSYS_DEMO_HOME"
 DAG_SECONDS = 90.0
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     with ending_in_order():
         try:
+            require_clone()
             return demo(options.home, options.days, keep=options.keep)
         except RecsysError as error:
             print(f"demo: {error}", file=sys.stderr)
@@ -43,6 +44,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except SystemExit as ending:
             print("\ndemo: stopped; nothing is left running.", file=sys.stderr)
             return int(ending.code or 0)
+
+
+def require_clone(clone: Path = CLONE) -> None:
+    """Pass where the DAGs and the plugins lie beside the library, as in a clone and in an editable installation.
+
+    Raises:
+        ConfigError: they do not, as where a wheel was installed.
+    """
+    missing = " and no ".join(f"{name}/" for name in ("dags", "plugins") if not (clone / name).is_dir())
+    if missing:
+        raise ConfigError(
+            f"The demo needs a clone of the project: {clone} has no {missing}. Run scripts/demo in a clone."
+        )
 
 
 def demo(home: Path, days: int, *, keep: bool) -> int:
@@ -65,7 +79,7 @@ def demo(home: Path, days: int, *, keep: bool) -> int:
 
 def world_program(home: Path) -> Program:
     """The command that writes the demo's world into the source, and keeps its truth for the oracle."""
-    return Program("world", [sys.executable, *MAKE_WORLD, "--truth", str(home / TRUTH)])
+    return Program("world", [sys.executable, "-m", "recsys_tasks", *MAKE_WORLD, "--truth", str(home / TRUTH)])
 
 
 def last_days(days: int) -> tuple[date, date]:

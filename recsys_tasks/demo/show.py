@@ -43,7 +43,7 @@ def show_address(airflow: RunningAirflow, say: Say) -> None:
 
 
 def ask(airflow: RunningAirflow, *words: str) -> str:
-    """What the command line answers to ``python -m recsys_tasks <words>`` in the demo's environment.
+    """What the command line answers to ``recsys <words>`` in the demo's environment.
 
     Raises:
         ComponentFailed: it ended with another code than 0; the message has what it said.

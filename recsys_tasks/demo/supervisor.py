@@ -5,47 +5,39 @@
 pipe close, stop their programs in order, and end what is left of the process tree.
 """
 
-import fcntl
 import os
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from recsys_tasks.core.errors import ConfigError, RecsysError
+from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.demo.airflow_api import AirflowApi
 from recsys_tasks.demo.airflow_environment import (
     ADMIN,
     COMPONENTS,
     POOLS,
-    SECRETS_FILE,
-    WANTED_API_PORT,
     airflow_environment,
     choose_ports,
     keep_secrets,
 )
+from recsys_tasks.demo.airflow_home import check_home, empty_home, held_home, wanted_port
 from recsys_tasks.demo.embedded_postgres import running_postgres
 from recsys_tasks.demo.guarded import Component, Program, run_to_end, running
 
 DEMO_CONFIG = Path(__file__).with_name("demo.toml")
-KEPT_FILES = {"lock", SECRETS_FILE, "passwords.json"}
 METADATA_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 SOURCE_VARIABLE = "RECSYS_SOURCE_DSN"
+AIRFLOW = (sys.executable, "-m", "airflow")
 HEALTHY_SECONDS = 180.0
 HELPER_SECONDS = 300.0
 Say = Callable[[str], None]
 
 
-class AlreadyRunning(RecsysError):
-    """Another process uses this home: stop it first, or choose another home."""
-
-
 def silent(_: str) -> None:
-    """Say nothing: the default of a test."""
+    """Say nothing."""
 
 
 class RunningAirflow:
@@ -59,10 +51,6 @@ class RunningAirflow:
         self.user, self.password = ADMIN, self.passwords[ADMIN]
         self.api = AirflowApi(self.url, self.user, self.password)
         self.components = components
-
-    def token(self) -> str:
-        """Bearer token of the administrator."""
-        return self.api.token()
 
     def check_alive(self) -> None:
         """Do nothing while every component runs.
@@ -88,58 +76,6 @@ class RunningAirflow:
                     f"{what} did not come about within {timeout_s:.0f} s; the logs are in {self.home}/logs"
                 )
             time.sleep(pause_s)
-
-
-def check_home(home: Path) -> None:
-    """Let pass a directory that is new, empty or ours: everything in it will be removed.
-
-    Raises:
-        ConfigError: it holds something that no start of ours has put there.
-    """
-    if home.exists() and not home.is_dir():
-        raise ConfigError(f"{home} is no directory. Choose another home.")
-    if home.is_dir() and any(home.iterdir()) and not (home / SECRETS_FILE).is_file():
-        raise ConfigError(
-            f"{home} is not empty and no home of ours: it would be emptied. Choose another, or a new one."
-        )
-
-
-@contextmanager
-def held_home(home: Path) -> Iterator[int]:
-    """Hold the home for this process alone; yield the lock's descriptor, which the guards hold too until they end.
-
-    Raises:
-        AlreadyRunning: somebody else holds it.
-    """
-    home.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise AlreadyRunning(f"{home} is in use: a demo is running there, or is just stopping.") from None
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def wanted_port() -> Iterator[int]:
-    """The usual port, unless another start on this machine has it in mind and may not have bound it yet; then 0: any.
-
-    Two that start at once would both find it free, and one of them would talk to the other's server.
-    """
-    held = Path(tempfile.gettempdir()) / f"recsys-port-{WANTED_API_PORT}-{os.getuid()}.lock"
-    descriptor = os.open(held, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        port = WANTED_API_PORT
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            port = 0
-        yield port
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -168,12 +104,13 @@ def running_airflow(
     base: Mapping[str, str] | None = None,
     beside: Sequence[Program] = (),
     say: Say = silent,
+    command: Sequence[str] = AIRFLOW,
 ) -> Iterator[RunningAirflow]:
     """Start databases and Airflow in ``home``, which is emptied first; yield when all is healthy; stop all at the end.
 
     ``base`` is the environment to start from (the caller's own, if not given); ``environment`` wins over it and over
     everything that is decided here. The programs ``beside`` run during the start, in the same environment, and must
-    have ended well before the start counts as done.
+    have ended well before the start counts as done. ``command`` begins every command line of Airflow's.
 
     Raises:
         AlreadyRunning: somebody else uses the home.
@@ -185,7 +122,7 @@ def running_airflow(
         check_home(home)
         lock = stack.enter_context(held_home(home))
         say(f"Starting in {home}, which is made anew; the logs are in {home}/logs")
-        _empty(home)
+        empty_home(home)
         timer = _Timer(say)
         metadata, source = stack.enter_context(running_databases(home, given, lock))
         timer.done("databases are up")
@@ -195,9 +132,9 @@ def running_airflow(
         port = stack.enter_context(wanted_port())
         everything = {**_environment(home, given, metadata, source, port), **(environment or {})}
         helpers = stack.enter_context(running(_locked(beside, lock), everything, home / "logs"))
-        run_to_end(_airflow("migrate", ("db", "migrate"), lock), everything, home / "logs")
+        run_to_end(_airflow("migrate", [*command, "db", "migrate"], lock), everything, home / "logs")
         timer.done("Airflow's tables are made")
-        programs = [_airflow(name, words, lock) for name, words in COMPONENTS.items()]
+        programs = [_airflow(name, [*command, *words], lock) for name, words in COMPONENTS.items()]
         components = stack.enter_context(running(programs, everything, home / "logs"))
         airflow = RunningAirflow(home, everything, components)
         stack.callback(airflow.api.close)
@@ -222,11 +159,11 @@ class _Timer:
         self._say(f"{time.monotonic() - self._start:6.1f} s  {what}")
 
 
-def _airflow(name: str, words: Sequence[str], lock: int) -> Program:
+def _airflow(name: str, command: Sequence[str], lock: int) -> Program:
     """An Airflow command line under a name of ours."""
     # The triggerer waits 10 s for a child that does not hear it; what it does is kept in the database at any moment.
     grace_s = 1.0 if name == "triggerer" else 5.0
-    return Program(name, [sys.executable, "-m", "airflow", *words], grace_s=grace_s, held_descriptors=(lock,))
+    return Program(name, command, grace_s=grace_s, held_descriptors=(lock,))
 
 
 def _locked(programs: Sequence[Program], lock: int) -> list[Program]:
@@ -243,14 +180,3 @@ def _environment(home: Path, given: Mapping[str, str], metadata: str, source: st
     for directory in (everything["RECSYS_ROOT"], everything["AIRFLOW_HOME"], everything["XDG_RUNTIME_DIR"]):
         Path(directory).mkdir(mode=0o700, parents=True)
     return everything
-
-
-def _empty(home: Path) -> None:
-    """Remove what an earlier start left, except the lock and the secrets."""
-    for entry in home.iterdir():
-        if entry.name in KEPT_FILES:
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry)
-        else:
-            entry.unlink()

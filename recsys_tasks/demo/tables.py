@@ -1,60 +1,70 @@
 """The tables of a demonstration source: what a music service keeps, under the default names of the configuration.
 
-The pipeline needs ``streams`` alone and reads ``tracks`` for names. Nothing here ever drops a table unless it is told
-to by name: the address may be that of somebody's own database.
+The pipeline needs ``streams`` alone and reads ``tracks`` for names. Tables are dropped only where the caller asks for
+it by name: the address may be that of somebody's own database.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, get_args
+from typing import Any
 
 import psycopg2
-from psycopg2 import sql
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
-from recsys_tasks.core.config import IdType
-from recsys_tasks.core.errors import ConfigError, SourceMismatch, SourceUnavailable
+from recsys_tasks.core.errors import ConfigError, RecsysError, SourceMismatch, SourceUnavailable
+from recsys_tasks.source.connection import cause_of, disconnect, wrap
+from recsys_tasks.source.schema import column_types
 
-TABLES = ("streams", "tracks", "albums", "artists")
+ID_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {"bigint": sa.BigInteger, "text": sa.Text, "uuid": sa.Uuid}
 
-STREAMS = """
-CREATE TABLE IF NOT EXISTS streams (
-    event_id {event_id_type} NOT NULL,       -- not unique: the transport delivers some events twice
-    user_id {user_id_type} NOT NULL,
-    track_id {track_id_type} NOT NULL,
-    streamed_at timestamptz NOT NULL,
-    ms_played integer NOT NULL,
-    private_session boolean NOT NULL
-)"""
 
-CATALOGUE = """
-CREATE TABLE IF NOT EXISTS artists (
-    artist_id bigint PRIMARY KEY,
-    name text NOT NULL,
-    genre text
-);
-CREATE TABLE IF NOT EXISTS albums (
-    album_id bigint PRIMARY KEY,
-    artist_id bigint NOT NULL REFERENCES artists,
-    title text NOT NULL,
-    released_on date
-);
-CREATE TABLE IF NOT EXISTS tracks (
-    track_id {track_id_type} PRIMARY KEY,
-    title text,
-    artist text,
-    album text,
-    album_id bigint REFERENCES albums,
-    released_on date,
-    duration_ms integer,
-    tempo real,                              -- beats per minute
-    energy real,                             -- 0 calm .. 1 loud
-    valence real                             -- 0 sad .. 1 glad
-)"""
+def _tables(types: dict[str, type[sa.types.TypeEngine[Any]]]) -> sa.MetaData:
+    """All four tables. types: of user_id, track_id and event_id."""
+    tables = sa.MetaData()
+    sa.Table(
+        "streams",
+        tables,
+        sa.Column("event_id", types["event_id"], nullable=False),  # not unique: some events are delivered twice
+        sa.Column("user_id", types["user_id"], nullable=False),
+        sa.Column("track_id", types["track_id"], nullable=False),
+        sa.Column("streamed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("ms_played", sa.Integer, nullable=False),
+        sa.Column("private_session", sa.Boolean, nullable=False),
+    )
+    sa.Table(
+        "artists",
+        tables,
+        sa.Column("artist_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("genre", sa.Text),
+    )
+    sa.Table(
+        "albums",
+        tables,
+        sa.Column("album_id", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("artist_id", sa.ForeignKey("artists.artist_id"), nullable=False),
+        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("released_on", sa.Date),
+    )
+    sa.Table(
+        "tracks",
+        tables,
+        sa.Column("track_id", types["track_id"], primary_key=True, autoincrement=False),
+        *(sa.Column(name, sa.Text) for name in ("title", "artist", "album")),
+        sa.Column("album_id", sa.ForeignKey("albums.album_id")),
+        sa.Column("released_on", sa.Date),
+        sa.Column("duration_ms", sa.Integer),
+        sa.Column("tempo", sa.REAL),  # beats per minute
+        sa.Column("energy", sa.REAL),  # 0 calm .. 1 loud
+        sa.Column("valence", sa.REAL),  # 0 sad .. 1 glad
+    )
+    return tables
 
 
 @contextmanager
-def transaction(dsn: str | None) -> Iterator[Any]:
-    """A cursor in one transaction: committed at the end, rolled back whole when anything is raised.
+def transaction(dsn: str | None) -> Iterator[sa.Connection]:
+    """Open one transaction: committed at the end, rolled back whole when anything is raised.
 
     Raises:
         ConfigError: no address was given, or it is not one.
@@ -64,20 +74,27 @@ def transaction(dsn: str | None) -> Iterator[Any]:
     if not dsn:
         raise ConfigError("No source database. Set RECSYS_SOURCE_DSN, such as postgresql://user@host:5432/music.")
     try:
-        connection = psycopg2.connect(dsn)
+        driver = psycopg2.connect(dsn)
     except psycopg2.ProgrammingError as error:
         raise ConfigError(f"RECSYS_SOURCE_DSN is not an address: {one_line(error)}. Correct it.") from None
     except psycopg2.OperationalError as error:
         raise SourceUnavailable(f"The source cannot be reached: {one_line(error)}. Start it or correct it.") from None
     try:
-        with connection, connection.cursor() as cursor:
-            yield cursor
-    except (psycopg2.OperationalError, psycopg2.InterfaceError) as error:
-        raise SourceUnavailable(f"The source broke off, nothing was kept: {one_line(error)}. Run again.") from None
-    except psycopg2.Error as error:
-        raise SourceMismatch(f"The source refused, nothing was kept: {one_line(error)}. Look at its tables.") from None
+        connection = wrap(driver)
+        try:
+            with driver:  # psycopg2 commits or rolls back what came over either of the two
+                yield connection
+        finally:
+            disconnect(connection)
+    except (psycopg2.Error, DBAPIError) as error:
+        raise _refusal(cause_of(error)) from None
     finally:
-        connection.close()
+        driver.close()
+
+
+def cursor_of(connection: sa.Connection) -> Any:
+    """psycopg2's cursor of the same transaction, which COPY needs."""
+    return connection.connection.cursor()
 
 
 def one_line(error: BaseException) -> str:
@@ -85,8 +102,14 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
+def _refusal(error: BaseException) -> RecsysError:
+    if isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError):
+        return SourceUnavailable(f"The source broke off, nothing was kept: {one_line(error)}. Run again.")
+    return SourceMismatch(f"The source refused, nothing was kept: {one_line(error)}. Look at its tables.")
+
+
 def create_tables(
-    dsn: str | None,
+    connection: sa.Connection,
     user_id_type: str = "bigint",
     track_id_type: str = "bigint",
     event_id_type: str = "bigint",
@@ -98,36 +121,21 @@ def create_tables(
     Raises:
         ConfigError: an id type is not bigint, text or uuid.
         SourceMismatch: a table of the same name has other columns or types.
-        SourceUnavailable: the database cannot be reached.
     """
-    with transaction(dsn) as cursor:
-        define_tables(cursor, user_id_type, track_id_type, event_id_type, replace=replace)
-
-
-def define_tables(
-    cursor: Any, user_id_type: str, track_id_type: str, event_id_type: str = "bigint", *, replace: bool = False
-) -> None:
-    """What ``create_tables`` does, inside a transaction that the caller owns."""
-    types = {"user_id": user_id_type, "track_id": track_id_type, "event_id": event_id_type}
-    for column, name in types.items():
-        if name not in get_args(IdType):
-            raise ConfigError(f"{column} of type {name!r}: choose one of {', '.join(get_args(IdType))}.")
+    names = {"user_id": user_id_type, "track_id": track_id_type, "event_id": event_id_type}
+    for column, name in names.items():
+        if name not in ID_TYPES:
+            raise ConfigError(f"{column} of type {name!r}: choose one of {', '.join(ID_TYPES)}.")
+    tables = _tables({column: ID_TYPES[name] for column, name in names.items()})
     if replace:
-        cursor.execute(f"DROP TABLE IF EXISTS {', '.join(TABLES)}")
-    for statement in (STREAMS, CATALOGUE):
-        words = {f"{column}_type": sql.SQL(name) for column, name in types.items()}
-        cursor.execute(sql.SQL(statement).format(**words))
-    _check_types(cursor, "streams", types)
-    _check_types(cursor, "tracks", {"track_id": track_id_type})
+        tables.drop_all(connection)
+    tables.create_all(connection)
+    _check_types(connection, "streams", names)
+    _check_types(connection, "tracks", {"track_id": track_id_type})
 
 
-def _check_types(cursor: Any, table: str, wanted: dict[str, str]) -> None:
-    cursor.execute(
-        "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
-        "WHERE attrelid = %s::regclass AND attnum > 0 AND NOT attisdropped",
-        (table,),
-    )
-    found = dict(cursor.fetchall())
+def _check_types(connection: sa.Connection, table: str, wanted: dict[str, str]) -> None:
+    found = column_types(connection, table)
     for column, name in wanted.items():
         if found.get(column) != name:
             raise SourceMismatch(
@@ -136,17 +144,16 @@ def _check_types(cursor: Any, table: str, wanted: dict[str, str]) -> None:
             )
 
 
-def holds_rows(cursor: Any, table: str) -> bool:
+def holds_rows(connection: sa.Connection, table: str) -> bool:
     """Whether a table exists and has at least one row."""
-    cursor.execute("SELECT to_regclass(%s) IS NOT NULL", (table,))
-    if not cursor.fetchone()[0]:
+    if not sa.inspect(connection).has_table(table):
         return False
-    cursor.execute(sql.SQL("SELECT EXISTS (SELECT FROM {})").format(sql.Identifier(*table.split("."))))
-    return bool(cursor.fetchone()[0])
+    return connection.scalar(sa.select(sa.true()).select_from(sa.table(table)).limit(1)) is not None
 
 
-def finish_load(cursor: Any) -> None:
+def finish_load(connection: sa.Connection) -> None:
     """Index the instants (cheaper after the rows than before) and refresh the planner's figures."""
-    cursor.execute("CREATE INDEX IF NOT EXISTS streams_streamed_at ON streams (streamed_at)")
-    cursor.execute("ANALYZE streams")
-    cursor.execute("ANALYZE tracks")
+    streams = _tables(dict.fromkeys(("user_id", "track_id", "event_id"), sa.BigInteger)).tables["streams"]
+    sa.Index("streams_streamed_at", streams.c.streamed_at).create(connection, checkfirst=True)
+    for table in ("streams", "tracks"):
+        connection.exec_driver_sql(f"ANALYZE {table}")

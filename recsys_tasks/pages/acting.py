@@ -1,6 +1,6 @@
-"""Acting from a page: the project's own command line in a process of its own, as at an operator's terminal.
+"""Acting from a page: the project's own command line runs in a process of its own, as at an operator's terminal.
 
-A process of its own, so that a heavy step takes neither the memory nor the time of the server that shows the pages.
+A heavy step then takes neither the memory nor the time of the server that shows the pages.
 """
 
 import os
@@ -12,8 +12,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from recsys_tasks.core.formatting import count
+from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import ReleaseLog
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.store import ArtefactStore
 
 LIMIT, LONG_LIMIT = 120.0, 900.0
 """Seconds that an act may take; the longer one where a bundle is finished and perhaps judged again."""
@@ -30,18 +32,18 @@ class End(Enum):
 
 
 class Outcome(NamedTuple):
-    """How an act ended, and what was said about it."""
+    """How an act ended, and the command's own words about it."""
 
     end: End
     words: str
 
 
 def act(arguments: Sequence[str], environment: Mapping[str, str], limit: float = LIMIT) -> Outcome:
-    """Run one command of ``python -m recsys_tasks``.
+    """Run one command of ``recsys``.
 
     Args:
         arguments: the command and what follows it; nothing of it reaches a shell.
-        environment: what the caller runs under; only the part that the command needs is handed on.
+        environment: the caller's variables; only those that the command needs are handed on.
         limit: seconds until it is stopped.
     """
     command = [sys.executable, "-P", "-m", "recsys_tasks", *arguments]
@@ -57,7 +59,8 @@ def act(arguments: Sequence[str], environment: Mapping[str, str], limit: float =
             check=False,
         )
     except subprocess.TimeoutExpired:
-        return Outcome(End.BROKEN, f"It was stopped after {limit:,.0f} seconds. Look at what is live before all else.")
+        text = f"It was stopped after {count(limit)} seconds. Look at what is live before all else."
+        return Outcome(End.BROKEN, text)
     if ended.returncode not in (0, 1, 2):
         text = f"It was killed (exit code {ended.returncode}). Look at what is live, and at this server's memory."
         return Outcome(End.BROKEN, text)
@@ -67,23 +70,23 @@ def act(arguments: Sequence[str], environment: Mapping[str, str], limit: float =
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """What the command needs, and nothing else: no secret of the server's own goes along."""
+    """The variables that the command needs, and no others: no secret of the server goes along."""
     kept = {name: value for name, value in environment.items() if name in KEPT or name.startswith("RECSYS_")}
     search = os.pathsep.join(filter(None, [str(PARENT), environment.get("PYTHONPATH")]))
     return kept | {"PYTHONPATH": search, "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
-def standing(store: Store, log: ReleaseLog) -> dict[str, Any]:
+def standing(store: ArtefactStore, log: ReleaseLog) -> dict[str, Any]:
     """What a person acts upon: the number of the newest entry, what is live, and the releases to return to.
 
-    Releases are newest first; one whose files retention has removed is left out.
+    Releases come newest first; one whose files retention has removed is left out.
     """
     live = log.live
     shown = {"release": live.release, "day": live.day.isoformat(), "pinned": live.pinned} if live else None
     others = [
         {"release": entry.release, "day": entry.day.isoformat()}
         for entry in reversed(log.releases)
-        if live and entry.release != live.release and store.bundle_path(entry.candidate).is_dir()
+        if live and entry.release != live.release and Bundles(store).holds(entry.candidate)
     ]
     return {"entry": len(log.entries), "live": shown, "others": others}
 

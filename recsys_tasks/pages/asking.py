@@ -1,37 +1,19 @@
-"""What the page *Try it* shows: the answer of one release, or of two side by side, and tracks found by their names."""
+"""The page *Try it*: the answer of one release, or of two side by side, and tracks found by their names."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
 from recsys_tasks.core.errors import ConfigError, RecsysError
-from recsys_tasks.pages.finding import LONGEST, find_tracks, shown
+from recsys_tasks.pages.finding import find_tracks, shown
+from recsys_tasks.pages.questions import Question
 from recsys_tasks.pages.readers import Opened, Readers, TooBusy, TooSlow
+from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.serving.reader import Answered, Track
 
 Row = dict[str, Any]
-K, MOST = 10, 100
-
-
-@dataclass(frozen=True)
-class Question:
-    """What stands in the address: one of listener, track and text, and of whom it is asked."""
-
-    listener: str = ""
-    track: str = ""
-    text: str = ""
-    a: int | None = None  # None: the live release
-    b: int | None = None  # None: nobody beside it
-    k: int = K
-
-    def address(self, **changes: str) -> dict[str, str]:
-        """The parameters of an address that asks this; with ``changes``, that asks another thing of the same."""
-        asked = changes or {"listener": self.listener, "track": self.track, "text": self.text}
-        where = {"a": self.a, "b": self.b, "k": self.k if self.k != K else None}
-        return {name: str(value) for name, value in (asked | where).items() if value}
 
 
 @dataclass(frozen=True)
@@ -41,66 +23,12 @@ class Column:
     entry: Entry
     answered: Answered | None
     error: RecsysError | OSError | None
-    marks: tuple[str, ...] = ()  # of each track: only, same, or by how many places it stands higher: +2, -1
+    marks: tuple[str, ...] = ()  # a track: ``only``, ``same``, or by how many places it stands higher, +2 or -1
 
     @property
     def again(self) -> bool:
         """Whether asking again in a moment may help."""
         return isinstance(self.error, TooBusy | TooSlow)
-
-
-def parse_question(given: Mapping[str, str]) -> Question:
-    """A question from the parameters of an address; an empty one is as good as none.
-
-    Raises:
-        ConfigError: two things are asked at once, a text is too long, or a number is none.
-    """
-    texts = {name: given.get(name, "").strip() for name in ("listener", "track", "text")}
-    for name, text in texts.items():
-        if len(text) > LONGEST:
-            raise ConfigError(f"{name} has {len(text):,} signs. Shorten it to {LONGEST}.")
-    if sum(map(bool, texts.values())) > 1:
-        raise ConfigError("Ask for a listener, for a track or for a text, not for two of them at once.")
-    a, b = (parse_release(given.get(name, "")) for name in ("a", "b"))
-    return Question(**texts, a=a, b=b, k=parse_length(given.get("k", "")))
-
-
-def parse_only(name: str, given: Mapping[str, str]) -> Question:
-    """The question of an address that takes one thing, ``name``, beside ``release`` and ``k``.
-
-    Raises:
-        ConfigError: it is missing, or something is wrong.
-    """
-    question = parse_question({"a": given.get("release", ""), name: given.get(name, ""), "k": given.get("k", "")})
-    if not getattr(question, name):
-        raise ConfigError(f"Say {name}=... in the address.")
-    return question
-
-
-def parse_release(text: str) -> int | None:
-    """The number of a release; None for the live one, which is named by nothing or by ``live``.
-
-    Raises:
-        ConfigError: it is no such number.
-    """
-    if text in ("", "live"):
-        return None
-    if not re.fullmatch("[1-9][0-9]{0,11}", text, re.ASCII):
-        raise ConfigError(f"{text[:LONGEST]!r} is no number of a release. Leave it out for the live one.")
-    return int(text)
-
-
-def parse_length(text: str) -> int:
-    """How many tracks are asked for; ``K`` where nothing is said.
-
-    Raises:
-        ConfigError: it is no number from 1 to ``MOST``.
-    """
-    if not text:
-        return K
-    if not re.fullmatch("[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= MOST:
-        raise ConfigError(f"A list of {text[:LONGEST]!r} tracks was asked for. Ask for 1 to {MOST}.")
-    return int(text)
 
 
 def entry_of(log: ReleaseLog, release: int | None) -> Entry:
@@ -114,10 +42,10 @@ def entry_of(log: ReleaseLog, release: int | None) -> Entry:
 
 
 def answer_of(opened: Opened, question: Question) -> Answered:
-    """What an open release answers to a question for a listener or a track.
+    """Ask an open release for a listener or a track.
 
     Raises:
-        ConfigError: it is for neither.
+        ConfigError: the question is for neither.
         UnknownId: the release does not know the track, nobody has played it, or it is no id of this service.
     """
     if question.listener:
@@ -136,7 +64,7 @@ def columns_of(readers: Readers, log: ReleaseLog, question: Question) -> list[Co
     """
     entries = [entry_of(log, question.a), *([entry_of(log, question.b)] if question.b else [])]
     readers.check_room(entries)
-    until = monotonic() + readers.patience
+    until = monotonic() + readers.limits.patience
     columns = [_column(readers, entry, question, until) for entry in entries]
     lists = [column.answered.tracks for column in columns if column.answered]
     if len(lists) < 2:
@@ -153,14 +81,14 @@ def _column(readers: Readers, entry: Entry, question: Question, until: float) ->
 
 
 def marks(tracks: Sequence[Track], others: Sequence[Track]) -> tuple[str, ...]:
-    """Of each track: ``only`` when the other list lacks it, ``same`` place, or by how much it stands higher here."""
+    """Of each track: ``only`` where the other list lacks it, ``same`` place, or by how much it stands higher here."""
     places = {track.track_id: place for place, track in enumerate(others)}
     moved = (places[t.track_id] - place if t.track_id in places else None for place, t in enumerate(tracks))
     return tuple("only" if by is None else f"{by:+d}" if by else "same" for by in moved)
 
 
 def overlap(columns: Sequence[Column]) -> str:
-    """In words, how much two lists have in common; empty where there are not two."""
+    """How much two lists have in common, as a sentence; empty where there are not two."""
     if len(columns) < 2 or not all(column.answered for column in columns):
         return ""
     here, there = (column.marks for column in columns)
@@ -174,7 +102,7 @@ def overlap(columns: Sequence[Column]) -> str:
 
 
 def json_of(opened: Opened, question: Question) -> Row:
-    """An answer for machines; ids as text, for a 64-bit number does not survive JavaScript.
+    """An answer as JSON; ids are text, because JavaScript cannot hold a 64-bit number.
 
     Raises:
         UnknownId: the release does not know the track, or nobody has played it.
@@ -201,19 +129,19 @@ def _track(track: Track | None) -> Row | None:
 
 
 def choices(readers: Readers, log: ReleaseLog) -> list[Row]:
-    """The releases to choose from, newest first, and whether their files are there."""
+    """The releases to choose from, newest first, and whether their files are stored."""
     return [
         {
             "release": entry.release,
             "day": entry.day.isoformat(),
-            "stored": readers.store.bundle_path(entry.candidate).is_dir(),
+            "stored": Bundles(readers.store).holds(entry.candidate),
         }
         for entry in reversed(log.releases)
     ]
 
 
 def frame_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
-    """What the page names before anything is answered."""
+    """Everything that the page names, without an answer."""
     return {
         "question": question,
         "live": log.live,
@@ -224,16 +152,16 @@ def frame_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
         "found": None,
         "problem": "",
         "measure": measure_of,
-        "words": in_words,
+        "badge": badge_of,
         "shown": shown,
     }
 
 
 def page_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
-    """Everything that the page names, with the answer.
+    """Everything that the page names, with the answer to the question.
 
     Raises:
-        NoRelease, UnknownId, TooLarge, TooBusy, TooSlow, CorruptArtefact: there is none.
+        NoRelease, UnknownId, TooLarge, TooBusy, TooSlow, CorruptArtefact: there is no answer.
     """
     frame = frame_of(readers, log, question)
     if question.text:
@@ -246,7 +174,7 @@ def page_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
 
 
 def _heading(question: Question, columns: Sequence[Column]) -> str:
-    """What was asked, with the track's name where a release told it."""
+    """What was asked, with the track's name where a release knows it."""
     if question.listener:
         return f"For listener {question.listener}"
     like = next((c.answered.like for c in columns if c.answered and c.answered.like), None)
@@ -256,12 +184,12 @@ def _heading(question: Question, columns: Sequence[Column]) -> str:
 
 
 def measure_of(question: Question, answered: Answered) -> str:
-    """What the numbers beside the tracks are."""
+    """The heading of the numbers beside the tracks."""
     return "listeners" if answered.popular else "cosine" if question.track else "score"
 
 
-def in_words(mark: str) -> tuple[str, str]:
-    """A mark as the page says it, and the class of its badge."""
+def badge_of(mark: str) -> tuple[str, str]:
+    """A mark as the page writes it, and the class of its badge."""
     if mark in ("only", "same"):
         return {"only": ("only here", "warn"), "same": ("same", "")}[mark]
     by = abs(int(mark))

@@ -12,12 +12,13 @@ from recsys_tasks.release.bundle import Bundle, find_row, parse_id
 
 Row = dict[str, Any]
 HITS = 20
+"""Tracks that a search lists, at the most."""
 LONGEST = 200
-"""Signs of an id or a text that are taken, and signs of a title that are shown."""
+"""Characters of an id or a text that are accepted, and of a title that are shown."""
 
 
 def find_tracks(opened: Opened, text: str) -> Row:
-    """Tracks that bear a text in their title or artist, and the one whose id it is; whether it is a listener's id too.
+    """Find the tracks whose title or artist holds a text, and the one whose id it is; is it a listener's id too?
 
     Returns:
         ``tracks``: at most ``HITS``, best first; ``more``: whether others match; ``listener``: ``known``,
@@ -38,7 +39,7 @@ def find_tracks(opened: Opened, text: str) -> Row:
 
 
 def meant(found: Row, text: str) -> str:
-    """The listener whom a text means without a choice: one the release knows, or a number that is nothing else."""
+    """The listener whom a text can only mean: one that the release knows, or a number that names no track."""
     is_one = found["listener"] == "known" or (found["listener"] and not found["tracks"] and text.isdecimal())
     return text if is_one else ""
 
@@ -67,7 +68,7 @@ def _id_in(ids: pa.Array, text: str) -> Id | None:
 
 
 def shown(text: str | None) -> str | None:
-    """A title or name as a page shows it: cut where nobody reads on; None where there is none."""
+    """A title or name as a page shows it: a very long one is cut; None where there is none."""
     if not text or not text.strip():
         return None
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -1,26 +1,24 @@
-"""What is live: the sentence on top, its figures beside those before it, and whether its files are those published."""
+"""The page *Live*: what is live, its figures beside the release before it, and whether its files are sound."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError
+from recsys_tasks.core.formatting import day
 from recsys_tasks.core.policy import FreshnessConfig
-from recsys_tasks.evaluation.estimates import Z_95
 from recsys_tasks.pages.remembered import days_of, log_of
-from recsys_tasks.pages.site import day
-from recsys_tasks.release.bundle import part_paths
+from recsys_tasks.release.bundles import Bundles, part_name
 from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.reporting.intervals import estimate
 from recsys_tasks.reporting.overview import age_hours
-from recsys_tasks.storage.artefacts import MANIFEST, read_manifest
-from recsys_tasks.storage.files import sha256_of
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.store import ArtefactStore
 
 Row = Mapping[str, Any]
 DID = {"HOLD": "was held back", "BLOCK": "was blocked"}
 
 
-def live(store: Store, freshness: FreshnessConfig, now: datetime) -> dict[str, Any]:
+def live(store: ArtefactStore, freshness: FreshnessConfig, now: datetime) -> dict[str, Any]:
     """Everything that the page *Live* names.
 
     Args:
@@ -58,7 +56,7 @@ def sentence(log: ReleaseLog, newest: Row | None) -> str:
     return f"{nothing}."
 
 
-def _details(store: Store, log: ReleaseLog, entry: Entry, days: Sequence[Row], now: datetime) -> dict[str, Any]:
+def _details(store: ArtefactStore, log: ReleaseLog, entry: Entry, days: Sequence[Row], now: datetime) -> dict[str, Any]:
     age = age_hours(entry.day.isoformat(), now)
     published = log.release(entry.release)
     before = next((e for e in reversed(log.entries[: entry.number - 1]) if e.release != entry.release), None)
@@ -69,34 +67,30 @@ def _details(store: Store, log: ReleaseLog, entry: Entry, days: Sequence[Row], n
         "before": before,
         "judged": next((row for row in reversed(days) if row["candidate"] == entry.candidate), None),
         "figures": entry.figures,
-        "interval": _interval(entry.figures, "precision"),
+        "precision": estimate(entry.figures.get("precision"), entry.figures.get("precision_error")),
         "before_figures": before.figures if before else {},
         "parts": parts,
         "damage": damage,
     }
 
 
-def _interval(figures: Row, name: str) -> tuple[float, float] | None:
-    """The 95 % interval of a mean; None where its error is unknown."""
-    mean, error = figures.get(name), figures.get(f"{name}_error")
-    return None if mean is None or error is None else (mean - Z_95 * error, mean + Z_95 * error)
+def _parts(store: ArtefactStore, entry: Entry) -> tuple[list[Row], str]:
+    """Each part with its files and bytes, and what is wrong with the live bundle, empty when nothing is.
 
-
-def _parts(store: Store, entry: Entry) -> tuple[list[Row], str]:
-    """Each part with its files and bytes; what is wrong with the live bundle at a glance, empty when nothing is.
-
-    Names, sizes and manifests are looked at, not every byte: that is what ``verify`` and the hourly watch do.
+    Only names, sizes and manifests are checked; ``verify`` and the hourly watch read every byte.
     """
     parts: list[Row] = []
+    bundles, candidate = Bundles(store), entry.candidate
     try:
-        for name, path in part_paths(store, entry).items():
-            if not (path / MANIFEST).is_file() or sha256_of(path / MANIFEST) != entry.parts[name]:
+        for name, sha256 in entry.parts.items():
+            if name not in bundles.parts(candidate) or bundles.vouched(candidate, name) != sha256:
                 raise CorruptArtefact(f"{name}: its manifest is missing or not the one that was published")
-            files = read_manifest(path)["files"]
-            for file, told in files.items():
-                if not (path / file).is_file() or (path / file).stat().st_size != told["size"]:
+            files = bundles.manifest(candidate, name).files
+            for file, expected in files.items():
+                found = store.stamp(f"{part_name(candidate, name)}/{file}")
+                if found is None or found.size != expected.size:
                     raise CorruptArtefact(f"{name}/{file} is missing or not of its size")
-            sizes = [told["size"] for told in files.values()]
+            sizes = [expected.size for expected in files.values()]
             parts.append({"name": name.split("-")[0], "files": len(sizes), "bytes": sum(sizes)})
     except (RecsysError, OSError) as error:
         return parts, str(error)

@@ -8,24 +8,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 LONGEST = 100
-"""Signs of a title or a name that are looked at; what stands behind them is not found."""
+"""Characters of a title or a name that are searched; what stands behind them is not found."""
 LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ł": "l", "đ": "d"}
-"""Letters that are no plain one with an accent, and what people type for them."""
+"""Letters that Unicode does not take for a plain letter with an accent, and what people type for them."""
 SLICE = 1 << 16
-"""Names looked at before it is asked whether enough were found."""
+"""Names that are searched before the search asks whether it has found enough: some milliseconds' work."""
 BETWEEN = "\n"
-"""Stands between title and artist, so that a name's beginning is found like a title's, and nothing across both."""
+"""Separates title and artist: the beginning of a name is found like that of a title, and no text across both."""
 
 
 class Hits(NamedTuple):
-    """What was found."""
+    """The result of a search."""
 
     cols: npt.NDArray[np.int64]  # (at most limit,) track columns, best first
-    more: bool  # further tracks bear the name too
+    more: bool  # whether further tracks match
 
 
 def folded(texts: Any) -> Any:
-    """Texts as they are compared: in small letters, without accents, cut to ``LONGEST``; nulls are empty."""
+    """Texts as they are compared: in lower case, without accents, cut to ``LONGEST``; nulls become empty."""
     cut = pc.utf8_slice_codeunits(pc.fill_null(texts, ""), 0, LONGEST)
     plain = pc.utf8_lower(pc.replace_substring_regex(pc.utf8_normalize(cut, "NFKD"), r"\p{Mn}+", ""))
     for letter, typed in LETTERS.items():
@@ -34,27 +34,33 @@ def folded(texts: Any) -> Any:
 
 
 class NameSearch:
-    """The names of one release, folded once, those with most listeners first; threads may share it."""
+    """The names of one release, folded once, tracks with most listeners first. Threads may share it."""
 
-    def __init__(self, names: pa.Table) -> None:
-        """Fold title and artist of each track column; ``listeners`` (n_tracks,) gives the order."""
+    def __init__(self, names: pa.Table, slice_length: int = SLICE) -> None:
+        """Fold title and artist of each track column; ``listeners`` (n_tracks,) gives the order.
+
+        Args:
+            names: ``title``, ``artist`` and ``listeners``, a row a track column.
+            slice_length: names that are searched before the search asks whether it has found enough.
+        """
+        self._slice_length = slice_length
         title, artist = (folded(names.column(name)) for name in ("title", "artist"))
         listeners = np.asarray(names.column("listeners")).astype(np.int64)
         self._order = np.argsort(-listeners, kind="stable")  # (n_tracks,) columns by falling number of listeners
         self._names = pc.binary_join_element_wise(title, artist, BETWEEN).take(pa.array(self._order))
 
     def find(self, text: str, limit: int) -> Hits:
-        """Tracks whose title or artist begins with a text, then those that hold it elsewhere; each by listeners.
+        """Find tracks whose title or artist begins with a text, then those that hold it elsewhere; each by listeners.
 
         Args:
-            text: what a person typed; nothing is found for spaces alone.
-            limit: at the most so many.
+            text: what a person typed; spaces alone find nothing.
+            limit: tracks to find, at the most.
         """
         wanted = folded(pa.array([" ".join(text.split())]))[0].as_py()
         begin: list[int] = []
         hold: list[int] = []
-        for start in range(0, len(self._names) if wanted else 0, SLICE):
-            names = self._names.slice(start, SLICE)
+        for start in range(0, len(self._names) if wanted else 0, self._slice_length):
+            names = self._names.slice(start, self._slice_length)
             found = np.flatnonzero(np.asarray(pc.match_substring(names, wanted)))
             hits = names.take(pa.array(found))
             begins = np.asarray(pc.or_(pc.starts_with(hits, wanted), pc.match_substring(hits, BETWEEN + wanted)))

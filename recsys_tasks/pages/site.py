@@ -1,21 +1,32 @@
-"""The frame of all pages: templates, the two kinds of static files, and how numbers are written."""
+"""The frame of all pages: the templates with the formats of figures, and the two kinds of static files."""
 
-from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from recsys_tasks.reporting.words import instant
+from recsys_tasks.core import formatting
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
-NOTHING = "–"
+FORMATS = (
+    "age",
+    "as_stored",
+    "count",
+    "day",
+    "decimal",
+    "fraction",
+    "instant",
+    "megabytes",
+    "signed_percent",
+    "significant",
+)
+"""Formats of figures that the templates use."""
 
 
 class View(NamedTuple):
-    """An entry of the pages' own navigation."""
+    """An entry of the navigation that all pages share."""
 
     path: str  # below the prefix of the app
     title: str
@@ -57,52 +68,5 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
-        "count": count,
-        "fraction": fraction,
-        "percent": percent,
-        "megabytes": megabytes,
-        "hours": hours,
-        "day": day,
-        "instant": instant,
-        "short": short,
-    }
+    environment.filters |= {name: getattr(formatting, name) for name in FORMATS}
     return environment
-
-
-def count(value: float | None) -> str:
-    """A number of things: 12,345."""
-    return NOTHING if value is None else f"{value:,.0f}"
-
-
-def fraction(value: float | None) -> str:
-    """A precision or recall: 0.0329."""
-    return NOTHING if value is None else f"{value:.4f}"
-
-
-def percent(value: float | None) -> str:
-    """A signed share of something: +1.2 %."""
-    return NOTHING if value is None else f"{100 * value:+.1f} %".replace("-", "−")
-
-
-def megabytes(value: float | None) -> str:
-    """Bytes as decimal megabytes: 12.3 MB."""
-    return NOTHING if value is None else f"{value / 1e6:,.1f} MB"
-
-
-def hours(value: float | None) -> str:
-    """An age in hours, in days once those say more: 31 hours, 4.2 days."""
-    if value is None:
-        return NOTHING
-    return f"{value:,.0f} hours" if abs(value) < 72 else f"{value / 24:,.1f} days"
-
-
-def day(value: str) -> str:
-    """An ISO date as a person writes it: 22 Nov 2026."""
-    found = datetime.fromisoformat(value)
-    return f"{found.day} {found:%b %Y}"
-
-
-def short(digest: str | None) -> str:
-    """The beginning of a digest that names it on a page."""
-    return NOTHING if not digest else digest[:12]

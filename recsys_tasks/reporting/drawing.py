@@ -1,4 +1,4 @@
-"""How a plot is drawn: its style, its axis of days, and its way into a page as SVG text.
+"""The ground that every SVG plot stands on: palette, style, and the way from matplotlib's axes into a page as text.
 
 Matplotlib's object interface alone: no display, no clock, no request, and the same figures give the same text. A
 colour is a variable of the page (``--candidate``, ...), so that a plot follows the page into the dark; the values here
@@ -7,18 +7,12 @@ are near to the palette of Okabe and Ito, which colour-blind readers can tell ap
 
 import io
 import re
-from collections.abc import Callable, Sequence
-from datetime import date
+from collections.abc import Callable
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Values = npt.NDArray[np.float64]
 
 INK, MUTED, GRID = "#1f2428", "#59636e", "#d9dee3"
 CANDIDATE, LIVE, POPULAR, MEDIAN = "#0072b2", "#d55e00", "#a0558a", "#00825f"
@@ -35,9 +29,6 @@ VARIABLES = {
     BLOCKED: "block",
 }
 """Colour -> name of the page's variable."""
-FEW = 45
-"""Dates up to which each has a mark and an interval of its own; beyond, lines and bands."""
-TICKS = 6
 WIDTH, HEIGHT = 7.6, 3.3
 """Inches; one is 72 units of the SVG."""
 STYLE: dict[Any, Any] = {
@@ -65,13 +56,13 @@ STYLE: dict[Any, Any] = {
 }
 
 
-def svg(name: str, title: str, says: str, paint: Callable[["Axes"], None], height: float = HEIGHT) -> str:
+def svg(name: str, title: str, summary: str, paint: Callable[["Axes"], None], height: float = HEIGHT) -> str:
     """One ``svg`` element for a page, with its title and its description.
 
     Args:
         name: of the plot; keeps its inner names apart from those of the other plots of a page.
         title: shown when the pointer rests on it.
-        says: what a listener to the page hears.
+        summary: what a listener to the page hears.
         paint: draws on the axes.
         height: inches.
     """
@@ -93,48 +84,5 @@ def svg(name: str, title: str, says: str, paint: Callable[["Axes"], None], heigh
     for colour, variable in VARIABLES.items():
         body = body.replace(colour, f"var(--{variable}, {colour})")
     box = f"0 0 {72 * WIDTH:g} {72 * height:g}"
-    head = f'<svg role="img" aria-label="{escape(says)}" viewBox="{box}" xmlns="http://www.w3.org/2000/svg"'
+    head = f'<svg role="img" aria-label="{escape(summary)}" viewBox="{box}" xmlns="http://www.w3.org/2000/svg"'
     return f'{head} xmlns:xlink="http://www.w3.org/1999/xlink"><title>{escape(title)}</title>{body}</svg>'
-
-
-def as_days(names: Sequence[str]) -> Values:
-    """Dates (YYYY-MM-DD) as numbers of days."""
-    return np.array([date.fromisoformat(name).toordinal() for name in names], dtype=np.float64)
-
-
-def day_axis(axes: "Axes", days: Values, label: str) -> None:
-    """The axis of dates, with at most six of them written out, and the legend above."""
-    first, last = int(days[0]), int(days[-1])
-    ticks = list(range(first, last + 1, max(1, -(-(last - first + 1) // TICKS))))
-    axes.set_xticks(ticks, [str(date.fromordinal(tick)) for tick in ticks])
-    room = max(0.5, 0.02 * (last - first))
-    axes.set_xlim(first - room, last + room)
-    axes.set_xlabel("day (UTC)")
-    axes.set_ylabel(label)
-    legend(axes)
-
-
-def legend(axes: "Axes") -> None:
-    """Above the axes, where it hides no figure."""
-    axes.legend(loc="lower left", bbox_to_anchor=(-0.01, 1.0), ncols=3, borderaxespad=0.2, columnspacing=1.4)
-
-
-def line(axes: "Axes", days: Values, values: Values, style: str, colour: str, label: str, width: float = 1.4) -> None:
-    """A figure over days. style: marker and line, as matplotlib writes them; the markers only for few dates."""
-    marker, dashes = style[0], style[1:]
-    axes.plot(
-        days, values, dashes, marker=marker if len(days) <= FEW else "", color=colour, label=label, linewidth=width
-    )
-
-
-def interval(axes: "Axes", days: Values, middle: Values, half: Values, colour: str) -> None:
-    """Bars for few dates, a band for many."""
-    if len(days) <= FEW:
-        axes.errorbar(days, middle, yerr=half, fmt="none", color=colour, elinewidth=1, capsize=2, alpha=0.8)
-    else:
-        axes.fill_between(days, middle - half, middle + half, color=colour, alpha=0.25, linewidth=0)
-
-
-def bound(axes: "Axes", value: float, label: str) -> None:
-    """A line that the gate or an alarm watches."""
-    axes.axhline(value, color=BLOCKED, linewidth=1.2, linestyle="-.", label=label)

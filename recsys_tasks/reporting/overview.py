@@ -1,29 +1,32 @@
-"""What is stored, as rows that a person can read: one a judged day, and what is live."""
+"""The overview of a store: what is live, the releases, the judged days, and the steps of the last run."""
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
+from recsys_tasks.core.formatting import count, decimal
+from recsys_tasks.release.judgements import Judgements
 from recsys_tasks.release.log import ReleaseLog
-from recsys_tasks.release.releases import read_log
+from recsys_tasks.release.releases import Releases
 from recsys_tasks.release.series import judgement_row
-from recsys_tasks.storage.store import Store
+from recsys_tasks.reporting.terminal_tables import as_table
+from recsys_tasks.storage.run_records import RunRecords
+from recsys_tasks.storage.store import ArtefactStore
 
 Row = dict[str, Any]
 
 
-def overview(store: Store, now: datetime) -> dict[str, Any]:
-    """Live release, releases, judged days, newest last, and the steps of the run that began last.
+def overview(store: ArtefactStore, now: datetime) -> dict[str, Any]:
+    """The live release, all releases, the judged days, newest last, and the steps of the run that began last.
 
     Raises:
         CorruptArtefact: the release log or a manifest is damaged.
     """
-    log = read_log(store)
+    log, judgements = Releases(store).log(), Judgements(store)
     return {
         "live": _live_row(log, now),
         "releases": [_release_row(log, number) for number in _numbers(log)],
-        "days": [judgement_row(log, path) for path in store.evaluations_of()],
+        "days": [judgement_row(log, judgements, judgement) for judgement in judgements.of()],
         "steps": _last_steps(store),
     }
 
@@ -34,19 +37,10 @@ def age_hours(day: str, now: datetime) -> float:
     return (now - end).total_seconds() / 3600
 
 
-def as_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> str:
-    """Rows as aligned text. columns: key of a row -> heading; numbers to the right, fractions with four digits."""
-    cells = [list(columns.values())] + [[_cell(row.get(key)) for key in columns] for row in rows]
-    widths = [max(_width(line[i]) for line in cells) for i in range(len(columns))]
-    right = [all(_is_number(row.get(key)) for row in rows) for key in columns]
-    lines = ["  ".join(map(_aligned, line, widths, right)).rstrip() for line in cells]
-    return "\n".join([lines[0], "  ".join("-" * width for width in widths), *lines[1:]])
-
-
 DAY_COLUMNS = {
     "day": "day",
     "listeners": "scored",
-    "precision": "ALS p@k",
+    "precision": "candidate p@k",
     "popularity": "popular p@k",
     "incumbent": "live p@k",
     "user_recall": "recall",
@@ -63,31 +57,34 @@ def status_text(status: Mapping[str, Any]) -> str:
     """The overview in words: first what is live, then the days, then the last verdict's reasons."""
     live, days = status["live"], status["days"]
     if live is None:
-        said = "Nothing has been published yet."
+        headline = "Nothing has been published yet."
     else:
         pin = f", pinned by {live['by']}: {live['why']}" if live["pinned"] else ""
-        said = f"Release {live['release']} (data of {live['day']}, {live['age_hours']:,.0f} hours old) is live{pin}."
+        headline = (
+            f"Release {live['release']} (data of {live['day']}, {count(live['age_hours'])} hours old) is live{pin}."
+        )
     if not days:
-        return f"{said}\nNo day has been judged. Run one: python -m recsys_tasks run --date YYYY-MM-DD"
+        return f"{headline}\nNo day has been judged. Run one: recsys run --date YYYY-MM-DD"
     last = days[-1]
     reasons = "; ".join(last["reasons"])
     judged = f"{as_table(days, DAY_COLUMNS)}\n\n{last['day']}: {last['outcome']}, {reasons}."
-    return "\n\n".join([said, judged, *_steps_text(status["steps"])])
+    return "\n\n".join([headline, judged, *_steps_text(status["steps"])])
 
 
 def _steps_text(steps: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What each step of the last run took; nothing where no record is left."""
+    """What each step of the last run took; empty where no record is left."""
     if not steps:
         return []
-    shown = [{**step, "seconds": f"{step['seconds']:,.1f}", "outcome": step["outcome"][:40]} for step in steps]
+    shown = [{**step, "seconds": decimal(step["seconds"], 1), "outcome": step["outcome"][:40]} for step in steps]
     return [f"The run that began last, {steps[0]['run_id']}:\n{as_table(shown, STEP_COLUMNS)}"]
 
 
-def _last_steps(store: Store) -> list[Row]:
+def _last_steps(store: ArtefactStore) -> list[Row]:
     """Seconds, peak memory and end of each step of the run that began last."""
-    runs = store.runs_of("extract_streams")
+    kept = RunRecords(store)
+    runs = kept.of_step("extract_streams")
     names = ("run_id", *STEP_COLUMNS)
-    return [{name: step[name] for name in names} for step in store.steps_of(runs[-1]["run_id"])] if runs else []
+    return [{name: step[name] for name in names} for step in kept.of_run(runs[-1]["run_id"])] if runs else []
 
 
 def _live_row(log: ReleaseLog, now: datetime) -> Row | None:
@@ -125,25 +122,3 @@ def _release_row(log: ReleaseLog, number: int) -> Row:
 
 def _numbers(log: ReleaseLog) -> Iterable[int]:
     return (entry.number for entry in log.releases)
-
-
-def _is_number(value: Any) -> bool:
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _width(text: str) -> int:
-    """Columns that a text takes on a terminal: Chinese, Japanese and Korean characters take two."""
-    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
-
-
-def _aligned(text: str, width: int, right: bool) -> str:
-    space = " " * (width - _width(text))
-    return space + text if right else text + space
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    if isinstance(value, float):
-        return f"{value:.4f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -1,4 +1,4 @@
-"""The report of a run: stored figures in, one self-contained HTML page out, for a reader who knows nothing of the code.
+"""The report of a run: one self-contained HTML page from stored figures, for a reader who does not know the code.
 
 The page holds no script, asks no other host for anything, names no listener by an id, and has no clock of its own: the
 same stored figures give the same page. Titles and artists come from outside; the template escapes everything.
@@ -12,17 +12,23 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from recsys_tasks.core import formatting
 from recsys_tasks.core.domain import Figures, Verdict
 from recsys_tasks.core.policy import DriftConfig, GateConfig
 from recsys_tasks.gate.drift import Drift, drift
+from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.release.log import ReleaseLog
-from recsys_tasks.reporting import charts
-from recsys_tasks.reporting import tables as report_tables
-from recsys_tasks.reporting.words import advice, headline, instant, meaning, stage_of
+from recsys_tasks.reporting import quality_plots, run_plots, tables
+from recsys_tasks.reporting.intervals import relative_difference
+from recsys_tasks.reporting.plot_drawing import forest_svg, plot_svg
+from recsys_tasks.reporting.plots import Forest, Plot
+from recsys_tasks.reporting.words import advice, headline, meaning, stage_of
 
 Row = Mapping[str, Any]
 Listeners = dict[str, dict[str, list[Row]]]
 TEMPLATE = "report.html.jinja"
+FORMATS = ("count", "fraction", "instant", "setting_percent", "signed_fraction", "signed_percent", "significant")
+"""Formats of figures that the template uses."""
 LONGEST_NAME = 160
 """Characters of a title or artist that are shown."""
 
@@ -32,7 +38,7 @@ class Material:
     """What a report is made from."""
 
     judgement: str
-    key: Mapping[str, Any]  # what was judged: day, candidate, incumbent, evaluation
+    key: JudgementKey  # what was judged
     figures: Figures  # of the evaluation
     verdict: Verdict
     gate: GateConfig  # the policy of that verdict
@@ -40,7 +46,7 @@ class Material:
     rows: Sequence[Row]  # the series up to this day; its last row is this judgement
     samples: Sequence[Row]  # listener, kind, place, title, artist, hit
     log: ReleaseLog
-    accepted: Sequence[Row]  # persons' words on the day's data: by, why, at, found
+    accepted: Sequence[Row]  # who accepted the day's data although a check stopped them: by, why, at, found
     run: str  # that judged first; empty where no record tells
 
 
@@ -53,23 +59,22 @@ def render(material: Material) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    tables = report_tables
-    environment.filters |= {"share": tables.share, "signed": tables.signed, "signed_share": tables.signed_share}
-    environment.filters |= {"count": tables.count, "short": short, "instant": instant}
+    environment.filters |= {name: getattr(formatting, name) for name in FORMATS}
+    environment.filters |= {"short": short, "relative_difference": relative_difference}
     return environment.get_template(TEMPLATE).render(_context(material))
 
 
 def _context(m: Material) -> dict[str, Any]:
     """Everything that the template names."""
     stage = stage_of(m.verdict, m.log, m.key)
-    k = int(m.key["evaluation"]["k"])
+    k = m.key.k
     slow = drift(m.rows, m.drift)
-    exact = report_tables.exact_checks(m.figures["checks"])
-    data = report_tables.data_checks(m.figures["data_checks"])
+    exact = tables.exact_checks(m.figures["checks"])
+    data = tables.data_checks(m.figures["data_checks"])
     lists = listeners(m.samples)
-    said, command = advice(stage, m.key)
+    recommended, command = advice(stage, m.key)
     return {
-        "day": m.key["day"],
+        "day": m.key.day.isoformat(),
         "k": k,
         "verdict": m.verdict,
         "found": m.verdict.figures,
@@ -77,39 +82,43 @@ def _context(m: Material) -> dict[str, Any]:
         "stage": stage,
         "headline": headline(stage, m.verdict, m.key, m.gate.margin),
         "meaning": meaning(stage, m.log),
-        "advice": said,
+        "advice": recommended,
         "command": command,
         "accepted": m.accepted,
         "alarms": slow.alarms,
-        "deciding": report_tables.deciding(m.verdict.figures, m.gate, k),
+        "deciding": tables.deciding(m.verdict.figures, m.gate, k),
         "exact": exact,
         "data": data,
-        "counted": [report_tables.counted(exact, "exact checks"), report_tables.counted(data, "checks of the data")],
-        "plots": {name: Markup(svg) for name, svg in plots(m, slow, k).items()},  # noqa: S704 - escaped in charts.py
+        "counted": [tables.counted(exact, "exact checks"), tables.counted(data, "checks of the data")],
+        "plots": [_drawn(plot) for plot in plots(m, slow, k)],
+        "compared": any(row["pair"] for row in m.rows),
         "newest": m.rows[::-1],
-        "drift_lines": report_tables.drift_lines(slow, m.verdict.figures, m.drift),
-        "changes": report_tables.changes(m.figures, k),
+        "drift_lines": tables.drift_lines(slow, m.verdict.figures, m.drift),
+        "changes": tables.changes(m.figures, k),
         "listeners": lists,
         "hits": {letter: hits(lists[letter]) for letter in lists},
         "lineage": lineage(m),
     }
 
 
-def plots(m: Material, slow: Drift, k: int) -> dict[str, str]:
-    """Name -> SVG of every plot that there are figures for."""
-    drawn = {
-        "precision": charts.precision_over_days(m.rows, m.gate.floor, k),
-        "recall": charts.recall_over_days(m.rows, m.gate.min_recall),
-        "loss": charts.loss_by_iteration(m.figures["training"]["losses"]),
-    }
+def plots(m: Material, slow: Drift, k: int) -> list[Plot | Forest]:
+    """Every plot that there are figures for, in the order of the page."""
+    found: list[Plot | Forest] = [quality_plots.precision_over_days(m.rows, m.gate.floor, k)]
     if any(row["pair"] for row in m.rows):
-        median = charts.Running(slow.days, slow.median, m.drift.median_days)
-        drawn["differences"] = charts.differences_over_days(m.rows, median, m.gate.margin)
+        found.append(quality_plots.differences_over_days(m.rows, slow, m.drift.median_days, m.gate.margin))
     if slow.days:
-        drawn["cusum"] = charts.cusum_over_days(slow.days, slow.cusum, m.drift.cusum_bound)
+        found.append(quality_plots.cusum_over_days(slow, m.drift.cusum_bound))
+    found.append(quality_plots.recall_over_days(m.rows, m.gate.min_recall))
+    found.append(run_plots.loss_by_iteration(m.figures["training"]["losses"]))
     if m.verdict.figures["slices"]:
-        drawn["slices"] = charts.slices_chart(m.verdict.figures["slices"])
-    return drawn
+        found.append(quality_plots.slices(m.verdict.figures["slices"]))
+    return found
+
+
+def _drawn(plot: Plot | Forest) -> dict[str, Any]:
+    """A plot as the template shows it; what comes from outside is escaped where it is drawn."""
+    svg = plot_svg(plot) if isinstance(plot, Plot) else forest_svg(plot)
+    return {"title": plot.title, "caption": plot.caption, "svg": Markup(svg)}  # noqa: S704
 
 
 def listeners(samples: Sequence[Row]) -> Listeners:
@@ -123,24 +132,25 @@ def listeners(samples: Sequence[Row]) -> Listeners:
 def hits(lists: Mapping[str, Sequence[Row]]) -> str:
     """How many hits the lists of one listener had."""
     new, live = (sum(row["hit"] for row in lists.get(kind, ())) for kind in ("candidate", "incumbent"))
-    said = f"{new} {'hit' if new == 1 else 'hits'}"
-    return f"{said}, the live release {live}" if "incumbent" in lists else said
+    found = f"{new} {'hit' if new == 1 else 'hits'}"
+    return f"{found}, the live release {live}" if "incumbent" in lists else found
 
 
 def lineage(m: Material) -> list[tuple[str, str, bool]]:
-    """Name, value, and whether the value is one to copy: what was judged, against what, in which run."""
-    other = "none" if m.key["incumbent"] is None else f"release {m.key['incumbent_release']} ({m.key['incumbent']})"
+    """What was judged, against what, in which run: name, value, and whether the value is one to copy."""
+    key = m.key
+    other = "none" if key.incumbent is None else f"release {key.incumbent_release} ({key.incumbent})"
     lines = [
-        ("listening up to", m.key["day"], False),
-        ("candidate", m.key["candidate"], True),
-        ("model", m.key["model"], True),
-        ("compared with", m.key["no_incumbent"] or other, not m.key["no_incumbent"]),
+        ("listening up to", key.day.isoformat(), False),
+        ("candidate", key.candidate, True),
+        *(("model", model, True) for model in key.components),
+        ("compared with", key.no_incumbent or other, not key.no_incumbent),
         ("judgement", m.judgement, True),
     ]
     return [*lines, ("run", m.run, True)] if m.run else lines
 
 
 def short(name: str | None) -> str:
-    """A title or artist, cut where it would fill the page."""
+    """A title or an artist, cut where it would fill the page."""
     name = name or "without a name"
     return name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…"

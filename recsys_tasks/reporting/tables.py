@@ -1,26 +1,25 @@
-"""The tables of a report: stored figures in, rows of text out, every number with its unit and in one format."""
+"""The tables of a report as rows of text, every number with its unit."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from recsys_tasks.core.domain import Figures
+from recsys_tasks.core.formatting import count, decimal, fraction, percent, setting_percent, signed_percent, significant
 from recsys_tasks.core.policy import DriftConfig, GateConfig
-from recsys_tasks.evaluation.estimates import Z_95
 from recsys_tasks.gate.drift import Drift
-
-UNKNOWN = "–"
+from recsys_tasks.reporting.intervals import Estimate, estimate, relative_difference
 
 
 @dataclass(frozen=True)
-class Line:
-    """One figure with what it says."""
+class Finding:
+    """One figure that decided, as it is shown."""
 
     name: str
     found: str
     interval: str
     listeners: int
-    says: str
+    meaning: str
 
 
 class Checked(NamedTuple):
@@ -55,24 +54,22 @@ def counted(rows: Sequence[Checked], what: str) -> str:
     return f"All {good} {what} were in order." if good == len(rows) else f"{good} of {len(rows)} {what} were in order."
 
 
-def deciding(figures: Figures, gate: GateConfig, k: int) -> list[Line]:
+def deciding(figures: Figures, gate: GateConfig, k: int) -> list[Finding]:
     """The figures that decided, each with its interval."""
     users = figures["users"]
     if figures.get("precision") is None:
-        return [Line("test listeners", "0", "", 0, "Nobody could be scored: nobody discovered anything that day.")]
+        return [Finding("test listeners", "0", "", 0, "Nobody could be scored: nobody discovered anything that day.")]
+    hits = decimal(k * figures["precision"], 2)
     lines = [
-        Line(
+        _mean(
             f"precision@{k}",
-            share(figures["precision"]),
-            _interval(figures["precision"], figures["precision_error"]),
+            (figures["precision"], figures["precision_error"]),
             users,
-            f"Of {k} recommended tracks, how many the listener then really discovered that day: "
-            f"{k * figures['precision']:.2f} of {k}.",
+            f"Of {k} recommended tracks, how many the listener then really discovered that day: {hits} of {k}.",
         ),
-        Line(
+        _mean(
             "most popular tracks",
-            share(figures["popularity"]),
-            _interval(figures["popularity"], figures["popularity_error"]),
+            (figures["popularity"], figures["popularity_error"]),
             users,
             "The same for a list that anyone could make. Recommendations that are not above it are blocked.",
         ),
@@ -80,59 +77,64 @@ def deciding(figures: Figures, gate: GateConfig, k: int) -> list[Line]:
     if "honest" in figures:
         lines.append(_honest(figures["honest"]))
     if "pair" in figures:
-        passes = f"Passes if surely above −{100 * gate.margin:g}%"
-        blocked = f"is blocked if surely below 0% and a loss of more than {100 * gate.block_loss:g}%"
-        says = f"Paired: the same listeners, the same plays, only tracks that both know. {passes}; {blocked}."
-        lines.append(_difference(figures["pair"], "against the live release", says))
+        passes = f"Passes if surely above −{setting_percent(gate.margin)}"
+        blocked = f"is blocked if surely below 0% and a loss of more than {setting_percent(gate.block_loss)}"
+        meaning = f"Paired: the same listeners, the same plays, only tracks that both know. {passes}; {blocked}."
+        lines.append(_difference(figures["pair"], "against the live release", meaning))
     if "reference" in figures:
-        says = "The same against a release that stays the same for a long time, so that slow decline shows."
-        lines.append(_difference(figures["reference"], f"against release {figures['reference']['release']}", says))
+        meaning = "The same against a release that stays the same for a long time, so that slow decline shows."
+        lines.append(_difference(figures["reference"], f"against release {figures['reference']['release']}", meaning))
     return lines
 
 
-def _honest(honest: Figures) -> Line:
-    says = "What the release that was live scored on these plays, before anything was trained on that day."
-    interval = _interval(honest["precision"], honest["error"])
-    return Line(f"release {honest['release']}, live", share(honest["precision"]), interval, honest["users"], says)
+def _honest(honest: Figures) -> Finding:
+    meaning = "What the release that was live scored on these plays, before anything was trained on that day."
+    return _mean(f"release {honest['release']}, live", (honest["precision"], honest["error"]), honest["users"], meaning)
 
 
-def _difference(pair: Figures, name: str, says: str) -> Line:
+def _mean(name: str, found: tuple[float, float | None], users: int, meaning: str) -> Finding:
+    """A mean over listeners. found: the mean and its standard error."""
+    return Finding(name, fraction(found[0]), _interval(estimate(*found)), users, meaning)
+
+
+def _difference(pair: Figures, name: str, meaning: str) -> Finding:
     """A paired difference, as a share of the other release's precision."""
-    mean, d, error = pair["incumbent"], pair["difference"], pair["standard_error"]
-    if mean <= 0:
-        return Line(name, "not known", "", pair["users"], f"{says} The other release had no hit at all.")
-    interval = "" if error is None else _interval(d / mean, error / mean, signed_share)
-    return Line(name, signed_share(d / mean), interval, pair["users"], says)
+    found = relative_difference(pair)
+    if found is None:
+        return Finding(name, "not known", "", pair["users"], f"{meaning} The other release had no hit at all.")
+    return Finding(name, signed_percent(found.value), _interval(found, signed_percent), pair["users"], meaning)
 
 
 def changes(figures: Figures, k: int) -> list[tuple[str, str]]:
-    """What is new since the day before, and how much the recommendations moved."""
+    """What is new since the day before, and how much the recommendations changed."""
     lines = [
-        ("new tracks", f"{figures['new_tracks']:,} of {figures['tracks']:,} were heard for the first time that day"),
-        ("new listeners", f"{figures['new_listeners']:,} of {figures['listeners']:,} listened for the first time"),
+        ("new tracks", f"{_part(figures, 'new_tracks', 'tracks')} were heard for the first time that day"),
+        ("new listeners", f"{_part(figures, 'new_listeners', 'listeners')} listened for the first time"),
     ]
     if "overlap" in figures and figures["overlap"]["mean"] is not None:
-        same = figures["overlap"]["mean"]
-        lines.append(("the same as before", f"{k * same:.1f} of {k} recommended tracks stand in the live list too"))
-    of = {"candidate": "these recommendations", "incumbent": "the live release", "popularity": "the popular tracks"}
-    for title, name in (("variety", "coverage"), ("tracks of the last week", "new_share")):
-        found = [f"{figures[f'{who}_{name}']:.1%} in {says}" for who, says in of.items() if f"{who}_{name}" in figures]
-        lines.append((title, ("share of the catalogue: " if name == "coverage" else "") + ", ".join(found)))
-    return lines
+        same = decimal(k * figures["overlap"]["mean"], 1)
+        lines.append(("the same as before", f"{same} of {k} recommended tracks stand in the live list too"))
+    lines.append(("variety", f"share of the catalogue: {_shares(figures, 'coverage')}"))
+    return [*lines, ("tracks of the last week", _shares(figures, "new_share"))]
+
+
+def _part(figures: Figures, part: str, whole: str) -> str:
+    return f"{count(figures[part])} of {count(figures[whole])}"
+
+
+def _shares(figures: Figures, name: str) -> str:
+    """A share in the candidate's lists beside that in the lists that it is compared with."""
+    lists = {"candidate": "these recommendations", "incumbent": "the live release", "popularity": "the popular tracks"}
+    found = {where: figures[f"{whose}_{name}"] for whose, where in lists.items() if f"{whose}_{name}" in figures}
+    return ", ".join(f"{percent(share)} in {where}" for where, share in found.items())
 
 
 def drift_lines(slow: Drift, figures: Figures, policy: DriftConfig) -> list[tuple[str, str]]:
     """The three measures of slow decline on the newest day."""
-    median = slow.median[-1] if slow.median else None
-    days = f"running median of {policy.median_days} days"
-    if median is None:
-        said = f"not known before {-(-policy.median_days // 2)} days are there; there are {len(slow.days)}"
-    else:
-        said = f"{signed_share(median)} against the release before; an alert below {signed_share(-policy.median_loss)}"
-    added = "no day has been compared with a release before it yet"
-    if slow.cusum:
-        added = f"{slow.cusum[-1]:.2f} standard errors; an alert above {policy.cusum_bound:g}"
-    lines = [(days, said), ("losses added up (CUSUM)", added)]
+    lines = [
+        (f"running median of {policy.median_days} days", _median(slow, policy)),
+        ("losses added up (CUSUM)", _cusum(slow, policy)),
+    ]
     if "reference" in figures:
         line = _difference(figures["reference"], "", "")
         against = f"{line.found} ({line.interval})" if line.interval else line.found
@@ -143,28 +145,22 @@ def drift_lines(slow: Drift, figures: Figures, policy: DriftConfig) -> list[tupl
     return [*lines, ("alarms", alarms)]
 
 
-def share(value: float | None) -> str:
-    """A precision with four digits."""
-    return UNKNOWN if value is None else f"{value:.4f}"
+def _median(slow: Drift, policy: DriftConfig) -> str:
+    median = slow.median[-1] if slow.median else None
+    if median is None:
+        return f"not known before {-(-policy.median_days // 2)} days are there; there are {len(slow.days)}"
+    least = signed_percent(-policy.median_loss)
+    return f"{signed_percent(median)} against the release before; an alert below {least}"
 
 
-def signed(value: float | None) -> str:
-    """A difference of precisions with its sign."""
-    return UNKNOWN if value is None else f"{value:+.4f}".replace("-", "−")
+def _cusum(slow: Drift, policy: DriftConfig) -> str:
+    if not slow.cusum:
+        return "no day has been compared with a release before it yet"
+    return f"{decimal(slow.cusum[-1], 2)} standard errors; an alert above {significant(policy.cusum_bound)}"
 
 
-def signed_share(value: float | None) -> str:
-    """A difference as signed per cent."""
-    return UNKNOWN if value is None else f"{100 * value:+.2f}%".replace("-", "−")
-
-
-def count(value: int | None) -> str:
-    """A count, its thousands apart."""
-    return UNKNOWN if value is None else f"{value:,}"
-
-
-def _interval(mean: float | None, error: float | None, shown: Callable[[float], str] = share) -> str:
-    """95% interval of a mean."""
-    if mean is None or error is None:
+def _interval(found: Estimate | None, written: Callable[[float], str] = fraction) -> str:
+    """The 95% interval of a mean in words; empty where it is unknown."""
+    if found is None or found.low is None or found.high is None:
         return ""
-    return f"{shown(mean - Z_95 * error)} to {shown(mean + Z_95 * error)}"
+    return f"{written(found.low)} to {written(found.high)}"

@@ -1,14 +1,12 @@
-"""The sentences of a report: what the gate said, what came of it, what can be done. Stored verdict in, text out."""
+"""The sentences of a report: what the gate decided, what came of it, and what can be done."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from recsys_tasks.core.domain import Verdict, parse_day
+from recsys_tasks.core.digests import SHORT
+from recsys_tasks.core.domain import Verdict
+from recsys_tasks.core.formatting import count, instant, setting_percent
+from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.release.log import PUBLISH_OLDER, Entry, ReleaseLog
-from recsys_tasks.storage.store import SHORT
-
-Key = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -20,9 +18,9 @@ class Stage:
     reason: str = ""  # why a candidate that passed was kept
 
 
-def stage_of(verdict: Verdict, log: ReleaseLog, key: Key) -> Stage:
+def stage_of(verdict: Verdict, log: ReleaseLog, key: JudgementKey) -> Stage:
     """What came of this judgement."""
-    entry = log.published(key["candidate"])
+    entry = log.published(key.candidate)
     if entry is not None:
         if entry.verdict != "PASS":
             return Stage("overridden", entry)
@@ -30,17 +28,17 @@ def stage_of(verdict: Verdict, log: ReleaseLog, key: Key) -> Stage:
             return Stage("older", entry)
         return Stage("published" if verdict.passed else "later", entry)
     if verdict.passed:
-        decision = log.decide(key["candidate"], parse_day(key["day"]))
+        decision = log.decide(key.candidate, key.day)
         return Stage("passed" if decision.publish else "kept", reason=decision.reason)
     if verdict.exact:
         return Stage("forbidden")
     return Stage("held" if verdict.outcome == "HOLD" else "blocked")
 
 
-def headline(stage: Stage, verdict: Verdict, key: Key, margin: float) -> str:
+def headline(stage: Stage, verdict: Verdict, key: JudgementKey, margin: float) -> str:
     """The verdict in one sentence. margin: loss that the gate still lets pass, a share."""
-    what = f"The recommendations made from the listening of {key['day']}"
-    users = f"{verdict.figures['users']:,} test listeners"
+    what = f"The recommendations made from the listening of {key.day}"
+    users = f"{count(verdict.figures['users'])} test listeners"
     if stage.entry is not None:
         went_live = f"{what} were published as release {stage.entry.release}"
         if stage.name == "overridden":
@@ -62,7 +60,7 @@ def headline(stage: Stage, verdict: Verdict, key: Key, margin: float) -> str:
 
 def _good(verdict: Verdict, users: str, margin: float) -> str:
     if "pair" in verdict.figures:
-        allowed = f"the {100 * margin:g}% that are allowed"
+        allowed = f"the {setting_percent(margin)} that are allowed"
         return f"on {users} they were surely not worse than the release before by more than {allowed}"
     return f"on {users} they did better than a list of the most popular tracks; there was no release to compare with"
 
@@ -79,16 +77,11 @@ def meaning(stage: Stage, log: ReleaseLog) -> str:
     return f"Nothing changed for listeners: {live}."
 
 
-def advice(stage: Stage, key: Key) -> tuple[str, str]:
+def advice(stage: Stage, key: JudgementKey) -> tuple[str, str]:
     """What can be done, and the command for it; empty where nothing has to be."""
     if stage.name == "forbidden":
         return "Mend the cause that the failed check names, then run the day again.", ""
     if stage.name in ("held", "blocked"):
-        command = f"python -m recsys_tasks release {key['candidate'][:SHORT]} --by NAME --why REASON"
+        command = f"recsys release {key.candidate[:SHORT]} --by NAME --why REASON"
         return "If the reasons are understood and harmless, a named person can publish them all the same", command
     return "", ""
-
-
-def instant(text: str) -> str:
-    """A stored instant (ISO-8601, UTC) as people write it."""
-    return f"{text[:16].replace('T', ' ')} UTC"

@@ -11,15 +11,17 @@ import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Id
 from recsys_tasks.core.errors import ConfigError, CorruptArtefact, RecsysError, UnknownId
-from recsys_tasks.index.annoy_index import similar as annoy_similar
+from recsys_tasks.index.annoy_index import find_similar
 from recsys_tasks.matrix.popularity import first_of
 from recsys_tasks.recommenders.vectors import Played
-from recsys_tasks.release.bundle import Bundle, find_row, open_bundle, parse_id
+from recsys_tasks.release.bundle import Bundle, find_row, parse_id
+from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry
-from recsys_tasks.release.releases import read_log
-from recsys_tasks.storage.store import Store
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.storage.store import ArtefactStore
 
 PROBES = 3
+"""Questions that an opened release answers before it replaces the one before."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +43,21 @@ class Answered:
     exact: bool  # certified: no other track scores more
     tracks: tuple[Track, ...]
     like: Track | None = None  # the track that was asked about
-    popular: bool = False  # the popular tracks, whose score is their number of listeners
+    popular: bool = False  # these are the popular tracks; a score is a number of listeners
 
 
 @dataclass(frozen=True)
 class _Opened:
-    """One release, open; replaced as a whole, never changed."""
+    """One open release; it is replaced as a whole, never changed."""
 
     entry: Entry
     bundle: Bundle
 
 
 class Reader:
-    """Answers from one release at a time. Threads may share it: a query sees one release from beginning to end."""
+    """Answers from one release at a time. Threads may share it: a query sees one release from start to end."""
 
-    def __init__(self, store: Store, release: int | None = None) -> None:
+    def __init__(self, store: ArtefactStore, release: int | None = None) -> None:
         """Open the live release, or a given one.
 
         Raises:
@@ -64,7 +66,7 @@ class Reader:
             CorruptArtefact: it differs from what was published; a new reader refuses.
         """
         self._store, self._switching = store, Lock()
-        log = read_log(store)
+        log = Releases(store).log()
         entry = log.require_live() if release is None else log.release(release)
         self._opened = self._open(entry)
 
@@ -82,7 +84,7 @@ class Reader:
         """Switch to the live release if it is another one; on any failure keep what is open, and say why."""
         with self._switching:  # one at a time: a slow opener must not put an older release over a newer one
             try:
-                live = read_log(self._store).require_live()
+                live = Releases(self._store).log().require_live()
                 if live.number < self.entry.number:
                     raise CorruptArtefact(f"The log ends before entry {self.entry.number}. Restore it from a backup.")
                 if (live.candidate, live.parts) != (self.entry.candidate, self.entry.parts):
@@ -92,7 +94,7 @@ class Reader:
         return None
 
     def recommend(self, user_id: Id, k: int = 10) -> Answered:
-        """The k tracks that suit a user best, those already played left out; the popular tracks for an unknown user.
+        """The k tracks that suit a user best, without those already played; the popular tracks for an unknown user.
 
         Raises:
             ConfigError: k is not positive.
@@ -104,7 +106,7 @@ class Reader:
         if row is None or not users.vectors[row].any():
             return self._popular(opened, row, k)
         played = Played(np.array([0, users.indptr[row + 1] - users.indptr[row]]), self._played(opened, row))
-        found = opened.bundle.gated.search_for(k).find(users.vectors[row][None, :], played, k)
+        found = opened.bundle.gated.retriever(users.vectors, k).candidates(np.array([row]), played, k)
         listed = [(int(c), float(s)) for c, s in zip(found.cols[0], found.scores[0], strict=True) if c >= 0]
         return Answered(opened.entry.release, True, bool(found.exact[0]), tuple(self._named(opened, listed)))
 
@@ -127,18 +129,18 @@ class Reader:
         if rank < 0:
             raise UnknownId(f"Track {track_id!r} has no plays to learn from yet: nothing is similar to it.")
         search = gated.search_for(k)
-        ranks, cosines = annoy_similar(search.index, rank, k, search.effort.similar_search_k)
+        ranks, cosines = find_similar(search.index, rank, k, search.parameters.similar_search_k)
         listed = [(int(ranked.rank_cols[r]), float(c)) for r, c in zip(ranks, cosines, strict=True)]
         like, *found = self._named(opened, [(col, 1.0), *listed])
         return Answered(opened.entry.release, True, False, tuple(found), like)
 
     def _open(self, entry: Entry) -> _Opened:
-        opened = _Opened(entry, open_bundle(self._store, entry))
+        opened = _Opened(entry, Bundles(self._store).load(entry))
         self._probe(opened)
         return opened
 
     def _probe(self, opened: _Opened) -> None:
-        """Ask a few questions before anybody else does."""
+        """Check that the release answers a few questions."""
         users, search = opened.bundle.users, opened.bundle.gated.search
         for row in np.linspace(0, len(users.vectors) - 1, min(PROBES, len(users.vectors))).astype(int):
             nothing = Played(np.zeros(2, np.int64), np.zeros(0, np.int64))
@@ -149,7 +151,7 @@ class Reader:
     def _popular(self, opened: _Opened, row: int | None, k: int) -> Answered:
         names = opened.bundle.names
         played = self._played(opened, row) if row is not None else np.zeros(0, np.int64)
-        listed = [(int(col), float(names.listeners[col])) for col in first_of(names.popular, played, k)]
+        listed = [(int(col), float(names.listeners[col])) for col in first_of(names.popular.order, played, k)]
         found = tuple(self._named(opened, listed))
         return Answered(opened.entry.release, row is not None, False, found, popular=True)
 

@@ -16,10 +16,9 @@ from recsys_tasks.steps.report import write_report
 from recsys_tasks.steps.retain import retain
 from recsys_tasks.steps.train import train_als
 from recsys_tasks.steps.verdict import gate
-from recsys_tasks.steps.workplace import Reference, Signature, Workplace, recorded
+from recsys_tasks.steps.workplace import Signature, Workplace, recorded
 
 __all__ = [
-    "Reference",
     "Signature",
     "Workplace",
     "build_index",

@@ -4,139 +4,225 @@ A judgement is a candidate against an incumbent; its figures are stored, and the
 them.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
-from pathlib import Path
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Day, Factors, Figures, PlayMatrix
-from recsys_tasks.evaluation.evaluation import Evaluation, Side
-from recsys_tasks.evaluation.evaluation import evaluate as score
+from recsys_tasks.core.domain import Day, Figures, PlayMatrix, day_number
+from recsys_tasks.core.records import Json, as_json
+from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, Evaluation, evaluate_models
 from recsys_tasks.evaluation.samples import samples
-from recsys_tasks.gate.exact_checks import check_sizes, exact_checks, measured_recall
-from recsys_tasks.index.calibration import Recall
-from recsys_tasks.matrix.holdout import Holdout
-from recsys_tasks.matrix.play_matrix import EPOCH
-from recsys_tasks.matrix.popularity import popular_order
-from recsys_tasks.release.bundle import GatedPart, open_gated, open_names
+from recsys_tasks.gate.check import Check
+from recsys_tasks.gate.exact_checks import (
+    check_sizes,
+    coverage_check,
+    finite_check,
+    index_checks,
+    loss_check,
+    measured_recall,
+    recall_checks,
+)
+from recsys_tasks.gate.matrix_checks import Conservation, matrix_checks
+from recsys_tasks.index.annoy_index import metric_of
+from recsys_tasks.index.recall import Recall
+from recsys_tasks.matrix.chain import Chain
+from recsys_tasks.matrix.split import Holdout, Split, hold_out
+from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.release.bundle import GatedPart, open_gated
+from recsys_tasks.release.judgements import Judgement, judgement_of
+from recsys_tasks.release.keys import CandidateKey, JudgementKey
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.release.releases import read_log
-from recsys_tasks.release.series import FIGURES
-from recsys_tasks.steps.matrix import matrix_of
-from recsys_tasks.steps.quality import data_checks
-from recsys_tasks.steps.sides import Parts, incumbent_of, incumbent_side, reference_of, reference_side, verified
-from recsys_tasks.steps.train import holdout_of
-from recsys_tasks.steps.workplace import Reference, Workplace
-from recsys_tasks.storage.artefacts import open_artefact, read_manifest, save_artefact
+from recsys_tasks.steps.released_models import (
+    Parts,
+    incumbent_model,
+    incumbent_of,
+    reference_model,
+    reference_of,
+    verified,
+)
+from recsys_tasks.steps.results import Evaluated
+from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
+from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.storage.artefacts import Artefact
 
 NEW_TRACK_DAYS = 7
+"""A track that was first heard within so many days is new."""
 NO_INCUMBENT = "there is no release to compare with"
 NOT_COMPARABLE = "NOT COMPARABLE: every release that is still there has seen this day's hidden plays"
 
 
-def evaluate(at: Workplace, day: Day, candidate: str) -> Reference:
-    """Store the figures of a candidate against the incumbent of this moment, unless it has been judged already.
+@dataclass(frozen=True)
+class Opened:
+    """A candidate with everything that it is judged by."""
 
-    Returns:
-        The candidate, the incumbent's release number (null: none that can be compared), and the headline figures.
+    gated: GatedPart
+    model: OpenedModel
+    matrix: PlayMatrix
+    split: Split
+    holdout: Holdout
+
+
+def evaluate(at: Workplace, day: Day, candidate: str) -> Evaluated:
+    """Store the figures of a candidate against the incumbent of this moment, unless it has been judged already.
 
     Raises:
         CorruptArtefact: the candidate or the incumbent differs from what was stored.
     """
-    incumbent = incumbent_of(at, read_log(at.store), day)
-    path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
-    judged = at.store.evaluations_of(day, candidate)
-    if judged and path not in judged:
-        path = max(judged, key=lambda p: read_manifest(p / FIGURES)["key"]["incumbent_release"] or 0)
-    if path in judged:
+    incumbent = incumbent_of(at, at.releases.log(), day)
+    judgement = judgement_of(day, candidate, incumbent.candidate if incumbent else None)
+    judged = at.judgements.of(day, candidate)
+    if judged and judgement not in judged:
+        judgement = max(judged, key=lambda each: at.judgements.key(each).incumbent_release or 0)
+    if judgement in judged:
         at.progress(f"candidate {candidate[:12]} has been evaluated already")
     else:
         evaluate_against(at, day, candidate, incumbent)
-    stored = open_artefact(path / FIGURES)
-    figures = stored.figures
-    sides = [who for who in ("candidate", "incumbent", "popularity") if f"{who}_precision" in figures]
-    shown = {who: figures[f"{who}_precision"]["mean"] for who in sides}
-    at.progress(f"{figures['users']:,} listeners scored, precision@k: {shown}")
-    return {"day": day.isoformat(), "candidate": candidate, "judgement": path.name, "precision": shown}
+    figures = at.judgements.load(judgement).figures
+    models = [who for who in ("candidate", "incumbent", "popularity") if f"{who}_precision" in figures]
+    precision = {who: figures[f"{who}_precision"]["mean"] for who in models}
+    at.progress(f"{figures['users']:,} listeners scored, precision@k: {precision}")
+    return Evaluated(day, candidate, judgement.name, precision)
 
 
-def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry | None) -> Path:
+def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry | None) -> Judgement:
     """Evaluate a candidate against one incumbent, and store the figures."""
-    log = read_log(at.store)
-    part, reference = at.store.gated_part(candidate), reference_of(at, log, day)
-    key = part.manifest["key"]
+    log = at.releases.log()
+    reference = reference_of(at, log, day)
+    part = at.bundles.gated(candidate)
     # Scores, recall and loss beside, the other checks here: none needs anything of another. BLAS is bounded around all:
     # its threads are the process's, and whichever ended first would give the others more in the middle of their work.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(3) as beside:
-        opening = beside.submit(lambda: (open_gated(part), *at.store.load_model(day, key["model"])))
         verifying = beside.submit(verified, at, incumbent, reference)
-        matrix = matrix_of(at, key)
-        gated, factors, model = opening.result()
-        holdout = holdout_of(at, model.manifest["key"], matrix)
-        check_sizes(gated, matrix, factors)  # before either begins: scoring would read beyond the ends too
-        scoring = beside.submit(_scored, at, day, (gated, *verifying.result()), matrix, factors, holdout)
-        measuring = beside.submit(measured_recall, day, gated, factors, holdout.training, at.config.gate.recall_queries)
-        checks = exact_checks(at, gated, matrix, factors, holdout, model, measuring, beside)
+        opened = _open(at, part, beside)
+        check_sizes(opened.gated.tracks, opened.matrix, opened.model.component)  # scoring would read beyond the ends
+        scoring = beside.submit(_scored, at, day, opened, *verifying.result())
+        measuring = beside.submit(_recall, at, opened)
+        checks = _checks(at, opened, measuring, beside)
         result = scoring.result()
-    path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
-    identity = {
-        "day": day.isoformat(),
-        "candidate": candidate,
-        "model": key["model"],
-        "incumbent": incumbent.candidate if incumbent else None,
-        "incumbent_release": incumbent.release if incumbent else None,
-        "no_incumbent": "" if incumbent else _no_incumbent(log),
-        "reference": reference.candidate if reference else None,
-        "reference_release": reference.release if reference else None,
-        "evaluation": at.config.evaluation.model_dump(),
+    key = JudgementKey(
+        day=day,
+        candidate=candidate,
+        components=opened.gated.key.components,
+        incumbent=incumbent.candidate if incumbent else None,
+        incumbent_release=incumbent.release if incumbent else None,
+        no_incumbent="" if incumbent else _no_incumbent(log),
+        reference=reference.candidate if reference else None,
+        reference_release=reference.release if reference else None,
+        evaluation=at.config.evaluation.model_dump(),
+    )
+    figures = result.figures | _of_the_day(day, opened, measuring.result())
+    figures |= {
+        "checks": [asdict(check) for check in checks],
+        "data_checks": _data_checks(at, day, opened.matrix.chain),
     }
-    figures = result.figures | _of_the_day(day, matrix, measuring.result(), model.figures)
-    figures |= {"checks": [asdict(check) for check in checks], "data_checks": data_checks(at, day)}
-    names = open_names(at.store, candidate).table
-    files = {"per_user": pa.table(result.per_user), "samples": samples(holdout, result, names, matrix.tracks.ids)}
-    save_artefact(at.store.root, path / FIGURES, digest_of("figures", identity), identity, files, figures)
-    return path
+    names = at.bundles.names(candidate).table
+    tables = {
+        "per_user": pa.table(result.per_user),
+        "samples": samples(opened.holdout, result, names, opened.matrix.tracks.ids),
+    }
+    judgement = judgement_of(day, candidate, key.incumbent)
+    at.judgements.save_figures(judgement, key, tables, figures)
+    return judgement
 
 
-def _scored(
-    at: Workplace,
-    day: Day,
-    against: tuple[GatedPart, Parts, Parts],
-    matrix: PlayMatrix,
-    factors: Factors,
-    holdout: Holdout,
-) -> Evaluation:
+def _open(at: Workplace, part: Artefact, beside: Executor) -> Opened:
+    """Everything that a candidate is judged by, each verified."""
+    key = CandidateKey.from_json(part.key)
+    opening = beside.submit(lambda: (open_gated(part), open_model(at, key.day, key.component)))
+    matrix = at.matrices.load(key.day, key.matrix)
+    gated, model = opening.result()
+    split = split_of(at, model.key, matrix)
+    return Opened(gated, model, matrix, split, hold_out(matrix, split))
+
+
+def _recall(at: Workplace, opened: Opened) -> Recall:
+    """Recall of the stored index on queries that it was not calibrated on."""
+    key, training = opened.gated.key, opened.holdout.training
+    queries = at.config.gate.recall_queries
+    return measured_recall(key.day, opened.gated.search, opened.model.component, training, key.parameters, queries)
+
+
+def _checks(at: Workplace, opened: Opened, measuring: "Future[Recall]", beside: Executor) -> list[Check]:
+    """Everything that must simply be so before a candidate is compared with anything.
+
+    Args:
+        at: store and policy.
+        opened: the candidate as it was stored, and what it was made from.
+        measuring: recall of the stored index, as it is measured beside.
+        beside: where the loss is computed, while the rest is looked at here.
+    """
+    gated, model, matrix = opened.gated, opened.model, opened.matrix
+    policy, factors, training = at.config.gate, model.component, opened.holdout.training
+    computing = beside.submit(model.recommender.recorded_loss, factors, training)
+    counts = at.partitions.load(*matrix.chain[-1])
+    of_matrix = matrix_checks(matrix, counts, opened.split, opened.holdout, _conservation(at, matrix.chain))
+    metric = metric_of(gated.artefact.key)
+    of_index = index_checks(gated.search, gated.held, metric, gated.tracks, factors, matrix)
+    return [
+        finite_check(factors.user_factors, factors.item_factors),
+        *of_matrix,
+        loss_check(computing.result(), model.figures.losses[-1]),
+        *of_index,
+        *recall_checks(measuring.result(), policy),
+        coverage_check(factors.user_factors, training, policy.min_user_coverage),
+    ]
+
+
+def _conservation(at: Workplace, chain: Chain) -> Conservation:
+    """What became of the streams of all partitions of a chain.
+
+    Of a version that was restated since, what was dropped is not asked: its plays count as read and kept.
+    """
+    read = kept = dropped = 0
+    for day, digest in chain:
+        newest = at.partitions.newest(day)
+        if newest is not None and newest.digest == digest:
+            read, kept = read + newest.figures.rows_read, kept + newest.figures.rows_kept
+            dropped += sum(newest.figures.dropped.values())
+        else:
+            plays = int(at.partitions.load(day, digest).plays.sum(dtype=np.int64))
+            read, kept = read + plays, kept + plays
+    return Conservation(read, kept, dropped)
+
+
+def _data_checks(at: Workplace, day: Day, chain: Chain) -> list[Json]:
+    """What the check of the day's streams found, as check_data kept it."""
+    found = at.checked.found(day, chain[-1][1])
+    if found is None:
+        at.progress(f"nothing is kept of what check_data found in the streams of {day}")
+    return [as_json(check) for check in found or ()]
+
+
+def _scored(at: Workplace, day: Day, opened: Opened, incumbent: Parts | None, reference: Parts | None) -> Evaluation:
     """Candidate, incumbent and reference, each through its own built index."""
-    gated, incumbent, reference = against
+    gated, matrix, holdout, today = opened.gated, opened.matrix, opened.holdout, day_number(day)
     own = np.arange(len(gated.tracks))
-    popular = popular_order(holdout.listeners)
-    side = Side(gated.search, factors.user_factors[holdout.user_rows], popular, own, len(own))
-    today = (day - EPOCH).days
-    return score(
+    vectors = opened.model.component.user_factors[holdout.user_rows]
+    candidate = EvaluatedModel(gated.retriever(vectors), PopularTracks(holdout.listeners, 0), own, len(own))
+    return evaluate_models(
         holdout,
-        side,
-        incumbent_side(incumbent, matrix, holdout.user_rows) if incumbent else None,
+        candidate,
+        incumbent_model(incumbent, matrix, holdout.user_rows) if incumbent else None,
         gated.tracks.first_days > today - NEW_TRACK_DAYS,
         at.config.evaluation.k,
         (today - matrix.users.first_days[holdout.user_rows]).astype(np.float64),
-        reference_side(at, reference, matrix, holdout) if reference else None,
+        reference_model(at, reference, matrix, holdout) if reference else None,
     )
 
 
-def _of_the_day(day: Day, matrix: PlayMatrix, recall: Recall, model: Figures) -> Figures:
+def _of_the_day(day: Day, opened: Opened, recall: Recall) -> Figures:
     """What the report tells beside the scores: kept here, for matrix, model and index may be removed one day."""
-    today = (day - EPOCH).days
+    today, users, tracks = day_number(day), opened.matrix.users, opened.matrix.tracks
     return {
-        "listeners": len(matrix.users),
-        "tracks": len(matrix.tracks),
-        "new_listeners": int((matrix.users.first_days == today).sum()),
-        "new_tracks": int((matrix.tracks.first_days == today).sum()),
+        "listeners": len(users),
+        "tracks": len(tracks),
+        "new_listeners": int((users.first_days == today).sum()),
+        "new_tracks": int((tracks.first_days == today).sum()),
         "recall": {name: round(value, 6) for name, value in asdict(recall).items()},
-        "training": {name: model[name] for name in ("iterations", "losses", "warm")},
+        "training": as_json(opened.model.figures),
     }
 
 

@@ -6,21 +6,23 @@ A backfill, a hole, a restated day and the first run on an existing service are 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time, timedelta
-from typing import Any
-
-import numpy as np
-import pyarrow.compute as pc
 
 from recsys_tasks.core.config import SourceConfig
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError, EmptyDay
-from recsys_tasks.partitions.versions import keep_version
-from recsys_tasks.source.postgres import ExtractedDay, Source
-from recsys_tasks.steps.matrix import stale_days
+from recsys_tasks.matrix.chain import dates, stale_days
+from recsys_tasks.partitions.extracted_day import ExtractedDay, account_for, figures_of
+from recsys_tasks.partitions.figures import PartitionFigures
+from recsys_tasks.partitions.repository import StoredPartition
+from recsys_tasks.partitions.stream_counting import count_plays
+from recsys_tasks.source.catalogue import catalogue_digest, catalogue_rule
+from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.remaining import Remaining
-from recsys_tasks.steps.workplace import Reference, Workplace, told
+from recsys_tasks.steps.results import Extracted
+from recsys_tasks.steps.workplace import Workplace, in_words
 from recsys_tasks.storage.stored_forms import counts_digest
 
 EXTRACTED, RESTATED, UNCHANGED = "extracted", "restated", "unchanged"
@@ -42,17 +44,13 @@ def source_is_complete(at: Workplace, day: Day, now: datetime) -> bool:
         return source.has_stream_at_or_after(day + timedelta(days=1))
 
 
-def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Reference:
-    """Store the partitions that a run for ``day`` needs.
+def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extracted:
+    """Store the partitions that a run for ``day`` needs, and the day's catalogue snapshot.
 
     Args:
         at: store, configuration, source.
         day: UTC date of the run.
         allow_empty: whether a date without a qualified stream becomes a partition of zero rows.
-
-    Returns:
-        The day, its partition's digest and figures, how many dates were extracted for the first time, and how many
-        again without a change, those that were restated, other dates whose stored matrices are stale, and a sentence.
 
     Raises:
         ConfigError: the day is before ``history_start``.
@@ -62,75 +60,119 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Refer
     start = at.config.source.history_start
     if day < start:
         raise ConfigError(f"{day} is before source.history_start ({start}). Ask for a later date, or move the start.")
-    wanted, rule = list(_wanted_days(at, day)), qualification_rule(at.config.source)
-    became: dict[Day, str] = {}
+    wanted, became = list(_wanted_days(at, day)), {}
     with at.source() as source:
         source.check()
         remaining = Remaining(len(wanted))
         for number, date in enumerate(wanted, 1):
-            if stored := _unchanged(at, source, date, rule):
-                digest, figures, became[date] = stored["digest"], stored["figures"], UNCHANGED
-            else:
-                extracted = source.extract_day(date)
-                figures = _figures(extracted)
-                if not extracted.rows_kept:
-                    _check_empty(at, date, day, allow_empty, told(figures))
-                digest, became[date] = _save(at, extracted, rule, figures)
-            at.progress(f"{became[date]} {date} ({remaining.after(number)}): {told(figures)}")
+            newest, became[date] = _brought_up_to_date(at, source, date, day, allow_empty)
+            at.progress(f"{became[date]} {date} ({remaining.after(number)}): {in_words(newest.figures.to_json())}")
         unusable = source.unusable_instants()
+        catalogue = _snapshot(at, source, day)
     if unusable:
         at.progress(f"{unusable:,} rows of the source lie in no day: their instant is missing, infinite or absurd")
     restated = [date for date in wanted if became[date] == RESTATED]
-    stale = [date for date in stale_days(at, min([*restated, day + timedelta(days=1)])) if date != day]
+    stale = _stale(at, day, min([*restated, day + timedelta(days=1)]))
     summary = _summary(day, became[day], restated, stale)
     at.progress(summary)
-    return {
-        "day": day.isoformat(),
-        "partition": digest,
-        "figures": figures,
-        "first_extracted": sum(kind == EXTRACTED for kind in became.values()),
-        "restated": _named(restated),
-        "unchanged": sum(kind == UNCHANGED for kind in became.values()),
-        "stale": _named(stale),
-        "summary": summary,
-        "unusable_instants": unusable,
-    }
+    kinds = list(became.values())
+    return Extracted(
+        day=day,
+        partition=newest.digest,
+        figures=newest.figures,
+        first_extracted=kinds.count(EXTRACTED),
+        restated=tuple(restated),
+        unchanged=kinds.count(UNCHANGED),
+        stale=tuple(stale),
+        summary=summary,
+        unusable_instants=unusable,
+        catalogue=catalogue,
+    )
 
 
-def _unchanged(at: Workplace, source: Source, date: Day, rule: str) -> dict[str, Any] | None:
-    """Manifest of a stored date that was made by this rule of the very rows that the source holds now; None: extract.
+def _brought_up_to_date(
+    at: Workplace, source: Source, date: Day, day: Day, allow_empty: bool
+) -> tuple[StoredPartition, str]:
+    """The newest version of a date, which is extracted unless it is what the source holds; what became of it."""
+    rule = qualification_rule(at.config.source)
+    if stored := _unchanged(at, source, date, rule):
+        return stored, UNCHANGED
+    extracted = extract_day(source, date)
+    figures = figures_of(extracted)
+    if not extracted.rows_kept:
+        _check_empty(at, date, day, allow_empty, figures)
+    return _save(at, extracted, rule, figures)
+
+
+def _snapshot(at: Workplace, source: Source, day: Day) -> str | None:
+    """Digest of the day's catalogue snapshot, which is taken if there is none; None without a catalogue."""
+    if at.config.catalogue is None:
+        return None
+    rule = catalogue_rule(at.config.catalogue)
+    digest = at.catalogues.find(day, rule)
+    if digest is None:
+        tracks = source.catalogue()
+        digest = catalogue_digest(tracks)
+        at.catalogues.save(day, rule, digest, tracks)
+        at.progress(f"catalogue of {day}: {len(tracks):,} tracks")
+    return digest
+
+
+def _stale(at: Workplace, day: Day, since: Day) -> list[Day]:
+    """Other dates from ``since`` on whose stored matrices are all folded from other partitions than there are now."""
+    stored = [date for date in at.matrices.days() if date >= since]
+    found = stale_days(stored, at.config.source.history_start, at.partitions.digest, at.matrices.holds)
+    return [date for date in found if date != day]
+
+
+def extract_day(source: Source, day: Day) -> ExtractedDay:
+    """Count the qualified streams of a UTC date, which may be none.
+
+    Raises:
+        SourceUnavailable: the source cannot be reached, broke off, or sent another number of rows than it counted.
+        SourceMismatch: its tables are not what the configuration says.
+    """
+    with ThreadPoolExecutor(1) as beside:  # the rows are counted while the server tallies the same snapshot
+        with source.open_day(day) as opened:
+            counting = beside.submit(count_plays, opened.streams)
+            tally = opened.tally()
+        return account_for(day, counting.result(), tally)
+
+
+def _unchanged(at: Workplace, source: Source, date: Day, rule: str) -> StoredPartition | None:
+    """A stored date that was made by this rule of the very rows that the source holds now; None: extract.
 
     A date whose counts are damaged is extracted again, which mends it.
     """
-    stored = at.store.whole_partition(date)
-    if stored is None or stored["key"]["rule"] != rule or "fingerprint" not in stored["key"]:
+    stored = at.partitions.whole(date)
+    if stored is None or stored.rule != rule or stored.fingerprint is None:
         return None
-    return stored if source.fingerprint(date) == stored["key"]["fingerprint"] else None
+    return stored if source.fingerprint(date) == stored.fingerprint else None
 
 
-def _save(at: Workplace, extracted: ExtractedDay, rule: str, figures: dict[str, int]) -> tuple[str, str]:
-    """Store a date's play counts; their digest, and how they compare with the version before."""
-    date, counts = extracted.day, extracted.counts
-    before, digest = at.store.partition_digest(date), counts_digest(counts)
+def _save(at: Workplace, extracted: ExtractedDay, rule: str, figures: PartitionFigures) -> tuple[StoredPartition, str]:
+    """Store a date's play counts; the stored version, and how it compares with the one before."""
+    date, before, digest = extracted.day, at.partitions.digest(extracted.day), counts_digest(extracted.counts)
     if before not in (None, digest):
-        keep_version(at.store, date)
-    at.store.save_partition(date, counts, rule, figures, extracted.fingerprint, digest)
-    return digest, EXTRACTED if before is None else UNCHANGED if before == digest else RESTATED
+        at.partitions.keep_replaced(date)
+    partition = StoredPartition(date, digest, rule, extracted.fingerprint, figures)
+    at.partitions.save(partition, extracted.counts)
+    return partition, EXTRACTED if before is None else UNCHANGED if before == digest else RESTATED
 
 
 def _summary(day: Day, became: str, restated: Sequence[Day], stale: Sequence[Day]) -> str:
     """What a run for a day did to the partitions, and what that makes stale, in a sentence."""
-    said = [f"{day} {became}"]
-    if others := _named(date for date in restated if date != day):
-        said.append(f"restated too: {', '.join(others)}")
+    parts = [f"{day} {became}"]
+    if others := _listed(date for date in restated if date != day):
+        parts.append(f"restated too: {others}")
     if stale:
-        listed = ", ".join(_named(stale))
-        said.append(f"stale matrices: {listed}; the next run folds them again by itself, rebuild_through at once")
-    return "; ".join(said)
+        listed = f"stale matrices: {_listed(stale)}"
+        parts.append(f"{listed}; the next run folds them again by itself, rebuild_through at once")
+    return "; ".join(parts)
 
 
-def _named(days: Iterable[Day]) -> list[str]:
-    return [day.isoformat() for day in days]
+def _listed(days: Iterable[Day]) -> str:
+    return ", ".join(day.isoformat() for day in days)
 
 
 def qualification_rule(source: SourceConfig) -> str:
@@ -140,43 +182,25 @@ def qualification_rule(source: SourceConfig) -> str:
 
 def _wanted_days(at: Workplace, day: Day) -> Iterator[Day]:
     """Dates to extract: missing ones, those of another rule, those of the late window, and the day itself."""
-    start, rule = at.config.source.history_start, qualification_rule(at.config.source)
-    late = day - timedelta(days=at.config.source.late_window_days)
-    for offset in range((day - start).days + 1):
-        date = start + timedelta(days=offset)
-        manifest = at.store.partition_manifest(date)
-        if date >= late or manifest is None or manifest["key"]["rule"] != rule:
+    rule, late = qualification_rule(at.config.source), day - timedelta(days=at.config.source.late_window_days)
+    for date in dates(at.config.source.history_start, day):
+        newest = at.partitions.newest(date)
+        if date >= late or newest is None or newest.rule != rule:
             yield date
 
 
-def _check_empty(at: Workplace, date: Day, day: Day, allowed: bool, found: str) -> None:
+def _check_empty(at: Workplace, date: Day, day: Day, allowed: bool, found: PartitionFigures) -> None:
     """Let an empty date pass if it is allowed by name, or was empty before; never in place of another day's streams.
 
     Raises:
         EmptyDay: it may not pass.
     """
-    known = at.store.partition_manifest(date)
-    was_empty = known is not None and known["figures"]["rows_kept"] == 0
+    known = at.partitions.newest(date)
+    was_empty = known is not None and known.figures.rows_kept == 0
     if was_empty or (allowed and (known is None or date == day)):
         return
-    lost = f", where {known['figures']['rows_kept']:,} were before" if known else ""
+    lost = f", where {known.figures.rows_kept:,} were before" if known else ""
     raise EmptyDay(
-        f"The source holds no qualified stream of {date}{lost} ({found}). Load its streams, or allow the empty day by "
-        "name in a run for this very date (param allow_empty_day, option --allow-empty-day)."
+        f"The source holds no qualified stream of {date}{lost} ({in_words(found.to_json())}). Load its streams, or "
+        "allow the empty day by name in a run for this very date (param allow_empty_day, option --allow-empty-day)."
     )
-
-
-def _figures(extracted: ExtractedDay) -> dict[str, int]:
-    counts = extracted.counts
-    first = np.ones(len(counts), dtype=bool)  # of a listener's pairs, which lie together
-    first[1:] = np.asarray(pc.not_equal(counts.user_ids[1:], counts.user_ids[:-1]))
-    by_one = np.add.reduceat(counts.plays, np.flatnonzero(first), dtype=np.int64)
-    return {
-        "rows_read": extracted.rows_read,
-        "rows_kept": extracted.rows_kept,
-        **{f"dropped_{reason}": rows for reason, rows in sorted(extracted.dropped.items())},
-        "pairs": len(counts),
-        "listeners": len(by_one),
-        "tracks": pc.count_distinct(counts.track_ids).as_py(),
-        "most_plays_by_one_user": int(by_one.max(initial=0)),
-    }

@@ -1,40 +1,32 @@
 """Finish a candidate that passed, and make it live by one compare-and-swap on the release log."""
 
-from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Day, Verdict, parse_day
-from recsys_tasks.core.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict, RecsysError
+from recsys_tasks.core.digests import SHORT, digest_of
+from recsys_tasks.core.domain import Day, Verdict
+from recsys_tasks.core.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict
 from recsys_tasks.gate.exact_checks import coverage_check, finite_check
 from recsys_tasks.matrix.play_matrix import canonical
-from recsys_tasks.recommenders.als import fold_in_users
-from recsys_tasks.release.bundle import GATED, NAMES, USERS, open_gated, verify_bundle
+from recsys_tasks.release.bundles import GATED, NAMES, USERS
+from recsys_tasks.release.judgements import Judgement, judgement_of
 from recsys_tasks.release.log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
-from recsys_tasks.release.releases import append, confirm, read_log
-from recsys_tasks.release.series import FIGURES, VERDICT
 from recsys_tasks.steps.evaluate import evaluate_against
-from recsys_tasks.steps.matrix import matrix_of
-from recsys_tasks.steps.report import write_report
-from recsys_tasks.steps.sides import incumbent_of
-from recsys_tasks.steps.train import hidden_rows_of
-from recsys_tasks.steps.verdict import decide, stored_verdict
-from recsys_tasks.steps.workplace import Reference, Signature, Workplace
-from recsys_tasks.storage.artefacts import MANIFEST, open_artefact, save_artefact
-from recsys_tasks.storage.files import make_durable, sha256_of
-from recsys_tasks.storage.store import SHORT
+from recsys_tasks.steps.released_models import incumbent_of
+from recsys_tasks.steps.results import LiveRelease, Published
+from recsys_tasks.steps.stored_models import open_model, split_of
+from recsys_tasks.steps.verdict import decide
+from recsys_tasks.steps.workplace import Signature, Workplace
 
 ATTEMPTS = 8
+"""Times that a publish begins anew because the log changed in between."""
 
 
-def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publish_older: str = "") -> Reference:
+def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publish_older: str = "") -> Published:
     """Publish a candidate that passed the gate; if the live release changed since, it is judged again first.
 
     Args:
@@ -43,9 +35,6 @@ def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publi
         candidate: its digest.
         signature: who publishes, why and when.
         publish_older: a person's reason to make it live although newer data are; empty: nobody wants that.
-
-    Returns:
-        The entry that is live now, whether this call made it, and why or why not.
 
     Raises:
         ConfigError: older data are to go live, and nobody says who wants that.
@@ -56,7 +45,7 @@ def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publi
     return _publish(at, day, candidate, signature, overridden=False, publish_older=publish_older.strip())
 
 
-def release_candidate(at: Workplace, prefix: str, signature: Signature, older_too: bool = False) -> Reference:
+def release_candidate(at: Workplace, prefix: str, signature: Signature, older_too: bool = False) -> Published:
     """Publish a candidate that the gate held, or blocked by statistics, on a named person's word.
 
     Args:
@@ -72,16 +61,9 @@ def release_candidate(at: Workplace, prefix: str, signature: Signature, older_to
     """
     if not signature.by.strip() or not signature.why.strip():
         raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
-    manifest = at.store.find_candidate(prefix)
-    day, candidate = parse_day(manifest["key"]["day"]), manifest["digest"]
+    candidate, key = at.bundles.find(prefix)
     older = signature.why if older_too else ""
-    outcome = _publish(at, day, candidate, signature, overridden=True, publish_older=older)
-    for path in at.store.evaluations_of(day, candidate):
-        try:
-            write_report(at, day, path.name)  # the person's word belongs into it
-        except (RecsysError, OSError) as error:
-            at.progress(f"the report of {day} still says what it said: {error}")
-    return outcome
+    return _publish(at, key.day, candidate, signature, overridden=True, publish_older=older)
 
 
 def roll_back(at: Workplace, number: int, signature: Signature) -> Entry:
@@ -93,10 +75,10 @@ def roll_back(at: Workplace, number: int, signature: Signature) -> Entry:
         CorruptArtefact: its bundle is damaged.
         PublishConflict: somebody else wrote to the log in between.
     """
-    log = read_log(at.store)
+    log = at.releases.log()
     entry = log.roll_back(number, signature.by, signature.why, signature.at)
-    verify_bundle(at.store, entry)
-    return append(at.store, entry)
+    at.bundles.verify(entry)
+    return at.releases.append(entry)
 
 
 def set_pin(at: Workplace, pinned: bool, signature: Signature) -> Entry:
@@ -106,32 +88,32 @@ def set_pin(at: Workplace, pinned: bool, signature: Signature) -> Entry:
         NoRelease: nothing has been published.
         ConfigError: who or why is missing.
     """
-    return append(at.store, read_log(at.store).pin(pinned, signature.by, signature.why, signature.at))
+    return at.releases.append(at.releases.log().pin(pinned, signature.by, signature.why, signature.at))
 
 
 def _publish(
     at: Workplace, day: Day, candidate: str, signature: Signature, overridden: bool, publish_older: str = ""
-) -> Reference:
+) -> Published:
     for _attempt in range(ATTEMPTS):
-        log = read_log(at.store)
+        log = at.releases.log()
         decision = log.decide(candidate, day, older_too=bool(publish_older))
         earlier = log.published(candidate)
         if earlier is not None:
-            confirm(at.store, earlier)
+            at.releases.confirm(earlier)
             mine = earlier == log.live and earlier.run_id == signature.run_id != ""  # killed before it could say so
             return _outcome(log.live, mine, decision.reason)
-        judgement = _judged(at, day, candidate, log)
-        verdict = stored_verdict(judgement)
+        verdict = at.judgements.verdict(_judged(at, day, candidate, log))
         _refuse(verdict, overridden)
         if not decision.publish:
             return _outcome(log.live, False, decision.reason)
-        parts = (GATED, NAMES, _user_part(at, day, candidate))
         signed = _signed(decision, signature, publish_older)
-        entry = _entry(at, log, day, candidate, parts, decision.kind, signed, verdict)
-        verify_bundle(at.store, entry)
-        make_durable(at.store.root, at.store.bundle_path(candidate) / GATED)
+        entry = _entry(
+            at, log, day, candidate, (GATED, NAMES, _user_part(at, candidate)), decision.kind, signed, verdict
+        )
+        at.bundles.verify(entry)
+        at.bundles.confirm(candidate)
         try:
-            return _outcome(append(at.store, entry), True, decision.reason)
+            return _outcome(at.releases.append(entry), True, decision.reason)
         except PublishConflict:
             at.progress("the live release changed in between: asking the gate again")
     raise PublishConflict(f"The log changed {ATTEMPTS} times while {candidate[:12]} was published. Run the step again.")
@@ -146,17 +128,17 @@ def _signed(decision: Decision, signature: Signature, publish_older: str) -> Sig
     return replace(signature, why=publish_older)
 
 
-def _judged(at: Workplace, day: Day, candidate: str, log: ReleaseLog) -> Path:
+def _judged(at: Workplace, day: Day, candidate: str, log: ReleaseLog) -> Judgement:
     """The judgement against the incumbent of this moment; made now if the live release changed since the gate ran."""
     incumbent = incumbent_of(at, log, day)
-    path = at.store.evaluation_path(day, candidate, incumbent.candidate if incumbent else None)
-    if not (path / FIGURES).is_dir():
-        if not at.store.evaluations_of(day, candidate):
+    judgement = judgement_of(day, candidate, incumbent.candidate if incumbent else None)
+    if not at.judgements.is_evaluated(judgement):
+        if not at.judgements.of(day, candidate):
             raise NotStored(f"Candidate {candidate[:12]} has not been judged. Run evaluate and gate for {day} first.")
         evaluate_against(at, day, candidate, incumbent)
-    if not (path / VERDICT).is_dir():
-        decide(at, path)
-    return path
+    if not at.judgements.is_judged(judgement):
+        decide(at, judgement)
+    return judgement
 
 
 def _refuse(verdict: Verdict, overridden: bool) -> None:
@@ -167,30 +149,26 @@ def _refuse(verdict: Verdict, overridden: bool) -> None:
         raise GateRefused(f"The gate said {verdict.outcome}: {'; '.join(verdict.reasons)}. The live release stays.")
 
 
-def _user_part(at: Workplace, day: Day, candidate: str) -> str:
+def _user_part(at: Workplace, candidate: str) -> str:
     """Store the users with their full history, the hidden ones folded in against the fixed track factors; its name.
 
     Raises:
         BadData: the finished part fails the exact checks.
     """
-    gated = open_gated(at.store.gated_part(candidate))
-    model_digest = gated.artefact.manifest["key"]["model"]
-    key = {"candidate": candidate, "model": model_digest}
-    digest = digest_of("users", key)
+    at.bundles.gated(candidate)  # verified: nothing is finished that is damaged
+    key = at.bundles.key(candidate)
+    identity = {"candidate": candidate, "model": key.component}
+    digest = digest_of("users", identity)
     name = f"{USERS}-{digest[:SHORT]}"
-    path = at.store.bundle_path(candidate) / name
-    if path.is_dir():
-        open_artefact(path, digest)
+    if at.bundles.holds(candidate, name):
+        at.bundles.open(candidate, name, digest)
         return name
     with ThreadPoolExecutor(1) as beside:
-        loading = beside.submit(at.store.load_model, day, model_digest)
-        matrix = matrix_of(at, gated.artefact.manifest["key"])
-        streams = matrix.users.rows_of(at.store.load_partition(*matrix.chain[-1]).user_ids)
-        factors, model = loading.result()
-    rows = hidden_rows_of(model.manifest["key"], matrix, np.flatnonzero(np.bincount(streams)))
-    parameters = AlsConfig(**model.manifest["key"]["als"])  # the model's own: the file may say others by now
-    vectors = factors.user_factors.copy()
-    vectors[rows] = fold_in_users(canonical(matrix.counts[rows]), factors.item_factors, parameters)
+        opening = beside.submit(open_model, at, key.day, key.component)
+        matrix = at.matrices.load(key.day, key.matrix)
+        model = opening.result()
+    rows = split_of(at, model.key, matrix).hidden_rows
+    vectors = model.recommender.fold_in(model.component, canonical(matrix.counts[rows]), rows).user_factors
     for check in (finite_check(vectors), coverage_check(vectors, matrix.counts, at.config.gate.min_user_coverage)):
         if not check.passed:
             raise BadData(f"The finished bundle fails a check that nobody can override. {check}.")
@@ -201,7 +179,7 @@ def _user_part(at: Workplace, day: Day, candidate: str) -> str:
         "users": pa.table({"id": matrix.users.ids}),
         "order": np.asarray(pc.sort_indices(matrix.users.ids)).astype(np.int64),
     }
-    save_artefact(at.store.root, path, digest, key, files)
+    at.bundles.save(candidate, name, digest, identity, files)
     return name
 
 
@@ -210,20 +188,19 @@ def _entry(
     log: ReleaseLog,
     day: Day,
     candidate: str,
-    parts: Iterable[str],
+    parts: tuple[str, ...],
     kind: str,
     signature: Signature,
     verdict: Verdict,
 ) -> Entry:
     """The next entry of the log."""
     number = len(log.entries) + 1
-    bundle = at.store.bundle_path(candidate)
     return Entry(
         number=number,
         kind=kind,
         release=number,
         candidate=candidate,
-        parts={part: sha256_of(bundle / part / MANIFEST) for part in parts},
+        parts={part: at.bundles.vouched(candidate, part) for part in parts},
         day=day,
         pinned=kind == PUBLISH_OLDER,
         verdict=verdict.outcome,
@@ -232,8 +209,7 @@ def _entry(
     )
 
 
-def _outcome(live: Entry | None, published: bool, reason: str) -> Reference:
-    """What is live after the call, in a form that another process understands."""
-    shown = {"release": live.release, "day": live.day.isoformat(), "candidate": live.candidate} if live else None
-    precision = live.figures.get("precision") if live else None
-    return {"published": published, "reason": reason, "live": shown, "precision": precision}
+def _outcome(live: Entry | None, published: bool, reason: str) -> Published:
+    """What is live after the call."""
+    shown = LiveRelease(live.release, live.day, live.candidate) if live else None
+    return Published(published, reason, shown, live.figures.get("precision") if live else None)

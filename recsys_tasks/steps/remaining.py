@@ -13,10 +13,10 @@ class Remaining:
 
     def after(self, done: int) -> str:
         """``3 of 400, about 12 min left``: by the pace so far; after the last piece nothing is left to tell."""
-        told = f"{done:,} of {self._pieces:,}"
+        text = f"{done:,} of {self._pieces:,}"
         if done >= self._pieces:
-            return told
-        return f"{told}, about {spoken((self._clock() - self._began) / done * (self._pieces - done))} left"
+            return text
+        return f"{text}, about {spoken((self._clock() - self._began) / done * (self._pieces - done))} left"
 
 
 def spoken(seconds: float) -> str:

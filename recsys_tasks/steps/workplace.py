@@ -4,31 +4,89 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from recsys_tasks.core.config import Config
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.memory import count_peak_anew, peak_megabytes
 from recsys_tasks.core.versions import library_versions
+from recsys_tasks.partitions.checked import CheckedDays
+from recsys_tasks.partitions.repository import Partitions
+from recsys_tasks.release.bundles import Bundles
+from recsys_tasks.release.judgements import Judgements
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.repositories.catalogues import Catalogues
+from recsys_tasks.repositories.matrices import Matrices
+from recsys_tasks.repositories.models import Models
+from recsys_tasks.repositories.splits import Splits
 from recsys_tasks.source.postgres import Source
-from recsys_tasks.storage.store import Store
-
-Reference = dict[str, Any]
-"""What a step hands to the next through XCom: dates, digests and a few figures, never data."""
+from recsys_tasks.storage.run_records import RunRecords
+from recsys_tasks.storage.store import ArtefactStore
 
 
-def _silent(_message: str) -> None:
-    """Nobody listens."""
+def silent(_message: str) -> None:
+    """The progress that nobody follows."""
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """Where a step works: the store, the policy, the source, and somebody to tell of its progress."""
+    """Where a step works: the store with its repositories, the policy, the source, and who follows the progress."""
 
-    store: Store
+    store: ArtefactStore
     config: Config
     dsn: str | None = None
-    progress: Callable[[str], None] = _silent
+    progress: Callable[[str], None] = silent
+
+    @cached_property
+    def partitions(self) -> Partitions:
+        """The stored partitions."""
+        return Partitions(self.store)
+
+    @cached_property
+    def checked(self) -> CheckedDays:
+        """The results of data checks."""
+        return CheckedDays(self.store)
+
+    @cached_property
+    def catalogues(self) -> Catalogues:
+        """The stored catalogue snapshots."""
+        return Catalogues(self.store)
+
+    @cached_property
+    def matrices(self) -> Matrices:
+        """The stored play matrices."""
+        return Matrices(self.store)
+
+    @cached_property
+    def splits(self) -> Splits:
+        """The stored splits."""
+        return Splits(self.store)
+
+    @cached_property
+    def models(self) -> Models:
+        """The stored models."""
+        return Models(self.store)
+
+    @cached_property
+    def bundles(self) -> Bundles:
+        """The stored bundles."""
+        return Bundles(self.store)
+
+    @cached_property
+    def judgements(self) -> Judgements:
+        """The stored judgements."""
+        return Judgements(self.store)
+
+    @cached_property
+    def releases(self) -> Releases:
+        """The release log."""
+        return Releases(self.store)
+
+    @cached_property
+    def runs(self) -> RunRecords:
+        """The records of runs."""
+        return RunRecords(self.store)
 
     def source(self) -> Source:
         """The user's Postgres.
@@ -54,12 +112,14 @@ class Signature:
 
 
 @contextmanager
-def recorded(store: Store, run_id: str, step: str, by: str, now: Callable[[], datetime]) -> Iterator[dict[str, Any]]:
+def recorded(
+    store: ArtefactStore, run_id: str, step: str, by: str, now: Callable[[], datetime]
+) -> Iterator[dict[str, Any]]:
     """Keep when a step began, its seconds and peak memory, who started it, with which versions of Python and of the
     libraries, and how it ended, under ``runs/``.
 
     Yields:
-        A record to which the step's result may be added.
+        A record to which the step's result may be added, in its stored form.
     """
     count_peak_anew()
     began = now()
@@ -73,10 +133,10 @@ def recorded(store: Store, run_id: str, step: str, by: str, now: Callable[[], da
         record["seconds"] = round((now() - began).total_seconds(), 3)
         record["versions"] = library_versions()
         record["peak_megabytes"] = int(peak_megabytes())
-        store.save_run(run_id, step, record)
+        RunRecords(store).save(run_id, step, record)
 
 
-def told(figures: Mapping[str, Any]) -> str:
+def in_words(figures: Mapping[str, Any]) -> str:
     """Figures as one line of a log."""
     shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in figures.items()}
     return ", ".join(f"{name} {value}" for name, value in shown.items())

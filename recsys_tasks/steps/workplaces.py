@@ -1,13 +1,12 @@
-"""A workplace from what the command line or a task knows: root, configuration, address."""
+"""A workplace from what a command or a task knows: root, configuration and address."""
 
-from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 from recsys_tasks.core.config import load_config
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.steps.workplace import Workplace
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 
 def workplace(root: Path | None, config: Path | None, dsn: str | None, progress: Callable[[str], None]) -> Workplace:
@@ -21,7 +20,7 @@ def workplace(root: Path | None, config: Path | None, dsn: str | None, progress:
     return Workplace(store_at(root), load_config(config), dsn, progress)
 
 
-def store_at(root: Path | None) -> Store:
+def store_at(root: Path | None) -> PosixStore:
     """The store under a root.
 
     Raises:
@@ -29,9 +28,4 @@ def store_at(root: Path | None) -> Store:
     """
     if root is None:
         raise ConfigError("No store named: set RECSYS_ROOT to the directory of partitions, bundles and releases.")
-    return Store(root.resolve())
-
-
-def workplace_of(args: Namespace) -> Workplace:
-    """The workplace of a command; progress goes to standard error, so that the answer stands alone."""
-    return workplace(args.root, args.config, args.dsn, args.tell)
+    return PosixStore(root.resolve())

@@ -51,7 +51,7 @@ class TestVerdict:
             "What to do next:",
             "1. Read the report: did the data change (volume, new tracks), or the model?",
             "2. If the data are wrong, mend the source, then trigger the DAG again with this day.",
-            "3. To publish it all the same: python -m recsys_tasks release c0ffeec0ffee --by YOU --why REASON",
+            "3. To publish it all the same: recsys release c0ffeec0ffee --by YOU --why REASON",
         )
 
     def test_an_exact_failure_offers_no_override(self):

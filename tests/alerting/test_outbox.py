@@ -1,18 +1,20 @@
-"""Nothing that must be told is lost, and nothing is told twice."""
+"""Nothing that must be told is lost, and nothing is told twice: on the disk and in memory."""
 
 import json
 import multiprocessing
 import os
 import signal
-import time
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from limits import largest_file
+from file_size_limits import largest_file
 
 from recsys_tasks.alerting.alerts import Alert
 from recsys_tasks.alerting.outbox import ALERT, MARK, Delivery, Outbox
-from recsys_tasks.core.errors import StorageError
+from recsys_tasks.core.errors import NotStored, StorageError
+from recsys_tasks.storage.posix import PosixStore
 
 NOW = datetime(2026, 1, 16, 3, tzinfo=UTC)
 BOTH = ("mail", "hook")
@@ -37,10 +39,27 @@ class Channels:
             yield name, "down" if name in self.down else ""
 
 
+def slow(started, release):
+    """Channels that say that they were asked, and take an alert when they are let go."""
+
+    def send(_alert, names):
+        started.set()
+        release.wait(20)
+        return [(name, "") for name in names]
+
+    return send
+
+
 @pytest.fixture
-def outbox(tmp_path):
-    """An empty one."""
-    return Outbox(tmp_path)
+def outbox(store):
+    """An empty one, in a store of each kind."""
+    return Outbox(store)
+
+
+@pytest.fixture
+def on_disk(tmp_path):
+    """An empty one that processes share."""
+    return Outbox(PosixStore(tmp_path))
 
 
 class TestOnce:
@@ -62,54 +81,56 @@ class TestOnce:
         assert outbox.deliver(BOTH, later, NOW).taken == ("'it failed' to mail",)
         assert later.told == [("a1", "mail")]
 
-    def test_two_who_deliver_at_once_send_once(self, outbox, tmp_path):
+    def test_two_who_deliver_at_once_send_once(self, outbox, store):
         """A callback and a task meet: one waits for the other and finds it done, or leaves it to the other."""
         outbox.put(alert(), BOTH, NOW)
+        started, release = threading.Event(), threading.Event()
+        with ThreadPoolExecutor(1) as beside:
+            first = beside.submit(outbox.deliver, BOTH, slow(started, release), NOW)
+            assert started.wait(20)
+            hasty = Channels()
+            assert outbox.deliver(BOTH, hasty, NOW, wait=False) == NOTHING
+            release.set()
+            assert outbox.deliver(BOTH, hasty, NOW).taken == ()
+            assert len(first.result(20).taken) == 2
+        assert hasty.told == []
+        assert len([name for name in store.names("alerts/a1") if name.endswith(MARK)]) == 2
+
+    def test_two_processes_that_deliver_at_once_send_once(self, on_disk):
+        """On the disk, the lock holds between processes too."""
+        on_disk.put(alert(), BOTH, NOW)
         started, release = multiprocessing.Event(), multiprocessing.Event()
-
-        def slow(_alert, names):
-            started.set()
-            release.wait(20)
-            return [(name, "") for name in names]
-
-        first = multiprocessing.Process(target=outbox.deliver, args=(BOTH, slow, NOW))
+        first = multiprocessing.Process(target=on_disk.deliver, args=(BOTH, slow(started, release), NOW))
         first.start()
         assert started.wait(20)
         hasty = Channels()
-        assert outbox.deliver(BOTH, hasty, NOW, wait=False) == NOTHING
+        assert on_disk.deliver(BOTH, hasty, NOW, wait=False) == NOTHING
         release.set()
-        assert outbox.deliver(BOTH, hasty, NOW).taken == ()
+        assert on_disk.deliver(BOTH, hasty, NOW).taken == ()
         first.join(20)
         assert hasty.told == []
-        assert len(list(tmp_path.glob(f"alerts/a1/*{MARK}"))) == 2
 
-    def test_only_a_kill_between_sending_and_marking_repeats_it(self, outbox, tmp_path):
+    def test_only_a_kill_between_sending_and_marking_repeats_it(self, on_disk):
         """Killed in the middle of a delivery, nothing is lost and nobody locked out: it goes out with the same key."""
-        outbox.put(alert(), BOTH[:1], NOW)
-        sent = multiprocessing.Event()
-
-        def killed(_alert, names):
-            sent.set()
-            time.sleep(20)
-            return [(name, "") for name in names]
-
-        process = multiprocessing.Process(target=outbox.deliver, args=(BOTH, killed, NOW))
+        on_disk.put(alert(), BOTH[:1], NOW)
+        sent, never = multiprocessing.Event(), multiprocessing.Event()
+        process = multiprocessing.Process(target=on_disk.deliver, args=(BOTH, slow(sent, never), NOW))
         process.start()
         assert sent.wait(20)
         os.kill(process.pid, signal.SIGKILL)
         process.join(20)
         again = Channels()
-        outbox.deliver(BOTH, again, NOW)
+        on_disk.deliver(BOTH, again, NOW)
         assert again.told == [("a1", "mail")]
 
-    def test_a_disk_that_takes_no_note_sends_nothing(self, outbox):
+    def test_a_disk_that_takes_no_note_sends_nothing(self, on_disk):
         """Otherwise a full disk would have the same mail sent at every attempt."""
-        outbox.put(alert(), BOTH, NOW)
+        on_disk.put(alert(), BOTH, NOW)
         channels = Channels()
         with largest_file(0), pytest.raises(StorageError):
-            outbox.deliver(BOTH, channels, NOW)
+            on_disk.deliver(BOTH, channels, NOW)
         assert channels.told == []
-        assert len(outbox.deliver(BOTH, channels, NOW).taken) == 2
+        assert len(on_disk.deliver(BOTH, channels, NOW).taken) == 2
 
 
 class TestOwed:
@@ -126,11 +147,11 @@ class TestOwed:
         assert not outbox.holds("a1")
         assert outbox.put(alert(), ["mail"], NOW)
 
-    def test_an_alert_that_reached_nobody_stays_visible(self, outbox, tmp_path):
+    def test_an_alert_that_reached_nobody_stays_visible(self, outbox, store):
         """Its only connection was renamed: it is a complaint each time, not a silence, and says what to do."""
         outbox.put(alert(), ["mail"], NOW)
         (complaint,) = outbox.deliver(["post"], Channels(), NOW).refused
-        assert str(tmp_path / "alerts" / "a1") in complaint
+        assert store.where("alerts/a1") in complaint
         assert outbox.deliver(["mail"], Channels(), NOW).taken
 
     def test_a_connection_that_is_taken_out_is_owed_nothing_more(self, outbox):
@@ -169,19 +190,33 @@ class TestOwed:
             "\udcff",
         ],
     )
-    def test_a_damaged_letter_is_a_complaint_and_holds_up_no_other(self, outbox, tmp_path, content):
+    def test_a_damaged_letter_is_a_complaint_and_holds_up_no_other(self, outbox, store, content):
         """It cannot be sent and must not be lost from sight; the others go out."""
         outbox.put(alert(), ["mail"], NOW)
-        damaged = tmp_path / "alerts" / "d4" / ALERT
-        damaged.parent.mkdir()
-        damaged.write_bytes(content.encode(errors="surrogateescape"))
+        damaged = f"alerts/d4/{ALERT}"
+        store.create(damaged, content.encode(errors="surrogateescape"))
         delivery = outbox.deliver(["mail"], Channels(), NOW)
         assert delivery.taken == ("'it failed' to mail",)
-        assert delivery.refused == (f"{damaged} cannot be read; remove its directory",)
+        assert delivery.refused == (f"{store.where(damaged)} cannot be read; remove its directory",)
 
-    def test_what_is_stored_holds_the_alert_and_whom_it_is_owed_to(self, outbox, tmp_path):
+    def test_a_letter_that_somebody_removes_holds_up_no_other(self, outbox, store, monkeypatch):
+        """Named when the folder was listed and gone when it is read: a complaint, and the others go out."""
+        for key in ("a1", "b2"):
+            outbox.put(alert(key), ["mail"], NOW)
+        read = store.read
+
+        def reading(name):
+            if "b2" in name:
+                raise NotStored(name)
+            return read(name)
+
+        monkeypatch.setattr(store, "read", reading)
+        delivery = outbox.deliver(["mail"], Channels(), NOW)
+        assert (len(delivery.taken), len(delivery.refused)) == (1, 1)
+
+    def test_what_is_stored_holds_the_alert_and_whom_it_is_owed_to(self, outbox, store):
         """An operator can read it; who is named twice is told once."""
         outbox.put(alert(), ["mail", "hook", "mail"], NOW)
-        stored = json.loads((tmp_path / "alerts" / "a1" / ALERT).read_text())
+        stored = json.loads(store.read(f"alerts/a1/{ALERT}"))
         assert stored["connections"] == list(BOTH)
         assert stored["alert"] == {"key": "a1", "subject": "it failed", "lines": ["line"]}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from planting import plant
 from scipy import sparse
 from settings import run
 from source_tables import DAY, create_streams
@@ -16,7 +17,6 @@ from bad_inputs.cases import (
     loaded,
     matrix_path,
     overwrite,
-    plant,
     refused,
     refuses,
     service,
@@ -25,8 +25,10 @@ from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import BadData, CorruptArtefact
 from recsys_tasks.matrix.play_matrix import canonical
-from recsys_tasks.recommenders.als import MOST_PAIRS, confidence, fold_in_users
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.confidence import MOST_PAIRS, confidence
 from recsys_tasks.steps import Workplace
+from recsys_tasks.steps.stored_models import open_model
 from recsys_tasks.storage.artefacts import open_artefact, read_manifest
 
 CONFIG = AlsConfig(factors=4)
@@ -118,7 +120,7 @@ def matrix_of_nothing(source_dsn, tmp_path):
     with refused(BadData, "The play matrix is empty", "Check the source and history_start"):
         run(at, DAY, allow_empty=True)
     assert loaded(at).counts.shape == (0, 0)
-    assert fold_in_users(loaded(at).counts, np.zeros((0, 4), np.float32), CONFIG).shape == (0, 4)
+    assert Als(CONFIG).user_vectors(loaded(at).counts, np.zeros((0, 4), np.float32)).shape == (0, 4)
 
 
 @case(51, "numbers of another type or byte order")
@@ -136,7 +138,7 @@ def other_numbers(copied):
     factors = open_artefact(model).array("user_factors")
     plant(model, user_factors=factors.astype(np.float64))
     with refused(BadData, "The user factors are float64", str(model), REMEDY):
-        copied.store.load_model(parse_day("2026-01-15"), read_manifest(model)["digest"])
+        open_model(copied, parse_day("2026-01-15"), read_manifest(model).digest)
 
 
 class Payload:

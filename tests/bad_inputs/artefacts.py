@@ -1,38 +1,38 @@
 """Cases 54 to 58: factors, the index, manifests, and the log that says what is live."""
 
+import json
 import os
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from annoy import AnnoyIndex
+from planting import plant
 
-from bad_inputs.cases import case, little_memory, overwrite, plant, refused
+from bad_inputs.cases import case, little_memory, overwrite, refused
 from recsys_tasks.core.digests import canonical_json, digest_of
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import BadData, CorruptArtefact
-from recsys_tasks.index.annoy_index import build_index
+from recsys_tasks.core.records import Json
+from recsys_tasks.index.annoy_index import build_trees
 from recsys_tasks.recommenders.vectors import Played, check_query
 from recsys_tasks.release.bundle import open_gated
-from recsys_tasks.release.releases import append, log_path, read_log
+from recsys_tasks.release.bundles import GATED, bundle_name, part_name
+from recsys_tasks.release.releases import LOG
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace
-from recsys_tasks.storage.artefacts import (
-    MANIFEST,
-    Artefact,
-    open_artefact,
-    read_manifest,
-    save_artefact,
-    sealed_manifest,
-)
+from recsys_tasks.steps.stored_models import open_model
+from recsys_tasks.storage.artefacts import Artefact, open_artefact, read_manifest, save_artefact
+from recsys_tasks.storage.manifest import MANIFEST, Manifest, StoredFile
 
 FEW = np.arange(3, dtype=np.uint32)
 
 
 def live_index(at: Workplace) -> Path:
     """The directory of the gated part that is live."""
-    return at.store.bundle_path(read_log(at.store).require_live().candidate) / "gated"
+    return at.store.root / part_name(at.releases.log().require_live().candidate, GATED)
 
 
 def small(folder: Path) -> Artefact:
@@ -50,10 +50,10 @@ def factors_not_finite(copied, tmp_path):
         wrong[2, 0] = value
         plant(model, **{name: wrong})
         with refused(BadData, f"1 {name[:4]} factors are not finite", str(model), "remove that directory"):
-            copied.store.load_model(parse_day("2026-01-15"), read_manifest(model)["digest"])
+            open_model(copied, parse_day("2026-01-15"), read_manifest(model).digest)
         plant(model, **{name: sound})
         with refused(BadData, "non-finite factor"):
-            build_index(np.array([[1, value]], np.float32), tmp_path / "index.ann", 2, 1)
+            build_trees(np.array([[1, value]], np.float32), str(tmp_path / "index.ann"), 2, 1)
     assert not (tmp_path / "index.ann").exists()
 
 
@@ -94,6 +94,11 @@ def damaged_index(copied):
     assert Reader(copied.store).entry.release == 3
 
 
+def sealed(values: Any) -> bytes:
+    """A manifest of any values, with its checksum put right."""
+    return canonical_json(values | {"sha256": digest_of("manifest", values)})
+
+
 MANIFESTS: list[bytes] = [
     b"",
     b"{",
@@ -101,22 +106,32 @@ MANIFESTS: list[bytes] = [
     b"null",
     b"[" * 100_000,
     b"\xff",
-    *(sealed_manifest("d", {}, {}, {name: {"size": 1, "sha256": "0"}}) for name in ("a/b", "..", "/etc/passwd", "")),
-    sealed_manifest("d", {}, {}, {"values.npy": {"size": 1}}),
+    *(Manifest("d", {}, {}, {name: StoredFile(1, "0")}).sealed() for name in ("a/b", "..", "/etc/passwd", "")),
 ]
 
 
-@case(57, "a manifest that is missing, none, too new, or names what lies elsewhere")
+@case(57, "a manifest that is missing, none, too new, of another place, or names what lies elsewhere")
 def bad_manifest(tmp_path):
     """It vouches for nothing and nothing is opened; what it does not name is never read."""
     thing = small(tmp_path)
     file = thing.path / MANIFEST
-    values = thing.manifest
-    newer = values | {"format": 2}
-    listed = values | {"files": ["values.npy"]}
-    sealed = [canonical_json(each | {"sha256": digest_of("manifest", each)}) for each in (newer, listed)]
     sound = file.read_bytes()
-    for content in (*MANIFESTS, *sealed, sound.replace(b'"size":140', b'"size":141'), sound + b"x"):
+    values = {name: value for name, value in json.loads(sound).items() if name != "sha256"}
+    assert sealed(values) == sound
+    wrong: list[Json] = [
+        {"format": 2},
+        {"files": ["values.npy"]},
+        {"files": {"values.npy": {"size": 140}}},
+        {"place": "things/another"},
+        {"place": "one/things/one"},
+        {"place": None},
+    ]
+    for content in (
+        *MANIFESTS,
+        *(sealed(values | each) for each in wrong),
+        sound.replace(b'"size":140', b'"size":141'),
+        sound + b"x",
+    ):
         overwrite(file, content)
         with refused(CorruptArtefact, str(file)):
             open_artefact(thing.path)
@@ -152,7 +167,7 @@ def _only_what_it_names(path: Path, manifest: bytes) -> None:
 @case(58, "a newest log entry that is empty, huge, followed by garbage, or names nothing")
 def bad_pointer(copied):
     """New readers refuse, the open one keeps what it has and says why, and never does an older release go live."""
-    reader, newest = Reader(copied.store), log_path(copied.store) / "3.json"
+    reader, newest = Reader(copied.store), copied.store.root / LOG / "3.json"
     sound = newest.read_bytes()
 
     def is_refused(*said: str) -> None:
@@ -168,10 +183,10 @@ def bad_pointer(copied):
     with little_memory():
         is_refused(str(newest), "is not a sound log entry")
     overwrite(newest, sound)
-    live = read_log(copied.store).require_live()
-    append(copied.store, replace(live, number=4, release=4, candidate="f" * 64))
+    live = copied.releases.log().require_live()
+    copied.releases.append(replace(live, number=4, release=4, candidate="f" * 64))
     is_refused("ffff", "the files of release 4, is gone", "rollback")
-    (log_path(copied.store) / "4.json").unlink()
-    shutil.rmtree(copied.store.bundle_path(live.candidate))
+    (copied.store.root / LOG / "4.json").unlink()
+    shutil.rmtree(copied.store.root / bundle_name(live.candidate))
     with refused(CorruptArtefact, "roll back to another release"):
         Reader(copied.store)

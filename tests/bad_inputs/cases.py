@@ -8,11 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from conftest import execute
-from settings import reseal
+from planting import plant
 from source_tables import DAY, LONG, create_streams
 
 from recsys_tasks.core.config import parse_config
@@ -20,7 +18,7 @@ from recsys_tasks.core.domain import Day, PlayMatrix, parse_day
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.steps import Workplace, extract_streams
 from recsys_tasks.storage.artefacts import read_manifest
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 REMEDY = "remove that directory and rerun the day"
 
@@ -72,30 +70,18 @@ def little_memory() -> Iterator[None]:
         tracemalloc.stop()
 
 
-def plant(path: Path, **contents: Any) -> Path:
-    """Put other arrays, tables or bytes into a stored artefact, and a manifest that vouches for them."""
-    for stem, content in contents.items():
-        file = next(path / name for name in read_manifest(path)["files"] if Path(name).stem == stem)
-        file.unlink()
-        if isinstance(content, np.ndarray):
-            np.save(file, content)
-        elif isinstance(content, bytes):
-            file.write_bytes(content)
-        else:
-            pq.write_table(content, file)
-    reseal(path)
-    return path
-
-
 def overwrite(path: Path, content: bytes) -> None:
     """Change a file that nobody is to change."""
     path.chmod(0o644)
     path.write_bytes(content)
 
 
-def service(dsn: str, folder: Path, start: Day = DAY, **source: Any) -> Workplace:
-    """An empty store for the streams of this source."""
-    return Workplace(Store(folder / "store"), parse_config({"source": {"history_start": start} | source}), dsn)
+def service(dsn: str, folder: Path, start: Day = DAY, catalogue: str | None = None, **source: Any) -> Workplace:
+    """An empty store for the streams of this source, and for a catalogue in the table of this name."""
+    sections = {"source": {"history_start": start} | source}
+    if catalogue:
+        sections["catalogue"] = {"table": catalogue, "released_on": ""}
+    return Workplace(PosixStore(folder / "store"), parse_config(sections), dsn)
 
 
 def fill(dsn: str, day: Day, rows: int, user: str = "i % 50", track: str = "i % 7") -> None:
@@ -126,7 +112,7 @@ def matrix_path(at: Workplace) -> Path:
 def loaded(at: Workplace) -> PlayMatrix:
     """The newest matrix of a store, as a step loads it."""
     manifest = read_manifest(matrix_path(at))
-    return at.store.load_matrix(parse_day(manifest["key"]["day"]), manifest["digest"])
+    return at.matrices.load(parse_day(manifest.key["day"]), manifest.digest)
 
 
 def refuses(at: Workplace, said: str, kind: type[Exception] = BadData, **contents: Any) -> None:

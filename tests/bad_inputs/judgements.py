@@ -19,15 +19,15 @@ from recsys_tasks.cli.main import main
 from recsys_tasks.core.config import EvaluationConfig
 from recsys_tasks.core.domain import Verdict, parse_day
 from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.matrix_checks import split_check
-from recsys_tasks.gate.verdict import Check, judge
-from recsys_tasks.matrix.holdout import hold_out
+from recsys_tasks.gate.verdict import judge
+from recsys_tasks.matrix.split import hold_out, split_day
 from recsys_tasks.recommenders.exact_search import exact_top
 from recsys_tasks.recommenders.vectors import Played
-from recsys_tasks.release.releases import read_log
+from recsys_tasks.release.bundles import NAMES, bundle_name, part_name
 from recsys_tasks.steps.evaluate import NO_INCUMBENT
-from recsys_tasks.steps.sides import incumbent_of
-from recsys_tasks.steps.verdict import stored_verdict
+from recsys_tasks.steps.released_models import incumbent_of
 
 CHANNELS = Path(__file__).parents[2] / "dags" / "recsys_dag" / "channels.py"
 MIN_USERS = GateConfig().min_users
@@ -56,14 +56,14 @@ def too_few_listeners():
 @case(60, "nothing to compare with")
 def no_baseline(finished, copied):
     """The first release passes alone and says so; where what to compare with is gone, the one before it is taken."""
-    first = read_log(finished.store).entries[0]
-    (path,) = finished.store.evaluations_of(first.day)
-    assert NO_INCUMBENT in stored_verdict(path).reasons
+    first = finished.releases.log().entries[0]
+    (judgement,) = finished.judgements.of(first.day)
+    assert NO_INCUMBENT in finished.judgements.verdict(judgement).reasons
     assert "pair" not in first.figures
-    log = read_log(copied.store)
+    log = copied.releases.log()
     for entry in reversed(log.entries[:2]):
         assert incumbent_of(copied, log, parse_day("2026-01-15")) == entry
-        shutil.rmtree(copied.store.bundle_path(entry.candidate))
+        shutil.rmtree(copied.store.root / bundle_name(entry.candidate))
     assert incumbent_of(copied, log, parse_day("2026-01-15")) is None
 
 
@@ -83,12 +83,13 @@ def overlapping_holdout():
     """A track heard before is no hidden play; one that got into the training fails an exact check."""
     days = [{(1, 1): 1, (2, 1): 1}, {(1, 1): 2, (1, 5): 1, (2, 1): 1, (2, 6): 3}]
     matrix, counts = folded(*days), play_counts(days[1])
-    holdout = hold_out(matrix, counts, matrix.chain[-1][0], EvaluationConfig(max_users=2))
+    split = split_day(matrix, counts, matrix.chain[-1][0], EvaluationConfig(max_users=2))
+    holdout = hold_out(matrix, split)
     hidden = {matrix.tracks.ids[col].as_py() for col in holdout.hidden.indices}
     assert 1 not in hidden
     assert hidden <= {5, 6}
-    assert split_check(matrix, holdout).passed
-    assert not split_check(matrix, replace(holdout, training=matrix.counts)).passed
+    assert split_check(matrix, split, holdout).passed
+    assert not split_check(matrix, split, replace(holdout, training=matrix.counts)).passed
 
 
 @case(63, "a rollback to what is no earlier release")
@@ -96,14 +97,14 @@ def wrong_rollback(copied, tmp_path, capsys):
     """Each is refused with a reason, and the log stays as it is: only a whole, published release can go live again."""
     (tmp_path / "config.toml").write_text(TOML)
     environment = {"RECSYS_ROOT": str(copied.store.root), "RECSYS_CONFIG": str(tmp_path / "config.toml")}
-    log = read_log(copied.store)
+    log = copied.releases.log()
 
     def answer(target: str) -> tuple[int, str]:
         try:
             code = main(["rollback", target, *WHO], environment)
         except SystemExit as ended:
             code = int(str(ended.code))
-        assert read_log(copied.store) == log
+        assert copied.releases.log() == log
         return code, capsys.readouterr().err
 
     for target in ("1e3", "0x10", "1;ls", "%2e%2e%2f", "../1", "10^30", "", log.entries[0].candidate):
@@ -112,9 +113,9 @@ def wrong_rollback(copied, tmp_path, capsys):
         assert answer(target)[0] == 2
     assert answer("99") == (1, "UnknownId: There is no release 99. `status` lists the releases.\n")
     assert "Release 3 is live already" in answer("3")[1]
-    damage(copied.store.bundle_path(log.entries[0].candidate) / "names" / "names.parquet")
+    damage(copied.store.root / part_name(log.entries[0].candidate, NAMES) / "names.parquet")
     assert "names.parquet differs" in answer("1")[1]
-    shutil.rmtree(copied.store.bundle_path(log.entries[1].candidate))
+    shutil.rmtree(copied.store.root / bundle_name(log.entries[1].candidate))
     assert "the files of release 2, is gone: retention keeps" in answer("2")[1]
 
 

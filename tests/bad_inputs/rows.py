@@ -11,10 +11,10 @@ from settings import SIGNED, run
 from source_tables import DAY, HOSTILE, config, create_streams, extract, insert, triples
 
 from bad_inputs.cases import after_a_week, case, refused, service
-from recsys_tasks.core.config import CatalogueConfig
 from recsys_tasks.core.errors import DataRefused, EmptyDay, SourceMismatch
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps import check_data, extract_streams, increment_matrix
+from recsys_tasks.steps.extract import extract_day
 
 MIDNIGHT, TICK = datetime(2024, 3, 10, tzinfo=UTC), timedelta(microseconds=1)
 
@@ -24,14 +24,14 @@ def kept_as_data(dsn: str, folder: Path, ids: list[str]) -> None:
     create_streams(dsn, "text", "text", "text")
     insert(dsn, [(each, each, each) for each in ids])
     execute(dsn, "CREATE TABLE tracks AS SELECT track_id, track_id AS title, '' AS artist FROM streams")
-    at = service(dsn, folder, user_id_type="text", track_id_type="text")
-    extract_streams(at, DAY)
-    matrix = at.store.load_matrix(DAY, increment_matrix(at, DAY)["matrix"])
+    at = service(dsn, folder, catalogue="tracks", user_id_type="text", track_id_type="text")
+    snapshot = extract_streams(at, DAY).catalogue
+    matrix = at.matrices.load(DAY, increment_matrix(at, DAY).matrix)
     ordered = sorted(ids, key=str.encode)
     assert matrix.users.ids.to_pylist() == matrix.tracks.ids.to_pylist() == ordered
     np.testing.assert_array_equal(matrix.counts.toarray(), np.eye(len(ids)))
-    with Source(dsn, at.config.source, CatalogueConfig(table="tracks", released_on=None)) as source:
-        assert source.catalogue(matrix.tracks.ids)["title"].to_pylist() == ordered
+    assert snapshot is not None
+    assert at.catalogues.load(DAY, snapshot)["title"].to_pylist() == ordered
     assert [path.name for path in folder.iterdir()] == ["store"]
 
 
@@ -42,8 +42,8 @@ def empty_day(source_dsn, tmp_path):
     at = service(source_dsn, tmp_path)
     with refused(EmptyDay, "no qualified stream of 2024-03-10", "allow_empty_day"):
         extract_streams(at, DAY)
-    assert at.store.partition_days() == []
-    assert extract_streams(at, DAY, allow_empty=True)["figures"]["rows_kept"] == 0
+    assert at.partitions.days() == []
+    assert extract_streams(at, DAY, allow_empty=True).figures.rows_kept == 0
 
 
 @case(2, "a day of one row")
@@ -52,8 +52,8 @@ def one_row(source_dsn, tmp_path):
     create_streams(source_dsn)
     insert(source_dsn, [(1, 7, 70)])
     outcome = run(service(source_dsn, tmp_path), DAY)
-    assert (outcome["verdict"]["figures"]["users"], outcome["live"]) == (0, None)
-    assert outcome["verdict"]["outcome"] != "PASS"
+    assert (outcome.verdict.figures["users"], outcome.live) == (0, None)
+    assert outcome.verdict.outcome != "PASS"
 
 
 @case(3, "ten times the rows, or a tenth of them")
@@ -95,8 +95,8 @@ def day_delivered_twice(source_dsn, tmp_path):
     first = extract_streams(at, DAY)
     execute(source_dsn, "INSERT INTO streams SELECT * FROM streams")
     again = extract_streams(at, DAY)
-    assert (again["partition"], again["restated"]) == (first["partition"], [])
-    assert again["figures"]["dropped_duplicate"] == 2
+    assert (again.partition, again.restated) == (first.partition, ())
+    assert again.figures.dropped["duplicate"] == 2
 
 
 @case(7, "a row without a user")
@@ -123,7 +123,7 @@ def no_instant(source_dsn, tmp_path):
     create_streams(source_dsn)
     insert(source_dsn, [(1, 7, 70, None), (2, 7, 70)])
     found = extract_streams(service(source_dsn, tmp_path), DAY)
-    assert (found["figures"]["rows_read"], found["unusable_instants"]) == (1, 1)
+    assert (found.figures.rows_read, found.unusable_instants) == (1, 1)
 
 
 @case(10, "an empty text as an id")
@@ -187,7 +187,7 @@ def absurd_instants(source_dsn):
     instants = ("infinity", "-infinity", "1970-01-01 00:00Z", "9999-12-31 23:59Z")
     insert(source_dsn, [(number, 7, 70, instant) for number, instant in enumerate(instants)])
     with Source(source_dsn, config()) as source:
-        assert (source.extract_day(DAY).rows_read, source.unusable_instants()) == (0, 2)
+        assert (extract_day(source, DAY).rows_read, source.unusable_instants()) == (0, 2)
         assert not source.has_stream_at_or_after(DAY)
 
 

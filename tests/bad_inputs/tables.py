@@ -14,10 +14,12 @@ from source_tables import DAY, LONG, NOON, create_streams, extract, insert, trip
 
 from bad_inputs.cases import after_a_week, case, refused, service
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import Factors, PlayCounts
+from recsys_tasks.core.domain import PlayCounts
 from recsys_tasks.core.errors import BadData, DataRefused, SourceMismatch, SourceUnavailable
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
-from recsys_tasks.recommenders.als import confidence, train
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.confidence import confidence
+from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.steps import check_data, data_checks, extract_streams, increment_matrix
 
 
@@ -84,7 +86,7 @@ def huge_count(source_dsn):
     start = Factors(np.full((1, 2), 0.01, np.float32), np.full((1, 2), 0.01, np.float32))
     beyond = AlsConfig(factors=2, a=1e38, cap=2**40)
     with np.errstate(all="ignore"), refused(BadData, "after iteration 1 a factor is not finite", "Lower als.a"):
-        train(matrix.counts, start, False, beyond)
+        Als(beyond).alternate(matrix.counts, start, warm=False)
 
 
 @case(25, "a fractional count")
@@ -99,8 +101,8 @@ def bot(source_dsn, tmp_path):
     at = after_a_week(source_dsn, tmp_path, 200_000, user="666")
     with refused(DataRefused, "most plays by one user: 200,000, asked: at most 3,000, at the utmost 100,000"):
         check_data(at, DAY, SIGNED)
-    assert check_data(at, DAY, SIGNED, "a load test")["accepted"][0]["why"] == "a load test"
-    plays = at.store.load_matrix(DAY, increment_matrix(at, DAY)["matrix"]).counts
+    assert check_data(at, DAY, SIGNED, "a load test").accepted[0].why == "a load test"
+    plays = at.matrices.load(DAY, increment_matrix(at, DAY).matrix).counts
     assert confidence(plays, AlsConfig(cap=1000)).max() == 1 + 40.0 * 1000
 
 
@@ -108,7 +110,7 @@ def bot(source_dsn, tmp_path):
 def one_user_plays_all(source_dsn, tmp_path):
     """So many plays by one user are warned of, and so many more tracks than on other days stop the day."""
     at = after_a_week(source_dsn, tmp_path, 50_000, user="7", track="i")
-    assert {each["name"]: each["outcome"] for each in data_checks(at, DAY)}["most plays by one user"] == "warn"
+    assert {each.name: each.outcome for each in data_checks(at, DAY)}["most plays by one user"] == "warn"
     with refused(DataRefused, "tracks: 50,000 tracks"):
         check_data(at, DAY, SIGNED)
 
@@ -156,9 +158,9 @@ def unknown_column(source_dsn, tmp_path):
     create_streams(source_dsn)
     insert(source_dsn, [(1, 7, 70)])
     at = service(source_dsn, tmp_path)
-    before = extract_streams(at, DAY)["partition"]
+    before = extract_streams(at, DAY).partition
     execute(source_dsn, "ALTER TABLE streams ADD mood text NOT NULL DEFAULT 'canary'")
-    assert extract_streams(at, DAY)["partition"] == before
+    assert extract_streams(at, DAY).partition == before
 
 
 @case(33, "a column that is missing")
@@ -169,7 +171,7 @@ def missing_column(source_dsn, tmp_path):
     at = service(source_dsn, tmp_path)
     with refused(SourceMismatch, "streams has no column ms_played; it has", "milliseconds", "Correct source.ms_played"):
         extract_streams(at, DAY)
-    assert at.store.partition_days() == []
+    assert at.partitions.days() == []
 
 
 @case(34, "a column whose type has changed")

@@ -5,7 +5,8 @@ from inspect import getdoc, getsource, signature
 
 import pytest
 
-pytest.register_assert_rewrite("bad_inputs")
+MODULES = ("arrays", "artefacts", "cases", "judgements", "rows", "tables", "vocabularies")
+pytest.register_assert_rewrite(*(f"bad_inputs.{name}" for name in MODULES))
 
 from bad_inputs import arrays, artefacts, judgements, rows, tables, vocabularies  # noqa: E402, F401 - they fill the table
 from bad_inputs.cases import CASES  # noqa: E402

@@ -7,18 +7,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from annoy import AnnoyIndex
 from conftest import execute
+from planting import plant
 from source_tables import DAY, create_streams, insert
 from strategies import play_counts
 
-from bad_inputs.cases import case, loaded, matrix_path, overwrite, plant, refused, refuses, service
+from bad_inputs.cases import case, loaded, matrix_path, overwrite, refused, refuses, service
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import PlayMatrix
 from recsys_tasks.core.errors import CorruptArtefact
 from recsys_tasks.gate.matrix_checks import order_check
-from recsys_tasks.index.annoy_index import build_index, open_index
+from recsys_tasks.index.annoy_index import build_trees, open_index
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.matrix.play_matrix import day_counts, empty_matrix, fold, without_users
-from recsys_tasks.recommenders.als import cold_factors, train, warm_factors
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.base import TrainingData
+from recsys_tasks.recommenders.factors import cold_factors, warm_factors
 from recsys_tasks.steps import extract_streams, increment_matrix
 
 CONFIG = AlsConfig(factors=4)
@@ -50,15 +53,17 @@ def track_without_streams(source_dsn, tmp_path):
     create_streams(source_dsn)
     insert(source_dsn, [(1, 7, 70)])
     execute(source_dsn, "CREATE TABLE tracks AS SELECT 71 AS track_id, 'new' AS title, '' AS artist")
-    at = service(source_dsn, tmp_path)
-    extract_streams(at, DAY)
-    assert at.store.load_matrix(DAY, increment_matrix(at, DAY)["matrix"]).tracks.ids.to_pylist() == [70]
+    at = service(source_dsn, tmp_path, catalogue="tracks")
+    snapshot = extract_streams(at, DAY).catalogue
+    assert snapshot is not None
+    assert at.catalogues.load(DAY, snapshot)["track_id"].to_pylist() == [71]
+    assert at.matrices.load(DAY, increment_matrix(at, DAY).matrix).tracks.ids.to_pylist() == [70]
     days = [{(1, 1): 1, (2, 1): 3}, {(2, 9): 1}]
     matrix = folded(*days)
-    of_day = day_counts(play_counts(days[1]), matrix.users, matrix.tracks)
-    training, _ = without_users(matrix.counts, of_day, np.array([False, True]))
-    start = cold_factors(matrix.users, matrix.tracks, CONFIG)
-    ranked = rank_tracks(train(training, start, False, CONFIG).factors.item_factors)
+    second_day = day_counts(play_counts(days[1]), matrix.users, matrix.tracks)
+    training, _ = without_users(matrix.counts, second_day, np.array([False, True]))
+    fit = Als(CONFIG).fit(TrainingData(training, matrix.users, matrix.tracks))
+    ranked = rank_tracks(fit.component.item_factors)
     assert (training.shape, ranked.col_ranks.tolist()) == ((2, 2), [0, -1])
 
 
@@ -109,15 +114,15 @@ def gap_in_the_index(tmp_path):
     factors = np.zeros((100_001, 4), np.float32)
     factors[3], factors[100_000] = 1, 2
     ranked = rank_tracks(factors)
-    build_index(ranked.ranked_factors, tmp_path / "dense.ann", 2, 1)
-    assert open_index(tmp_path / "dense.ann", 2, 4).get_n_items() == 2
+    build_trees(ranked.ranked_factors, str(tmp_path / "dense.ann"), 2, 1)
+    assert open_index(str(tmp_path / "dense.ann"), 2, 4).get_n_items() == 2
     index = AnnoyIndex(4, "euclidean")
     index.add_item(100_000, [0.5] * 4)
     index.build(2)
     index.save(str(tmp_path / "gap.ann"))
     for items in (1, 100_001):
         with refused(CorruptArtefact, "gap.ann", "its items are not those of an index", "build the index again"):
-            open_index(tmp_path / "gap.ann", items, 4)
+            open_index(str(tmp_path / "gap.ann"), items, 4)
 
 
 @case(43, "a listener erased, and a track taken down")
@@ -127,16 +132,16 @@ def erased(source_dsn, tmp_path):
     insert(source_dsn, [(1, 7, 70), (2, 8, 70), (3, 8, 71), (4, 9, 72)])
     at = service(source_dsn, tmp_path / "one")
     extract_streams(at, DAY)
-    old = at.store.load_matrix(DAY, increment_matrix(at, DAY)["matrix"])
+    old = at.matrices.load(DAY, increment_matrix(at, DAY).matrix)
     execute(source_dsn, "DELETE FROM streams WHERE user_id = 7 OR track_id = 71")
-    assert extract_streams(at, DAY)["restated"] == ["2024-03-10"]
-    digest = increment_matrix(at, DAY)["matrix"]
-    new = at.store.load_matrix(DAY, digest)
+    assert extract_streams(at, DAY).restated == (DAY,)
+    digest = increment_matrix(at, DAY).matrix
+    new = at.matrices.load(DAY, digest)
     never = service(source_dsn, tmp_path / "two")
     extract_streams(never, DAY)
-    assert increment_matrix(never, DAY)["matrix"] == digest
+    assert increment_matrix(never, DAY).matrix == digest
     assert (new.users.ids.to_pylist(), new.tracks.ids.to_pylist()) == ([8, 9], [70, 72])
-    factors = cold_factors(old.users, old.tracks, CONFIG)
+    factors = cold_factors(old.users, old.tracks, CONFIG.factors, CONFIG.seed)
     warm = warm_factors(factors, old.users, old.tracks, new.users, new.tracks)
     np.testing.assert_array_equal(warm.user_factors, factors.user_factors[1:])
     np.testing.assert_array_equal(warm.item_factors, factors.item_factors[[0, 2]])

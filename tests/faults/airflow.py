@@ -8,17 +8,18 @@ from random import Random
 from time import monotonic, sleep
 
 import psutil
+from processes import guard_of
 from settings import TOML
 
+from benchmarks.passing_airflow import DAG_ID, passing_airflow
 from faults.ground import Ground
 from faults.invariants import violations
 from faults.outcome import Outcome
 from recsys_tasks.demo.airflow_api import ApiRefused
 from recsys_tasks.demo.guarded import Component
-from recsys_tasks.demo.passing import DAG_ID, passing_airflow
 from recsys_tasks.demo.supervisor import RunningAirflow
-from recsys_tasks.release.releases import read_log
-from recsys_tasks.storage.store import Store
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.storage.posix import PosixStore
 
 FIRST = date(2026, 1, 9)
 DAYS = 8
@@ -40,7 +41,7 @@ def airflow_kills(ground: Ground, outcome: Outcome, count: int, random: Random) 
     config = f"{TOML}[schedule]\nend_date = 2026-01-08\n"  # or today's run would be scheduled
     with passing_airflow(config, ["--preset", "small"], IMPATIENT) as airflow:
         airflow.api.unpause(DAG_ID)
-        store = Store(Path(airflow.environment["RECSYS_ROOT"]))
+        store = PosixStore(Path(airflow.environment["RECSYS_ROOT"]))
         for n in range(min(count, DAYS)):
             day, kind = FIRST + timedelta(days=n), KINDS[n % len(KINDS)]
             task = random.choice(["extract_streams", "train_als", "build_index", "publish"])
@@ -53,7 +54,7 @@ def airflow_kills(ground: Ground, outcome: Outcome, count: int, random: Random) 
             ended = _wait(lambda n=n: _ended(airflow, n), f"the end of {day}")
             longest = max(outcome.figures.get(LONGEST, 0), monotonic() - began)
             outcome.figures[LONGEST] = longest
-            releases = [entry for entry in read_log(store).releases if entry.day == day]
+            releases = [entry for entry in Releases(store).log().releases if entry.day == day]
             broken = violations(store) + [f"{len(releases)} releases of {day}"] * (len(releases) != 1)
             outcome.add(f"{kind} killed during {task}", broken + [f"the run {ended}"] * (ended != "success"))
 
@@ -63,7 +64,7 @@ def _kill(airflow: RunningAirflow, kind: str) -> None:
     name = "scheduler" if kind == "worker" else kind
     place = next(n for n, component in enumerate(airflow.components) if component.program.name == name)
     component = airflow.components[place]
-    (program,) = psutil.Process(component.guard_pid).children()
+    (program,) = psutil.Process(guard_of(component)).children()
     if kind == "worker":
         for child in program.children(recursive=True):
             if child.is_running() and not child.children() and child.ppid() != program.pid:

@@ -12,7 +12,7 @@ from math import inf
 from random import Random
 
 from faults.recording import ANCHOR, Known, Op
-from recsys_tasks.storage.files import TEMPORARY
+from recsys_tasks.storage.temporary import TEMPORARY
 
 Files = dict[str, bytes | None]  # path below the anchor -> content; None for a directory
 Torn = Callable[[bytes], bytes]

@@ -14,8 +14,8 @@ from faults.invariants import violations
 from faults.outcome import Outcome
 from faults.tracing import fault, traced, why_not
 from faults.working import Job, Worker, a_day
-from recsys_tasks.storage.files import TEMPORARY
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.temporary import TEMPORARY
 
 PLENTY = 256 << 20  # bytes
 FULL = (
@@ -108,7 +108,7 @@ def mounted(ground: Ground, size: int) -> Iterator[tuple[Path, str]]:
 
 def _refused(root: Path, worker: Worker, said: str) -> list[str]:
     """What is wrong with a refusal: not in plain words, something temporary left, or a store that lost something."""
-    broken = violations(Store(root), worker.acknowledged)
+    broken = violations(PosixStore(root), worker.acknowledged)
     if worker.refusal and not re.match(said.format(root=re.escape(str(root))), worker.refusal):
         broken.append(f"it said: {worker.refusal}")
     return broken + [f"I11: {path.name} is left" for path in (root / TEMPORARY).glob("*")]

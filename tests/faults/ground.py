@@ -12,9 +12,9 @@ from typing import Any
 
 from faults.invariants import Bytes, bytes_of, differences, violations
 from faults.working import FAST, Job, Worker, a_day
-from recsys_tasks.release.releases import read_log
+from recsys_tasks.release.releases import Releases
 from recsys_tasks.steps import Workplace
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 BASE_DAYS = (date(2026, 1, 13), date(2026, 1, 14))
 DAY = date(2026, 1, 15)
@@ -32,13 +32,13 @@ class Ground:
         done, snapshots = self.clone(base), folder / "before"
         worker = self._must(self.start(done, snapshots=snapshots, report=True))
         self.before = {path.name: path for path in snapshots.iterdir()}
-        begins = [(told[1], told[2]) for told in worker.told if told[0] == "step"]
+        begins = [(message[1], message[2]) for message in worker.messages if message[0] == "step"]
         self.seconds = {step: after - at for (step, at), (_, after) in pairwise([*begins, ("", begins[-1][1] + 0.1)])}
         self.base, self.done = base, done
         self.stagings = worker.stagings
-        self.candidate = read_log(Store(done)).require_live().candidate
+        self.candidate = Releases(PosixStore(done)).log().require_live().candidate
         self.reference: Bytes = bytes_of(done)
-        assert not violations(Store(done), worker.acknowledged), violations(Store(done))
+        assert not violations(PosixStore(done), worker.acknowledged), violations(PosixStore(done))
 
     def clone(self, root: Path) -> Path:
         """A store of the same files by hard links: they are never written to again."""
@@ -56,14 +56,14 @@ class Ground:
 
     def at(self, root: Path) -> Workplace:
         """Where steps work in this process."""
-        return Workplace(Store(root), FAST, self.dsn)
+        return Workplace(PosixStore(root), FAST, self.dsn)
 
     def broken_after(self, root: Path, worker: Worker) -> list[str]:
         """What a fault left broken, and what a rerun did not mend. The store is removed."""
-        broken = violations(Store(root), worker.acknowledged)
+        broken = violations(PosixStore(root), worker.acknowledged)
         again = self.start(root).finish()
         broken += [f"the rerun {again.refusal}"] * bool(again.refusal)
-        broken += violations(Store(root), [*worker.acknowledged, *again.acknowledged])
+        broken += violations(PosixStore(root), [*worker.acknowledged, *again.acknowledged])
         broken += differences(root, self.reference)
         self.remove(root)
         return list(dict.fromkeys(broken))

@@ -10,25 +10,34 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from recsys_tasks.core.domain import PlayMatrix, parse_day
+from recsys_tasks.core.domain import Day, PlayMatrix, parse_day
 from recsys_tasks.core.errors import RecsysError
-from recsys_tasks.release.bundle import GATED, NAMES, USERS, open_gated, open_users
+from recsys_tasks.partitions.repository import Partitions
+from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.release.bundle import open_gated, open_users
+from recsys_tasks.release.bundles import GATED, NAMES, USERS
 from recsys_tasks.release.log import PUBLISH_OLDER, ROLLBACK, ReleaseLog
-from recsys_tasks.release.releases import read_log
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.repositories.matrices import Matrices
+from recsys_tasks.repositories.models import arrays_of
+from recsys_tasks.repositories.splits import Splits
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.storage.artefacts import MANIFEST, Artefact, open_artefact
-from recsys_tasks.storage.files import TEMPORARY
-from recsys_tasks.storage.store import Store
+from recsys_tasks.steps.stored_models import recommender_of
+from recsys_tasks.storage.artefacts import Artefact, open_artefact
+from recsys_tasks.storage.manifest import MANIFEST
+from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.temporary import TEMPORARY
 
 Acknowledged = Collection[tuple[int, str]]  # number of a release, and its candidate
 Bytes = dict[str, str]  # name of a stored file -> SHA-256
 
 
-def violations(store: Store, acknowledged: Acknowledged = ()) -> list[str]:
+def violations(store: PosixStore, acknowledged: Acknowledged = ()) -> list[str]:
     """The promises that a store breaks now, in words; none of them may be broken at any moment."""
     found: list[str] = []
-    for check in (_log, _live, _partitions, _matrices, _models, _bundles, _others):
+    for check in (_log, _live, _partitions, _matrices, _splits, _models, _bundles, _others):
         try:
             found += check(store)
         except RecsysError as error:
@@ -36,10 +45,10 @@ def violations(store: Store, acknowledged: Acknowledged = ()) -> list[str]:
     return found + lost(store, acknowledged)
 
 
-def lost(store: Store, acknowledged: Acknowledged) -> list[str]:
+def lost(store: PosixStore, acknowledged: Acknowledged) -> list[str]:
     """I2: acknowledged publishes that the log does not hold."""
     try:
-        held = {(entry.number, entry.candidate) for entry in read_log(store).entries}
+        held = {(entry.number, entry.candidate) for entry in Releases(store).log().entries}
     except RecsysError:
         return ["I2: the log cannot be read"]
     return [f"I2: release {number} was acknowledged and is gone" for number, _ in sorted({*acknowledged} - held)]
@@ -66,8 +75,8 @@ def differences(root: Path, expected: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _log(store: Store) -> Iterator[str]:
-    log = read_log(store)
+def _log(store: PosixStore) -> Iterator[str]:
+    log = Releases(store).log()
     yield from _order(log)
     for entry in log.entries:
         if entry.is_release and entry.verdict != "PASS" and not (entry.by.strip() and entry.why.strip()):
@@ -86,46 +95,56 @@ def _order(log: ReleaseLog) -> Iterator[str]:
         yield "I5: a candidate was published twice"
 
 
-def _live(store: Store) -> Iterator[str]:
-    if read_log(store).live is None:
+def _live(store: PosixStore) -> Iterator[str]:
+    if Releases(store).log().live is None:
         return
     reader = Reader(store)
     if not reader.recommend(5).tracks:
         yield "I1: the live release does not answer"
 
 
-def _partitions(store: Store) -> Iterator[str]:
-    for day in store.partition_days():
-        manifest = store.partition_manifest(day)
-        assert manifest is not None
-        figures, counts = manifest["figures"], store.load_partition(day, manifest["digest"])
-        dropped = sum(rows for name, rows in figures.items() if name.startswith("dropped_"))
-        kept = int(counts.plays.sum(dtype=np.int64))
-        if not figures["rows_read"] - dropped == figures["rows_kept"] == kept:
-            yield f"I4: {day}: {figures['rows_read']} read, {dropped} dropped, {kept} kept"
+def _partitions(store: PosixStore) -> Iterator[str]:
+    for day in Partitions(store).days():
+        stored = Partitions(store).newest(day)
+        assert stored is not None
+        figures, kept = stored.figures, _plays(Partitions(store).load(day, stored.digest).plays)
+        dropped = sum(figures.dropped.values())
+        if not figures.rows_read - dropped == figures.rows_kept == kept:
+            yield f"I4: {day}: {figures.rows_read} read, {dropped} dropped, {kept} kept"
 
 
-def _matrices(store: Store) -> Iterator[str]:
+def _matrices(store: PosixStore) -> Iterator[str]:
     for artefact in _artefacts(store, "matrices/*"):
         matrix = _matrix(store, artefact)
-        folded = sum(int(store.load_partition(*link).plays.sum(dtype=np.int64)) for link in matrix.chain)
-        if int(matrix.counts.data.sum(dtype=np.int64)) != folded:
+        folded = sum(_plays(Partitions(store).load(*link).plays) for link in matrix.chain)
+        if matrix.plays != folded:
             yield f"I4: {artefact.path.name} holds other plays than its {len(matrix.chain)} partitions"
         for vocabulary in (matrix.users, matrix.tracks):
             if not np.array_equal(vocabulary.rows_of(vocabulary.ids), np.arange(len(vocabulary))):
                 yield f"I7: a vocabulary of {artefact.path.name} is no bijection"
 
 
-def _models(store: Store) -> Iterator[str]:
+def _splits(store: PosixStore) -> Iterator[str]:
+    for artefact in _artefacts(store, "splits/*"):
+        split, matrix = Splits(store).load(_day(artefact), artefact.digest), _matrix_named(store, artefact)
+        if matrix is None:
+            continue
+        if split.day_counts.shape != matrix.counts.shape:
+            yield f"I7: {artefact.path.name} is of {split.day_counts.shape} for a matrix of {matrix.counts.shape}"
+        if _plays(split.day_counts.data) != _plays(Partitions(store).load(*matrix.chain[-1]).plays):
+            yield f"I4: {artefact.path.name} holds other plays than the partition of its day"
+
+
+def _models(store: PosixStore) -> Iterator[str]:
     for artefact in _artefacts(store, "models/*"):
-        factors, _ = store.load_model(parse_day(artefact.manifest["key"]["day"]), artefact.digest)
+        factors = recommender_of(ModelKey.from_json(artefact.key)).open(arrays_of(artefact))
         matrix = _matrix_named(store, artefact)
         sizes = (len(factors.user_factors), len(factors.item_factors))
         if matrix is not None and sizes != matrix.counts.shape:
             yield f"I7: {artefact.path.name} has factors of {sizes} for a matrix of {matrix.counts.shape}"
 
 
-def _bundles(store: Store) -> Iterator[str]:
+def _bundles(store: PosixStore) -> Iterator[str]:
     for bundle in sorted(store.root.glob("bundles/*")):
         opened = {path.name.split("-")[0]: open_artefact(path) for path in sorted(bundle.iterdir()) if path.is_dir()}
         if GATED not in opened:
@@ -141,24 +160,31 @@ def _bundles(store: Store) -> Iterator[str]:
             yield f"I7: {bundle.name} knows other users than its matrix"
 
 
-def _others(store: Store) -> Iterator[str]:
+def _others(store: PosixStore) -> Iterator[str]:
     for manifest in sorted(store.root.glob(f"*/**/{MANIFEST}")):
         if manifest.relative_to(store.root).parts[0] not in (TEMPORARY, "partitions"):
             open_artefact(manifest.parent)
     yield from ()
 
 
-def _artefacts(store: Store, pattern: str) -> Iterator[Artefact]:
+def _artefacts(store: PosixStore, pattern: str) -> Iterator[Artefact]:
     """Every directory of a kind, verified: one that is there is whole."""
     return (open_artefact(path) for path in sorted(store.root.glob(pattern)))
 
 
-def _matrix(store: Store, artefact: Artefact) -> PlayMatrix:
-    return store.load_matrix(parse_day(artefact.manifest["key"]["day"]), artefact.digest)
+def _matrix(store: PosixStore, artefact: Artefact) -> PlayMatrix:
+    return Matrices(store).load(_day(artefact), artefact.digest)
 
 
-def _matrix_named(store: Store, artefact: Artefact) -> PlayMatrix | None:
+def _matrix_named(store: PosixStore, artefact: Artefact) -> PlayMatrix | None:
     """The matrix that an artefact was made from, if it is still there."""
-    key = artefact.manifest["key"]
-    path = store.matrix_path(parse_day(key["day"]), key["matrix"])
-    return store.load_matrix(parse_day(key["day"]), key["matrix"]) if (path / MANIFEST).exists() else None
+    matrices, day, digest = Matrices(store), _day(artefact), artefact.key["matrix"]
+    return matrices.load(day, digest) if matrices.holds(day, digest) else None
+
+
+def _day(artefact: Artefact) -> Day:
+    return parse_day(artefact.key["day"])
+
+
+def _plays(counts: npt.NDArray[np.uint32]) -> int:
+    return int(counts.sum(dtype=np.int64))

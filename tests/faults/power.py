@@ -19,17 +19,17 @@ from faults.outcome import Outcome
 from faults.recording import Known, Op, Recorder
 from faults.working import Job, Worker, a_day, a_publish
 from recsys_tasks.storage.files import link_new, make_durable, new_directory, remove_tree, replace_file, write_file
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 OLD, NEW = b"what was there before " * 9, b"what is written now " * 11
 DIRECTORY: Files = {"": None, "/a": NEW, "/sub": None, "/sub/b": OLD}
 
 
 def _make(root: Path) -> bool:
-    with new_directory(root, root / "kinds" / "one") as temporary:
-        (temporary / "sub").mkdir()
+    with new_directory(root, root / "kinds" / "one") as directory:
+        (directory.path / "sub").mkdir()
         for name in ("a", "sub/b"):
-            write_file(temporary / name, lambda output, name=name: output.write(DIRECTORY[f"/{name}"]))
+            write_file(directory.path / name, lambda output, name=name: output.write(DIRECTORY[f"/{name}"]))
     return True
 
 
@@ -81,7 +81,7 @@ class Recorded:
 
 
 def recorded(pipe: Connection, job: Recorded) -> None:
-    """Do the work in the store below the anchor, and tell of every operation and promise."""
+    """Do the work in the store below the anchor, and report every operation and promise."""
     recorder = Recorder(job.anchor, lambda op: pipe.send(("op", op)), job.known, job.die_before)
     pipe.send(("start",))
     if isinstance(job.work, tuple):
@@ -110,11 +110,12 @@ def ops_of(anchor: Path, work: Any, die_before: int = 0, earlier: Trace | None =
     worker = Worker(recorded, Recorded(anchor, work, known, die_before)).go().finish()
     if worker.refusal and not die_before:
         raise RuntimeError(f"An undisturbed writer failed: {worker.refusal}")
-    place = worker.told.index(("start",))
-    told = [
-        [message[1] for message in part if message[0] == "op"] for part in (worker.told[:place], worker.told[place:])
+    place = worker.messages.index(("start",))
+    before, after = [
+        [message[1] for message in part if message[0] == "op"]
+        for part in (worker.messages[:place], worker.messages[place:])
     ]
-    return (told[0], told[1]) if earlier is None else ([], told[0] + told[1])
+    return (before, after) if earlier is None else ([], before + after)
 
 
 def power_loss(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
@@ -189,7 +190,7 @@ def _broken_store(disk: Path, files: Files, ops: list[Op]) -> list[str]:
             (disk / path).parent.mkdir(parents=True, exist_ok=True)
             (disk / path).write_bytes(content)
     (disk / "store").mkdir(parents=True, exist_ok=True)
-    broken = violations(Store(disk / "store"), [op.promise for op in ops if op.kind == "done"])
+    broken = violations(PosixStore(disk / "store"), [op.promise for op in ops if op.kind == "done"])
     shutil.rmtree(disk)
     return broken
 

@@ -13,9 +13,9 @@ from faults.invariants import lost, violations
 from faults.outcome import Outcome
 from faults.working import Job, Worker, a_publish
 from recsys_tasks.core.errors import PublishConflict
-from recsys_tasks.release.log import Entry
-from recsys_tasks.release.releases import append, read_log
-from recsys_tasks.storage.store import Store
+from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.storage.posix import PosixStore
 
 WRITERS = 8
 EACH = 20
@@ -34,13 +34,13 @@ class Publishing:
 
 def publishing(pipe: Connection, job: Publishing) -> None:
     """Take the next number again and again, until each entry has one."""
-    store = Store(job.root)
+    releases = Releases(PosixStore(job.root))
     for n in range(job.entries):
         while True:
-            number = len(read_log(store).entries) + 1
+            number = len(releases.log().entries) + 1
             candidate = f"{job.writer}-{n}"
             try:
-                append(store, replace(job.entry, number=number, release=number, candidate=candidate))
+                releases.append(replace(job.entry, number=number, release=number, candidate=candidate))
                 break
             except PublishConflict:
                 pipe.send(("conflict",))
@@ -50,7 +50,7 @@ def publishing(pipe: Connection, job: Publishing) -> None:
 
 def publishers(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
     """Eight processes write to one log, up to twenty entries each, in as many rounds as it takes."""
-    entry = read_log(Store(ground.done)).require_live()
+    entry = _log(ground.done).require_live()
     each = min(EACH, -(-count // WRITERS))
     for number in range(-(-count // (WRITERS * each))):
         root = ground.folder / f"log-{number}"
@@ -60,9 +60,11 @@ def publishers(ground: Ground, outcome: Outcome, count: int, random: Random) -> 
         for writer in writers:
             writer.go()
         acknowledged = [publish for writer in writers for publish in writer.finish().acknowledged]
-        outcome.tally("conflicts", sum(told == ("conflict",) for writer in writers for told in writer.told))
-        held = [(found.number, found.candidate) for found in read_log(Store(root)).entries]
-        broken = lost(Store(root), acknowledged) + ["I2: another entry stands there"] * (sorted(acknowledged) != held)
+        outcome.tally("conflicts", sum(message == ("conflict",) for writer in writers for message in writer.messages))
+        held = [(found.number, found.candidate) for found in _log(root).entries]
+        broken = lost(PosixStore(root), acknowledged) + ["I2: another entry stands there"] * (
+            sorted(acknowledged) != held
+        )
         for release, _candidate in acknowledged:
             outcome.add(f"round {number}, release {release}", broken)
 
@@ -71,7 +73,7 @@ def late_writers(ground: Ground, outcome: Outcome, count: int, random: Random) -
     """A publisher is stopped at any moment, the next day is published, it wakes: the next day stays live."""
     judged = ground.folder / "judged"
     ground.start(ground.clone(ground.before["publish"]), NEXT_DAY, snapshots=judged).finish()
-    next_candidate = read_log(Store(_published(ground, judged / "publish"))).require_live().candidate
+    next_candidate = _log(_published(ground, judged / "publish")).require_live().candidate
     longest = ground.seconds["publish"] * 1.5
     for _ in range(count):
         root, moment = ground.clone(judged / "publish"), random.uniform(0, longest)
@@ -83,13 +85,18 @@ def late_writers(ground: Ground, outcome: Outcome, count: int, random: Random) -
         other = Worker(a_publish, Job(root, ground.dsn, NEXT_DAY, next_candidate)).go().finish()
         late.signal(signal.SIGCONT)
         late.finish()
-        broken = violations(Store(root), [*late.acknowledged, *other.acknowledged])
-        live = read_log(Store(root)).require_live()
+        broken = violations(PosixStore(root), [*late.acknowledged, *other.acknowledged])
+        live = _log(root).require_live()
         broken += [f"I8: {live.day} is live"] * (live.day != NEXT_DAY)
         broken += [f"the other one {other.refusal}"] * bool(other.refusal)
         outcome.tally("had published before", len(late.acknowledged))
         outcome.add(f"stopped after {moment:.3f} s", broken)
         ground.remove(root)
+
+
+def _log(root: Path) -> ReleaseLog:
+    """The release log of a store."""
+    return Releases(PosixStore(root)).log()
 
 
 def _published(ground: Ground, judged: Path) -> Path:

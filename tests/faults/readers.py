@@ -17,14 +17,13 @@ from faults.outcome import Outcome
 from faults.working import FAST, REST
 from recsys_tasks.core.config import Config
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.release.bundle import GATED, NAMES, USERS, verify_bundle
+from recsys_tasks.release.bundles import GATED, NAMES, USERS, Bundles
 from recsys_tasks.release.log import Entry
-from recsys_tasks.release.releases import append, read_log
+from recsys_tasks.release.releases import Releases
 from recsys_tasks.serving.reader import Answered, Reader
 from recsys_tasks.steps import Workplace, retain
-from recsys_tasks.storage.artefacts import MANIFEST, Artefact, save_artefact
-from recsys_tasks.storage.files import sha256_of
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.artefacts import Artefact, Content, LocalFile
+from recsys_tasks.storage.posix import PosixStore
 
 THREADS = 4
 APART = 1_000_000  # ids of tracks are so far apart from one release to the next
@@ -34,16 +33,17 @@ LISTENERS = range(0, 1_500, 31)
 
 def readers(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
     """Publish releases whose every answer shows where it comes from; switch to each under load."""
-    store = Store(ground.copy(ground.done))
-    live = read_log(store).require_live()
-    parts = verify_bundle(Store(ground.done), live)  # retention soon removes it from the other store
+    store = PosixStore(ground.copy(ground.done))
+    releases = Releases(store)
+    live = releases.log().require_live()
+    parts = Bundles(PosixStore(ground.done)).verify(live)  # retention soon removes it from the other store
     scores = {user: _best(Reader(store).recommend(user)) for user in LISTENERS}
-    append(store, _marked(store, live, parts, 1))
+    releases.append(_marked(store, live, parts, 1))
     reader, wrong = Reader(store), list[str]()
     swaps: list[float] = []
     with _asking(reader, scores, wrong, outcome), _removing(Workplace(store, _few(), ground.dsn), wrong):
         for n in range(2, count + 2):
-            append(store, _marked(store, live, parts, n))
+            releases.append(_marked(store, live, parts, n))
             began, seen = monotonic(), len(wrong)
             kept = reader.refresh()
             swaps.append(monotonic() - began)
@@ -54,26 +54,25 @@ def readers(ground: Ground, outcome: Outcome, count: int, random: Random) -> Non
     shutil.rmtree(store.root)
 
 
-def _marked(store: Store, live: Entry, parts: dict[str, Artefact], n: int) -> Entry:
+def _marked(store: PosixStore, live: Entry, parts: dict[str, Artefact], n: int) -> Entry:
     """Another release of the same bundle, whose ids, names, scores and date say that it is the n-th."""
     gated, names, users = (parts[part] for part in (GATED, NAMES, USERS))
-    tracks, day = gated.table("tracks"), live.day + timedelta(days=n)
-    bundle, key = store.bundle_path(_name(n)), gated.manifest["key"] | {"day": day.isoformat()}
-    gated_files = {name: gated.array(name) for name in ("rank_cols", "ranked_factors", "ranked_norms")}
-    gated_files["tracks"] = tracks.set_column(0, "id", pc.add(tracks.column("id"), n * APART))
-    gated_files["index.ann"] = lambda path: shutil.copyfile(gated.path / "index.ann", path)
+    bundles, name, day = Bundles(store), _name(n), live.day + timedelta(days=n)
+    tracks, key = gated.table("tracks"), gated.key | {"day": day.isoformat()}
     title = pa.array([f"release {n}"] * tracks.num_rows)
-    users_files = {name: users.array(name) for name in ("indptr", "cols", "order")}
+    users_files: dict[str, Content] = {each: users.array(each) for each in ("indptr", "cols", "order")}
     users_files |= {"user_vectors": users.array("user_vectors") * (1 + n * STEP), "users": users.table("users")}
-    users_name = users.path.name
-    save_artefact(store.root, bundle / GATED, _name(n), key, gated_files, gated.figures)
-    save_artefact(
-        store.root, bundle / NAMES, _name(n), key, {"names": names.table("names").set_column(0, "title", title)}
-    )
-    save_artefact(store.root, bundle / users_name, users.digest, users.manifest["key"], users_files)
-    hashes = {part: sha256_of(bundle / part / MANIFEST) for part in (GATED, NAMES, users_name)}
-    number = len(read_log(store).entries) + 1
-    return replace(live, number=number, release=number, candidate=_name(n), parts=hashes, day=day)
+    with store.workspace() as folder:
+        index = LocalFile(shutil.copyfile(gated.file("index.ann"), f"{folder}/index.ann"))
+        gated_files: dict[str, Content] = {"index.ann": index}
+        gated_files |= {each: gated.array(each) for each in ("rank_cols", "ranked_factors", "ranked_norms")}
+        gated_files["tracks"] = tracks.set_column(0, "id", pc.add(tracks.column("id"), n * APART))
+        bundles.save(name, GATED, name, key, gated_files, gated.figures)
+    bundles.save(name, NAMES, name, key, {"names": names.table("names").set_column(0, "title", title)})
+    bundles.save(name, users.path.name, users.digest, users.key, users_files)
+    vouched = {part: bundles.vouched(name, part) for part in (GATED, NAMES, users.path.name)}
+    number = len(Releases(store).log().entries) + 1
+    return replace(live, number=number, release=number, candidate=name, parts=vouched, day=day)
 
 
 def _name(n: int) -> str:

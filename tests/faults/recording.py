@@ -1,7 +1,7 @@
-"""A process that tells of every operation on the files below a directory, in their order, and may die before one.
+"""A process that reports every operation on the files below a directory, in their order, and may die before one.
 
-Names and nodes are told apart as a file system does: a name lies in a directory and leads to a node, which is a file
-with content or a directory. Content is told when the next operation is seen, whoever has written it.
+Names and nodes are distinguished as by a file system: a name lies in a directory and leads to a node, which is a file
+with content or a directory. Content is reported when the next operation is seen, whoever has written it.
 """
 
 import os
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recsys_tasks.storage.files import TEMPORARY
+from recsys_tasks.storage.temporary import TEMPORARY
 
 ANCHOR = 0
 
@@ -28,15 +28,15 @@ class Op(NamedTuple):
     promise: Any = None
 
 
-Tell = Callable[[Op], None]
+Report = Callable[[Op], None]
 Known = dict[str, int]  # path below the anchor -> node
 
 
 class Recorder:
     """Wraps what ``os`` offers to change files; for a process that ends soon, since nothing is put back."""
 
-    def __init__(self, anchor: Path, tell: Tell, known: Known, die_before: int = 0) -> None:
-        self._anchor, self._tell, self._die_before = anchor.resolve(), tell, die_before
+    def __init__(self, anchor: Path, report: Report, known: Known, die_before: int = 0) -> None:
+        self._anchor, self._report, self._die_before = anchor.resolve(), report, die_before
         self._made, self._next = 0, max(known.values(), default=ANCHOR) + 1
         self._nodes: dict[int, int] = {}  # inode -> node
         self._names: set[tuple[int, str]] = set()
@@ -52,9 +52,9 @@ class Recorder:
             setattr(os, name, self._wrapped(name, getattr(os, name)))
 
     def promise(self, what: Any) -> None:
-        """Tell that something was promised to somebody."""
+        """Report that something was promised to somebody."""
         self._look()
-        self._tell(Op("done", -1, promise=what))
+        self._report(Op("done", -1, promise=what))
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
@@ -69,7 +69,7 @@ class Recorder:
             freed = _freed(name, path, args)
             result = original(*args, **options)
             self._nodes = {inode: node for inode, node in self._nodes.items() if inode != freed}
-            self._tell(self._op(name, path, before, args))
+            self._report(self._op(name, path, before, args))
             return result
 
         return call
@@ -94,14 +94,14 @@ class Recorder:
         return Op("name", self._node(path), directory, path.name, outside=_outside(path))
 
     def _look(self) -> None:
-        """Tell of names and content that have appeared without a call of ``os``."""
+        """Report names and content that have appeared without a call of ``os``."""
         for path in _below(self._anchor):
             node, parent = self._node(path), self._node(path.parent)
             if (parent, path.name) not in self._names:
-                self._tell(self._named(path))
+                self._report(self._named(path))
             if path.is_file() and self._seen.get(node) != _stamp(path):
                 self._seen[node] = _stamp(path)
-                self._tell(Op("data", node, content=path.read_bytes()))
+                self._report(Op("data", node, content=path.read_bytes()))
 
     def _node(self, path: Path) -> int:
         """The node that a path leads to; an inode number that was given away anew is another node."""

@@ -15,13 +15,14 @@ from typing import Any
 from faults.ground import DAY, Ground
 from faults.outcome import Outcome
 from faults.working import FAST, SIGNED, Worker
+from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.release.bundle import open_gated
-from recsys_tasks.release.releases import read_log
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, publish
+from recsys_tasks.steps.stored_models import open_model
 from recsys_tasks.steps.verdict import recomputed
-from recsys_tasks.storage.store import SHORT, Store
+from recsys_tasks.storage.posix import PosixStore
 
 Use = Callable[["Bench"], Any]
 
@@ -30,17 +31,17 @@ class Bench:
     """A store to damage, and the ways in which it is used."""
 
     def __init__(self, root: Path, dsn: str, candidate: str) -> None:
-        self.root, self.store, self.candidate = root, Store(root), candidate
+        self.root, self.store, self.candidate = root, PosixStore(root), candidate
         self.at = Workplace(self.store, FAST, dsn)
-        self.key = self.store.gated_part(candidate).manifest["key"]
-        (self.judgement,) = self.store.evaluations_of(DAY, candidate)
-        log = read_log(self.store)
+        self.key = self.at.bundles.key(candidate)
+        (self.judgement,) = self.at.judgements.of(DAY, candidate)
+        log = self.at.releases.log()
         self.newest = len(log.entries)
         self.reader = Reader(self.store, log.entries[-2].release)
 
     def files(self, place: str, newer: bool) -> list[Path]:
         """The files of one artefact of a type, of this day or of the day before."""
-        entries = read_log(self.store).entries
+        entries = self.at.releases.log().entries
         entry = next(e for e in reversed(entries) if e.day < DAY)
         day, candidate, number = (
             (DAY, self.candidate, self.newest) if newer else (entry.day, entry.candidate, self.newest - 1)
@@ -50,26 +51,40 @@ class Bench:
 
     def partition(self) -> None:
         """Folded into the next matrix."""
-        digest = self.store.partition_digest(DAY)
+        digest = self.at.partitions.digest(DAY)
         if digest is None:
             raise NotStored(f"{self.root} has no partition of {DAY}")  # it is extracted again
-        self.store.load_partition(DAY, digest)
+        self.at.partitions.load(DAY, digest)
+
+    def data_checks(self) -> None:
+        """Warned of in the verdict."""
+        if self.at.checked.found(DAY, str(self.at.partitions.digest(DAY))) is None:
+            raise NotStored(f"{self.root} holds no checks of {DAY}")  # the verdict does without
 
     def matrix(self) -> None:
         """Trained on, and extended tomorrow."""
-        self.store.load_matrix(DAY, self.key["matrix"])
+        self.at.matrices.load(DAY, self.key.matrix)
+
+    def split(self) -> None:
+        """Trained by, and judged by."""
+        key = self.at.models.key(DAY, self.key.component)
+        self.at.splits.load(DAY, str(key.split))
+
+    def catalogue(self) -> None:
+        """Named from."""
+        self.at.catalogues.load(DAY, str(self.key.catalogue))
 
     def model(self) -> None:
         """Indexed, and tomorrow's start."""
-        self.store.load_model(DAY, self.key["model"])
+        open_model(self.at, DAY, self.key.component)
 
     def gated(self) -> None:
         """Judged."""
-        open_gated(self.store.gated_part(self.candidate))
+        open_gated(self.at.bundles.gated(self.candidate))
 
     def figures(self) -> None:
         """Shown, and judged again."""
-        recomputed(self.judgement)
+        recomputed(self.at.judgements, self.judgement)
 
     def verdict(self) -> None:
         """Published upon."""
@@ -102,7 +117,10 @@ class Kind:
 
 KINDS = {
     "partition": Kind("partitions/{day}", Bench.partition),
+    "data checks": Kind("data_checks/{day}/found-*", Bench.data_checks),
+    "catalogue": Kind("catalogues/{day}-*", Bench.catalogue),
     "matrix": Kind("matrices/{day}-*", Bench.matrix),
+    "split": Kind("splits/{day}-*", Bench.split),
     "model": Kind("models/{day}-*", Bench.model),
     "gated part": Kind("bundles/{candidate}/gated", Bench.gated),
     "gated part of a release": Kind("bundles/{candidate}/gated", Bench.release),
@@ -166,7 +184,7 @@ class Rotting:
 
 
 def rotting(pipe: Connection, job: Rotting) -> None:
-    """Damage, use, restore; tell each time what came of it."""
+    """Damage, use and restore files; send each time what came of it."""
     kind, bench = KINDS[job.kind], Bench(job.root, job.dsn, job.candidate)
     mine, older = (bench.files(kind.place, newer) for newer in (True, False))
     for seed in job.seeds:
@@ -199,8 +217,8 @@ def rot(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
         seeds = [random.randrange(1 << 32) for _ in range(count)]
         while seeds:
             worker = Worker(rotting, Rotting(root, ground.dsn, ground.candidate, name, tuple(seeds))).go().finish()
-            came = [message[1] for message in worker.told if message[0] == "came"]
-            cases = [f"{name}: {told[1:]}" for told in worker.told if told[0] == "damaged"]
+            came = [message[1] for message in worker.messages if message[0] == "came"]
+            cases = [f"{name}: {message[1:]}" for message in worker.messages if message[0] == "damaged"]
             for case, said in zip(cases, came, strict=False):
                 outcome.add(case, [said] * bool(said))
             if worker.refusal:

@@ -24,14 +24,24 @@ from faults.outcome import Outcome
 from faults.working import FAST
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.demo.world import PRESETS, build_world, write_world
-from recsys_tasks.source import connection as source_connection
+from recsys_tasks.partitions.repository import Partitions
+from recsys_tasks.source.postgres import ReadSettings, Source
 from recsys_tasks.steps import Workplace, extract_streams
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 OURS = "FROM pg_stat_activity WHERE application_name = 'recsys' AND datname = current_database()"
 BATCH = 250
 PATIENCE_S = 30
 QUICK = FAST.model_copy(update={"source": FAST.source.model_copy(update={"statement_timeout_s": 1})})
+
+
+class Impatient(Workplace):
+    """A workplace that waits half a second for a silent source, where statements may take one second."""
+
+    def source(self) -> Source:
+        """As ``Workplace``."""
+        assert self.dsn is not None
+        return Source(self.dsn, self.config.source, self.config.catalogue, ReadSettings(stall_grace_s=-1.5))
 
 
 def broken_source(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
@@ -42,17 +52,18 @@ def broken_source(ground: Ground, outcome: Outcome, count: int, random: Random) 
         write_world(dsn, build_world(PRESETS["small"]))
         whole = ground.folder / "whole"
         began = monotonic()
-        extract_streams(Workplace(Store(whole), FAST, dsn), DAY)
+        extract_streams(Workplace(PosixStore(whole), FAST, dsn), DAY)
         seconds, expected = monotonic() - began, bytes_of(whole)
         ways: list[Callable[..., Any]] = [_server_killed, _server_stopped, _terminated, _cut, _stalled]
         for n in range(count):
             root, way = ground.folder / f"source-{n}", ways[n % len(ways)]
             with way(server, dsn, random.uniform(0, 1.1 * seconds), random) as address:
-                said = _extracted(Workplace(Store(root), QUICK, address))
+                workplace = Impatient if way is _stalled else Workplace
+                said = _extracted(workplace(PosixStore(root), QUICK, address))
             outcome.tally("broken off", said is not None)
-            broken = violations(Store(root)) + _partial(root, expected)
+            broken = violations(PosixStore(root)) + _partial(root, expected)
             _wait(dsn)
-            again = _extracted(Workplace(Store(root), FAST, dsn))
+            again = _extracted(Workplace(PosixStore(root), FAST, dsn))
             broken += [f"the retry was refused: {again}"] * (again is not None)
             outcome.add(f"{way.__name__.strip('_')} ({said})", broken + differences(root, expected))
             shutil.rmtree(root)
@@ -86,8 +97,8 @@ def busy_source(ground: Ground, outcome: Outcome, count: int, random: Random) ->
         for _ in range(count):
             root = Path(tempfile.mkdtemp(dir=ground.folder))
             least = done[0]
-            extract_streams(Workplace(Store(root), policy.model_copy(update={"catalogue": None}), dsn), FULL_DAY)
-            outcome.add(f"after {least} batches", _not_one_snapshot(Store(root), least, begun[0]))
+            extract_streams(Workplace(PosixStore(root), policy.model_copy(update={"catalogue": None}), dsn), FULL_DAY)
+            outcome.add(f"after {least} batches", _not_one_snapshot(PosixStore(root), least, begun[0]))
             shutil.rmtree(root)
     finally:
         stop.set()
@@ -96,13 +107,13 @@ def busy_source(ground: Ground, outcome: Outcome, count: int, random: Random) ->
     execute(ground.dsn, "DROP DATABASE busy WITH (FORCE)")
 
 
-def _not_one_snapshot(store: Store, least: int, most: int) -> list[str]:
+def _not_one_snapshot(store: PosixStore, least: int, most: int) -> list[str]:
     """What is wrong with a stored day of batches, of which so many were there before and after."""
-    manifest = store.partition_manifest(FULL_DAY)
-    assert manifest is not None
-    rows = manifest["figures"]["rows_read"]
-    stored = int(store.load_partition(FULL_DAY, manifest["digest"]).plays.sum())
-    if stored == rows == manifest["figures"]["rows_kept"] and rows % BATCH == 0 and least <= rows // BATCH <= most:
+    partition = Partitions(store).newest(FULL_DAY)
+    assert partition is not None
+    rows = partition.figures.rows_read
+    stored = int(Partitions(store).load(FULL_DAY, partition.digest).plays.sum())
+    if stored == rows == partition.figures.rows_kept and rows % BATCH == 0 and least <= rows // BATCH <= most:
         return []
     return [f"I4: {rows} rows read and {stored} stored of {least} to {most} batches of {BATCH}"]
 
@@ -173,14 +184,11 @@ def _cut(server: Any, dsn: str, seconds: float, random: Random) -> Iterator[str]
 @contextmanager
 def _stalled(server: Any, dsn: str, seconds: float, random: Random) -> Iterator[str]:
     """The line stays open and says nothing more after some bytes."""
-    grace, source_connection.STALL_GRACE_S = source_connection.STALL_GRACE_S, -1.5  # statements may take 1 s here
-    folder = Path(tempfile.mkdtemp())
-    try:
-        with failing_line(dsn, folder, _some_bytes(random), stall=True) as address:
-            yield address
-    finally:
-        source_connection.STALL_GRACE_S = grace
-        shutil.rmtree(folder)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        failing_line(dsn, Path(folder), _some_bytes(random), stall=True) as address,
+    ):
+        yield address
 
 
 def _some_bytes(random: Random) -> int:

@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.steps import Signature, Workplace, publish, whole_day
+from recsys_tasks.steps.results import Reported
 from recsys_tasks.steps.workplace import recorded
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 FAST = config(
     source={"late_window_days": 1},  # retention keeps no fewer dates than the late window may need
@@ -32,7 +33,7 @@ REST = timedelta(days=3)
 """The clock of the days is ahead by so much that retention finds something to remove."""
 SIGNED = Signature("olga", "a fault", "2026-01-16T00:00:00+00:00", "fault")
 CONTEXT = multiprocessing.get_context("forkserver")
-LATE_IMPORTS = ("implicit.als", "matplotlib.figure", "matplotlib.backends.backend_svg", "jinja2", "pyarrow.dataset")
+LATE_IMPORTS = ("matplotlib.figure", "matplotlib.backends.backend_svg", "jinja2", "pyarrow.dataset")
 """What the steps import only when they need it."""
 PATIENCE_S = 600  # the suite runs for hours beside other work, which may leave it a hundredth of a core
 tqdm.get_lock()  # a semaphore that the forked processes share: each would leave one of its own behind when it is killed
@@ -55,7 +56,7 @@ Task = Callable[[Connection, Any], None]
 
 
 class Worker:
-    """A process at work, and what it has told so far."""
+    """A process at work, and the messages that it has sent so far."""
 
     def __init__(self, task: Task, job: Any) -> None:
         with _importable():
@@ -63,7 +64,7 @@ class Worker:
             self.process = CONTEXT.Process(target=_begin, args=(theirs, task, job), daemon=True)
             self.process.start()
         theirs.close()
-        self.told: list[tuple[Any, ...]] = []
+        self.messages: list[tuple[Any, ...]] = []
 
     def go(self) -> "Worker":
         """Let it begin."""
@@ -74,13 +75,13 @@ class Worker:
         """Wait until it says something that begins like this; False when it ended before."""
         while self._pipe.poll(PATIENCE_S):
             try:
-                self.told.append(self._pipe.recv())
+                self.messages.append(self._pipe.recv())
             except (EOFError, ConnectionResetError):
                 self.process.join()
                 return False
-            if self.told[-1][: len(wanted)] == wanted:
+            if self.messages[-1][: len(wanted)] == wanted:
                 return True
-        raise TimeoutError(f"Nothing was heard for {PATIENCE_S} s; the last was {self.told[-1:]}")
+        raise TimeoutError(f"Nothing was heard for {PATIENCE_S} s; the last was {self.messages[-1:]}")
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, unless it has ended."""
@@ -101,23 +102,23 @@ class Worker:
     @property
     def refusal(self) -> str:
         """Why it did not reach its end, in words; empty when it did."""
-        kind, *rest = self.told[-1] if self.told else ("died",)
+        kind, *rest = self.messages[-1] if self.messages else ("died",)
         return "" if kind == "ended" else f"{rest[0]}: {rest[1]}" if kind == "refused" else f"died after {kind} {rest}"
 
     @property
     def stagings(self) -> int:
         """How often it began to write something."""
-        return sum(message[1] for message in self.told if message[0] == "stagings")
+        return sum(message[1] for message in self.messages if message[0] == "stagings")
 
     @property
     def acknowledged(self) -> list[tuple[int, str]]:
-        """The publishes that it was told are done: number and candidate."""
-        results = [message[2] for message in self.told if message[:2] == ("done", "publish")]
+        """The publishes that were acknowledged to it: number and candidate."""
+        results = [message[2] for message in self.messages if message[:2] == ("done", "publish")]
         return [(each["live"]["release"], each["live"]["candidate"]) for each in results if each["published"]]
 
 
 def _begin(pipe: Connection, task: Task, job: Any) -> None:
-    """Wait for the word, work, tell how it ended."""
+    """Wait for the word, work, and send how it ended."""
     pipe.send(("ready",))
     pipe.recv()
     stagings = []
@@ -132,12 +133,12 @@ def _begin(pipe: Connection, task: Task, job: Any) -> None:
 
 
 def a_day(pipe: Connection, job: Job) -> None:
-    """All steps of a day; tells of each one's beginning, and of its result as soon as it is there."""
+    """Run all steps of a day; send a message when each begins, and its result as soon as it is there."""
     if job.largest_file is not None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (job.largest_file, job.largest_file))
 
     @contextmanager
-    def told(store: Store, run_id: str, step: str, by: str, now: Any) -> Iterator[dict[str, Any]]:
+    def reported(store: PosixStore, run_id: str, step: str, by: str, now: Any) -> Iterator[dict[str, Any]]:
         pipe.send(("step", step, now().timestamp()))
         if job.snapshots:
             shutil.copytree(store.root, job.snapshots / step, copy_function=os.link)
@@ -145,17 +146,17 @@ def a_day(pipe: Connection, job: Job) -> None:
             yield record
             pipe.send(("done", step, record["result"]))
 
-    whole_day.recorded = told  # type: ignore[assignment]
+    whole_day.recorded = reported  # type: ignore[assignment]
     if not job.report:
-        whole_day.write_report = lambda *_: {}
-    at = Workplace(Store(job.root), FAST, job.dsn)
+        whole_day.write_report = lambda _, day, judgement: Reported(day, judgement, "")
+    at = Workplace(PosixStore(job.root), FAST, job.dsn)
     whole_day.run_day(at, job.day, SIGNED, lambda: datetime.now(UTC) + REST)
 
 
 def a_publish(pipe: Connection, job: Job) -> None:
     """The last step of a day that was judged."""
-    result = publish(Workplace(Store(job.root), FAST, job.dsn), job.day, job.candidate, SIGNED)
-    pipe.send(("done", "publish", result))
+    result = publish(Workplace(PosixStore(job.root), FAST, job.dsn), job.day, job.candidate, SIGNED)
+    pipe.send(("done", "publish", result.to_json()))
 
 
 @contextmanager

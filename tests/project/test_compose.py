@@ -177,7 +177,8 @@ def test_the_init_service_makes_what_the_demo_makes(services: dict[str, Any]) ->
 def test_the_demo_profile_makes_the_demos_world(services: dict[str, Any]) -> None:
     """The profile runs the command that scripts/demo runs, and a plain start does not."""
     world = services["demo-world"]
-    assert [*world["entrypoint"][1:], *world["command"]] == list(MAKE_WORLD)
+    assert world["entrypoint"] == ["recsys"]
+    assert tuple(world["command"]) == MAKE_WORLD
     assert {name for name, service in services.items() if "profiles" in service} == {"demo-source", "demo-world"}
 
 
@@ -216,6 +217,11 @@ class TestDockerfile:
         last = dockerfile.rpartition("FROM ")[2]
         assert "libgomp1" in last
         assert "g++" not in last
+
+    def test_our_package_is_installed_with_the_lock(self, dockerfile: str) -> None:
+        """It comes from the file that the first stage built, with the lock as constraints, and from no search path."""
+        assert re.search(r'pip install --no-cache-dir -c /tmp/requirements.txt "\$\{package\}\[airflow\]"', dockerfile)
+        assert "PYTHONPATH" not in dockerfile
 
     def test_what_is_copied_is_let_through(self, dockerfile: str) -> None:
         """Every path that is copied exists and is not ignored; nothing else enters the build."""

@@ -9,7 +9,7 @@ from recsys_tasks.cli.main import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-TABLE = README.split("| command (`python -m recsys_tasks ...`) | does |")[1].split("\n\n")[0]
+TABLE = README.split("| command (`recsys ...`) | does |")[1].split("\n\n")[0]
 COMMANDS = sorted({command for row in TABLE.split("\n") for command in re.findall(r"`([a-z]+(?: [a-z0-9]+)?)\b", row)})
 
 

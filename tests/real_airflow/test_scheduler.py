@@ -17,8 +17,8 @@ from sinks import mail_sink, slack, smtp, web_sink, webhook
 from recsys_tasks.demo.airflow_environment import CLONE
 from recsys_tasks.demo.guarded import Program
 from recsys_tasks.demo.supervisor import running_airflow
-from recsys_tasks.release.releases import read_log
-from recsys_tasks.storage.store import Store
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.storage.posix import PosixStore
 
 DAG_ID = "daily_recommendations"
 CONFIG = f"""{TOML}
@@ -103,16 +103,16 @@ class Runs:
 def check_the_alert(airflow, web, mail):
     """What arrived about the blocked day: one mail, one call of each webhook, with links that open."""
     ((receivers, letter),) = mail.received
-    (hook,), (told,) = web.bodies("/hook"), web.bodies("/slack")
+    (hook,), (slack,) = web.bodies("/hook"), web.bodies("/slack")
     assert receivers == ["ops@example.test"]
     assert letter["Message-ID"] == f"<{hook['key']}@recsys>"
     assert letter["Subject"] == hook["subject"] == "BLOCK: the recommendations of 2026-01-15 were not published"
-    assert told["text"].startswith("BLOCK: the recommendations of 2026-01-15")
+    assert slack["text"].startswith("BLOCK: the recommendations of 2026-01-15")
     assert "Release 1 (data of 2026-01-14" in hook["text"]
     run, report = re.findall(r"http://\S+", hook["text"])
     assert run == f"{airflow.url}/dags/{DAG_ID}/runs/blocked"
     assert httpx.get(run).status_code == 200
-    page = httpx.get(report, headers={"Authorization": f"Bearer {airflow.token()}"})
+    page = httpx.get(report, headers={"Authorization": f"Bearer {airflow.api.token()}"})
     assert page.status_code == 200
     assert "BLOCK" in page.text
     assert httpx.get(report).status_code == 401
@@ -120,8 +120,8 @@ def check_the_alert(airflow, web, mail):
 
 @pytest.mark.scheduler
 @pytest.mark.timeout(1800)
-def test_days_go_live_a_bad_one_is_blocked_and_killed_tasks_are_told(tmp_path, home, sinks):
-    """A day goes live; a bad model is blocked and told once on each channel; the next day publishes, after kills."""
+def test_days_go_live_a_bad_one_is_blocked_and_killed_tasks_are_reported(tmp_path, home, sinks):
+    """A day goes live; a bad model is blocked, and each channel hears it once; the next day publishes, after kills."""
     mail, web, connections = sinks
     config = tmp_path / "config.toml"
     config.write_text(CONFIG)
@@ -130,47 +130,47 @@ def test_days_go_live_a_bad_one_is_blocked_and_killed_tasks_are_told(tmp_path, h
     environment = connections | {"RECSYS_CONFIG": str(config), "PYTHONPATH": f"{tmp_path}{os.pathsep}{CLONE}"}
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "RECSYS"))}
 
-    def told():
+    def alerts():
         return len(mail.received), len(web.bodies("/hook")), len(web.bodies("/slack"))
 
     with running_airflow(home, environment, base=outside, beside=[world]) as airflow:
-        store, runs = Store(Path(airflow.environment["RECSYS_ROOT"])), Runs(airflow)
+        store, runs = PosixStore(Path(airflow.environment["RECSYS_ROOT"])), Runs(airflow)
         airflow.wait_until(lambda: airflow.api.dag_is_known(DAG_ID), SECONDS, "the DAG")
         airflow.api.create_backfill(DAG_ID, "2026-01-14T00:00:00Z", "2026-01-14T00:00:00Z")
         airflow.api.unpause(DAG_ID)
         (scheduled,) = airflow.api.runs(DAG_ID)
         assert runs.end(scheduled["dag_run_id"])[0] == "success"
-        assert read_log(store).require_live().day.day == 14
+        assert Releases(store).log().require_live().day.day == 14
         (event,) = airflow.api.get("/assets/events")["asset_events"]
         assert event["extra"]["release"] == 1
         assert event["extra"]["precision"] > 0
-        assert told() == (0, 0, 0)
+        assert alerts() == (0, 0, 0)
 
         config.write_text(BAD)
         runs.start("blocked", "2026-01-15")
         state, states = runs.end("blocked")
         assert (state, states["gate"], states["publish"]) == ("failed", "failed", "upstream_failed")
         assert states["alert"] == states["report"] == states["retention"] == "success"
-        assert read_log(store).require_live().release == 1
-        assert told() == (1, 1, 1)
+        assert Releases(store).log().require_live().release == 1
+        assert alerts() == (1, 1, 1)
         check_the_alert(airflow, web, mail)
         runs.start("again", "2026-01-15")
         state, states = runs.end("again")
-        assert (state, states["alert"], told()) == ("failed", "skipped", (1, 1, 1))
+        assert (state, states["alert"], alerts()) == ("failed", "skipped", (1, 1, 1))
 
         config.write_text(CONFIG)
         runs.start("killed", "2026-01-16")
         runs.kill("killed", "train_als")
         state, states = runs.end("killed")
-        assert (state, states["train_als"], states["alert"], told()) == ("failed", "failed", "success", (2, 2, 2))
+        assert (state, states["train_als"], states["alert"], alerts()) == ("failed", "failed", "success", (2, 2, 2))
         assert mail.received[1][1]["Subject"] == "train_als failed in killed"
         runs.clear("killed", "train_als")
         runs.kill("killed", "publish")
         state, states = runs.end("killed")
         assert (state, states["gate"], states["publish"]) == ("failed", "success", "failed")
-        airflow.wait_until(lambda: told() >= (3, 3, 3), SECONDS, "the alert about publish, from the dag-processor")
+        airflow.wait_until(lambda: alerts() >= (3, 3, 3), SECONDS, "the alert about publish, from the dag-processor")
         assert mail.received[2][1]["Subject"] == "publish failed in killed"
         runs.clear("killed", "publish")
         assert runs.end("killed")[0] == "success"
-        assert read_log(store).require_live().day.day == 16
-    assert told() == (3, 3, 3)
+        assert Releases(store).log().require_live().day.day == 16
+    assert alerts() == (3, 3, 3)

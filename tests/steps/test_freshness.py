@@ -7,9 +7,9 @@ import pytest
 from settings import SIGNED, config, damage, run
 
 from recsys_tasks.alerting.outbox import Outbox
-from recsys_tasks.release.releases import append, read_log
+from recsys_tasks.release.bundles import bundle_name
 from recsys_tasks.steps import Workplace, freshness_alerts, live_sentence, look_at_live, roll_back, set_pin
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 END = datetime(2026, 1, 16, tzinfo=UTC)  # of the data day of what is live
 HOUR = timedelta(hours=1)
@@ -19,7 +19,7 @@ class Watch:
     """Looks at what is live, and keeps what it would tell."""
 
     def __init__(self, at):
-        self.at, self.outbox, self.told = at, Outbox(at.store.root), []
+        self.at, self.outbox, self.told = at, Outbox(at.store), []
 
     def look(self, now):
         """The subjects of what is told now."""
@@ -37,23 +37,23 @@ def watch(copied):
 
 def gated_file(at, release=None):
     """A file of a release that readers map."""
-    log = read_log(at.store)
+    log = at.releases.log()
     entry = log.release(release) if release else log.require_live()
-    return at.store.bundle_path(entry.candidate) / "gated" / "ranked_norms.npy"
+    return (at.store.root / bundle_name(entry.candidate)) / "gated" / "ranked_norms.npy"
 
 
 def roll_back_unseen(at, release):
     """A rollback by a program that does not look at the files first, as ours does."""
-    append(at.store, read_log(at.store).roll_back(release, "olga", "a test", "2026-01-16T00:00:00+00:00"))
+    at.releases.append(at.releases.log().roll_back(release, "olga", "a test", "2026-01-16T00:00:00+00:00"))
 
 
 class TestAge:
     def test_it_is_counted_from_the_end_of_the_data_day(self, copied):
         """36 hours after the day's end it is fresh, a moment later stale."""
-        assert look_at_live(copied, END + 36 * HOUR)["stale"] is False
+        assert look_at_live(copied, END + 36 * HOUR).stale is False
         seen = look_at_live(copied, END + 36 * HOUR + timedelta(seconds=1))
-        assert (seen["stale"], seen["damage"], seen["bound_hours"]) == (True, "", 36)
-        assert seen["live"] == "Release 3 (data of 2026-01-15, 36 hours old) is live."
+        assert (seen.stale, seen.damage, seen.bound_hours) == (True, "", 36)
+        assert seen.live == "Release 3 (data of 2026-01-15, 36 hours old) is live."
 
     def test_it_is_told_when_it_begins_and_when_it_ends(self, watch):
         """Stale for days is one alert; the next release ends it with another; then it can begin again."""
@@ -81,9 +81,9 @@ class TestAge:
 
     def test_nothing_published_yet_is_no_alarm(self, tmp_path):
         """Before the first release there is nothing that could be stale."""
-        watch = Watch(Workplace(Store(tmp_path), config()))
+        watch = Watch(Workplace(PosixStore(tmp_path), config()))
         assert watch.look(END) == []
-        assert look_at_live(watch.at, END)["live"] == ""
+        assert look_at_live(watch.at, END).live == ""
         assert live_sentence(watch.at.store, END) == "Nothing has been published yet."
 
 
@@ -94,7 +94,7 @@ class TestSoundness:
         damage(gated_file(watch.at))
         assert watch.look(END + HOUR) == ["What is live is damaged"]
         assert str(gated_file(watch.at)) in watch.told[0].text
-        assert look_at_live(watch.at, END + 2 * HOUR)["damage"]
+        assert look_at_live(watch.at, END + 2 * HOUR).damage
         assert watch.look(END + 2 * HOUR) == []
         gated_file(watch.at).write_bytes(sound)
         assert watch.look(END + 3 * HOUR) == ["What is live is sound again"]
@@ -113,9 +113,9 @@ class TestSoundness:
     def test_another_release_is_read_at_once(self, copied):
         """That the one before it was found sound an hour ago says nothing about it."""
         damage(gated_file(copied, 2))
-        assert look_at_live(copied, END)["damage"] == ""
+        assert look_at_live(copied, END).damage == ""
         roll_back_unseen(copied, 2)
-        assert look_at_live(copied, END + HOUR)["damage"]
+        assert look_at_live(copied, END + HOUR).damage
 
     def test_all_files_are_read_once_in_so_many_hours(self, copied):
         """Hourly looks read them once a day: a file that rots is found by the next reading, a new release at once."""
@@ -125,8 +125,8 @@ class TestSoundness:
             look_at_live(at, END + hour * HOUR)
         assert len([line for line in said if "checksum" in line]) == 3
         damage(gated_file(at))
-        assert look_at_live(at, END + 14 * HOUR)["damage"] == ""
-        assert look_at_live(at, END + 15 * HOUR)["damage"]
+        assert look_at_live(at, END + 14 * HOUR).damage == ""
+        assert look_at_live(at, END + 15 * HOUR).damage
 
     @pytest.mark.parametrize("content", [b"", b"[]", b'{"at": "soon"}', b'{"at": null, "parts": {}}'])
     def test_a_lost_note_of_the_last_reading_means_read_again(self, copied, content):
@@ -134,13 +134,13 @@ class TestSoundness:
         note = copied.store.root / "releases" / "verified.json"
         note.write_bytes(content)
         damage(gated_file(copied))
-        assert look_at_live(copied, END)["damage"]
+        assert look_at_live(copied, END).damage
 
     def test_a_clock_that_was_ahead_does_not_put_off_the_reading(self, copied):
         """A note from the future is none."""
         look_at_live(copied, END + 1000 * HOUR)
         damage(gated_file(copied))
-        assert look_at_live(copied, END)["damage"]
+        assert look_at_live(copied, END).damage
 
     def test_a_damaged_log_is_told_although_nobody_can_say_what_is_live(self, watch):
         """Neither fresh nor stale is claimed; a stale alarm that was open stays open."""
@@ -149,7 +149,7 @@ class TestSoundness:
         sound = entry.read_bytes()
         damage(entry)
         assert watch.look(END + 38 * HOUR) == ["What is live is damaged"]
-        assert look_at_live(watch.at, END)["stale"] is None
+        assert look_at_live(watch.at, END).stale is None
         assert "cannot be said" in live_sentence(watch.at.store, END)
         entry.write_bytes(sound)
         assert watch.look(END + 39 * HOUR) == ["What is live is sound again"]

@@ -14,10 +14,11 @@ from recsys_tasks.cli.main import main
 from recsys_tasks.core.digests import canonical_json
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.release.releases import read_log
-from recsys_tasks.release.series import FIGURES, VERDICT, series
+from recsys_tasks.release.bundles import bundle_name
+from recsys_tasks.release.judgements import FIGURES, VERDICT
+from recsys_tasks.release.series import series
 from recsys_tasks.steps import Workplace
-from recsys_tasks.steps.sides import reference_of
+from recsys_tasks.steps.released_models import reference_of
 from recsys_tasks.steps.verdict import recomputed
 from recsys_tasks.storage.artefacts import open_artefact
 
@@ -25,15 +26,19 @@ LAST = date(2026, 1, 15)
 
 
 def judgement(at, day=LAST):
+    """The only judgement of a date."""
+    (found,) = at.judgements.of(day)
+    return found
+
+
+def folder(at, day=LAST):
     """Directory of the only judgement of a date."""
-    (path,) = at.store.evaluations_of(day)
-    return path
+    return at.store.root / judgement(at, day).place
 
 
 def per_user(at, day=LAST):
     """Figures of single users: name -> values."""
-    table = open_artefact(judgement(at, day) / FIGURES).table("per_user")
-    return {name: np.asarray(table.column(name)) for name in table.column_names}
+    return at.judgements.load(judgement(at, day)).per_user
 
 
 def environment(at, tmp_path):
@@ -56,7 +61,7 @@ class TestRecomputing:
     def test_every_verdict_comes_out_again(self, finished):
         """Outcome, reasons and figures of each stored verdict follow from its Parquet file and its policy alone."""
         for day in (13, 14, 15):
-            then, again = recomputed(judgement(finished, date(2026, 1, day)))
+            then, again = recomputed(finished.judgements, judgement(finished, date(2026, 1, day)))
             assert then == again
 
     def test_the_command_prints_the_same_verdict_and_reasons(self, finished, tmp_path, capsys):
@@ -64,7 +69,7 @@ class TestRecomputing:
         assert main(["gate", "--date", "2026-01-15"], {"RECSYS_ROOT": str(finished.store.root)}) == 0
         said = capsys.readouterr().out
         assert "PASS, by the policy of that day (as it was stored)" in said
-        assert all(reason in said for reason in recomputed(judgement(finished))[0].reasons)
+        assert all(reason in said for reason in recomputed(finished.judgements, judgement(finished))[0].reasons)
 
     def test_another_policy_may_be_tried(self, finished, tmp_path, capsys):
         """With today's policy the same figures are a HOLD, which the exit code says; what is stored stays."""
@@ -73,11 +78,11 @@ class TestRecomputing:
         assert main(["gate", "--date", "2026-01-15", "--todays-policy", "--json"], strict) == 3
         (row,) = json.loads(capsys.readouterr().out)["judgements"]
         assert (row["outcome"], row["same"]) == ("HOLD", False)
-        assert recomputed(judgement(finished))[0].outcome == "PASS"
+        assert recomputed(finished.judgements, judgement(finished))[0].outcome == "PASS"
 
     def test_figures_that_give_another_verdict_are_told(self, copied, tmp_path, capsys):
         """Figures that somebody changed, checksums and all, no longer give the stored verdict."""
-        forge(judgement(copied) / FIGURES)
+        forge(folder(copied) / FIGURES)
         assert main(["gate", "--date", "2026-01-15"], environment(copied, tmp_path)) == 1
         told = capsys.readouterr()
         assert "BLOCK, by the policy of that day (not what was stored)" in told.out
@@ -90,10 +95,10 @@ class TestRecomputing:
 
     def test_an_evaluation_that_was_never_judged_is_named(self, copied):
         """Figures without a verdict are no verdict."""
-        path = judgement(copied)
+        path = folder(copied)
         (path / VERDICT).rename(path.parent / "elsewhere")
         with pytest.raises(NotStored, match="never judged"):
-            recomputed(path)
+            recomputed(copied.judgements, judgement(copied))
 
 
 class TestPairs:
@@ -116,12 +121,12 @@ class TestPairs:
 
     def test_a_reference_that_is_gone_or_unwanted_is_no_error(self, copied):
         """Without a reference the day is judged all the same."""
-        log = read_log(copied.store)
+        log = copied.releases.log()
         assert reference_of(copied, log, LAST).release == 1
         for number in (0, 99):
             unwanted = Workplace(copied.store, config(drift={"reference_release": number}), copied.dsn)
             assert reference_of(unwanted, log, LAST) is None
-        bundle = copied.store.bundle_path(log.release(1).candidate)
+        bundle = copied.store.root / bundle_name(log.release(1).candidate)
         bundle.rename(bundle.with_name("gone"))
         assert reference_of(copied, log, LAST) is None
 
@@ -135,7 +140,7 @@ class TestPairs:
 class TestSamples:
     def test_five_listeners_by_name_and_without_ids(self, finished):
         """Letters for listeners, titles and artists for tracks; heard, recommended, and recommended by what is live."""
-        table = open_artefact(judgement(finished) / FIGURES).table("samples")
+        table = open_artefact(folder(finished) / FIGURES).table("samples")
         rows = table.to_pylist()
         assert table.column_names == ["listener", "kind", "place", "title", "artist", "hit"]
         assert sorted({row["listener"] for row in rows}) == list("ABCDE")
@@ -146,7 +151,7 @@ class TestSamples:
 
     def test_a_hit_is_one_of_the_evaluations_hits(self, finished):
         """Some listener in the world has a hit; a sample shows no more hits than the metric counted."""
-        rows = open_artefact(judgement(finished) / FIGURES).table("samples").to_pylist()
+        rows = open_artefact(folder(finished) / FIGURES).table("samples").to_pylist()
         hits = [row["listener"] for row in rows if row["kind"] == "candidate" and row["hit"]]
         of_one = [hits.count(letter) for letter in "ABCDE"]
         assert max(of_one) <= 10 * per_user(finished)["candidate_precision"].max()

@@ -1,5 +1,6 @@
 """A late day that did not change moves no rows; one that did is seen, however little it shows in the numbers."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -9,9 +10,11 @@ from conftest import execute
 from settings import artefacts_of, damage
 from source_tables import DAY, NOON, config, create_streams, extract, insert
 
+from recsys_tasks.partitions.repository import partition_name
 from recsys_tasks.source import postgres as source_module
-from recsys_tasks.source.postgres import Source
-from recsys_tasks.steps import extract_streams
+from recsys_tasks.source.postgres import ReadSettings, Source
+from recsys_tasks.steps import Workplace, extract_streams
+from recsys_tasks.steps.extract import extract_day
 
 LATE, TODAY = DAYS[1], DAYS[2]
 UUIDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(10)]
@@ -20,6 +23,14 @@ UUIDS = [f"00000000-0000-4000-8000-00000000000{n}" for n in range(10)]
 def noon(day: date) -> datetime:
     """An instant of a date."""
     return datetime(day.year, day.month, day.day, 12, tzinfo=UTC)
+
+
+class BeforeHashes(Workplace):
+    """A workplace whose server is too old to hash rows."""
+
+    def source(self) -> Source:
+        """The source as such a server gives it."""
+        return Source(self.dsn or "", self.config.source, settings=ReadSettings(hashes_since=10**9))
 
 
 @pytest.fixture
@@ -73,28 +84,28 @@ class TestUnchanged:
         """The source is asked, no row comes, and no file of the store is touched."""
         before = {path: path.stat().st_mtime_ns for path in at.store.root.rglob("*") if path.is_file()}
         found = extract_streams(at, TODAY)
-        assert (found["unchanged"], found["restated"], moved) == (3, [], [])
+        assert (found.unchanged, found.restated, moved) == (3, (), [])
         assert {path: path.stat().st_mtime_ns for path in before} == before
 
     def test_the_new_day_alone_moves(self, at: Any, moved: list[int]) -> None:
         """An ordinary day: the rows of its own date come, those of the late window stay where they are."""
         insert(at.dsn, [(100 + n, n, 70, noon(DAYS[3])) for n in range(5)])
         found = extract_streams(at, DAYS[3])
-        assert (found["first_extracted"], found["unchanged"], moved) == (1, 3, [5])
+        assert (found.first_extracted, found.unchanged, moved) == (1, 3, [5])
 
     def test_a_rerun_says_of_the_day_what_the_first_run_said(self, at: Any) -> None:
         """Digest and figures are those of the stored partition."""
         extract_streams(at, TODAY)
-        first, second = (at.store.whole_partition(TODAY), extract_streams(at, TODAY))
-        assert (second["partition"], second["figures"]) == (first["digest"], first["figures"])
+        first, second = (at.partitions.whole(TODAY), extract_streams(at, TODAY))
+        assert (second.partition, second.figures) == (first.digest, first.figures)
 
     def test_a_private_row_changes_hands(self, at: Any, moved: list[int]) -> None:
         """Who streamed what in private is not looked at; how many such rows there are is a figure of the day."""
-        assert changed(at, of_late("UPDATE streams SET user_id = 9, track_id = 9 WHERE private_session"))["unchanged"]
+        assert changed(at, of_late("UPDATE streams SET user_id = 9, track_id = 9 WHERE private_session")).unchanged
         assert moved == []
         changed(at, of_late("DELETE FROM streams WHERE private_session"))
         assert moved == [3]
-        assert at.store.partition_manifest(LATE)["figures"]["dropped_private"] == 0
+        assert at.partitions.newest(LATE).figures.dropped["private"] == 0
 
 
 class TestChanged:
@@ -109,16 +120,16 @@ class TestChanged:
     )
     def test_other_rows_in_equal_numbers(self, at: Any, moved: list[int], change: str) -> None:
         """A row swapped for another, or two that exchange their listeners, restate the day, and this day alone."""
-        assert changed(at, of_late(change))["restated"] == [LATE.isoformat()]
+        assert changed(at, of_late(change)).restated == (LATE,)
         assert moved == [3]
-        assert changed(at)["restated"] == []
+        assert changed(at).restated == ()
         assert moved == [3]
 
     def test_another_rule(self, at: Any, moved: list[int]) -> None:
         """Unchanged rows are extracted again where another rule decides which of them count."""
         rule = {"history_start": DAYS[0], "late_window_days": 3, "min_ms_played": 1000}
         longer = at_work(at.store.root, at.dsn, source=rule)
-        assert extract_streams(longer, TODAY)["unchanged"] == 3
+        assert extract_streams(longer, TODAY).unchanged == 3
         assert moved == [3, 3, 3]
 
 
@@ -126,26 +137,26 @@ class TestNotToBeTrusted:
     def test_rotten_counts_are_mended(self, at: Any, moved: list[int]) -> None:
         """A damaged counts file of a late day is written again from the source, though that did not change."""
         sound = artefacts_of(at.store.root)
-        (path,) = at.store.partition_path(LATE).glob("plays-*.parquet")
+        (path,) = (at.store.root / partition_name(LATE)).glob("plays-*.parquet")
         damage(path)
-        assert extract_streams(at, TODAY)["unchanged"] == 3
+        assert extract_streams(at, TODAY).unchanged == 3
         assert (moved, artefacts_of(at.store.root)) == ([3], sound)
 
     def test_a_partition_from_before_there_were_fingerprints(self, at: Any, moved: list[int]) -> None:
         """It is extracted once more, and known from then on."""
-        sound, manifest = artefacts_of(at.store.root), at.store.partition_manifest(LATE)
-        counts = at.store.load_partition(LATE, manifest["digest"])
-        at.store.save_partition(LATE, counts, manifest["key"]["rule"], manifest["figures"])
+        sound, newest = artefacts_of(at.store.root), at.partitions.newest(LATE)
+        counts = at.partitions.load(LATE, newest.digest)
+        at.partitions.save(replace(newest, fingerprint=None), counts)
         for _run in range(2):
-            assert extract_streams(at, TODAY)["unchanged"] == 3
+            assert extract_streams(at, TODAY).unchanged == 3
         assert (moved, artefacts_of(at.store.root)) == ([3], sound)
 
-    def test_a_server_that_is_too_old(self, at: Any, moved: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_server_that_is_too_old(self, at: Any, moved: list[int]) -> None:
         """Without hashes every late day is extracted again, as a day without a fingerprint, with the same counts."""
-        monkeypatch.setattr(source_module, "HASHES_SINCE", 10**9)
-        with Source(at.dsn, config()) as source:
+        before_hashes = BeforeHashes(at.store, at.config, at.dsn)
+        with before_hashes.source() as source:
             assert source.fingerprint(LATE) is None
-        assert extract_streams(at, TODAY)["unchanged"] == 3
+        assert extract_streams(before_hashes, TODAY).unchanged == 3
         assert moved == [3, 3, 3]
 
 
@@ -169,7 +180,7 @@ class TestFingerprint:
             insert(source_dsn, [row])
             with Source(source_dsn, config(**own)) as source:
                 seen.add(source.fingerprint(DAY))
-                assert source.extract_day(DAY).fingerprint in seen
+                assert extract_day(source, DAY).fingerprint in seen
         assert len(seen) == len(rows) + 2
 
     @pytest.mark.parametrize("event_id", [None, "event_id"])

@@ -12,21 +12,27 @@ from strategies import play_counts
 
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import CorruptArtefact
-from recsys_tasks.partitions.versions import keep_version, version_manifest
+from recsys_tasks.partitions.figures import PartitionFigures
+from recsys_tasks.partitions.repository import StoredPartition, partition_name
+from recsys_tasks.release.bundles import bundle_name
 from recsys_tasks.release.log import PUBLISH, Entry
-from recsys_tasks.release.releases import append, read_log
+from recsys_tasks.repositories.matrices import matrix_name
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, increment_matrix, retain
 from recsys_tasks.steps.extract import qualification_rule
-from recsys_tasks.steps.sides import reference_of
+from recsys_tasks.steps.released_models import reference_of
 from recsys_tasks.storage.artefacts import save_artefact
-from recsys_tasks.storage.files import TEMPORARY
+from recsys_tasks.storage.stored_forms import counts_digest
+from recsys_tasks.storage.temporary import TEMPORARY
 
 D15 = date(2026, 1, 15)
 FEW = {"retention": {"keep_days": 2, "keep_releases": 1}, "source": {"late_window_days": 1}}
 WHO = ("olga", "bad covers", "2026-01-16T00:00:00+00:00")
 NOW = datetime.now(UTC)
 LATER = NOW + timedelta(days=3)
+KEY = {"matrix": "m", "model": "m", "index": {}}
+"""The key of a candidate, but for its day."""
+ONE_ROW = PartitionFigures(1, 1, {})
 
 
 def with_few(copied, **changes):
@@ -41,49 +47,50 @@ def kept_days(at, kind="matrices"):
 
 def releases_there(at):
     """Numbers of the releases whose bundle is there."""
-    return [e.number for e in read_log(at.store).releases if at.store.bundle_path(e.candidate).is_dir()]
+    return [e.number for e in at.releases.log().releases if (at.store.root / bundle_name(e.candidate)).is_dir()]
 
 
 class TestArtefacts:
     def test_old_work_goes_and_what_is_needed_stays(self, finished, copied):
         """After two days of rest all but the newest dates and releases go; the live release still answers."""
         few = with_few(copied)
-        assert retain(few, NOW)["removed"] == 0, "somebody may be working on what was just written"
-        assert retain(few, LATER)["removed"] == 3
-        assert kept_days(few) == kept_days(few, "models") == [14, 15]
+        assert retain(few, NOW).removed == 0, "somebody may be working on what was just written"
+        assert retain(few, LATER).removed == 5
+        kinds = ("matrices", "models", "splits", "catalogues")
+        assert [kept_days(few, kind) for kind in kinds] == [[14, 15]] * 4
         assert len(Reader(copied.store).recommend(5).tracks) == 10
         assert list((copied.store.root / TEMPORARY).iterdir()) == []
-        assert len(finished.store.partition_days()) == len(copied.store.partition_days())
+        assert len(finished.partitions.days()) == len(copied.partitions.days())
 
     def test_a_dry_run_lists_what_would_go_with_its_size_and_removes_nothing(self, copied):
         """The list is that of the real removal, to the byte, and the log tells each of them."""
         said, before = [], artefacts_of(copied.store.root)
         few = replace(with_few(copied), progress=said.append)
         would = retain(few, LATER, dry_run=True)
-        sizes = [sum(len(before[name]) for name in before if name.startswith(i["name"])) for i in would["items"]]
-        assert [item["bytes"] for item in would["items"]] == sizes
-        assert would["bytes"] == sum(sizes) > 0
-        assert said == [f"would remove {i['name']}: {i['bytes']:,} bytes" for i in would["items"]]
+        sizes = [sum(len(before[name]) for name in before if name.startswith(i.name)) for i in would.items]
+        assert [item.bytes for item in would.items] == sizes
+        assert would.bytes == sum(sizes) > 0
+        assert said == [f"would remove {i.name}: {i.bytes:,} bytes" for i in would.items]
         assert artefacts_of(copied.store.root) == before
-        assert retain(few, LATER) == would | {"dry_run": False}
-        assert said[3:] == [line.replace("would remove", "removed") for line in said[:3]]
+        assert retain(few, LATER) == replace(would, dry_run=False)
+        assert said[len(sizes) :] == [line.replace("would remove", "removed") for line in said[: len(sizes)]]
         assert sum(map(len, artefacts_of(copied.store.root).values())) == sum(map(len, before.values())) - sum(sizes)
 
     def test_the_parents_that_a_late_window_needs_stay(self, copied):
         """A late window of two days folds onto the matrix of the date before it, however few dates are to be kept."""
-        assert retain(with_few(copied, source={"late_window_days": 2}), LATER)["removed"] == 0
+        assert retain(with_few(copied, source={"late_window_days": 2}), LATER).removed == 0
 
     def test_what_was_written_of_late_stays_however_old_its_date(self, copied):
         """By count and by age: both must be exceeded."""
         longer = with_few(copied, retention=FEW["retention"] | {"keep_written_days": 4})
-        assert retain(longer, LATER)["removed"] == 0
-        assert retain(longer, LATER + timedelta(days=2))["removed"] == 3
+        assert retain(longer, LATER).removed == 0
+        assert retain(longer, LATER + timedelta(days=2)).removed == 5
 
     def test_the_reference_of_slow_drift_stays_with_its_model(self, copied):
         """The release that candidates are measured against outlives its age, and its model with it."""
         few = with_few(copied, drift={"reference_release": 1})
         retain(few, LATER)
-        assert reference_of(few, read_log(copied.store), D15).release == 1
+        assert reference_of(few, copied.releases.log(), D15).release == 1
         assert kept_days(few) == [14, 15]
 
     def test_the_newest_releases_can_be_rolled_back_to(self, tmp_path):
@@ -100,8 +107,8 @@ class TestArtefacts:
         for day in DAYS:
             publish_empty(at, day)
         for number in (2, 1):
-            append(at.store, read_log(at.store).roll_back(number, *WHO))
-        append(at.store, read_log(at.store).pin(True, *WHO))
+            at.releases.append(at.releases.log().roll_back(number, *WHO))
+        at.releases.append(at.releases.log().pin(True, *WHO))
         retain(at, LATER)
         assert releases_there(at) == [1, 2, 4, 5]
 
@@ -118,29 +125,30 @@ class TestArtefacts:
         runs = len(list(copied.store.root.glob("runs/*")))
         retain(few, NOW + timedelta(days=29))
         assert len(list(copied.store.root.glob("runs/*"))) == runs > 0
-        items = retain(few, NOW + timedelta(days=31))["items"]
-        assert len([item for item in items if item["name"].startswith("runs/")]) == runs
+        items = retain(few, NOW + timedelta(days=31)).items
+        assert len([item for item in items if item.name.startswith("runs/")]) == runs
 
 
 def publish_empty(at, day):
     """A release of a date whose bundle holds nothing."""
-    number = len(read_log(at.store).entries) + 1
+    number = len(at.releases.log().entries) + 1
     candidate = str(number) * 64
-    gated = at.store.bundle_path(candidate) / "gated"
-    save_artefact(at.store.root, gated, candidate, {"day": day.isoformat()}, {})
-    append(at.store, Entry(number, PUBLISH, number, candidate, {}, day, False, *WHO))
+    gated = (at.store.root / bundle_name(candidate)) / "gated"
+    save_artefact(at.store.root, gated, candidate, KEY | {"day": day.isoformat()}, {})
+    at.releases.append(Entry(number, PUBLISH, number, candidate, {}, day, False, *WHO))
 
 
 def store_day(at, day: Day, plays):
     """A partition of these plays, and the matrix up to it."""
-    keep_version(at.store, day)
-    at.store.save_partition(day, play_counts(plays), qualification_rule(at.config.source), {"rows_kept": 1})
-    return at.store.partition_digest(day), increment_matrix(at, day)["matrix"]
+    at.partitions.keep_replaced(day)
+    counts, rule = play_counts(plays), qualification_rule(at.config.source)
+    at.partitions.save(StoredPartition(day, counts_digest(counts), rule, None, ONE_ROW), counts)
+    return at.partitions.digest(day), increment_matrix(at, day).matrix
 
 
 def versions(at, day):
     """Names of the stored counts of a date."""
-    return sorted(path.name for path in at.store.partition_path(day).glob("plays-*"))
+    return sorted(path.name for path in (at.store.root / partition_name(day)).glob("plays-*"))
 
 
 class TestPartitions:
@@ -149,14 +157,14 @@ class TestPartitions:
         at = at_work(tmp_path)
         first, _ = store_day(at, DAYS[0], {(1, 1): 1})
         second, _ = store_day(at, DAYS[0], {(1, 1): 2})
-        assert retain(at, LATER)["removed"] == 0
+        assert retain(at, LATER).removed == 0
         shutil.rmtree(tmp_path / "matrices")
-        assert retain(at, NOW)["removed"] == 0, "another run may be folding the version that was just replaced"
-        (gone,) = retain(at, LATER)["items"]
-        assert gone["name"] == f"partitions/2024-02-27/plays-{first[:16]}.parquet"
+        assert retain(at, NOW).removed == 0, "another run may be folding the version that was just replaced"
+        (gone,) = retain(at, LATER).items
+        assert gone.name == f"partitions/2024-02-27/plays-{first[:16]}.parquet"
         assert versions(at, DAYS[0]) == [f"plays-{second[:16]}.parquet"]
-        assert version_manifest(at.store, DAYS[0], first)["figures"] == {"rows_kept": 1}
-        assert len(at.store.load_partition(DAYS[0], second)) == 1
+        assert at.partitions.version(DAYS[0], first).figures == ONE_ROW
+        assert len(at.partitions.load(DAYS[0], second)) == 1
 
     def test_a_version_whose_matrix_goes_at_the_same_time_goes_with_it(self, tmp_path):
         """A matrix that is about to be removed holds nothing back."""
@@ -165,8 +173,8 @@ class TestPartitions:
         store_day(at, DAYS[0], {(1, 1): 2})
         for day in DAYS[1:3]:
             store_day(at, day, {(1, 1): 1})
-        names = [item["name"].split("/")[0] for item in retain(at, LATER)["items"]]
-        assert names == ["matrices", "matrices", "partitions"]
+        names = [item.name.split("/")[0] for item in retain(at, LATER).items]
+        assert names == ["matrices", "matrices", "splits", "splits", "partitions"]
 
     @pytest.mark.parametrize(("years", "removed"), [(0, 0), (1, 2), (5, 0)])
     def test_dates_before_the_history_are_kept_for_years(self, tmp_path, years, removed):
@@ -179,11 +187,11 @@ class TestPartitions:
         then = datetime(2026, 6, 1, tzinfo=UTC)
         for path in tmp_path.rglob("*"):
             os.utime(path, (0, 0))
-        assert retain(at, then)["removed"] == 0, "a stored matrix was folded from them"
+        assert retain(at, then).removed == 0, "a stored matrix was folded from them"
         shutil.rmtree(tmp_path / "matrices")
         increment_matrix(at, DAYS[2])
-        assert retain(at, then)["removed"] == removed
-        assert at.store.partition_days() == DAYS[:3][removed:]
+        assert retain(at, then).removed == removed
+        assert at.partitions.days() == DAYS[:3][removed:]
 
     def test_while_a_matrix_cannot_be_read_no_partition_goes(self, tmp_path):
         """Nobody knows what it was folded from; the log says so, and the rest is tidied up all the same."""
@@ -191,8 +199,8 @@ class TestPartitions:
         at = replace(at_work(tmp_path), progress=said.append)
         _, matrix = store_day(at, DAYS[0], {(1, 1): 1})
         store_day(at, DAYS[0], {(1, 1): 2})
-        damage(at.store.matrix_path(DAYS[0], matrix) / "manifest.json")
-        assert retain(at, LATER)["removed"] == 0
+        damage((at.store.root / matrix_name(DAYS[0], matrix)) / "manifest.json")
+        assert retain(at, LATER).removed == 0
         assert "no partition is removed" in said[-1]
 
     def test_a_damaged_log_stops_the_removal(self, copied):

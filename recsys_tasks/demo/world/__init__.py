@@ -14,7 +14,7 @@ or duplicates.
 from recsys_tasks.demo.world.days import DayStreams, World, build_world
 from recsys_tasks.demo.world.oracle import oracle_precision, oracle_scores, oracle_top
 from recsys_tasks.demo.world.params import PRESETS, WorldParams, load_truth, save_truth
-from recsys_tasks.demo.world.realism import Realism, realism, realism_of
+from recsys_tasks.demo.world.realism import Realism, realism
 from recsys_tasks.demo.world.streams import day_streams
 from recsys_tasks.demo.world.write import write_world
 
@@ -31,7 +31,6 @@ __all__ = [
     "oracle_scores",
     "oracle_top",
     "realism",
-    "realism_of",
     "save_truth",
     "write_world",
 ]

@@ -19,10 +19,10 @@ CATALOGUE_DRAWS = 1
 TRACKS_PER_ARTIST = 14
 SCENES_PER_ROOT = 1.8  # so many scenes for each square root of the number of artists
 SCENES_PER_GENRE = 6
-FRESH_BOOST = 5.0  # a track is this much louder on its first day, on top of what it will be
+FRESH_BOOST = 5.0  # by so much a track's popularity is raised on its first day, as a share of its appeal
 FRESH_DAYS = 5.0  # and that fades with this time constant
 OLDEST = 14_000  # days before the start: about 1987
-CHART_POWER = 1.5  # charts and radio play the loud ones louder
+CHART_POWER = 1.5  # charts and radio exaggerate popularity
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Catalogue:
         """How many tracks are out on a day: their ids are 1 to this."""
         return int((self.release_day <= day).sum())
 
-    def loudness(self, day: int) -> Floats:
+    def popularity(self, day: int) -> Floats:
         """Popularity of each track on a day: its appeal, more while it is new, nothing before its release."""
         age = day - self.release_day
         fresh = 1.0 + FRESH_BOOST * np.exp(-np.maximum(age, 0) / FRESH_DAYS)

@@ -16,7 +16,6 @@ from recsys_tasks.demo.world.params import WorldParams
 LISTENER_DRAWS = 2
 N_SCENES = 5  # scenes of one listener
 N_ARTISTS = 6  # artists of one listener beyond what the scenes say
-N_PARTS = 2 + N_SCENES + N_ARTISTS  # charts, chance, scenes, artists
 USERS_PER_BOT = 5_000
 WEEK = np.array([1.0, 0.97, 0.97, 0.99, 1.06, 1.08, 0.93])  # Monday first
 
@@ -91,7 +90,7 @@ def _scenes(rng: np.random.Generator, n: int, catalogue: Catalogue) -> tuple[Int
 
 
 def _artists(rng: np.random.Generator, n: int, catalogue: Catalogue, scenes: Ints) -> Ints:
-    """Artists of each listener: half of them from the listener's scenes, the others from anywhere, loud or not."""
+    """Artists of each listener: half of them from the listener's scenes, the others from anywhere, popular or not."""
     own = np.take_along_axis(scenes, rng.integers(0, N_SCENES, (n, N_ARTISTS)), axis=1)
     low, high = catalogue.scene_first[own], catalogue.scene_first[own + 1]
     near = low + (rng.random((n, N_ARTISTS)) * (high - low)).astype(np.int64)

@@ -6,8 +6,8 @@ repeats: share of plays of a track that the listener has played before. Listenin
     each listener's past: 0.5 to 0.8.
 gini: inequality of plays over the tracks that were played at all, 0 (all alike) to 1. The play counts of the artists in
     Last.fm-2K have 0.89; a few weeks of a small service reach less of the tail: 0.7 to 0.95.
-top_share: share of plays of the loudest 1 % of played tracks. The artists in Last.fm-2K: 0.52; an artist's plays are
-    split among tracks: 0.2 to 0.6.
+top_share: share of plays that the most played 1 % of tracks have. The artists in Last.fm-2K: 0.52; an artist's plays
+    are split among tracks: 0.2 to 0.6.
 
 All three count qualified plays: not private, 30 seconds or more, every event once.
 """
@@ -15,6 +15,7 @@ All three count qualified plays: not private, 30 seconds or more, every event on
 from dataclasses import dataclass
 
 import numpy as np
+from sqlalchemy import text
 
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.demo.tables import transaction
@@ -50,21 +51,22 @@ def realism(dsn: str | None) -> Realism:
         NotStored: there is no qualified stream.
         SourceUnavailable: the database cannot be reached.
     """
-    with transaction(dsn) as cursor:
-        cursor.execute(TRACK_TOTALS)
-        totals = np.array(cursor.fetchall(), dtype=np.int64).reshape(-1, 2)
-    return _figures(listeners=totals[:, 0], plays=totals[:, 1])
+    with transaction(dsn) as connection:
+        found = [tuple(row) for row in connection.execute(text(TRACK_TOTALS))]
+    totals = np.array(found, dtype=np.int64).reshape(-1, 2)
+    return figures_of(listeners=totals[:, 0], plays=totals[:, 1])
 
 
-def realism_of(users: Ints, tracks: Ints) -> Realism:
-    """The figures of plays in memory: user and track of each qualified play, (n_plays,) both."""
-    pairs = np.unique(np.stack([tracks, users]), axis=1)
-    played, plays = np.unique(tracks, return_counts=True)
-    return _figures(np.bincount(np.searchsorted(played, pairs[0]), minlength=len(played)), plays)
+def figures_of(listeners: Ints, plays: Ints) -> Realism:
+    """The figures of a log.
 
+    Args:
+        listeners: (n_tracks,) how many people played each track that was played.
+        plays: (n_tracks,) how often.
 
-def _figures(listeners: Ints, plays: Ints) -> Realism:
-    """From listeners and plays of each played track."""
+    Raises:
+        NotStored: there is no qualified stream.
+    """
     n, total = len(plays), int(plays.sum())
     if not total:
         raise NotStored("There is no qualified stream to look at. Run `world make` or `load` first.")

@@ -18,19 +18,19 @@ WAVE = 1.2  # a scene's weight swings between exp(-WAVE) and exp(WAVE) of its me
 class Market:
     """The popularity of all tracks on one day, as running totals over the rows of the catalogue."""
 
-    loudness: Floats  # (n_tracks,)
-    charted: Floats  # (n_tracks,) loudness as the charts exaggerate it
-    running: Floats  # (n_tracks + 1,) total loudness before each row
+    popularity: Floats  # (n_tracks,)
+    charted: Floats  # (n_tracks,) popularity as the charts exaggerate it
+    running: Floats  # (n_tracks + 1,) total popularity before each row
     charts: Floats  # (n_tracks + 1,) the same of charted
     released: Ints  # (n_released,) rows that are out, in order of their ids
 
 
 def market_of(catalogue: Catalogue, day: int) -> Market:
     """The popularity of a day."""
-    loudness = catalogue.loudness(day)
-    charted = loudness**CHART_POWER
+    popularity = catalogue.popularity(day)
+    charted = popularity**CHART_POWER
     by_id = np.argsort(catalogue.track_ids)
-    return Market(loudness, charted, _running(loudness), _running(charted), by_id[: catalogue.released_by(day)])
+    return Market(popularity, charted, _running(popularity), _running(charted), by_id[: catalogue.released_by(day)])
 
 
 def _running(values: Floats) -> Floats:
@@ -39,11 +39,13 @@ def _running(values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class Tastes:
-    """Of some listeners on one day: a mixture of N_PARTS parts; a scene or an artist is a range of running totals."""
+    """The tastes of some listeners on one day: mixtures of n_parts parts, which are the charts, chance, and each
+    listener's scenes and artists. A scene or an artist is a range of running totals.
+    """
 
-    weights: Floats  # (n, N_PARTS), rows sum to one
-    low: Floats  # (n, N_PARTS), 0 for charts and chance
-    high: Floats  # (n, N_PARTS)
+    weights: Floats  # (n, n_parts), rows sum to one
+    low: Floats  # (n, n_parts), 0 for charts and chance
+    high: Floats  # (n, n_parts)
 
 
 def tastes(listeners: Listeners, catalogue: Catalogue, market: Market, users: Ints, day: int) -> Tastes:
@@ -96,7 +98,7 @@ def probabilities(listeners: Listeners, catalogue: Catalogue, market: Market, us
         np.add.at(edges, (np.broadcast_to(row, ends.shape), ends), sign * values)
     of_artist = np.maximum(np.cumsum(edges, axis=1)[:, :-1], 0.0)
     out = market.released
-    scores = of_artist[:, catalogue.artist_of[out]] * market.loudness[out]
+    scores = of_artist[:, catalogue.artist_of[out]] * market.popularity[out]
     scores += taste.weights[:, CHARTS, None] * (market.charted[out] / market.charts[-1])
     scores += taste.weights[:, CHANCE, None] / len(out)
     return np.asarray(scores)

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from sqlalchemy import Connection, text
 
 from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.demo.tables import define_tables, finish_load, holds_rows, transaction
+from recsys_tasks.demo.tables import create_tables, cursor_of, finish_load, holds_rows, transaction
 from recsys_tasks.demo.world.days import DayStreams, World
 from recsys_tasks.demo.world.names import album_titles, artist_names, genre_name, genre_of, titles
 from recsys_tasks.demo.world.streams import DAY_US, day_streams
@@ -59,11 +60,11 @@ def write_world(
     last = world.params.days if last is None else last
     if not 0 <= first < last <= world.params.days:
         raise ConfigError(f"Days {first} to {last} of a world of {world.params.days} days. Choose a range within it.")
-    with transaction(dsn) as cursor:
+    with transaction(dsn) as connection, cursor_of(connection) as cursor:
         if first == 0:
-            _make_room(cursor, replace)
+            _make_room(connection, replace)
         else:
-            _check_follows(cursor, world, first)
+            _check_follows(connection, world, first)
         written = _write_catalogue(cursor, world, first, last)
         progress(f"{written['tracks']:,} tracks of {written['artists']:,} artists")
         written["streams"] = 0
@@ -73,22 +74,21 @@ def write_world(
             copy_streams(cursor, streams)
             written["streams"] += len(streams)
             progress(f"{day}: {len(streams):,} streams")
-        finish_load(cursor)
+        finish_load(connection)
     return written
 
 
-def _make_room(cursor: Any, replace: bool) -> None:
-    if not replace and any(holds_rows(cursor, table) for table in ("streams", "tracks")):
+def _make_room(connection: Connection, replace: bool) -> None:
+    if not replace and any(holds_rows(connection, table) for table in ("streams", "tracks")):
         raise ConfigError("The tables streams or tracks hold rows already. Use another database, or --replace.")
-    define_tables(cursor, "bigint", "bigint", replace=replace)
+    create_tables(connection, replace=replace)
 
 
-def _check_follows(cursor: Any, world: World, first: int) -> None:
+def _check_follows(connection: Connection, world: World, first: int) -> None:
     """The newest stream must be of the day before, or days would be missing or written twice."""
     newest = None
-    if holds_rows(cursor, "streams"):
-        cursor.execute("SELECT (max(streamed_at) AT TIME ZONE 'UTC')::date FROM streams")
-        newest = cursor.fetchone()[0]
+    if holds_rows(connection, "streams"):
+        newest = connection.scalar(text("SELECT (max(streamed_at) AT TIME ZONE 'UTC')::date FROM streams"))
     before = world.params.start + timedelta(days=first - 1)
     if newest != before:
         raise ConfigError(f"The newest stream is of {newest}, not of {before}. Write the days in order.")

@@ -3,7 +3,7 @@ import { startBackfill } from "./backfill.js";
 import { dialog } from "./dialog.js";
 import { button, date, home, line, say, send } from "./server.js";
 
-const KEPT = "recsys-said"; // what was done, told once more after the page has loaded again
+const KEPT = "recsys-said"; // what was done, shown once more after the page has loaded again
 const by = (id) => document.getElementById(id);
 const row = by("acts");
 const cells = document.querySelectorAll("td.acts");

@@ -56,7 +56,7 @@ function enhance(form, box, list, hint) {
       const found = await found_for(form, text, own.signal);
       if (asking !== own) return;
       list.replaceChildren(...suggestions(found, text).map(as_option));
-      hint.textContent = said(found, list.children.length);
+      hint.textContent = summary(found, list.children.length);
       choose(-1);
       open(list.children.length > 0);
     } catch (error) {
@@ -149,7 +149,7 @@ function as_option(row, place) {
   return option;
 }
 
-function said(found, count) {
+function summary(found, count) {
   if (!count) return `Nothing in release ${found.release} bears this name.`;
   return found.more ? `The ${count} that fit best; there are more.` : `${count} found.`;
 }

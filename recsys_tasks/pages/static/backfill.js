@@ -1,4 +1,4 @@
-// Dates run again: asked of Airflow's own API as the signed-in person, after its dry run said which ones they are.
+// Dates run again: asked of Airflow's own API as the signed-in person, after its dry run has listed them.
 import { dialog } from "./dialog.js";
 import { airflow, date, line, send } from "./server.js";
 
@@ -25,7 +25,7 @@ function wanted() {
   };
 }
 
-function told(...parts) {
+function sentence(...parts) {
   const paragraph = document.createElement("p");
   paragraph.append(...parts);
   return paragraph;
@@ -39,8 +39,8 @@ async function look() {
   const days = backfills.map((each) => date(each.logical_date.slice(0, 10)));
   const more = days.length > SHOWN ? ` and ${days.length - SHOWN} more` : "";
   const runs = days.length === 1 ? "1 run" : `${days.length} runs`;
-  by("backfill-plan").replaceChildren(told(`${runs}: ${days.slice(0, SHOWN).join(", ")}${more}.`));
-  if (paused) by("backfill-plan").append(told("The DAG is paused: they wait until somebody unpauses it."));
+  by("backfill-plan").replaceChildren(sentence(`${runs}: ${days.slice(0, SHOWN).join(", ")}${more}.`));
+  if (paused) by("backfill-plan").append(sentence("The DAG is paused: they wait until somebody unpauses it."));
   next(`Start ${runs}`, () => start(body, runs));
 }
 
@@ -51,7 +51,7 @@ async function start(body, runs) {
     className: "host",
     textContent: "Watch it in Airflow",
   });
-  by("backfill-plan").replaceChildren(told(`Backfill ${made.id} has begun: ${runs}. `, link));
+  by("backfill-plan").replaceChildren(sentence(`Backfill ${made.id} has begun: ${runs}. `, link));
   by("backfill").querySelector(".cancel").textContent = "Close";
   by("backfill-do").hidden = true;
   link.focus();

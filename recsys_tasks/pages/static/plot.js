@@ -1,71 +1,15 @@
 // Plots of figures over dates, drawn from the page's JSON block. The pointer or the arrow keys choose one date on all of
 // them; its values stand above each plot. The tables in the page hold the same numbers without any script.
-const SVG = "http://www.w3.org/2000/svg";
-const DAY = 86_400_000; // milliseconds
-const FEW = 60; // dates up to which every passed one has a mark, and every value a dot
+import { DAY, dated, instants, levels, written } from "./plot_axes.js";
+import { SHAPES, add, circle, element, put, range } from "./plot_shapes.js";
+
 const WEEK = 7; // dates that Page Up and Page Down move
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const SIDES = { left: 58, right: 14, top: 20, bottom: 24 };
-const WORDS = { PASS: "passed", HOLD: "held", BLOCK: "blocked" };
 
 const data = JSON.parse(document.getElementById("plots").textContent);
 const times = data.days.map((day) => Date.parse(`${day}T00:00:00Z`));
 const last = times.length - 1;
 const known = (value) => value !== null && value !== undefined;
-
-function add(parent, name, attributes = {}, text = "") {
-  const made = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.textContent = text;
-  parent.append(made);
-  return made;
-}
-
-function put(parent, name, className, text = "") {
-  const made = Object.assign(document.createElement(name), { className, textContent: text });
-  parent.append(made);
-  return made;
-}
-
-const written = (value, digits) =>
-  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-
-function dated(time, withYear = true) {
-  const day = new Date(time);
-  return `${day.getUTCDate()} ${MONTHS[day.getUTCMonth()]}${withYear ? ` ${day.getUTCFullYear()}` : ""}`;
-}
-
-// Round values between two, about so many.
-function levels(low, high, wanted) {
-  const rough = (high - low) / wanted;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 2.5, 5, 10].find((factor) => factor * power >= rough) * power;
-  const found = [];
-  for (let n = Math.ceil(low / step - 1e-9); n * step <= high + step * 1e-9; n += 1) found.push(n * step + 0); // never −0
-  const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9) + (`${step / power}`.includes(".") ? 1 : 0));
-  return found.map((value) => [value, written(value, Math.min(digits, 6))]);
-}
-
-// Dates of the lower axis: every so many days, or firsts of months where that says more.
-function instants(from, to, wanted) {
-  const days = [1, 2, 7, 14].find((step) => (to - from) / DAY / step <= wanted);
-  if (days) {
-    const count = Math.floor((to - from) / DAY / days) + 1;
-    return Array.from({ length: count }, (_, n) => [from + n * days * DAY, dated(from + n * days * DAY, n === 0)]);
-  }
-  const months = (to - from) / DAY / 30.4;
-  const step = [1, 2, 3, 6].find((each) => months / each <= wanted) ?? 12 * Math.ceil(months / 12 / wanted);
-  const start = new Date(from);
-  const found = [];
-  for (let month = start.getUTCMonth() + 1; ; month += 1) {
-    const time = Date.UTC(start.getUTCFullYear(), month, 1);
-    if (time > to) return found;
-    const at = new Date(time);
-    if (step >= 12 ? at.getUTCMonth() : at.getUTCMonth() % step) continue;
-    const year = found.length === 0 || at.getUTCMonth() === 0 ? ` ${at.getUTCFullYear()}` : "";
-    found.push([time, `${MONTHS[at.getUTCMonth()]}${year}`]);
-  }
-}
 
 // Runs of neighbouring dates that have a value: indices, first and last.
 function stretches(values) {
@@ -78,18 +22,6 @@ function stretches(values) {
   });
   return found;
 }
-
-const range = (from, to) => Array.from({ length: to - from + 1 }, (_, n) => from + n);
-const circle = (x, y, r) => `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
-const SHAPES = {
-  PASS: (x, y) => circle(x, y, 3.5),
-  HOLD: (x, y) => `M${x} ${y - 6}L${x + 5.5} ${y + 4}H${x - 5.5}Z`,
-  BLOCK: (x, y) => {
-    const arms = [[-5, -3], [-3, -5], [0, -2], [3, -5], [5, -3], [2, 0], [5, 3], [3, 5], [0, 2], [-3, 5], [-5, 3], [-2, 0]];
-    return `M${arms.map(([dx, dy]) => `${x + dx} ${y + dy}`).join("L")}Z`;
-  },
-  ring: (x, y) => circle(x, y, 8),
-};
 
 class Plot {
   constructor(figure, spec) {
@@ -118,19 +50,12 @@ class Plot {
       item.append(`${line.name} `);
       return put(item, "b", "");
     });
-    if (!this.marked) return;
-    for (const name of this.shown()) {
+    for (const mark of this.marks) {
       const item = put(this.reading, "span", "item none");
       const key = add(put(item, "span", "key"), "svg", { width: 18, height: 10, "aria-hidden": true });
-      add(key, "path", { class: `mark ${name}`, d: SHAPES[name](8, 5) });
-      item.append(name === "ring" ? "released by a person" : WORDS[name]);
+      add(key, "path", { class: `mark ${mark.look}`, d: SHAPES[mark.look](8, 5) });
+      item.append(mark.name);
     }
-  }
-
-  // Marks that have a date here.
-  shown() {
-    const verdicts = Object.keys(WORDS).filter((name) => data.outcomes.includes(name) && (name !== "PASS" || last < FEW));
-    return data.signed.some(Boolean) ? [...verdicts, "ring"] : verdicts;
   }
 
   scales() {
@@ -140,8 +65,8 @@ class Plot {
     const found = [...all.filter(known), ...this.bounds.map((bound) => bound.value)];
     let [low, high] = [found.reduce((a, b) => Math.min(a, b)), found.reduce((a, b) => Math.max(a, b))];
     const space = (high - low || Math.abs(high) || 1) * 0.06;
-    low = this.from_zero || this.stacked ? Math.min(0, low) : low - space;
-    high += space;
+    low = this.from_zero && low >= 0 ? 0 : low - space;
+    high = (this.from_zero ? Math.max(0, high) : high) + space;
     const [from, to] = [times[0] - DAY / 2, times[last] + DAY / 2];
     const [width, height] = [this.width - SIDES.left - SIDES.right, this.height - SIDES.top - SIDES.bottom];
     this.x = times.map((time) => SIDES.left + ((time - from) / (to - from)) * width);
@@ -154,14 +79,12 @@ class Plot {
   draw() {
     this.width = Math.max(260, this.place.clientWidth);
     const [low, high] = this.scales();
-    this.svg = document.createElementNS(SVG, "svg");
-    this.svg.setAttribute("viewBox", `0 0 ${this.width} ${this.height}`);
-    this.svg.setAttribute("aria-hidden", "true");
+    this.svg = element("svg", { viewBox: `0 0 ${this.width} ${this.height}`, "aria-hidden": true });
     this.axes(low, high);
     if (this.stacked) this.bars();
     else this.curves();
     this.boundLines();
-    if (this.marked) this.marks();
+    this.signs();
     this.cursor = add(this.svg, "path", { class: "cursor" });
     this.slide.replaceChildren(this.svg);
     this.point(chosen);
@@ -212,7 +135,7 @@ class Plot {
       const found = stretches(line.values);
       const path = found.map(([a, b]) => `M${range(a, b).map((i) => at(i, line.values[i])).join("L")}`);
       add(this.svg, "path", { class: `stroke ${line.look}`, d: path.join("") });
-      const alone = last < FEW ? range(0, last) : found.filter(([a, b]) => a === b).map(([a]) => a);
+      const alone = this.few ? range(0, last) : found.filter(([a, b]) => a === b).map(([a]) => a);
       const dots = alone.filter((i) => known(line.values[i])).map((i) => circle(this.x[i], this.y(line.values[i]), 3));
       add(this.svg, "path", { class: `dot ${line.look}`, d: dots.join("") });
     }
@@ -228,12 +151,11 @@ class Plot {
     }
   }
 
-  marks() {
+  signs() {
     const values = this.lines[0].values;
-    for (const name of this.shown()) {
-      const here = (i) => (name === "ring" ? data.signed[i] : data.outcomes[i] === name) && known(values[i]);
-      const path = range(0, last).filter(here).map((i) => SHAPES[name](this.x[i], this.y(values[i])));
-      add(this.svg, "path", { class: `mark ${name}`, d: path.join("") });
+    for (const { look, points } of this.marks) {
+      const path = points.map((i) => SHAPES[look](this.x[i], this.y(values[i])));
+      add(this.svg, "path", { class: `mark ${look}`, d: path.join("") });
     }
   }
 
@@ -268,12 +190,12 @@ class Plot {
       return written(value, this.digits) + between;
     });
     const came = data.releases[i] ? `${data.outcomes[i]}, release ${data.releases[i]}` : data.outcomes[i];
-    this.when.textContent = this.marked ? `${dated(times[i])}: ${came}` : dated(times[i]);
+    this.when.textContent = this.judged ? `${dated(times[i])}: ${came}` : dated(times[i]);
     texts.forEach((text, n) => (this.values[n].textContent = text));
     this.cursor.setAttribute("d", index === null ? "" : `M${this.x[i].toFixed(1)} ${SIDES.top}V${this.height - SIDES.bottom}`);
-    const told = this.lines.map((line, n) => `${line.name} ${texts[n]}`).join(", ");
+    const read = this.lines.map((line, n) => `${line.name} ${texts[n]}`).join(", ");
     this.slide.setAttribute("aria-valuenow", i);
-    this.slide.setAttribute("aria-valuetext", `${this.when.textContent}: ${told} ${this.unit}`);
+    this.slide.setAttribute("aria-valuetext", `${this.when.textContent}: ${read} ${this.unit}`);
   }
 }
 

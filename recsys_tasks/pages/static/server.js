@@ -19,10 +19,10 @@ export async function send(address, body) {
   }
   const answer = await response.json().catch(() => ({}));
   if (response.ok) return answer;
-  throw new Error(WORDS[response.status] || told(answer.detail) || `The server said ${response.status}.`);
+  throw new Error(WORDS[response.status] || wordsOf(answer.detail) || `The server said ${response.status}.`);
 }
 
-function told(detail) {
+function wordsOf(detail) {
   if (Array.isArray(detail)) return detail.map((each) => each.msg || String(each)).join("; ");
   return typeof detail === "string" ? detail : detail && (detail.reason || JSON.stringify(detail));
 }

@@ -1,4 +1,4 @@
-// The colours follow Airflow's own switch: the frame around us says which ones are on, and tells when that changes.
+// The colours follow Airflow's own switch: the frame around us says which ones are on, and when that changes.
 "use strict";
 (() => {
   const own = document.documentElement;
@@ -10,8 +10,8 @@
     frame = null; // a frame of another origin keeps its colours to itself
   }
   const show = () => {
-    const told = frame && ["dark", "light"].find((name) => frame.classList.contains(name));
-    own.dataset.theme = told || (system.matches ? "dark" : "light");
+    const chosen = frame && ["dark", "light"].find((name) => frame.classList.contains(name));
+    own.dataset.theme = chosen || (system.matches ? "dark" : "light");
   };
   show();
   system.addEventListener("change", show);

@@ -6,15 +6,14 @@ from browser import needs_chromium, signed_in
 from doors import DAG_ID, DAYS, FIRST, SECOND, WORLD, YESTERDAY, data_of
 from faults.invariants import violations
 
-from recsys_tasks.release.releases import read_log
 from recsys_tasks.steps import Workplace
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 
 @pytest.fixture(scope="module")
 def plain(doors, tmp_path_factory):
     """Partitions and matrices of a store that saw one day after the other: name -> bytes."""
-    at = Workplace(Store(tmp_path_factory.mktemp("plain")), doors.at.config, doors.at.dsn)
+    at = Workplace(PosixStore(tmp_path_factory.mktemp("plain")), doors.at.config, doors.at.dsn)
     backfill(at, *WORLD)
     return data_of(at.store.root)
 
@@ -22,10 +21,10 @@ def plain(doors, tmp_path_factory):
 @pytest.fixture
 def as_ever(doors, plain):
     """What must hold after every test: nothing is broken, published twice, other than plain, or new in the source."""
-    began, released = doors.tries(), read_log(doors.at.store).entries
+    began, released = doors.tries(), doors.at.releases.log().entries
     yield began
     assert violations(doors.at.store) == []  # among them: a candidate published twice, a live date that went back
-    log, stored = read_log(doors.at.store), data_of(doors.at.store.root)
+    log, stored = doors.at.releases.log(), data_of(doors.at.store.root)
     assert log.entries == released
     assert log.require_live().day == max(doors.runs())
     assert {name: content for name, content in stored.items() if plain.get(name) != content} == {}
@@ -43,7 +42,7 @@ class TestDoors:
         assert max(began) < min(ended)
         assert {day: doors.first[day]["state"] for day in DAYS} == dict.fromkeys(DAYS, "success")
         assert [doors.first[day]["run_type"] for day in DAYS] == ["backfill", "backfill", "scheduled"]
-        assert [entry.day for entry in read_log(doors.at.store).releases] == list(DAYS)
+        assert [entry.day for entry in doors.at.releases.log().releases] == list(DAYS)
 
     def test_the_command_runs_a_failed_date_again_and_no_other(self, doors, as_ever):
         """``--reprocess-behavior failed`` over a range: the failed date is green again, and released no second time."""

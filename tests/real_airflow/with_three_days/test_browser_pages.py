@@ -6,7 +6,6 @@ from doors import DAG_ID
 from playwright.sync_api import Route
 
 from recsys_tasks.release.log import ROLLBACK, UNPIN
-from recsys_tasks.release.releases import read_log
 
 VIEWS = ("Live", "Over time", "Candidates and releases", "Try it")
 pytestmark = [pytest.mark.browser, pytest.mark.scheduler, pytest.mark.timeout(1800), needs_chromium]
@@ -82,7 +81,7 @@ class TestAsked:
         title.press("ArrowDown")
         title.press("Enter")
         frame.get_by_role("heading", name="Like").wait_for()
-        releases = [entry.number for entry in read_log(doors.at.store).releases]
+        releases = [entry.number for entry in doors.at.releases.log().releases]
         frame.get_by_label("Beside it").select_option(str(releases[0]))
         frame.get_by_role("button", name="Show").press("Enter")
         frame.get_by_text("in both lists").wait_for()
@@ -104,18 +103,18 @@ class TestAsked:
 class TestActed:
     def test_a_rollback_by_keyboard_is_live_at_once_and_undone(self, doors, admin):
         """The reason stands in the log under the name of who was signed in; then all is taken back."""
-        before = read_log(doors.at.store)
+        before = doors.at.releases.log()
         newest, target = before.releases[-1].number, before.releases[-2].number
         self.act(admin, "Roll back …", f"release {target} …", "its covers are wrong")
         admin.frame().locator("#sentence").get_by_text(f"Release {target} (").wait_for()
-        entry = read_log(doors.at.store).require_live()
+        entry = doors.at.releases.log().require_live()
         assert (entry.kind, entry.release, entry.pinned) == (ROLLBACK, target, True)
         assert (entry.by, entry.why) == (doors.airflow.user, "its covers are wrong")
         self.act(admin, "Roll back …", f"release {newest} …", "they are right after all")
         admin.frame().locator("#sentence").get_by_text(f"Release {newest} (").wait_for()
         self.act(admin, "Unpin …", "", "nothing to hold any more")
         admin.frame().get_by_role("button", name="Pin …").wait_for()
-        log = read_log(doors.at.store)
+        log = doors.at.releases.log()
         assert [each.kind for each in log.entries[len(before.entries) :]] == [ROLLBACK, ROLLBACK, UNPIN]
         assert (log.require_live().release, log.require_live().pinned) == (newest, False)
         events = doors.api.get("/eventLogs", dag_id=DAG_ID, limit=20, order_by="-id")["event_logs"]

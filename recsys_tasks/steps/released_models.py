@@ -1,0 +1,92 @@
+"""Published releases as evaluated models: the incumbent, and the reference of slow drift."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix
+from recsys_tasks.core.errors import UnknownId
+from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, translated
+from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.release.bundle import GatedPart, names_in, open_gated, open_users
+from recsys_tasks.release.bundles import GATED, NAMES, USERS
+from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.steps.stored_models import recommender_of
+from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.storage.artefacts import Artefact
+
+Parts: TypeAlias = Mapping[str, Artefact]
+
+
+def incumbent_of(at: Workplace, log: ReleaseLog, day: Day) -> Entry | None:
+    """The live release, or, where that has seen the day's hidden plays, the newest stored one that has not."""
+    if log.live is None or log.live.day < day:
+        return log.live
+    return next((entry for entry in log.before(day) if at.bundles.holds(entry.candidate)), None)
+
+
+def reference_of(at: Workplace, log: ReleaseLog, day: Day) -> Entry | None:
+    """The release of ``drift.reference_release``, where it exists, is still stored, and has not seen the day."""
+    try:
+        entry = log.release(at.config.drift.reference_release)
+    except UnknownId:
+        return None
+    if entry.day >= day or not at.bundles.holds(entry.candidate):
+        return None
+    key = at.bundles.key(entry.candidate)
+    return entry if all(at.models.holds(key.day, model) for model in key.components) else None
+
+
+def verified(at: Workplace, incumbent: Entry | None, reference: Entry | None) -> tuple[Parts | None, Parts | None]:
+    """The parts of both releases, None for one that there is not.
+
+    Raises:
+        CorruptArtefact: a release differs from what was stored.
+    """
+    return (
+        at.bundles.verify(incumbent) if incumbent else None,
+        at.bundles.verify(reference, only=(GATED, NAMES)) if reference else None,
+    )
+
+
+def incumbent_model(parts: Parts, matrix: PlayMatrix, rows: npt.NDArray[np.int64]) -> EvaluatedModel:
+    """A published release as its readers ask it: with the user vectors that it was published with.
+
+    Args:
+        parts: of its bundle, verified.
+        matrix: the candidate's.
+        rows: (n_hidden,) rows of the hidden listeners in it.
+    """
+    users = open_users(parts[USERS])
+    found = pa.compute.index_in(matrix.users.ids.take(rows), value_set=users.ids)
+    own_rows = np.asarray(pa.compute.fill_null(found, -1)).astype(np.int64)
+    vectors = np.zeros((len(rows), users.vectors.shape[1]), dtype=np.float32)
+    vectors[own_rows >= 0] = users.vectors[own_rows[own_rows >= 0]]
+    return _evaluated(parts, open_gated(parts[GATED]), matrix, vectors)
+
+
+def reference_model(at: Workplace, parts: Parts, matrix: PlayMatrix, holdout: Holdout) -> EvaluatedModel:
+    """A release whose track factors stay as they were, and whose users are folded in from all plays before the day.
+
+    With the user vectors of its own day it would grow worse by itself, and hide a decline of the candidates.
+
+    Raises:
+        CorruptArtefact: its model differs from what was stored.
+    """
+    gated = open_gated(parts[GATED])
+    key, own_cols = gated.key, gated.tracks.rows_of(matrix.tracks.ids)
+    model = at.models.load(key.day, key.component, only=("item_factors",))
+    with model.named():
+        item_factors = model.array("item_factors")
+    history = translated(holdout.history, own_cols, len(gated.tracks), keep_plays=True)
+    vectors = recommender_of(at.models.key(key.day, key.component)).user_vectors(history, item_factors)
+    return _evaluated(parts, gated, matrix, vectors)
+
+
+def _evaluated(parts: Parts, gated: GatedPart, matrix: PlayMatrix, vectors: FloatArray) -> EvaluatedModel:
+    own_cols = gated.tracks.rows_of(matrix.tracks.ids)
+    popular = names_in(parts[NAMES]).popular
+    return EvaluatedModel(gated.retriever(vectors), popular, own_cols, len(gated.tracks))

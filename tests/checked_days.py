@@ -1,0 +1,59 @@
+"""Days of streams to check against, and ways to spoil one."""
+
+from datetime import date, timedelta
+
+from conftest import execute
+from settings import SIGNED
+from source_tables import create_streams
+
+from recsys_tasks.core.config import parse_config
+from recsys_tasks.steps import Workplace, check_data, extract_streams
+from recsys_tasks.storage.posix import PosixStore
+
+START, DAY = date(2026, 1, 1), date(2026, 1, 15)
+NAMES = [
+    *("volume", "listeners", "tracks", "dropped as null id", "dropped as private", "dropped as short"),
+    *("duplicates", "most plays by one user", "schema"),
+]
+
+
+def fill(dsn, day, rows=1000, users=100):
+    """So many qualified streams of a day, no two of one event."""
+    first = day.toordinal() * 1_000_000
+    execute(
+        dsn,
+        f"INSERT INTO streams SELECT {first} + i, i % {users}, i % 77, '{day} 12:00+00'::timestamptz, 200000, false "
+        f"FROM generate_series(1, {rows}) i",
+    )
+
+
+def clear(dsn, day):
+    """Remove the streams of a day."""
+    execute(dsn, f"DELETE FROM streams WHERE streamed_at::date = '{day}'")
+
+
+def thirty_days(dsn, folder):
+    """A store, and a source with thirty days of 1,000 streams each."""
+    create_streams(dsn)
+    for offset in range(30):
+        fill(dsn, START + timedelta(days=offset))
+    values = parse_config({"source": {"history_start": START, "late_window_days": 3}})
+    return Workplace(PosixStore(folder), values, dsn)
+
+
+def check(at, day, accept=""):
+    """Extract a day and check it, as a run does."""
+    extract_streams(at, day)
+    return check_data(at, day, SIGNED, accept)
+
+
+def kept(at):
+    """What was kept of refusals and acceptances: name -> bytes."""
+    folder = at.store.root / "data_checks"
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("*/[ar]*/*.json")}
+
+
+def tenfold(dsn, day):
+    """Ten times the streams, each an event of its own."""
+    clear(dsn, day)
+    fill(dsn, day, rows=10_000)

@@ -1,0 +1,68 @@
+"""The shape of the DAGs: their tasks, their policy, and the page that explains them."""
+
+import ast
+from itertools import pairwise
+
+import pytest
+from dag_runs import DAGS, load_dag
+
+
+class TestShape:
+    def test_it_reads_as_the_design_says(self, dag):
+        """Every step hangs on the one before; publish is a leaf beside alert; report and retention are teardowns."""
+        chain = ["wait_for_day", "extract_streams", "check_data", "increment_matrix", "train_als"]
+        chain += ["build_index", "evaluate", "gate", "publish"]
+        for before, after in pairwise(chain):
+            assert after in dag.task_dict[before].downstream_task_ids
+        assert dag.task_dict["gate"].downstream_task_ids == {"publish", "alert"}
+        assert dag.task_dict["publish"].downstream_task_ids == {"report", "retention"}
+        assert dag.task_dict["alert"].downstream_task_ids == set()
+        for last in (dag.task_dict["report"], dag.task_dict["retention"]):
+            assert (last.is_teardown, last.on_failure_fail_dagrun) == (True, False)
+
+    def test_its_policy(self, dag):
+        """No catch-up, one run at a time, retries with backoff and a time limit on every task, one slot for state."""
+        assert (dag.catchup, dag.max_active_runs, dag.start_date.year) == (False, 1, 2000)
+        for task in dag.tasks:
+            assert task.retries >= 3
+            assert task.retry_exponential_backoff
+            assert task.execution_timeout is not None
+            assert not task.depends_on_past
+        writers = set(dag.task_dict) - {"wait_for_day", "alert"}
+        assert {dag.task_dict[name].pool for name in writers} == {"recsys_state"}
+        assert dag.task_dict["wait_for_day"].reschedule
+        assert dag.doc_md
+        assert dag.tags == {"recommendations"}
+
+    def test_the_watch_beside_it(self, dag):
+        """Hourly, one at a time, explained; its red on purpose is a leaf of its own, which a delivery cannot hide."""
+        watch = load_dag("release_freshness")
+        assert (watch.catchup, watch.max_active_runs, watch.tags) == (False, 1, {"recommendations"})
+        assert watch.doc_md
+        assert watch.task_dict["look"].downstream_task_ids == {"deliver", "fresh_and_sound"}
+        assert watch.task_dict["fresh_and_sound"].retries == 0
+        assert all(task.execution_timeout is not None for task in watch.tasks)
+
+    def test_every_failure_has_somebody_who_tells(self, dag):
+        """Every task of both DAGs calls back, and the daily DAG for those whose process was killed."""
+        from recsys_dag.alerting import tell_failure, tell_what_nobody_told
+
+        for task in [*dag.tasks, *load_dag("release_freshness").tasks]:
+            assert [callback.__name__ for callback in task.on_failure_callback] == [tell_failure.__name__], task.task_id
+        assert dag.on_failure_callback.__name__ == tell_what_nobody_told.__name__
+
+    @pytest.mark.parametrize(("name", "tasks"), [("daily_recommendations", 12), ("release_freshness", 3)])
+    def test_a_task_body_is_short(self, name, tasks):
+        """At most six lines of code a task: what can be tested without Airflow is tested without it."""
+        tree = ast.parse((DAGS / f"{name}.py").read_text())
+        bodies = {n.name: n.body[1:] for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+        assert len(bodies) == tasks
+        lines = {name: sum(s.end_lineno - s.lineno + 1 for s in body) for name, body in bodies.items()}
+        assert max(lines.values()) <= 6, lines
+
+    @pytest.mark.parametrize("name", ["daily_recommendations", "release_freshness"])
+    def test_its_page_names_every_task(self, dag, name):
+        """The operator's manual in the UI and the tasks of the DAG are the same list."""
+        shown = load_dag(name)
+        rows = [line.split("`")[1] for line in shown.doc_md.splitlines() if line.startswith("| `")]
+        assert sorted(rows) == sorted(shown.task_dict)

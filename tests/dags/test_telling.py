@@ -1,0 +1,89 @@
+"""Alerts from tasks and callbacks: to every channel, once, and no secret in them."""
+
+from types import SimpleNamespace
+
+import pytest
+from dag_runs import ALERTS, CANARY, received
+from settings import TOML
+
+
+class TestAlert:
+    def test_what_refuses_is_red_and_what_was_missed_comes_later_once(self, sinks, tmp_path, capfd):
+        """First nobody takes it, then all do: each channel has the alert exactly once, no secret left a connection."""
+        from recsys_dag.alerting import AlertsPending, deliver, keep, own_outbox
+
+        from recsys_tasks.alerting.alerts import of_failure
+
+        failed = {"dag": "d", "run": "r", "task": "t", "cleared": 0}
+        keep([of_failure(failed, "boom postgresql://u:canary-of-a-task@db/x", "http://log")], own_outbox())
+        sinks.web.answer, sinks.mail.answer = "302", "550 canary-of-the-server"
+        with pytest.raises(AlertsPending) as refused:
+            deliver(own_outbox())
+        said = str(refused.value)
+        for part in ("mail (SMTPRecipientsRefused)", "hook (status 302)", "slack (AirflowException 302)"):
+            assert f"'t failed in r' to alert_{part}" in said
+        sinks.mail.answer, sinks.web.answer = "", ""
+        sinks.web.received.clear()
+        assert len(deliver(own_outbox())) == 3
+        assert received(sinks) == [1, 1, 1]
+        assert not sinks.web.bodies("/followed")
+        stored = "".join(path.read_text() for path in (tmp_path / "store" / "alerts").rglob("*") if path.is_file())
+        assert "canary" not in "".join([said, stored, *capfd.readouterr()])
+
+    def test_nothing_owed_is_skipped_and_nobody_to_tell_is_said(self, sinks, tmp_path, caplog):
+        """No alert: skipped. No connection: skipped too, with the alert in the log, and not stored as told."""
+        from airflow.sdk.exceptions import AirflowSkipException
+        from recsys_dag.alerting import deliver, keep, own_outbox
+
+        from recsys_tasks.alerting.alerts import of_damage
+
+        with pytest.raises(AirflowSkipException, match="nothing to tell"):
+            deliver(own_outbox())
+        (tmp_path / "config.toml").write_text(TOML)
+        keep([of_damage(0, "CorruptArtefact: x", "", "")], own_outbox())
+        with pytest.raises(AirflowSkipException, match="no alert connection"):
+            deliver(own_outbox())
+        assert not (tmp_path / "store" / "alerts").exists()
+
+    def test_a_slip_in_another_table_does_not_silence_alerts(self, sinks, tmp_path):
+        """The configuration is refused, and the alert about that is sent all the same; a failure is told once."""
+        from recsys_dag.alerting import tell_failure
+
+        from recsys_tasks.core.errors import ConfigError
+
+        (tmp_path / "config.toml").write_text(f"{TOML}{ALERTS}[als]\nfactors = -1\n".replace("[als]", "[als2]", 1))
+        run = SimpleNamespace(dag_id="daily_recommendations", run_id="r", clear_number=0)
+        context = {
+            "dag_run": run,
+            "ti": SimpleNamespace(task_id="train_als"),
+            "exception": ConfigError("als2: unknown"),
+        }
+        tell_failure(context)
+        tell_failure(context)
+        assert received(sinks) == [1, 1, 1]
+        assert "als2: unknown" in sinks.web.bodies(f"/{CANARY}/hook")[0]["text"]
+
+    def test_the_text_of_a_foreign_exception_stays_in_the_log(self, sinks):
+        """It may hold a row of the data, or a password: only its name is told."""
+        from recsys_dag.alerting import _reason
+
+        assert _reason(KeyError("user 4711")) == "KeyError; its text stands in the log."
+
+
+class TestVerdict:
+    @pytest.mark.parametrize(
+        ("state", "found"), [("success", True), ("failed", True), ("upstream_failed", False), (None, False)]
+    )
+    def test_what_an_earlier_try_left_is_no_verdict(self, airflow_home, state, found):
+        """A cleared run that fails before its gate still holds the values of the gate's earlier try."""
+        from recsys_dag.events import verdict_of
+
+        class OfTheGate(SimpleNamespace):
+            def get_task_states(self, *, dag_id, task_ids, run_ids):
+                return {"r": dict.fromkeys(task_ids, state)}
+
+            def xcom_pull(self, *, task_ids, key):
+                return {"outcome": "HOLD"}
+
+        verdict = verdict_of(OfTheGate(dag_id="d", run_id="r"))
+        assert verdict == ({"outcome": "HOLD"} if found else None)

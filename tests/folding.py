@@ -1,0 +1,18 @@
+"""Days of events as a play matrix."""
+
+from datetime import date, timedelta
+
+import pyarrow as pa
+from strategies import play_counts
+
+from recsys_tasks.matrix.play_matrix import empty_matrix, fold
+
+START = date(2026, 1, 5)
+
+
+def folded(days):
+    """Days of events as a matrix, and the date of the last."""
+    matrix = empty_matrix(pa.int64(), pa.int64())
+    for n, events in enumerate(days):
+        matrix = fold(matrix, START + timedelta(days=n), play_counts(events), str(n))
+    return matrix, START + timedelta(days=len(days) - 1)

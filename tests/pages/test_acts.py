@@ -1,0 +1,237 @@
+"""Acting from the pages: what is done and by whom it stands in the log; what is refused changes nothing."""
+
+import json
+import os
+from datetime import date
+
+import pytest
+from airflow_server import served
+from settings import config, run
+
+from recsys_tasks.pages.acting import End, act, child_environment, standing
+from recsys_tasks.release.bundles import bundle_name
+from recsys_tasks.release.log import PIN, PUBLISH_OLDER, ROLLBACK, UNPIN, ReleaseLog
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.steps import Workplace
+
+WHY = "--json $(id) `id` <b>é</b> & 'so' \"on\" 🎵"
+CANDIDATE = "0123456789abcdef"
+
+
+@pytest.fixture(scope="module")
+def asking(airflow_home, finished, tmp_path_factory):
+    """The server; each test points it at a store of its own."""
+    with served(airflow_home, finished.store.root, tmp_path_factory.mktemp("acts")) as asking:
+        yield asking
+
+
+@pytest.fixture
+def store(copied, monkeypatch):
+    """A copy of three days, releases 1 to 3, that the server acts upon."""
+    monkeypatch.setenv("RECSYS_ROOT", str(copied.store.root))
+    return copied.store
+
+
+@pytest.fixture
+def do(asking):
+    """Act as a user, by default as somebody who saw three entries."""
+
+    def acted(name, user="ulla", why=WHY, seen=3, **more):
+        return asking("POST", f"/recsys/acts/{name}", user, json={"why": why, "seen": seen, **more})
+
+    return acted
+
+
+@pytest.fixture
+def audited(asking):
+    """The rows that a test has added to Airflow's audit log of the DAG: event, person, what was sent and said."""
+    from airflow.models.log import Log
+    from airflow.utils.session import create_session
+
+    def rows():
+        with create_session() as session:
+            ours = session.query(Log).where(Log.event.like("recommendations%")).order_by(Log.id)
+            return [(row.id, row.dag_id, row.event, row.owner, json.loads(row.extra)) for row in ours]
+
+    before = {row[0] for row in rows()}
+    return lambda: [row[2:] for row in rows() if row[0] not in before and row[1] == "daily_recommendations"]
+
+
+class TestActs:
+    def test_a_rollback_is_live_at_once(self, asking, do, store, audited):
+        """Who, why and the pin stand in the log as they were given; the page shows the reason as text."""
+        answer = do("rollback", release=1)
+        assert (answer.status_code, answer.json()["said"].split(":")[0]) == (
+            200,
+            "Release 1 (data of 2026-01-13) is live and pinned",
+        )
+        live = Releases(store).log().require_live()
+        assert (live.kind, live.release, live.pinned, live.by, live.why) == (ROLLBACK, 1, True, "ulla", WHY)
+        assert audited() == [
+            (
+                "recommendations_rollback",
+                "ulla",
+                {"seen": 3, "why": WHY, "release": 1, "said": answer.json()["said"]},
+            )
+        ]
+        page = asking("GET", "/recsys/live", "vic").text
+        assert "&lt;b&gt;é&lt;/b&gt; &amp;" in page
+        assert "<b>" not in page
+        told = asking("GET", "/recsys/acts", "vic").json()
+        assert (told["entry"], told["live"]["pinned"], [each["release"] for each in told["others"]]) == (
+            4,
+            True,
+            [3, 2],
+        )
+
+    def test_a_pin_and_its_end(self, do, store):
+        """Two acts of two people upon the live release; a reason that looks like an option stays a reason."""
+        assert do("pin", "ulla", why="--help").status_code == 200
+        assert do("unpin", "olga", seen=4, why="-h").status_code == 200
+        pinned, freed = Releases(store).log().entries[3:]
+        assert (pinned.kind, pinned.release, pinned.pinned, pinned.by, pinned.why) == (PIN, 3, True, "ulla", "--help")
+        assert (freed.kind, freed.release, freed.pinned, freed.by, freed.why) == (UNPIN, 3, False, "olga", "-h")
+
+    def test_a_held_candidate_goes_live_on_a_word(self, do, store, copied):
+        """Older than what is live it stays where it is, and says so; with that word too it goes live and is pinned."""
+        strict = Workplace(store, config(gate={"min_users": 5000}), copied.dsn)
+        held = run(strict, date(2026, 1, 14), cold_start=True).candidate
+        kept = do("release", "ada", candidate=held)
+        assert (kept.status_code, "kept, not published" in kept.json()["detail"]) == (409, True)
+        assert do("release", "ada", candidate=held[:16], older=True).status_code == 200
+        live = Releases(store).log().require_live()
+        assert (live.kind, live.candidate, live.pinned) == (PUBLISH_OLDER, held, True)
+        assert (live.by, live.why, live.verdict) == ("ada", WHY, "HOLD")
+
+
+class TestRefusals:
+    def test_the_words_of_a_refusal_arrive(self, do, store, audited):
+        """What the command says, without its class; nothing changed, and the audit log does not call it done."""
+        answer = do("rollback", release=77)
+        assert (answer.status_code, answer.json()["detail"].split(".")[0]) == (409, "There is no release 77")
+        assert len(Releases(store).log().entries) == 3
+        assert [row[:2] for row in audited()] == [("recommendations_rollback_refused", "ulla")]
+
+    def test_who_comes_second_is_told_who_was_first(self, do, store):
+        """Both saw release 3; the later one learns who acted and why, and looks again before acting."""
+        assert do("rollback", "ulla", why="it was worse", release=1).status_code == 200
+        late = do("rollback", "olga", release=2)
+        assert (late.status_code, "rollback by ulla (it was worse)" in late.json()["detail"]) == (409, True)
+        assert len(Releases(store).log().entries) == 4
+
+    def test_only_one_candidate_is_finished_at_a_time(self, do, store):
+        """Finishing a bundle takes memory: a second one waits, a rollback would not."""
+        from recsys_ui.acts import one_release
+
+        with one_release:
+            answer = do("release", candidate=CANDIDATE)
+        assert (answer.status_code, "at this moment" in answer.json()["detail"]) == (409, True)
+        assert "at this moment" not in do("release", candidate=CANDIDATE).json()["detail"]
+
+    def test_a_viewer_leaves_no_trace(self, do, store, audited):
+        """Refused before anything is read: neither the log nor the audit log knows of it."""
+        assert (do("pin", "vic").status_code, do("pin", None).status_code) == (403, 401)
+        assert (len(Releases(store).log().entries), audited()) == (3, [])
+
+    @pytest.mark.parametrize(
+        ("name", "changes"),
+        [
+            ("pin", {"why": ""}),
+            ("pin", {"why": " \t\u00a0\u200b "}),
+            ("pin", {"why": "x" * 1001}),
+            ("pin", {"why": "two\nlines"}),
+            ("pin", {"why": "a bell \a"}),
+            ("pin", {"why": "nothing\0"}),
+            ("pin", {"why": "two\u2028lines"}),
+            ("pin", {"why": 5}),
+            ("pin", {"why": None}),
+            ("pin", {"seen": "3"}),
+            ("pin", {"seen": -1}),
+            ("pin", {"release": 1}),
+            ("pin", {"by": "somebody else"}),
+            ("rollback", {}),
+            ("rollback", {"release": 0}),
+            ("rollback", {"release": "1"}),
+            ("rollback", {"release": True}),
+            ("rollback", {"release": 1.5}),
+            ("rollback", {"release": 10**12}),
+            ("release", {}),
+            ("release", {"candidate": "0123456"}),
+            ("release", {"candidate": CANDIDATE.upper()}),
+            ("release", {"candidate": f"{CANDIDATE}\n"}),
+            ("release", {"candidate": "--why=nothing"}),
+            ("release", {"candidate": "../../../../etc/passwd"}),
+            ("release", {"candidate": CANDIDATE * 5}),
+            ("release", {"candidate": CANDIDATE, "older": "yes"}),
+        ],
+    )
+    def test_a_body_that_is_not_what_it_should_be(self, do, finished, name, changes):
+        """Refused with the name of the field, before any command runs."""
+        answer = do(name, **{"why": "a reason", "seen": 3, **changes})
+        assert answer.status_code == 422
+        assert answer.json()["detail"].split(":")[0] in {"why", "seen", "release", "by", "candidate", "older"}
+
+    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'"pin"', b'{"why": "\\ud800"}', b"\xff", b"9" * 9])
+    def test_what_is_no_object_is_no_act(self, asking, content):
+        """Called JSON and none, or another kind of it: 422, not an error of the server."""
+        answer = asking(
+            "POST", "/recsys/acts/pin", "ulla", content=content, headers={"Content-Type": "application/json"}
+        )
+        assert answer.status_code == 422
+
+    def test_a_large_body_is_not_read_to_its_end(self, asking):
+        """413 past 16 KiB."""
+        sent = {"content": b" " * 20_000, "headers": {"Content-Type": "application/json"}}
+        assert asking("POST", "/recsys/acts/pin", "ulla", **sent).status_code == 413
+
+    def test_there_are_no_other_acts(self, do):
+        """A command that is none of the four is not found, however harmless."""
+        assert [do(name).status_code for name in ("status", "retention", "gate")] == [404, 404, 404]
+
+
+class TestWhatStands:
+    def test_a_release_whose_files_are_gone_is_not_offered(self, copied):
+        """Nobody can return to what retention removed."""
+        log = copied.releases.log()
+        copied.store.remove(bundle_name(log.release(1).candidate))
+        assert [each["release"] for each in standing(copied.store, log)["others"]] == [2]
+
+    def test_nothing_is_offered_before_the_first_release(self, finished):
+        """An empty log: nothing is live, and there is nothing to return to."""
+        assert standing(finished.store, ReleaseLog()) == {"entry": 0, "live": None, "others": []}
+
+
+class TestTheCommand:
+    def test_no_secret_of_the_server_goes_along(self):
+        """The child gets our settings and what Python needs; neither Airflow's database nor its keys."""
+        given = {
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://airflow:secret@db/airflow",
+            "AIRFLOW__CORE__FERNET_KEY": "secret",
+            "SMTP_PASSWORD": "secret",
+            "RECSYS_ROOT": "/store",
+            "PATH": "/bin",
+            "PYTHONPATH": "/libraries",
+            "OPENBLAS_NUM_THREADS": "64",
+        }
+        found = child_environment(given)
+        assert "secret" not in str(found)
+        assert {name: found[name] for name in ("RECSYS_ROOT", "PATH", "OPENBLAS_NUM_THREADS")} == {
+            "RECSYS_ROOT": "/store",
+            "PATH": "/bin",
+            "OPENBLAS_NUM_THREADS": "1",
+        }
+        assert found["PYTHONPATH"].endswith(f"{os.pathsep}/libraries")
+
+    def test_it_is_found_from_anywhere(self, tmp_path, monkeypatch):
+        """Another package of that name in the server's working directory is not taken for ours."""
+        (tmp_path / "recsys_tasks").mkdir()
+        (tmp_path / "recsys_tasks" / "__init__.py").touch()
+        (tmp_path / "recsys_tasks" / "__main__.py").write_text("print('another program')")
+        monkeypatch.chdir(tmp_path)
+        outcome = act(["status"], {"RECSYS_ROOT": str(tmp_path / "store")})
+        assert "another program" not in outcome.words
+
+    def test_what_takes_too_long_is_stopped(self, finished):
+        """Neither done nor refused: only a look at what is live can tell."""
+        outcome = act(["status"], {"RECSYS_ROOT": str(finished.store.root)}, limit=0.01)
+        assert (outcome.end, "stopped after" in outcome.words) == (End.BROKEN, True)
