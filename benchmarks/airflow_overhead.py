@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import FULL, SMALL, Table, keep
-from recsys_tasks.demo.passing import DAG_ID, SMALL_TOML, passing_airflow
+from benchmarks.passing_airflow import DAG_ID, SMALL_TOML, passing_airflow
 from recsys_tasks.demo.supervisor import RunningAirflow
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.run_records import RunRecords
 
 FIRST = date(2026, 1, 9)
 DAYS = {SMALL: 2, FULL: 6}
@@ -38,7 +39,7 @@ def main() -> None:
     size = parser.parse_args().size
     with passing_airflow(SMALL_TOML + END, ["--preset", "small"]) as airflow:
         airflow.api.unpause(DAG_ID)
-        store = Store(Path(airflow.environment["RECSYS_ROOT"]))
+        store = PosixStore(Path(airflow.environment["RECSYS_ROOT"]))
         days = [accounts(airflow, store, n) for n in range(DAYS[size] + 1)][1:]  # the first imports everything cold
     middle = {name: statistics.median(day[name] for day in days) for name in days[0]}
     added = [day["queued to ended"] - day["the steps' own work"] for day in days]
@@ -58,7 +59,7 @@ def main() -> None:
     )
 
 
-def accounts(airflow: RunningAirflow, store: Store, n: int) -> dict[str, float]:
+def accounts(airflow: RunningAirflow, store: PosixStore, n: int) -> dict[str, float]:
     """Run a day; where its seconds went."""
     run_id, day = f"overhead-{n}", FIRST + timedelta(days=n)
     airflow.api.post(
@@ -68,7 +69,7 @@ def accounts(airflow: RunningAirflow, store: Store, n: int) -> dict[str, float]:
     run, tasks = _run(airflow, run_id), airflow.api.task_instances(DAG_ID, run_id)
     if run["state"] != "success":
         raise SystemExit(f"{run_id} failed: {[task['task_id'] for task in tasks if task['state'] == 'failed']}")
-    work = {record["step"]: float(record["seconds"]) for record in store.steps_of(run_id)}
+    work = {record["step"]: float(record["seconds"]) for record in RunRecords(store).of_run(run_id)}
     began = [task for task in tasks if task["start_date"]]
     inside = sum(_between(task, "start_date", "end_date") for task in began) - sum(work.values())
     return {

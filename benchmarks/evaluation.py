@@ -21,7 +21,6 @@ import argparse
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,16 +30,15 @@ from threadpoolctl import threadpool_limits
 from benchmarks.evaluation_peers import K, Lists, Peer, World, assert_equal, installed
 from benchmarks.factors import N_FACTORS, Floats, make_factors, make_played, part
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
+from benchmarks.searches import build_search
 from recsys_tasks.core.config import IndexConfig
-from recsys_tasks.evaluation.evaluation import Side as Model
-from recsys_tasks.evaluation.evaluation import evaluate, is_hit, recommend
+from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, evaluate_models, is_hit, recommend
 from recsys_tasks.evaluation.metrics import all_metrics
-from recsys_tasks.index.annoy_index import build_index, open_index
-from recsys_tasks.index.calibration import calibrate
+from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
-from recsys_tasks.index.two_tier_search import TwoTierSearch
-from recsys_tasks.matrix.holdout import Holdout
-from recsys_tasks.matrix.popularity import listeners_of, popular_order
+from recsys_tasks.matrix.popularity import listeners_of
+from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.popular import PopularTracks
 
 MEAN_PLAYED, ROUNDS, CALIBRATED, GOAL = 70, 3, 256, 5
 WORLDS = {  # (tracks, users, whether norms fall)
@@ -56,8 +54,8 @@ def main() -> None:
     size, peers = parser.parse_args().size, installed()
     with threadpool_limits(1), tempfile.TemporaryDirectory() as folder:
         for n_tracks, n_users, falling in WORLDS[size]:
-            world = make_world(n_tracks, n_users, falling, Path(folder) / f"{n_tracks}-{falling}.ann")
-            lists = recommend(world.model, world.day.history, K)
+            world = make_world(n_tracks, n_users, falling, f"{folder}/{n_tracks}-{falling}.ann")
+            lists = recommended(world)
             for peer in peers:
                 assert_equal(peer, lists, world.day)
             keep(as_a_whole(size, world, peers, "falling" if falling else "flat"))
@@ -65,15 +63,13 @@ def main() -> None:
                 keep(metrics_alone(size, world, peers, lists))
 
 
-def make_world(n_tracks: int, n_users: int, falling: bool, path: Path) -> World:
+def make_world(n_tracks: int, n_users: int, falling: bool, file: str) -> World:
     """Hidden plays are drawn from what the model would list, and from anywhere: some lists hit, most places do not."""
     items, users = make_factors(n_tracks, n_users + CALIBRATED, falling)
     played = make_played(np.linalg.norm(items, axis=1), n_users + CALIBRATED, MEAN_PLAYED)
     ranked = rank_tracks(items)
-    build_index(ranked.ranked_factors, path, 20, 1)
-    index = open_index(path, n_tracks, N_FACTORS)
     others = part(users, played, n_users, n_users + CALIBRATED)
-    search = TwoTierSearch(ranked, calibrate(ranked, index, *others, np.arange(100), IndexConfig()), index)
+    search = build_search(ranked, others, np.arange(100), IndexConfig(trees=20), file)
     users, mine = part(users, played, 0, n_users)
     history = _ones(np.repeat(np.arange(n_users), np.diff(mine.indptr)), mine.cols, (n_users, n_tracks))
     rng = np.random.default_rng(2)
@@ -85,8 +81,10 @@ def make_world(n_tracks: int, n_users: int, falling: bool, path: Path) -> World:
     hidden = _ones(rows, cols, (n_users, n_tracks))
     hidden = hidden - hidden.multiply(history)
     hidden.eliminate_zeros()
-    model = Model(search, users, popular_order(listeners_of(history)), np.arange(n_tracks), n_tracks)
-    return World(items, model, Holdout(np.arange(n_users), history, history, hidden.tocsr(), hidden.tocsr()))
+    popular = PopularTracks(listeners_of(history), n_users)
+    retriever = IndexedFactors(search, users)
+    model = EvaluatedModel(retriever, popular, np.arange(n_tracks), n_tracks)
+    return World(items, retriever, model, Holdout(np.arange(n_users), history, history, hidden.tocsr()))
 
 
 def _ones(rows: Any, cols: Any, shape: tuple[int, int]) -> sparse.csr_matrix:
@@ -103,13 +101,23 @@ def as_a_whole(size: str, world: World, peers: Sequence[Peer], norms: str) -> Ta
     sides = [
         Side("recommend, all_metrics", lambda: ours(world), f"nDCG {ours(world)['ndcg']:.4f}"),
         *(_as_a_whole(peer, world) for peer in peers),
-        Side("evaluate", lambda: evaluate(day, model, None, new, K), "the whole step: the popular tracks, slices too"),
-        Side("the products alone", lambda: _products(model.vectors, world.items), "a full scan", limit=True, rounds=1),
+        Side(
+            "evaluate_models",
+            lambda: evaluate_models(day, model, None, new, K),
+            "all that the step scores: the popular tracks, slices too",
+        ),
+        Side(
+            "the products alone",
+            lambda: _products(world.retriever.user_factors, world.items),
+            "a full scan",
+            limit=True,
+            rounds=1,
+        ),
     ]
     lines = compare(sides, ROUNDS)
     theirs = slice(1, 1 + len(peers))
     lines[theirs] = [_reckoned(line, peer, world) for line, peer in zip(lines[theirs], peers, strict=True)]
-    about = _about(world) + f", {norms} norms, effort {model.search.effort}; one thread."
+    about = _about(world) + f", {norms} norms, {world.retriever.search.parameters}; one thread."
     title = f"Evaluation, retrieval and metrics: {n_tracks:,} tracks, {norms} norms"
     return Table(f"evaluation-{norms}-{n_tracks}", title, size, about, lines, _goal(lines[theirs], norms))
 
@@ -123,7 +131,7 @@ def _as_a_whole(peer: Peer, world: World) -> Side:
 
 def _reckoned(line: Line, peer: Peer, world: World) -> Line:
     """What all users would take, where only the first were asked for."""
-    n_users = len(world.model.vectors)
+    n_users = len(world.retriever.user_factors)
     times = n_users / min(peer.first or n_users, n_users)
     low, high = line.spread
     return replace(line, seconds=line.seconds * times, spread=(low * times, high * times), ratio=line.ratio * times)
@@ -156,7 +164,12 @@ def _metrics_alone(peer: Peer, lists: Lists, day: Holdout) -> Side:
 
 def ours(world: World) -> dict[str, float]:
     """Retrieval and metrics."""
-    return scored(recommend(world.model, world.day.history, K), world.day)
+    return scored(recommended(world), world.day)
+
+
+def recommended(world: World) -> Lists:
+    """Our lists of all users."""
+    return recommend(world.model, world.day.user_rows, world.day.history, K)
 
 
 def scored(lists: Lists, day: Holdout) -> dict[str, float]:

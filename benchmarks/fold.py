@@ -2,9 +2,10 @@
 
     python -m benchmarks.fold [--size small|full]
 
-Ours is the step ``increment_matrix`` as the pipeline runs it, yesterday's matrix lying in the store. The rebuild reads
-all partitions and counts them in one go (scipy's COO to CSR); a rebuild from streams has to read each day from the
-server first, which is measured on one day and multiplied.
+Ours is the step ``increment_matrix`` as the pipeline runs it, yesterday's matrix lying in the store; it also divides
+the day's listeners and stores the split, which no other side does. The rebuild reads all partitions and counts them in
+one go (scipy's COO to CSR); a rebuild from streams has to read each day from the server first, which is measured on one
+day and multiplied.
 
 The physical limit is the bytes themselves: yesterday's files and the day's partition read once, today's written and
 synced once. What checksums add to it (each of these bytes through SHA-256 once, on one core) is a side of its own.
@@ -25,10 +26,16 @@ import numpy as np
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep, measured, touch_memory
 from benchmarks.source_day import server_with
 from benchmarks.synthetic import Service, rebuilt, save_days, save_history
-from recsys_tasks.matrix.play_matrix import chain_digests
+from recsys_tasks.matrix.chain import chain_digests
+from recsys_tasks.partitions.repository import partition_name
+from recsys_tasks.repositories.matrices import FOLDER as MATRICES
+from recsys_tasks.repositories.matrices import Matrices, matrix_name
+from recsys_tasks.repositories.splits import FOLDER as SPLITS
+from recsys_tasks.repositories.splits import split_name
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps import Workplace, increment_matrix
-from recsys_tasks.storage.store import Store
+from recsys_tasks.steps.extract import extract_day
+from recsys_tasks.storage.posix import PosixStore
 
 SIZES = {SMALL: Service(100_000, 62_000, 230_000, 31), FULL: Service(1_000_000, 620_000, 2_060_000, 31)}
 ROUNDS = {SMALL: 7, FULL: 9}
@@ -41,30 +48,30 @@ def main() -> None:
     size = parser.parse_args().size
     root = Path(tempfile.mkdtemp(prefix="recsys-fold-"))
     try:
-        keep(table(size, SIZES[size], Store(root)))
+        keep(table(size, SIZES[size], PosixStore(root)))
     finally:
         shutil.rmtree(root)
 
 
-def table(size: str, service: Service, store: Store) -> Table:
+def table(size: str, service: Service, store: PosixStore) -> Table:
     """The answer at one size."""
     history = service.days - 1
-    yesterday = store.matrix_path(service.day(history - 1), save_history(store, service, history))
+    yesterday = store.root / matrix_name(service.day(history - 1), save_history(store, service, history))
     save_days(store, service, [history])
     at, days = Workplace(store, service.config()), [service.day(number) for number in range(service.days)]
-    today = store.root / "matrices"
-    forget = _forgetting(today, yesterday)
-    increment_matrix(at, days[-1])
-    figures = store.matrix_figures(days[-1], increment_matrix(at, days[-1])["matrix"])
-    made = next(path for path in today.iterdir() if path != yesterday)
-    read, written = [*yesterday.iterdir(), *store.partition_path(days[-1]).iterdir()], list(made.iterdir())
-    bytes_read, bytes_written = (sum(path.stat().st_size for path in paths) for paths in (read, written))
+    forget = _forgetting(store.root, yesterday)
+    folded = increment_matrix(at, days[-1])
+    figures = folded.figures
+    matrix = list((store.root / matrix_name(days[-1], folded.matrix)).iterdir())
+    written = [*matrix, *(store.root / split_name(days[-1], folded.split)).iterdir()]
+    read = [*yesterday.iterdir(), *(store.root / partition_name(days[-1])).iterdir()]
     sizes = [path.stat().st_size for path in written]
+    matrix_mb, read_mb = (sum(path.stat().st_size for path in paths) / 2**20 for paths in (matrix, read))
     forget()
 
     def rebuild() -> None:
         matrix = rebuilt(store, days)
-        store.save_matrix(matrix, chain_digests(matrix.chain)[-1])
+        Matrices(store).save(matrix, chain_digests(matrix.chain)[-1])
 
     lines = compare(
         [
@@ -76,8 +83,6 @@ def table(size: str, service: Service, store: Store) -> Table:
         ROUNDS[size],
     )
     lines.insert(2, from_streams(service, lines))
-    before = int(figures["pairs"])
-    matrix_mb = bytes_written / 2**20
     ours, _, _, limit, digests = lines
     cores = os.cpu_count() or 1
     rebuilding, checked = lines[1].ratio, limit.ratio + digests.ratio / cores
@@ -89,8 +94,8 @@ def table(size: str, service: Service, store: Store) -> Table:
     )
     about = (
         f"{service.streams_a_day:,} streams of a day folded into the matrix of {history} days; with them it has "
-        f"{before:,} pairs of {figures['users']:,} listeners and {figures['tracks']:,} tracks ({matrix_mb:,.0f} MB; "
-        f"{bytes_read / 2**20:,.0f} MB are read)."
+        f"{figures.pairs:,} pairs of {figures.users:,} listeners and {figures.tracks:,} tracks ({matrix_mb:,.0f} MB; "
+        f"{read_mb:,.0f} MB are read)."
     )
     return Table("fold", "Fold of a day", size, about, lines, met)
 
@@ -99,7 +104,7 @@ def from_streams(service: Service, lines: list[Line]) -> Line:
     """The rebuild from streams: one day's extraction measured, times the days, and the rebuild from partitions."""
     with server_with(service, [service.days - 1]) as dsn, Source(dsn, service.config().source) as source:
         source.check()
-        days = [measured(lambda: source.extract_day(service.day(service.days - 1)))[0] for _ in range(5)]
+        days = [measured(lambda: extract_day(source, service.day(service.days - 1)))[0] for _ in range(5)]
         a_day = statistics.median(days)
     rebuild = lines[1]
     total = rebuild.seconds + a_day * service.days
@@ -110,11 +115,11 @@ def from_streams(service: Service, lines: list[Line]) -> Line:
     )
 
 
-def _forgetting(folder: Path, kept: Path) -> Callable[[], None]:
-    """Remove every matrix but one, and have memory at hand, which no side shall pay a virtual machine for."""
+def _forgetting(root: Path, kept: Path) -> Callable[[], None]:
+    """Remove every split and every matrix but one, and have memory at hand, which no side shall pay for."""
 
     def forget() -> None:
-        for path in folder.iterdir():
+        for path in (path for folder in (MATRICES, SPLITS) for path in (root / folder).glob("*")):
             if path != kept:
                 shutil.rmtree(path)
         os.sync()

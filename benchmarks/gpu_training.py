@@ -27,7 +27,7 @@ import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from benchmarks.harness import FULL, SMALL, Line, Side, Table, keep, line
+from benchmarks.harness import FULL, SMALL, Line, Table, keep, line
 
 SIZES = {SMALL: (100_000, 62_000, 6_000_000), FULL: (1_000_000, 620_000, 62_000_000)}
 """Listeners, tracks, pairs."""
@@ -93,7 +93,7 @@ def threads_tried(factors: int) -> list[int]:
 
 def named(name: str, taken: list[float], ours: list[float], note: str, limit: bool = False) -> Line:
     """A line of seconds without the first, in which a processor wakes up."""
-    return line(Side(name, work=len, note=note, limit=limit), taken[1:], ours[1:], 0.0)
+    return line(name, taken[1:], ours[1:], 0.0, note, limit)
 
 
 def on_the_gpu(confidences: sparse.csr_matrix, start: Factors) -> tuple[list[float], float, float, Factors]:

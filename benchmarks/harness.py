@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
-from recsys_tasks.core.memory import count_peak_anew, held_megabytes, peak_megabytes
+from recsys_tasks.core.memory import count_peak_anew, peak_megabytes
 
 RESULTS = Path(__file__).parent / "results"
 SMALL, FULL = "small", "full"
@@ -81,12 +82,14 @@ def compare(sides: Sequence[Side], rounds: int) -> list[Line]:
                 seconds[side.name].append(taken)
                 peaks[side.name] = max(peaks[side.name], peak)
     ours = seconds[sides[0].name]
-    return [line(side, seconds[side.name], ours, peaks[side.name]) for side in sides]
+    return [line(side.name, seconds[side.name], ours, peaks[side.name], side.note, side.limit) for side in sides]
 
 
 def touch_memory(share: float = 0.5) -> None:
-    """Have a share of the free memory once: a virtual machine's is first there when it is touched, at 2 s a gigabyte
-    where this was seen, and is given back some seconds after it became free. Whoever comes next would pay for it.
+    """Touch a share of the free memory once, so that what is measured next does not pay for it.
+
+    A virtual machine is given memory only when it is touched, at 2 s a gigabyte where this was seen, and gives it back
+    some seconds after it became free.
     """
     np.ones(int(share * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")), np.uint8)
 
@@ -94,7 +97,7 @@ def touch_memory(share: float = 0.5) -> None:
 def measured(work: Callable[[], Any]) -> tuple[float, float]:
     """Seconds of one call, and megabytes that the process held at most above what it held before."""
     gc.collect()
-    before = held_megabytes()
+    before = psutil.Process().memory_info().rss / 2**20
     count_peak_anew()
     start = time.perf_counter()
     work()
@@ -102,11 +105,13 @@ def measured(work: Callable[[], Any]) -> tuple[float, float]:
     return taken, max(0.0, peak_megabytes() - before)
 
 
-def line(side: Side, taken: Sequence[float], ours: Sequence[float], peak: float) -> Line:
-    """What was measured of a side in rounds that were run elsewhere; the ratio is the median over the rounds."""
+def line(
+    name: str, taken: Sequence[float], ours: Sequence[float], peak: float, note: str = "", limit: bool = False
+) -> Line:
+    """The line of a side from what its rounds took, in seconds; the ratio to ours is the median over the rounds."""
     ratio = statistics.median(other / own for other, own in zip(taken, ours, strict=False))
     middle = statistics.median(taken)
-    return Line(side.name, middle, (min(taken), max(taken)), ratio, peak, side.note, side.limit)
+    return Line(name, middle, (min(taken), max(taken)), ratio, peak, note, limit)
 
 
 def machine() -> str:
@@ -117,15 +122,15 @@ def machine() -> str:
 
 
 def processor() -> str:
-    """Its name, family and model, as far as Linux tells them: makers give one name to processors of several designs."""
+    """Name, family and model of the processor as Linux knows them: makers give one name to several designs."""
     try:
         lines = Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines()
     except OSError:
         return ""
-    told = {name.strip(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
-    if "model name" not in told:
+    fields = {name.strip(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
+    if "model name" not in fields:
         return ""
-    return f" of {told['model name']} (family {told.get('cpu family', '?')}, model {told.get('model', '?')})"
+    return f" of {fields['model name']} (family {fields.get('cpu family', '?')}, model {fields.get('model', '?')})"
 
 
 def keep(table: Table) -> None:

@@ -21,7 +21,7 @@ from sqlalchemy import create_engine
 from benchmarks.harness import measured
 from recsys_tasks.core.config import Config
 from recsys_tasks.core.domain import Day
-from recsys_tasks.recommenders.als import confidence
+from recsys_tasks.recommenders.confidence import confidence
 
 QUERY = """SELECT user_id, track_id, streamed_at >= '{day}' AS today FROM streams
     WHERE NOT private_session AND ms_played >= 30000 AND streamed_at < '{end}'"""

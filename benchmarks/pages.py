@@ -30,7 +30,7 @@ from recsys_tasks.pages.lineage import lineage
 from recsys_tasks.pages.live import live
 from recsys_tasks.pages.remembered import Memory, log_of
 from recsys_tasks.pages.site import render
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 SIZES = {SMALL: (60, 80), FULL: (365, 500)}  # judged dates, log entries
 ROUNDS = 9
@@ -48,11 +48,11 @@ def main() -> None:
         root = args.store or Path(folder) / "year"
         if not root.is_dir():
             grow(real_days(Path(folder) / "real"), root, *SIZES[args.size])
-        for name, work in works(Store(root)).items():
+        for name, work in works(PosixStore(root)).items():
             measure(name, work, root, args.size)
 
 
-def works(store: Store) -> dict[str, Work]:
+def works(store: PosixStore) -> dict[str, Work]:
     """Each page: what gathers it, and its template."""
     release = str(log_of(store).releases[-1].number)
     gate, now = GateConfig(), datetime(2027, 1, 14, tzinfo=UTC)

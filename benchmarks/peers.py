@@ -175,8 +175,8 @@ def _voyager(tracks: Floats) -> Ask:
 
     space = voyager.Space.InnerProduct
     index = voyager.Index(space, tracks.shape[1], M=WIDTH, ef_construction=CONSTRUCTION, max_elements=len(tracks))
-    loud = np.argsort(-np.square(tracks).sum(axis=1))  # in any other order it finds half as much: norms make its space
-    index.add_items(tracks[loud], ids=loud, num_threads=BUILDERS)
+    by_norm = np.argsort(-np.square(tracks).sum(axis=1))  # in any other order it finds half as much
+    index.add_items(tracks[by_norm], ids=by_norm, num_threads=BUILDERS)
     return lambda users, k, beam: index.query(users, k, num_threads=1, query_ef=max(beam, k))[0].astype(np.int64)
 
 

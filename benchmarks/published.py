@@ -2,30 +2,29 @@
 
 import os
 import shutil
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.factors import N_FACTORS, make_factors, make_played, part
+from benchmarks.factors import make_factors, make_played, part
+from benchmarks.searches import build_search
 from recsys_tasks.core.config import IndexConfig
-from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Figures, Vocabulary
-from recsys_tasks.index.annoy_index import GROWING, build_index, open_index
-from recsys_tasks.index.calibration import calibrate
+from recsys_tasks.core.digests import SHORT, digest_of
+from recsys_tasks.core.domain import Vocabulary
+from recsys_tasks.index.annoy_index import INDEX_FORMAT
 from recsys_tasks.index.ranked_tracks import RankedTracks, rank_tracks
+from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.vectors import Played
-from recsys_tasks.release.bundle import GATED, NAMES, USERS
+from recsys_tasks.release.bundles import GATED, NAMES, USERS, Bundles
+from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.release.log import PUBLISH, Entry
-from recsys_tasks.release.releases import append
-from recsys_tasks.storage.artefacts import MANIFEST, read_manifest, save_artefact
-from recsys_tasks.storage.files import sha256_of
-from recsys_tasks.storage.store import SHORT, Store
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.storage.artefacts import Content, LocalFile
+from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.stored_forms import vocabulary_table
 
 DAY = date(2026, 3, 1)
@@ -41,62 +40,63 @@ class Size:
     plays: int  # a user, at the most: those drawn twice fall away
 
 
-def publish(store: Store, size: Size) -> Entry:
+def publish(store: PosixStore, size: Size) -> Entry:
     """Write a release and make it live."""
     config = IndexConfig(calibration_queries=200)
     items, users = make_factors(size.tracks, size.users, falling=True)
     played = make_played(np.linalg.norm(items, axis=1), size.users, size.plays)
-    made_of = {"day": DAY.isoformat(), "matrix": "synthetic", "model": "synthetic"}
-    key = made_of | {"index": config.model_dump(), "growing": GROWING}
-    candidate = digest_of("candidate", key)
-    bundle = store.bundle_path(candidate)
-    ranked, figures = rank_tracks(items), Figures(tracks=size.tracks, recall={})
-
-    def write_index(file: Path) -> None:
-        build_index(ranked.ranked_factors, file, config.trees, config.seed)
-        index = open_index(file, len(ranked), N_FACTORS)
-        query = part(users, played, 0, config.calibration_queries)
-        effort = calibrate(ranked, index, *query, np.arange(0, size.tracks, size.tracks // 200), config)
-        figures.update(indexed=len(ranked), effort=asdict(effort))
-
-    gated, names, user_part = _gated(ranked, write_index), _names(size, played), _users(users, played)
-    name = f"{USERS}-{digest_of('users', candidate)[:SHORT]}"
-    save_artefact(store.root, bundle / GATED, candidate, key, gated, figures)
-    save_artefact(store.root, bundle / NAMES, candidate, key, {"names": names})
-    save_artefact(store.root, bundle / name, digest_of("users", candidate), key, user_part)
-    parts = {each: sha256_of(bundle / each / MANIFEST) for each in (GATED, NAMES, name)}
+    key = CandidateKey(
+        day=DAY,
+        matrix="synthetic",
+        components=("synthetic",),
+        blend=Blend(),
+        catalogue=None,
+        index=config.model_dump(),
+        growing=INDEX_FORMAT,
+    )
+    candidate, bundles, of_users = key.digest, Bundles(store), digest_of("users", key.digest)
+    ranked, names, user_part = rank_tracks(items), _names(size, played), _users(users, played)
+    with store.workspace() as folder:
+        file = f"{folder}/index.ann"
+        query, asked = part(users, played, 0, config.calibration_queries), np.arange(0, size.tracks, size.tracks // 200)
+        chosen = build_search(ranked, query, asked, config, file).parameters
+        figures = {"tracks": size.tracks, "indexed": len(ranked), "effort": asdict(chosen)}
+        bundles.save(candidate, GATED, candidate, key.to_json(), _gated(ranked, LocalFile(file)), figures)
+    name = f"{USERS}-{of_users[:SHORT]}"
+    bundles.save(candidate, NAMES, candidate, key.to_json(), {"names": names})
+    bundles.save(candidate, name, of_users, {"candidate": candidate}, user_part)
+    parts = {each: bundles.vouched(candidate, each) for each in (GATED, NAMES, name)}
     signed = {"by": "benchmark", "why": "", "at": "2026-03-02T00:00:00+00:00"}
-    return append(store, Entry(1, PUBLISH, 1, candidate, parts, DAY, False, **signed))
+    return Releases(store).append(Entry(1, PUBLISH, 1, candidate, parts, DAY, False, **signed))
 
 
-def publish_again(store: Store, entry: Entry) -> Entry:
+def publish_again(store: PosixStore, entry: Entry) -> Entry:
     """Make the same files live under another candidate's name: hard links, and manifests of their own."""
-    candidate = digest_of("another", entry.candidate)
-    bundle = store.bundle_path(entry.candidate)
-    for name in entry.parts:
-        manifest = read_manifest(bundle / name)
-        links = {file: _linked(bundle / name / file) for file in manifest["files"]}
-        path = store.bundle_path(candidate) / name
-        save_artefact(store.root, path, candidate, manifest["key"], links, manifest["figures"])
-    parts = {name: sha256_of(store.bundle_path(candidate) / name / MANIFEST) for name in entry.parts}
+    candidate, bundles = digest_of("another", entry.candidate), Bundles(store)
+    for name, stored in bundles.verify(entry).items():
+        part_of = next(each for each in entry.parts if each.split("-")[0] == name)
+        with store.workspace() as folder:
+            links: dict[str, Content] = {}
+            for file in stored.manifest.files:
+                _link(f"{stored.path}/{file}", f"{folder}/{file}")
+                links[file] = LocalFile(f"{folder}/{file}")
+            bundles.save(candidate, part_of, candidate, stored.key, links, stored.figures)
+    parts = {name: bundles.vouched(candidate, name) for name in entry.parts}
     number = entry.number + 1
-    return append(store, replace(entry, number=number, release=number, candidate=candidate, parts=parts))
+    return Releases(store).append(replace(entry, number=number, release=number, candidate=candidate, parts=parts))
 
 
-def _linked(source: Path) -> Callable[[Path], None]:
-    def link(path: Path) -> None:
-        try:
-            os.link(source, path)
-        except OSError:
-            shutil.copy(source, path)
-
-    return link
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy(source, target)
 
 
-def _gated(ranked: RankedTracks, write_index: Callable[[Path], None]) -> dict[str, Any]:
+def _gated(ranked: RankedTracks, index: LocalFile) -> dict[str, Content]:
     days = np.zeros(ranked.n_tracks, np.int32)
     return {
-        "index.ann": write_index,
+        "index.ann": index,
         "rank_cols": ranked.rank_cols,
         "ranked_factors": ranked.ranked_factors,
         "ranked_norms": ranked.ranked_norms,

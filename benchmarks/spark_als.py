@@ -10,8 +10,9 @@ from pyspark.sql import DataFrame, SparkSession
 from scipy import sparse
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import Factors, FloatArray
-from recsys_tasks.recommenders.als import confidence
+from recsys_tasks.core.domain import FloatArray
+from recsys_tasks.recommenders.confidence import confidence
+from recsys_tasks.recommenders.factors import Factors
 
 
 def fit(plays: sparse.csr_matrix, config: AlsConfig, iterations: int) -> tuple[float, Factors]:

@@ -16,11 +16,15 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from recsys_tasks.core.config import Config, parse_config
-from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.core.keyed_random import mix
-from recsys_tasks.matrix.play_matrix import EPOCH, chain_digests
+from recsys_tasks.matrix.chain import chain_digests
+from recsys_tasks.partitions.extracted_day import REASONS, ExtractedDay, figures_of
+from recsys_tasks.partitions.repository import Partitions, StoredPartition
+from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.steps.extract import qualification_rule
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.store import ArtefactStore
+from recsys_tasks.storage.stored_forms import counts_digest
 
 FIRST = date(2026, 1, 5)
 CLUSTERS = 48
@@ -82,37 +86,46 @@ class Service:
         return parse_config({name: values.get(name, {}) | changes.get(name, {}) for name in values | changes})
 
 
-def figures_of(counts: PlayCounts) -> dict[str, int]:
-    """What ``extract_streams`` notes of a day, where nothing was dropped."""
+def service_of(divisor: int, days: int) -> Service:
+    """A service of so small a share of the whole one: 1,000,000 listeners, 620,000 tracks, 2,060,000 streams a day."""
+    return Service(1_000_000 // divisor, 620_000 // divisor, 2_060_000 // divisor, days)
+
+
+def save_day(store: ArtefactStore, day: Day, counts: PlayCounts, rule: str) -> None:
+    """Store a partition as ``extract_streams`` would, of a source in which every row counts.
+
+    Args:
+        store: where.
+        day: its date.
+        counts: its play counts.
+        rule: digest of what decided which streams count.
+    """
     streams = int(counts.plays.sum(dtype=np.int64))
-    by_one = np.bincount(np.asarray(counts.user_ids.dictionary_encode().indices), weights=counts.plays)
-    dropped = {f"dropped_{reason}": 0 for reason in ("duplicate", "null_id", "private", "short")}
-    sizes = {"pairs": len(counts), "listeners": len(by_one), "tracks": len(counts.track_ids.unique())}
-    return {"rows_read": streams, "rows_kept": streams, **dropped, **sizes, "most_plays_by_one_user": int(by_one.max())}
+    extracted = ExtractedDay(day, counts, streams, streams, dict.fromkeys(REASONS, 0), None)
+    Partitions(store).save(StoredPartition(day, counts_digest(counts), rule, None, figures_of(extracted)), counts)
 
 
-def save_days(store: Store, service: Service, numbers: Iterable[int]) -> None:
-    """Store the partitions of some days, as ``extract_streams`` would have."""
+def save_days(store: ArtefactStore, service: Service, numbers: Iterable[int]) -> None:
+    """Store the partitions of some days."""
     rule = qualification_rule(service.config().source)
     for number in numbers:
-        counts = service.counts(number)
-        store.save_partition(service.day(number), counts, rule, figures_of(counts))
+        save_day(store, service.day(number), service.counts(number), rule)
 
 
-def save_history(store: Store, service: Service, days: int) -> str:
+def save_history(store: ArtefactStore, service: Service, days: int) -> str:
     """Store the partitions of the first days and their matrix; the matrix's digest."""
     save_days(store, service, range(days))
     matrix = rebuilt(store, [service.day(number) for number in range(days)])
     digest = chain_digests(matrix.chain)[-1]
-    store.save_matrix(matrix, digest)
+    Matrices(store).save(matrix, digest)
     return digest
 
 
-def rebuilt(store: Store, days: Iterable[Day]) -> PlayMatrix:
+def rebuilt(store: ArtefactStore, days: Iterable[Day]) -> PlayMatrix:
     """The matrix of some days counted anew from all partitions at once, as one would write it without a fold."""
-    chain = tuple((day, str(store.partition_digest(day))) for day in days)
-    parts = [store.load_partition(*link) for link in chain]
-    seen = np.repeat(np.array([(day - EPOCH).days for day, _ in chain], np.int32), [len(part) for part in parts])
+    chain = tuple((day, str(Partitions(store).digest(day))) for day in days)
+    parts = [Partitions(store).load(*link) for link in chain]
+    seen = np.repeat(np.array([day_number(day) for day, _ in chain], np.int32), [len(part) for part in parts])
     users, rows = _numbered(pa.concat_arrays([part.user_ids for part in parts]), seen)
     tracks, cols = _numbered(pa.concat_arrays([part.track_ids for part in parts]), seen)
     plays = np.concatenate([part.plays for part in parts])

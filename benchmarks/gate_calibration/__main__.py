@@ -22,7 +22,7 @@ from benchmarks.gate_calibration.statistics import (
     LOST,
     NOISE,
     SAME,
-    Effort,
+    Amounts,
     Trial,
     damaged_pairs,
     fault_rows,
@@ -40,18 +40,18 @@ ALS = AlsConfig(weight="log", a=3.0, regularization=1.0, threads=1)  # as the de
 ALS_COUNTS = AlsConfig(weight="log", a=1.0, regularization=10.0, threads=1)  # by tune --split random, on Last.fm
 WORLD = WorldParams(users=40_000, tracks=15_000, days=18)
 QUICK_WORLD = WorldParams(users=3_000, tracks=2_000, days=6)
-QUICK = Effort(trainings=3, damaged=2, comparisons=50, runs=20, draws=3, min_users=50)
+QUICK = Amounts(trainings=3, damaged=2, comparisons=50, runs=20, draws=3, min_users=50)
 BEGAN = time.monotonic()
 
 
-def tell(line: str) -> None:
+def say(line: str) -> None:
     """Progress goes to standard error, so that the tables can be kept."""
     print(f"{time.monotonic() - BEGAN:6.0f} s  {line}", file=sys.stderr, flush=True)
 
 
 def trials(quick: bool, counts: Path | None) -> list[Trial]:
     """The synthetic world, the demo's, and real play counts where there are any."""
-    effort = QUICK if quick else Effort()
+    amounts = QUICK if quick else Amounts()
     worlds = {"synthetic": WORLD, "demo": PRESETS["demo"]}
     if quick:
         worlds = dict.fromkeys(worlds, QUICK_WORLD)
@@ -59,8 +59,8 @@ def trials(quick: bool, counts: Path | None) -> list[Trial]:
     if counts is not None and counts.is_file():
         found.append(from_counts("real", counts, ALS_COUNTS))
     else:
-        tell("no file of real play counts (--counts): that part is skipped")
-    return [Trial(each, effort, tell) for each in found]
+        say("no file of real play counts (--counts): that part is skipped")
+    return [Trial(each, amounts, say) for each in found]
 
 
 def same(quick: bool, counts: Path | None) -> None:
@@ -121,7 +121,7 @@ def main() -> None:
             faults(options.quick)
         if options.only in (None, "integrity"):
             print("### Faults of integrity, through the real steps\n")
-            print(integrity_table(options.folder, 2 if options.quick else 200, tell))
+            print(integrity_table(options.folder, 2 if options.quick else 200, say))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from scipy.stats import beta, chi2
 
 from benchmarks.gate_calibration.models import PerListener
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.gate.verdict import Check, judge
+from recsys_tasks.gate.check import Check
+from recsys_tasks.gate.verdict import judge
 
 SOUND = [Check("all exact checks", True, "sound", "sound")]
 RUNS_A_YEAR = 365

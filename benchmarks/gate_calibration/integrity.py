@@ -16,8 +16,8 @@ COLUMNS = ("fault", "planted", "verdict (runs)", "seen exactly", "by (runs)")
 def run(stage: Stage, fault: Fault, runs: int) -> Iterator[Caught]:
     """What became of each run; every run draws its own damage and trains from its own seed."""
     for number in range(runs):
-        with stage.scene(number) as scene, fault.planted(scene):
-            yield caught(scene)
+        with stage.scene(number) as scene, fault.planted(scene) as damaged:
+            yield caught(damaged)
 
 
 def integrity_table(folder: Path | None, runs: int, progress: Callable[[str], None]) -> str:
@@ -26,7 +26,7 @@ def integrity_table(folder: Path | None, runs: int, progress: Callable[[str], No
     Args:
         folder: for the stores; None: the system's temporary directory.
         runs: of each fault.
-        progress: told each row.
+        progress: called with each row.
     """
     rows = []
     with tempfile.TemporaryDirectory(dir=folder) as name:

@@ -16,10 +16,10 @@ import pyarrow.csv
 from scipy import sparse
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.demo.world import World, WorldParams, build_world, day_streams
-from recsys_tasks.evaluation.tuning import Split, split_random, split_time
-from recsys_tasks.matrix.play_matrix import EPOCH, canonical, empty_matrix, fold, pad
+from recsys_tasks.evaluation.tuning import TuningSplit, split_random, split_time
+from recsys_tasks.matrix.play_matrix import canonical, empty_matrix, fold, pad
 
 MIN_MS = 30_000
 Rows = npt.NDArray[np.int64]
@@ -30,7 +30,7 @@ class Listening:
     """A split, and the way there."""
 
     name: str
-    split: Split
+    split: TuningSplit
     als: AlsConfig
     yesterday: PlayMatrix | None  # what was known a day earlier; its rows are a prefix of the split's
     last_day: sparse.csr_matrix | None  # (n_users, n_tracks) the newest day that is trained on
@@ -97,5 +97,5 @@ def _numbered(ids: pa.ChunkedArray) -> tuple[Vocabulary, Rows]:
     """The distinct ids in their order, and the row of each given one."""
     unique = pa.compute.unique(ids)
     unique = unique.take(pa.compute.sort_indices(unique))
-    vocabulary = Vocabulary(unique, np.full(len(unique), (Day(2026, 1, 1) - EPOCH).days, np.int32))
+    vocabulary = Vocabulary(unique, np.full(len(unique), day_number(Day(2026, 1, 1)), np.int32))
     return vocabulary, vocabulary.rows_of(ids.combine_chunks())

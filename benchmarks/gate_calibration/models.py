@@ -1,10 +1,10 @@
 """Models, sound and damaged, and the precision of each listener's list through an index built for it.
 
-Every list comes the way that a reader's does: tracks ranked, Annoy built, effort calibrated, two-tier search.
+Every list comes the way that a reader's does: tracks ranked, Annoy built, search parameters chosen, two-tier search.
 """
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,22 @@ import numpy.typing as npt
 from scipy import sparse
 
 from benchmarks.gate_calibration.listening import Listening
+from benchmarks.searches import build_search
 from recsys_tasks.core.config import IndexConfig
-from recsys_tasks.core.domain import Factors, FloatArray
-from recsys_tasks.evaluation.evaluation import Side, is_hit, recommend
+from recsys_tasks.core.domain import FloatArray, IntArray
+from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, is_hit, recommend
 from recsys_tasks.evaluation.metrics import precision
-from recsys_tasks.index.annoy_index import build_index, open_index
-from recsys_tasks.index.calibration import calibrate, measure, sampled
+from recsys_tasks.index.calibration import sampled_queries
+from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.index.recall import measure_recall
 from recsys_tasks.index.two_tier_search import TwoTierSearch
-from recsys_tasks.matrix.popularity import first_unplayed, listeners_of, popular_order
-from recsys_tasks.recommenders.als import cold_factors, train, warm_factors
-from recsys_tasks.steps.index import played_by
+from recsys_tasks.matrix.popularity import listeners_of
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.base import Fit, TrainingData
+from recsys_tasks.recommenders.factors import Factors, warm_factors
+from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.recommenders.vectors import Played
 
 K = 10
 INDEX = IndexConfig(calibration_queries=500)
@@ -41,26 +46,27 @@ class Trained:
 def cold(of: Listening, seed: int, plays: sparse.csr_matrix | None = None, iterations: int | None = None) -> Trained:
     """Trained from drawn factors, on other plays or for fewer iterations where asked."""
     changes = {"seed": seed} | ({"max_iterations": iterations} if iterations else {})
-    als = of.als.model_copy(update=changes)
-    start = cold_factors(of.split.users, of.split.tracks, als)
-    trained = train(of.split.training if plays is None else plays, start, False, als)
-    return Trained(trained.factors, len(trained.losses))
+    data = TrainingData(of.split.training if plays is None else plays, of.split.users, of.split.tracks)
+    return trained(Als(of.als.model_copy(update=changes)).fit(data))
 
 
 def of_yesterday(of: Listening, seed: int) -> Trained:
     """The cold model of a day earlier, in today's rows: rows are only ever appended, and new ones are zero."""
     assert of.yesterday is not None  # noqa: S101 - a world has a yesterday
-    als = of.als.model_copy(update={"seed": seed})
-    start = cold_factors(of.yesterday.users, of.yesterday.tracks, als)
-    old = train(of.yesterday.counts, start, False, als)
-    vocabularies = (of.yesterday.users, of.yesterday.tracks, of.split.users, of.split.tracks)
-    return Trained(warm_factors(old.factors, *vocabularies), len(old.losses))
+    users, tracks = of.yesterday.users, of.yesterday.tracks
+    als = Als(of.als.model_copy(update={"seed": seed}))
+    old = trained(als.fit(TrainingData(of.yesterday.counts, users, tracks)))
+    return replace(old, factors=warm_factors(old.factors, users, tracks, of.split.users, of.split.tracks))
 
 
 def warm(of: Listening, parent: Trained) -> Trained:
     """Trained from yesterday's factors, as the daily run does."""
-    trained = train(of.split.training, parent.factors, True, of.als)
-    return Trained(trained.factors, len(trained.losses))
+    return trained(Als(of.als).alternate(of.split.training, parent.factors, warm=True))
+
+
+def trained(fit: Fit[Factors]) -> Trained:
+    """What is kept of a training."""
+    return Trained(fit.component, fit.figures.iterations)
 
 
 def popular_factors(of: Listening) -> Factors:
@@ -82,22 +88,25 @@ def shifted(items: npt.NDArray[Any], share: float, rng: np.random.Generator) -> 
 def built(of: Listening, users: FloatArray, items: FloatArray, folder: Path, config: IndexConfig) -> TwoTierSearch:
     """The search over these track factors, as the build makes it."""
     ranked = rank_tracks(items)
-    build_index(ranked.ranked_factors, folder / "index.ann", config.trees, config.seed)
-    index = open_index(folder / "index.ann", len(ranked), items.shape[1])
-    known, n = np.flatnonzero(users.any(axis=1)), config.calibration_queries
-    sample = known[sampled(len(known), n, config.seed)]
-    tracks = ranked.rank_cols[sampled(len(ranked), n, config.seed)]
-    effort = calibrate(ranked, index, users[sample], played_by(of.split.training, sample), tracks, config)
-    return TwoTierSearch(ranked, effort, index)
+    sample, tracks = sampled_queries(config, users, ranked)
+    query = users[sample], played_by(of, sample)
+    return build_search(ranked, query, tracks, config, str(folder / "index.ann"))
+
+
+def played_by(of: Listening, rows: IntArray) -> Played:
+    """The played tracks of some users."""
+    chosen = of.split.training[rows]
+    return Played(chosen.indptr, chosen.indices)
 
 
 def scored(of: Listening, users: FloatArray, items: FloatArray) -> PerListener:
     """precision@10 of each scored listener, through an index built over these track factors."""
     plays, rows, own = of.split.training, of.rows, np.arange(len(items))
     with tempfile.TemporaryDirectory() as folder:
-        search = built(of, users, items, Path(folder), INDEX)
-        side = Side(search, users[rows], popular_order(listeners_of(plays)), own, len(own))
-        return precision(is_hit(recommend(side, plays[rows], K), of.split.hidden[rows]))
+        retriever = IndexedFactors(built(of, users, items, Path(folder), INDEX), users[rows])
+        model = EvaluatedModel(retriever, popular_tracks(of), own, len(own))
+        lists = recommend(model, np.arange(len(rows)), plays[rows], K)
+        return precision(is_hit(lists, of.split.hidden[rows]))
 
 
 def drawn_recalls(of: Listening, model: Factors, queries: int, draws: int) -> npt.NDArray[np.float64]:
@@ -109,13 +118,18 @@ def drawn_recalls(of: Listening, model: Factors, queries: int, draws: int) -> np
             rng = np.random.default_rng(draw)
             sample = np.sort(rng.permutation(np.flatnonzero(users.any(axis=1)))[:queries])
             tracks = np.sort(rng.permutation(search.tracks.rank_cols)[:queries])
-            recall = measure(search, items, users[sample], played_by(of.split.training, sample), tracks, K)
+            recall = measure_recall(search, items, users[sample], played_by(of, sample), tracks, K)
             found.append((recall.user_recall, recall.similar_recall))
     return np.array(found)
 
 
 def popularity_scored(of: Listening) -> PerListener:
     """precision@10 of the popular tracks."""
-    plays = of.split.training
-    lists = first_unplayed(popular_order(listeners_of(plays)), plays[of.rows], K)
-    return precision(is_hit(lists, of.split.hidden[of.rows]))
+    rows = of.rows
+    lists = popular_tracks(of).candidates(rows, played_by(of, rows), K).cols.astype(np.int64)
+    return precision(is_hit(lists, of.split.hidden[rows]))
+
+
+def popular_tracks(of: Listening) -> PopularTracks:
+    """The popular tracks of the training."""
+    return PopularTracks(listeners_of(of.split.training), len(of.split.users))

@@ -3,24 +3,29 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 
 from benchmarks.gate_calibration.listening import world_counts
+from benchmarks.synthetic import save_day
 from recsys_tasks.core.config import Config, parse_config
-from recsys_tasks.core.domain import Day, Factors, PlayCounts
+from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix
 from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.demo.world import WorldParams, build_world
+from recsys_tasks.matrix.chain import chain_digests
+from recsys_tasks.matrix.split import Split, split_key
+from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.repositories.matrices import FOLDER as MATRICES
 from recsys_tasks.steps import (
-    Reference,
     Signature,
     Workplace,
     build_index,
+    check_data,
     evaluate,
     gate,
     increment_matrix,
@@ -28,7 +33,9 @@ from recsys_tasks.steps import (
     train_als,
 )
 from recsys_tasks.steps.extract import qualification_rule
-from recsys_tasks.storage.store import Store
+from recsys_tasks.steps.results import Judged
+from recsys_tasks.steps.stored_models import open_model
+from recsys_tasks.storage.posix import PosixStore
 
 WORLD = WorldParams(users=400, tracks=600, days=6)
 SIGNATURE = Signature("calibration", "a sound day", "2026-01-11T00:00:00+00:00", "calibration")
@@ -55,16 +62,38 @@ class Scene:
     at: Workplace
     day: Day
     rng: np.random.Generator
+    training: Workplace  # of the step that trains
+    indexing: Workplace  # of the step that builds the index
+
+    def training_with(self, **repositories: object) -> "Scene":
+        """The scene in which the training works with these repositories."""
+        return replace(self, training=_with(self.at, repositories))
+
+    def indexing_with(self, **repositories: object) -> "Scene":
+        """The scene in which the index is built with these repositories."""
+        return replace(self, indexing=_with(self.at, repositories))
 
     @property
     def yesterday(self) -> Factors:
         """The factors of the day before, as they are stored."""
         before = self.day - timedelta(days=1)
-        return self.at.store.load_model(before, self.at.store.models_of(before)[0]["digest"])[0]
+        return open_model(self.at, before, self.at.models.of(before)[0].digest).component
 
     def counts_of(self, day: Day) -> PlayCounts:
         """The partition of a day."""
-        return self.at.store.load_partition(day, str(self.at.store.partition_digest(day)))
+        return self.at.partitions.load(day, str(self.at.partitions.digest(day)))
+
+    def split_of(self, matrix: PlayMatrix) -> Split:
+        """The stored split of the newest day of a matrix."""
+        key = split_key(self.day, chain_digests(matrix.chain)[-1], self.at.config.evaluation)
+        return self.at.splits.load(self.day, key.digest)
+
+
+def _with(at: Workplace, repositories: Mapping[str, object]) -> Workplace:
+    """A workplace of these repositories, in the place of those that it would make when they are first asked for."""
+    other = replace(at)
+    vars(other).update(repositories)
+    return other
 
 
 class Stage:
@@ -77,17 +106,16 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.day = WORLD.last_day
-        at = Workplace(Store(folder / "sound"), configuration(seed=0))
-        world = build_world(WORLD)
+        at = Workplace(PosixStore(folder / "sound"), configuration(seed=0))
+        world, rule = build_world(WORLD), qualification_rule(at.config.source)
         for offset in range(WORLD.days):
-            save_day(
-                at, WORLD.start + timedelta(days=offset), world_counts(world, WORLD.start + timedelta(days=offset))
-            )
+            day = WORLD.start + timedelta(days=offset)
+            save_day(at.store, day, world_counts(world, day), rule)
         yesterday = self.day - timedelta(days=1)
         verdict = judged(at, yesterday)
-        assert verdict["outcome"] == "PASS", verdict["reasons"]  # noqa: S101 - nothing is planted yet
-        publish(at, yesterday, verdict["candidate"], SIGNATURE)
-        shutil.rmtree(folder / "sound" / "matrices")  # each run folds its own
+        assert verdict.outcome == "PASS", verdict.reasons  # noqa: S101 - nothing is planted yet
+        publish(at, yesterday, verdict.candidate, SIGNATURE)
+        shutil.rmtree(folder / "sound" / MATRICES)  # each run folds its own
 
     @contextmanager
     def scene(self, number: int) -> Iterator[Scene]:
@@ -95,8 +123,8 @@ class Stage:
         with tempfile.TemporaryDirectory(dir=self.folder) as name:
             root = Path(name) / "store"
             shutil.copytree(self.folder / "sound", root, copy_function=os.link)  # nothing is ever written in place
-            at = Workplace(Store(root), configuration(seed=1 + number))
-            yield Scene(at, self.day, np.random.default_rng([2026, number]))
+            at = Workplace(PosixStore(root), configuration(seed=1 + number))
+            yield Scene(at, self.day, np.random.default_rng([2026, number]), training=at, indexing=at)
 
 
 def configuration(seed: int) -> Config:
@@ -112,25 +140,26 @@ def configuration(seed: int) -> Config:
     )
 
 
-def save_day(at: Workplace, day: Day, counts: PlayCounts) -> None:
-    """Store a partition as the extraction would, of a source in which every row counts."""
-    plays = int(counts.plays.sum(dtype=np.int64))
-    figures = {"rows_read": plays, "rows_kept": plays, "dropped_duplicate": 0, "pairs": len(counts)}
-    at.store.save_partition(day, counts, qualification_rule(at.config.source), figures)
+def judged(at: Workplace, day: Day, training: Workplace | None = None, indexing: Workplace | None = None) -> Judged:
+    """All steps of a day from its partition to the verdict.
 
-
-def judged(at: Workplace, day: Day) -> Reference:
-    """All steps of a day from its partition to the verdict."""
-    model = train_als(at, day, increment_matrix(at, day)["matrix"])["model"]
-    candidate = build_index(at, day, model)["candidate"]
-    return gate(at, day, evaluate(at, day, candidate)["judgement"])
+    Args:
+        at: where the steps work.
+        day: newest date.
+        training: where the training works; None: as the others.
+        indexing: where the index is built; None: as the others.
+    """
+    check_data(at, day, SIGNATURE)
+    model = train_als(training or at, day, increment_matrix(at, day).split).model
+    candidate = build_index(indexing or at, day, model).candidate
+    return gate(at, day, evaluate(at, day, candidate).judgement)
 
 
 def caught(scene: Scene) -> Caught:
     """What becomes of the scene's day."""
     try:
-        verdict = judged(scene.at, scene.day)
+        verdict = judged(scene.at, scene.day, scene.training, scene.indexing)
     except RecsysError as error:
         return Caught(REFUSED, (f"a step refuses it ({type(error).__name__})",))
-    failed = tuple(reason.split(":")[0] for reason in verdict["reasons"]) if verdict["exact"] else ()
-    return Caught(str(verdict["outcome"]), failed)
+    failed = tuple(reason.split(":")[0] for reason in verdict.reasons) if verdict.exact else ()
+    return Caught(verdict.outcome, failed)

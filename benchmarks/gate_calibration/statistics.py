@@ -38,7 +38,7 @@ Progress = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Effort:
+class Amounts:
     """How much is computed."""
 
     trainings: int = 12  # of each sound kind
@@ -56,8 +56,8 @@ class Effort:
 class Trial:
     """Models of one listening, trained and scored when they are first asked for."""
 
-    def __init__(self, of: Listening, effort: Effort, progress: Progress) -> None:
-        self.of, self.effort, self.progress = of, effort, progress
+    def __init__(self, of: Listening, amounts: Amounts, progress: Progress) -> None:
+        self.of, self.amounts, self.progress = of, amounts, progress
 
     @cached_property
     def pool(self) -> Pool:
@@ -68,12 +68,12 @@ class Trial:
     @cached_property
     def models(self) -> list[Trained]:
         """Cold starts, one a seed."""
-        return [cold(self.of, seed) for seed in range(self.effort.trainings)]
+        return [cold(self.of, seed) for seed in range(self.amounts.trainings)]
 
     @cached_property
     def parents(self) -> list[Trained]:
         """Cold starts of the day before."""
-        return [of_yesterday(self.of, seed) for seed in range(self.effort.trainings)]
+        return [of_yesterday(self.of, seed) for seed in range(self.amounts.trainings)]
 
     @cached_property
     def children(self) -> list[Trained]:
@@ -110,7 +110,7 @@ Damaged = tuple[str, int, Pairs]  # fault, number of damaged models, what is com
 
 def damaged_pairs(trial: Trial) -> Iterator[Damaged]:
     """Each fault of which models can be made."""
-    of, effort = trial.of, trial.effort
+    of, amounts = trial.of, trial.amounts
     training = of.split.training
 
     def lossy(share: float) -> Callable[[int, np.random.Generator], Trained]:
@@ -119,12 +119,12 @@ def damaged_pairs(trial: Trial) -> Iterator[Damaged]:
     for share in LOST:
         yield _lost_at_source(trial, share)
     for share in LOST:
-        yield _trained(trial, lost_name(share, "into the solver"), effort.damaged, lossy(share))
-    yield _trained(trial, "3 iterations", effort.damaged, lambda n, _rng: cold(of, n, iterations=3))
+        yield _trained(trial, lost_name(share, "into the solver"), amounts.damaged, lossy(share))
+    yield _trained(trial, "3 iterations", amounts.damaged, lambda n, _rng: cold(of, n, iterations=3))
     yield from _misplaced(trial)
     twice, leaked = canonical(training + of.last_day), canonical(training + of.split.hidden)
-    yield _trained(trial, "newest day doubled", effort.trainings, lambda n, _rng: cold(of, n, twice))
-    yield _trained(trial, "hidden plays leaked", effort.trainings, lambda n, _rng: cold(of, n, leaked))
+    yield _trained(trial, "newest day doubled", amounts.trainings, lambda n, _rng: cold(of, n, twice))
+    yield _trained(trial, "hidden plays leaked", amounts.trainings, lambda n, _rng: cold(of, n, leaked))
     popular = popular_factors(of)
     own = [scored(of, popular.user_factors, popular.item_factors)]
     yield "popularity instead of ALS", 1, every_pair(own, trial.cold)
@@ -145,7 +145,7 @@ def _trained(trial: Trial, name: str, count: int, make: Callable[[int, np.random
 def _lost_at_source(trial: Trial, share: float) -> Damaged:
     """Candidates whose matrix lacks cells that the incumbent knew; both are asked for what that matrix knows."""
     pairs = []
-    for n in range(trial.effort.damaged):
+    for n in range(trial.amounts.damaged):
         lossy = lost_at_source(trial.of, share, np.random.default_rng([9, n]))
         models = (cold(lossy, 1000 + n), trial.models[n % len(trial.models)])
         candidate, incumbent = (scored(lossy, m.factors.user_factors, m.factors.item_factors) for m in models)
@@ -156,13 +156,13 @@ def _lost_at_source(trial: Trial, share: float) -> Damaged:
 
 def _misplaced(trial: Trial) -> Iterator[Damaged]:
     """Sound factors in the wrong place."""
-    of, effort = trial.of, trial.effort
+    of, amounts = trial.of, trial.amounts
     users, items = zip(*((m.factors.user_factors, m.factors.item_factors) for m in trial.models), strict=True)
     moved = [
         scored(of, users[n % len(users)], shifted(items[n % len(items)], 0.01, np.random.default_rng([8, n])))
-        for n in range(effort.damaged)
+        for n in range(amounts.damaged)
     ]
-    yield "id shift on 1 % of tracks", effort.damaged, every_pair(moved, trial.cold)
+    yield "id shift on 1 % of tracks", amounts.damaged, every_pair(moved, trial.cold)
     yield "yesterday's factors", len(trial.earlier), every_pair(trial.earlier, trial.warm)
     generations = zip(trial.children, trial.parents, strict=True)
     stale = [scored(of, child.factors.user_factors, parent.factors.item_factors) for child, parent in generations]
@@ -176,8 +176,8 @@ SAME = ("models", "drawing", "listeners", "margin", "SE", "HOLD", "BLOCK", "HOLD
 
 def same_row(trial: Trial, label: str, pairs: Pairs, n: int, margin: float, how: str = DRAWN) -> list[str]:
     """A row of the table of comparisons of a model with itself."""
-    effort = trial.effort
-    found = compare(trial.pool, pairs, effort.policy(margin), n, effort.comparisons, how=how)
+    amounts = trial.amounts
+    found = compare(trial.pool, pairs, amounts.policy(margin), n, amounts.comparisons, how=how)
     trial.progress(f"{trial.of.name}, {label}, {how}, {n:,}, {margin}: {dict(found.counts)}")
     hold, block = found.rate("HOLD"), found.rate("BLOCK")
     figures = [f"{n:,}", percent(margin, 0), percent(found.error, 2), percent(hold.share), rated(block, 2)]
@@ -190,7 +190,7 @@ FAULT = ("fault", "models", "runs", "true change", "PASS", "HOLD", "BLOCK", "not
 def fault_rows(trial: Trial, pairs_of: Mapping[str, tuple[int, Pairs]], n: int) -> Iterator[list[str]]:
     """One row a fault, judged by the default policy."""
     for name, (models, pairs) in pairs_of.items():
-        found = compare(trial.pool, pairs, trial.effort.policy(), n, trial.effort.runs)
+        found = compare(trial.pool, pairs, trial.amounts.policy(), n, trial.amounts.runs)
         shown = [f"{found.counts[outcome]:,}" for outcome in ("PASS", "HOLD", "BLOCK")]
         by = ", ".join(f"{reason} {count:,}" for reason, count in found.reasons.most_common()) or "-"
         change = f"{100 * true_change(pairs):+.1f} %"
@@ -210,22 +210,24 @@ def noise_row(trial: Trial, kind: str, scores: Scores) -> list[str]:
 def size_table(trial: Trial, pairs_of: Mapping[str, Pairs], sizes: tuple[int, ...], margins: tuple[float, ...]) -> str:
     """PASS, HOLD and BLOCK of several changes, by number of listeners and margin."""
 
-    def told(found: Outcomes) -> str:
+    def in_percent(found: Outcomes) -> str:
         return " / ".join(f"{100 * found.rate(outcome).share:.0f}" for outcome in ("PASS", "HOLD", "BLOCK"))
 
     rows = []
     for n in sizes:
         for margin in margins:
-            policy, runs = trial.effort.policy(margin), trial.effort.runs
+            policy, runs = trial.amounts.policy(margin), trial.amounts.runs
             found = [compare(trial.pool, pairs, policy, n, runs) for pairs in pairs_of.values()]
-            rows.append([f"{n:,}", percent(margin, 0), percent(found[0].error, 2), *(told(each) for each in found)])
+            rows.append(
+                [f"{n:,}", percent(margin, 0), percent(found[0].error, 2), *(in_percent(each) for each in found)]
+            )
     return table(("listeners", "margin", "SE", *pairs_of), rows)
 
 
 def recall_table(trial: Trial) -> str:
     """How far the gate's own measurement of recall strays between draws of its queries."""
     queries = GateConfig().recall_queries
-    found = drawn_recalls(trial.of, trial.models[0].factors, queries, trial.effort.draws)
+    found = drawn_recalls(trial.of, trial.models[0].factors, queries, trial.amounts.draws)
     rows = [
         [way, f"{len(values)} x {queries}", f"{values.mean():.4f}", f"{values.std(ddof=1):.4f}", f"{values.min():.4f}"]
         for way, values in zip(("user-track", "track-track"), found.T, strict=True)
