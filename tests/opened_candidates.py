@@ -16,7 +16,7 @@ from recsys_tasks.index.two_tier_search import TwoTierSearch
 from recsys_tasks.matrix.play_matrix import canonical, day_counts
 from recsys_tasks.matrix.split import hold_out, split_day
 from recsys_tasks.recommenders.factors import Factors
-from recsys_tasks.steps.evaluate import Opened, _checks, _conservation, _open, _recall
+from recsys_tasks.steps.opened_candidate import Opened, checks_of, conservation_of, open_candidate, recall_of
 
 YESTERDAY, DAY = date(2026, 1, 14), date(2026, 1, 15)
 FILES = count(1)
@@ -30,13 +30,13 @@ def candidate_of(at, day=DAY):
 def opened_of(at, day=DAY) -> Opened:
     """Everything that the candidate of a day is judged by, as it is stored."""
     with ThreadPoolExecutor(1) as beside:
-        return _open(at, at.bundles.gated(candidate_of(at, day)), beside)
+        return open_candidate(at, at.bundles.gated(candidate_of(at, day)), beside)
 
 
 def checked(at, opened):
     """All exact checks of a candidate, as the evaluation puts them together."""
     with ThreadPoolExecutor(1) as beside:
-        return _checks(at, opened, beside.submit(_recall, at, opened), beside)
+        return checks_of(at, opened, beside.submit(recall_of, at, opened), beside)
 
 
 def failing(at, opened):
@@ -49,7 +49,7 @@ def failing_of_matrix(at, matrix, split=None, holdout=None):
     counts = at.partitions.load(*matrix.chain[-1])
     split = split or split_day(matrix, counts, DAY, at.config.evaluation)
     holdout = holdout or hold_out(matrix, split)
-    found = matrix_checks(matrix, counts, split, holdout, _conservation(at, matrix.chain))
+    found = matrix_checks(matrix, counts, split, holdout, conservation_of(at, matrix.chain))
     return {check.name for check in found if not check.passed}
 
 

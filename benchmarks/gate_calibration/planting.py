@@ -28,8 +28,9 @@ from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.release.bundles import GATED, Bundles
 from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
-from recsys_tasks.steps import evaluate, train_als
+from recsys_tasks.steps import train_als
 from recsys_tasks.steps.matrix import chain_of
+from recsys_tasks.steps.opened_candidate import open_candidate
 from recsys_tasks.storage.artefacts import Content
 from recsys_tasks.storage.store import ArtefactStore
 
@@ -198,6 +199,6 @@ def leaked_for_everybody(scene: Scene) -> Iterator[Scene]:
         return replace(holdout, training=canonical(holdout.training + leak.plays(holdout)))
 
     with ExitStack() as until_the_end:
-        for step in (train_als, evaluate):
+        for step in (train_als, open_candidate):
             until_the_end.enter_context(patch.object(sys.modules[step.__module__], hold_out.__name__, leaking))
         yield scene

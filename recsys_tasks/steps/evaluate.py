@@ -4,37 +4,25 @@ A judgement is a candidate against an incumbent; its figures are stored, and the
 them.
 """
 
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from recsys_tasks.core.domain import Day, Figures, PlayMatrix, day_number
+from recsys_tasks.core.domain import Day, Figures, day_number
 from recsys_tasks.core.records import Json, as_json
 from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, Evaluation, evaluate_models
 from recsys_tasks.evaluation.samples import samples
-from recsys_tasks.gate.check import Check
-from recsys_tasks.gate.exact_checks import (
-    check_sizes,
-    coverage_check,
-    finite_check,
-    index_checks,
-    loss_check,
-    measured_recall,
-    recall_checks,
-)
-from recsys_tasks.gate.matrix_checks import Conservation, matrix_checks
-from recsys_tasks.index.annoy_index import metric_of
+from recsys_tasks.gate.exact_checks import check_sizes
 from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
-from recsys_tasks.matrix.split import Holdout, Split, hold_out
 from recsys_tasks.recommenders.popular import PopularTracks
-from recsys_tasks.release.bundle import GatedPart, open_gated
 from recsys_tasks.release.judgements import Judgement, judgement_of
-from recsys_tasks.release.keys import CandidateKey, JudgementKey
+from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.steps.opened_candidate import Opened, checks_of, open_candidate, recall_of
 from recsys_tasks.steps.released_models import (
     Parts,
     incumbent_model,
@@ -44,25 +32,12 @@ from recsys_tasks.steps.released_models import (
     verified,
 )
 from recsys_tasks.steps.results import Evaluated
-from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
 from recsys_tasks.steps.workplace import Workplace
-from recsys_tasks.storage.artefacts import Artefact
 
 NEW_TRACK_DAYS = 7
 """A track that was first heard within so many days is new."""
 NO_INCUMBENT = "there is no release to compare with"
 NOT_COMPARABLE = "NOT COMPARABLE: every release that is still there has seen this day's hidden plays"
-
-
-@dataclass(frozen=True)
-class Opened:
-    """A candidate with everything that it is judged by."""
-
-    gated: GatedPart
-    model: OpenedModel
-    matrix: PlayMatrix
-    split: Split
-    holdout: Holdout
 
 
 def evaluate(at: Workplace, day: Day, candidate: str) -> Evaluated:
@@ -96,11 +71,11 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     # its threads are the process's, and whichever ended first would give the others more in the middle of their work.
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(3) as beside:
         verifying = beside.submit(verified, at, incumbent, reference)
-        opened = _open(at, part, beside)
+        opened = open_candidate(at, part, beside)
         check_sizes(opened.gated.tracks, opened.matrix, opened.model.component)  # scoring would read beyond the ends
         scoring = beside.submit(_scored, at, day, opened, *verifying.result())
-        measuring = beside.submit(_recall, at, opened)
-        checks = _checks(at, opened, measuring, beside)
+        measuring = beside.submit(recall_of, at, opened)
+        checks = checks_of(at, opened, measuring, beside)
         result = scoring.result()
     key = JudgementKey(
         day=day,
@@ -126,66 +101,6 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     judgement = judgement_of(day, candidate, key.incumbent)
     at.judgements.save_figures(judgement, key, tables, figures)
     return judgement
-
-
-def _open(at: Workplace, part: Artefact, beside: Executor) -> Opened:
-    """Everything that a candidate is judged by, each verified."""
-    key = CandidateKey.from_json(part.key)
-    opening = beside.submit(lambda: (open_gated(part), open_model(at, key.day, key.component)))
-    matrix = at.matrices.load(key.day, key.matrix)
-    gated, model = opening.result()
-    split = split_of(at, model.key, matrix)
-    return Opened(gated, model, matrix, split, hold_out(matrix, split))
-
-
-def _recall(at: Workplace, opened: Opened) -> Recall:
-    """Recall of the stored index on queries that it was not calibrated on."""
-    key, training = opened.gated.key, opened.holdout.training
-    queries = at.config.gate.recall_queries
-    return measured_recall(key.day, opened.gated.search, opened.model.component, training, key.parameters, queries)
-
-
-def _checks(at: Workplace, opened: Opened, measuring: "Future[Recall]", beside: Executor) -> list[Check]:
-    """Everything that must simply be so before a candidate is compared with anything.
-
-    Args:
-        at: store and policy.
-        opened: the candidate as it was stored, and what it was made from.
-        measuring: recall of the stored index, as it is measured beside.
-        beside: where the loss is computed, while the rest is looked at here.
-    """
-    gated, model, matrix = opened.gated, opened.model, opened.matrix
-    policy, factors, training = at.config.gate, model.component, opened.holdout.training
-    computing = beside.submit(model.recommender.recorded_loss, factors, training)
-    counts = at.partitions.load(*matrix.chain[-1])
-    of_matrix = matrix_checks(matrix, counts, opened.split, opened.holdout, _conservation(at, matrix.chain))
-    metric = metric_of(gated.artefact.key)
-    of_index = index_checks(gated.search, gated.held, metric, gated.tracks, factors, matrix)
-    return [
-        finite_check(factors.user_factors, factors.item_factors),
-        *of_matrix,
-        loss_check(computing.result(), model.figures.losses[-1]),
-        *of_index,
-        *recall_checks(measuring.result(), policy),
-        coverage_check(factors.user_factors, training, policy.min_user_coverage),
-    ]
-
-
-def _conservation(at: Workplace, chain: Chain) -> Conservation:
-    """What became of the streams of all partitions of a chain.
-
-    Of a version that was restated since, what was dropped is not asked: its plays count as read and kept.
-    """
-    read = kept = dropped = 0
-    for day, digest in chain:
-        newest = at.partitions.newest(day)
-        if newest is not None and newest.digest == digest:
-            read, kept = read + newest.figures.rows_read, kept + newest.figures.rows_kept
-            dropped += sum(newest.figures.dropped.values())
-        else:
-            plays = int(at.partitions.load(day, digest).plays.sum(dtype=np.int64))
-            read, kept = read + plays, kept + plays
-    return Conservation(read, kept, dropped)
 
 
 def _data_checks(at: Workplace, day: Day, chain: Chain) -> list[Json]:

@@ -12,7 +12,7 @@ from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.gate.matrix_checks import Conservation, conservation_check, day_check
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.split import Split
-from recsys_tasks.steps.evaluate import _conservation
+from recsys_tasks.steps.opened_candidate import conservation_of
 
 NOBODY = np.zeros(0, np.int64)
 
@@ -36,7 +36,7 @@ class TestConservation:
     @pytest.mark.parametrize("lost", [{"read": 1}, {"kept": -1}, {"dropped": -1}], ids=str)
     def test_a_stream_without_account_is_seen(self, finished, sound, lost):
         """What was read was kept or dropped, to the stream."""
-        streams = _conservation(finished, sound.matrix.chain)
+        streams = conservation_of(finished, sound.matrix.chain)
         wrong = replace(streams, **{name: getattr(streams, name) + n for name, n in lost.items()})
         assert conservation_check(sound.matrix, streams).passed
         assert not conservation_check(sound.matrix, wrong).passed
@@ -48,7 +48,7 @@ class TestConservation:
         copied.partitions.save(replace(newest, digest="f" * 64), counts)
         kept, dropped = int(counts.plays.sum()), sum(newest.figures.dropped.values())
         assert dropped
-        assert _conservation(copied, (link,)) == Conservation(read=kept, kept=kept, dropped=0)
+        assert conservation_of(copied, (link,)) == Conservation(read=kept, kept=kept, dropped=0)
 
 
 class TestOrder:
