@@ -32,7 +32,8 @@ from benchmarks.factors import N_FACTORS, Floats, make_factors, make_played, par
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
 from benchmarks.searches import build_search
 from recsys_tasks.core.config import IndexConfig
-from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, evaluate_models, is_hit, recommend
+from recsys_tasks.evaluation.evaluated_models import evaluate_models
+from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, recommend
 from recsys_tasks.evaluation.metrics import all_metrics
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks

@@ -24,7 +24,7 @@ from implicit.evaluation import ranking_metrics_at_k
 from scipy import sparse
 
 from benchmarks.factors import N_FACTORS, Floats
-from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, is_hit
+from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit
 from recsys_tasks.evaluation.metrics import all_metrics
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.matrix.split import Holdout

@@ -16,7 +16,7 @@ from benchmarks.gate_calibration.listening import Listening
 from benchmarks.searches import build_search
 from recsys_tasks.core.config import IndexConfig
 from recsys_tasks.core.domain import FloatArray, IntArray
-from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, is_hit, recommend
+from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, recommend
 from recsys_tasks.evaluation.metrics import precision
 from recsys_tasks.index.calibration import sampled_queries
 from recsys_tasks.index.indexed_factors import IndexedFactors

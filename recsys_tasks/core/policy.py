@@ -24,6 +24,22 @@ class GateConfig(Section):
     """BLOCK needs d + block_z * SE < 0. Lower, and chance alone blocks good models more often."""
     block_loss: Share = 0.01
     """BLOCK needs a loss beyond this share. Larger, and real small losses only HOLD."""
+    hold_z: float = Field(default=2.8, gt=0)
+    """Where the day has too few listeners to exclude a loss of the margin, HOLD needs a loss of so many standard
+    errors. Larger, and a larger loss goes live on its first day; smaller, and chance alone holds sound candidates."""
+    pooled_z: float = Field(default=3.2, gt=0)
+    """HOLD when the last 1, 3, 7 or 14 days together lost so many standard errors against the days before them.
+    Larger, and a loss that no single day shows stays live for longer."""
+    evidence_places: int = Field(default=200, ge=0)
+    """Where lists of length k tell candidate and live release too coarsely apart, lists of so many places are compared
+    as well; 0: never. Fewer, and a small service needs more days to see a loss."""
+    history_days: int = Field(default=28, ge=7)
+    """Judged days before that a day is held against. More, and an old level hides a slow change."""
+    collapse_loss: Share = 0.3
+    """A fall of precision below its own last days that is no fall, whatever the spread. Larger, and a day of shuffled
+    streams goes live on a service whose days differ little."""
+    collapse_spreads: float = Field(default=4.0, gt=0)
+    """A fall within so many robust spreads of the service's own days is no fall. Larger, and the same."""
     min_recall: Share = 0.95
     """Recall@k of the index against exact search, both ways. Lower, and listeners get other tracks than the model's."""
     recall_queries: Positive = 500
@@ -37,6 +53,11 @@ class GateConfig(Section):
     slice_alpha: Share = 0.05
     """Chance that any slice of a good candidate is warned of (Holm). Larger, and warnings become noise; they never
     block."""
+
+    @property
+    def fine_error(self) -> float:
+        """Standard error of a comparison, as a share, up to which one day both excludes the margin and rarely errs."""
+        return self.margin / (self.pass_z + self.hold_z)
 
 
 class QualityConfig(Section):

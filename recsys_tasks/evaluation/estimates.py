@@ -23,24 +23,43 @@ LEAST_USERS = 100
 """A slice of fewer users is shown but not tested: its normal interval is not believed."""
 
 
-def mean_and_error(values: Values) -> tuple[float | None, float | None]:
-    """Mean and its standard error; None where there are too few users to say (one for the mean, two for the error)."""
-    known = values[~np.isnan(values)]
-    n = len(known)
-    mean = float(known.mean()) if n else None
-    return mean, float(known.std(ddof=1) / np.sqrt(n)) if n > 1 else None
+def mean_and_error(values: Values, weights: Values | None = None) -> tuple[float | None, float | None]:
+    """Mean and its standard error; None where there are too few users to say (one for the mean, two for the error).
+
+    Args:
+        values: (n_users,).
+        weights: (n_users,) how much each user counts; None: all alike. The error is that of a weighted mean with given
+            weights, sqrt(sum w^2 (x - mean)^2) / sum w (Cochran 1977, ratio estimator).
+    """
+    known = ~np.isnan(values) if weights is None else ~np.isnan(values) & (weights > 0)
+    n, x = int(known.sum()), values[known]
+    w = np.ones(n) if weights is None else weights[known]
+    if not n:
+        return None, None
+    mean = float(w @ x / w.sum())
+    spread = float(np.sqrt(np.square(w) @ np.square(x - mean)) / w.sum())
+    return mean, spread * float(np.sqrt(n / (n - 1))) if n > 1 else None
 
 
-def paired_difference(candidate: Values, incumbent: Values, training_noise: float = 0.0) -> Figures:
+def paired_difference(
+    candidate: Values, incumbent: Values, training_noise: float = 0.0, weights: Values | None = None
+) -> Figures:
     """Mean difference over the users that both were asked for, its standard error, and the incumbent's mean.
 
     The standard error has two parts: that of the users, and twice the variance that the start of a training brings
     into a mean, for two trained models are compared: SE^2 = s^2 / n + 2 (training_noise * incumbent's mean)^2. It is
     None for fewer than two users.
+
+    Args:
+        candidate: (n_users,) values; NaN: not asked.
+        incumbent: (n_users,) the same of the other model.
+        training_noise: spread of a mean from the start of a training, as a share of the incumbent's mean.
+        weights: (n_users,) how much each user counts; None: all alike.
     """
     both = ~np.isnan(candidate) & ~np.isnan(incumbent)
-    d, error = mean_and_error((candidate - incumbent)[both])
-    mean = mean_and_error(incumbent[both])[0] or 0.0
+    counted = None if weights is None else weights[both]
+    d, error = mean_and_error((candidate - incumbent)[both], counted)
+    mean = mean_and_error(incumbent[both], counted)[0] or 0.0
     noise = 2 * (training_noise * mean) ** 2
     return {
         "users": int(both.sum()),

@@ -9,7 +9,8 @@ import pyarrow as pa
 from scipy import sparse
 
 from recsys_tasks.core.domain import Ids
-from recsys_tasks.evaluation.evaluated_models import Evaluation, is_hit
+from recsys_tasks.evaluation.evaluated_models import Evaluation
+from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.matrix.split import Holdout
 
 LISTENERS = "ABCDE"

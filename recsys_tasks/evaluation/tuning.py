@@ -12,7 +12,7 @@ from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.keyed_random import keyed_hash
-from recsys_tasks.evaluation.evaluated_models import is_hit
+from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.metrics import precision
 from recsys_tasks.matrix.play_matrix import canonical, fold
 from recsys_tasks.matrix.popularity import first_unplayed, listeners_of, popular_order

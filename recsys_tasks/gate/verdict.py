@@ -1,111 +1,144 @@
-"""The gate: figures and policy in, a verdict with its reasons out. Nothing else is looked at.
+"""The gate: figures, the days before and the policy in, a verdict with its reasons out. Nothing else is looked at.
 
-In this order: (a) exact checks, any failure is a BLOCK that nobody can override; (b) too few scored users: HOLD;
-(c) below the floor or not above popularity: BLOCK; (d) paired over the same users against the incumbent,
-d = candidate - incumbent with its standard error: PASS if d - pass_z * SE > -margin (non-inferiority), BLOCK if
-d + block_z * SE < 0 and d is a loss beyond block_loss, else HOLD. Margins are shares of the incumbent's mean.
+In this order, each rule with its name:
 
-Everything else that is measured (slices, the reference release, the honest figure) stands in the verdict's figures,
-warns and explains, and decides nothing.
+- exact: an exact check failed: BLOCK, which nobody can override.
+- users: too few scored listeners: HOLD.
+- collapse: the live release or the popular tracks fell far below their own last days (or the candidate did, where
+  nobody stands beside it): HOLD, and the day is quarantined.
+- floor: precision below the floor: BLOCK.
+- popular: not above the popular tracks, paired over the same listeners: BLOCK beyond the error, HOLD within it.
+- incumbent: paired against the live release, d = candidate - incumbent with its standard error. PASS where a loss of
+  the margin is excluded (d - pass_z * SE > -margin, non-inferiority), or where the listeners are too few to exclude
+  it and the loss found is within chance (d > -hold_z * SE). Else BLOCK where it is surely a loss, else HOLD.
+- pooled: over several days worse than over the days before, each against a release of a week before: HOLD.
+
+Margins and losses are shares of the other model's mean. Where the listeners are too few for lists of length k, both
+models' long lists are compared as well (``evidence``); precision@k stays the headline and the floor. No account counts
+more than ``evaluation.influence`` lets it. Everything else that is measured warns, explains, and decides nothing.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 
 from recsys_tasks.core.domain import Figures, Verdict
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.evaluation.estimates import Z_95, PerUser, mean_and_error, paired_difference, slices
+from recsys_tasks.evaluation.estimates import PerUser
+from recsys_tasks.gate import wording
 from recsys_tasks.gate.check import Check
+from recsys_tasks.gate.collapse import falls
+from recsys_tasks.gate.measured import loss_in, measured, without_influential
+from recsys_tasks.gate.past import Loss, PastDay
+from recsys_tasks.gate.pooled import ordinary, pooled
 
 
-def judge(checks: Sequence[Check], per_user: PerUser, no_incumbent: str, policy: GateConfig) -> Verdict:
+@dataclass(frozen=True)
+class Beside:
+    """What a candidate is judged beside."""
+
+    no_incumbent: str = ""  # why there is nobody to compare with; empty where there is
+    live: int | None = None  # number of the live release that it is compared with
+    earlier: int | None = None  # number of the release of a week before
+    past: Sequence[PastDay] = ()  # the judged days before that count, oldest first
+    accepted: bool = False  # a person vouched for the day's streams, so that a collapse stops nothing
+
+
+def judge(checks: Sequence[Check], per_user: PerUser, beside: Beside, policy: GateConfig) -> Verdict:
     """Decide on one candidate.
 
     Args:
         checks: the exact checks, all of them.
         per_user: the columns of an evaluation, (n_scored,) each: at least ``candidate_precision``,
             ``popularity_precision`` and, where there is an incumbent, ``candidate_common_precision`` and
-            ``incumbent_common_precision`` (NaN: not asked).
-        no_incumbent: why there is nobody to compare with; empty where there is.
+            ``incumbent_common_precision`` (NaN: not asked); ``weight`` and ``twins`` where accounts count differently.
+        beside: live release, an earlier one and the days before.
         policy: the bounds.
     """
-    figures = measured(per_user, policy)
-    users = figures["users"]
-    failed = [str(check) for check in checks if not check.passed]
+    verdict = _decided(checks, measured(per_user, policy), beside, policy)
+    if verdict.exact or verdict.figures["rule"] == "users":
+        return verdict
+    rest = without_influential(per_user)
+    lenient = policy.model_copy(update={"min_users": 2})
+    again = _decided((), measured(rest, policy), beside, lenient)
+    verdict.figures["without_influential"] = {"outcome": again.outcome, "users": again.figures["users"]}
+    if again.outcome != verdict.outcome:
+        verdict.figures["warnings"].append(wording.few_decide(again.outcome))
+    return verdict
+
+
+def _decided(checks: Sequence[Check], figures: Figures, beside: Beside, policy: GateConfig) -> Verdict:
+    """What the first rule says that has something to say."""
+    failed = tuple(str(check) for check in checks if not check.passed)
     if failed:
-        return Verdict("BLOCK", tuple(failed), exact=True, figures=figures)
-    if users < policy.min_users:
-        reason = f"only {users} listeners could be scored; a verdict needs {policy.min_users}"
-        return Verdict("HOLD", (reason,), exact=False, figures=figures)
-    absolute = _absolute_reasons(figures, policy)
-    if absolute:
-        return Verdict("BLOCK", absolute, exact=False, figures=figures)
-    if no_incumbent:
-        return Verdict("PASS", (_above_popularity(figures), no_incumbent), exact=False, figures=figures)
-    return _against_incumbent(figures, policy)
+        return _verdict("BLOCK", "exact", failed, figures)
+    if figures["users"] < policy.min_users:
+        return _verdict("HOLD", "users", (wording.too_few(figures["users"], policy),), figures)
+    fallen = falls(figures, beside.past, policy)
+    if not beside.accepted and any(fall.of_the_day or beside.no_incumbent for fall in fallen):
+        return _verdict("HOLD", "collapse", tuple(map(wording.fallen, fallen)), figures)
+    if figures["precision"] < policy.floor:
+        return _verdict("BLOCK", "floor", (wording.below_floor(figures, policy),), figures)
+    if refused := _not_above_popular(figures, policy):
+        return refused
+    if beside.no_incumbent:
+        return _verdict("PASS", "none", (wording.above_popular(figures), beside.no_incumbent), figures)
+    return _against_releases(figures, beside, policy)
 
 
-def measured(per_user: PerUser, policy: GateConfig) -> Figures:
-    """What the figures of single users come to: means with standard errors, paired differences, slices."""
-    users = len(per_user["candidate_precision"])
-    figures: Figures = {"users": users, "slices": [], "warnings": []}
-    if not users:
-        return figures
-    for name, who in (("precision", "candidate"), ("popularity", "popularity")):
-        figures[name], figures[f"{name}_error"] = mean_and_error(per_user[f"{who}_precision"])
-    if "incumbent_precision" in per_user:
-        mean, error = mean_and_error(per_user["incumbent_precision"])
-        figures["honest"] = {"precision": mean, "error": error, "users": users}
-    if "reference_precision" in per_user:
-        pair = (per_user["candidate_reference_precision"], per_user["reference_precision"])
-        figures["reference"] = paired_difference(*pair, policy.training_noise)
-    if "incumbent_common_precision" in per_user:
-        common = (per_user["candidate_common_precision"], per_user["incumbent_common_precision"])
-        pair_figures = paired_difference(*common, policy.training_noise)
-        d, half = pair_figures["difference"], Z_95 * (pair_figures["standard_error"] or 0.0)
-        figures |= {"pair": pair_figures, "low": d - half, "high": d + half}
-        figures["slices"] = slices(per_user, policy)
-        figures["warnings"] = [_warning(row) for row in figures["slices"] if row["warned"]]
-    return figures
+def _not_above_popular(figures: Figures, policy: GateConfig) -> Verdict | None:
+    """BLOCK where the candidate is surely below the popular tracks, HOLD where it is not above them.
+
+    By the long lists where there are any; by precision@k a candidate is refused beside them only where it is sure.
+    """
+    for name in ("lead_evidence", "lead"):
+        lead = figures.get(name) or {}
+        sure = bool(lead) and lead["difference"] + policy.block_z * (lead["standard_error"] or 0.0) < 0
+        if sure or (lead and lead["difference"] <= 0 and (name != "lead" or "lead_evidence" not in figures)):
+            reason = wording.not_above_popular(lead, name == "lead_evidence")
+            return _verdict("BLOCK" if sure else "HOLD", "popular", (reason,), figures)
+    return None
 
 
-def _warning(row: Figures) -> str:
-    share = row["difference"] / row["incumbent"] if row["incumbent"] else 0.0
-    return f"{row['slice']}: {share:+.1%} against the live release ({row['users']} listeners, p = {row['p']:.2g}, Holm)"
+def _verdict(outcome: str, rule: str, reasons: tuple[str, ...], figures: Figures) -> Verdict:
+    return Verdict(outcome, reasons, exact=rule == "exact", figures=figures | {"rule": rule})
 
 
-def _absolute_reasons(figures: Figures, policy: GateConfig) -> tuple[str, ...]:
-    precision, popularity = figures["precision"], figures["popularity"]
-    reasons = []
-    if precision < policy.floor:
-        reasons.append(f"precision {precision:.4f} is below the floor of {policy.floor:.4f}")
-    if precision <= popularity:
-        reasons.append(f"precision {precision:.4f} is not above that of the popular tracks, {popularity:.4f}")
-    return tuple(reasons)
-
-
-def _above_popularity(figures: Figures) -> str:
-    return f"precision {figures['precision']:.4f} is above that of the popular tracks, {figures['popularity']:.4f}"
-
-
-def _against_incumbent(figures: Figures, policy: GateConfig) -> Verdict:
+def _against_releases(figures: Figures, beside: Beside, policy: GateConfig) -> Verdict:
+    """The comparison with the live release on this day, then that with the reference over the last days."""
     pair = figures["pair"]
-    mean, d, error = pair["incumbent"], pair["difference"], pair["standard_error"]
     if pair["users"] < policy.min_users:
-        reason = f"only {pair['users']} listeners can be compared with the live release; {policy.min_users} are needed"
-        return Verdict("HOLD", (reason,), exact=False, figures=figures)
-    if mean <= 0:
-        reason = "the live release had no hit at all, so that no share of it can be asked"
-        return Verdict("HOLD", (reason,), exact=False, figures=figures)
-    low, high = d - policy.pass_z * error, d + policy.block_z * error
-    said = f"against the live release {d / mean:+.2%} (standard error {error / mean:.2%}, {pair['users']} listeners)"
-    if low > -policy.margin * mean:
-        return Verdict(
-            "PASS",
-            (_above_popularity(figures), f"{said}: surely not worse by {policy.margin:.0%}"),
-            exact=False,
-            figures=figures,
-        )
-    if high < 0 and d < -policy.block_loss * mean:
-        return Verdict("BLOCK", (f"{said}: surely worse",), exact=False, figures=figures)
-    reason = f"{said}: a loss of {policy.margin:.0%} cannot be excluded, nor be shown"
-    return Verdict("HOLD", (reason,), exact=False, figures=figures)
+        return _verdict("HOLD", "users", (wording.too_few_common(pair["users"], policy),), figures)
+    if pair["incumbent"] <= 0:
+        return _verdict("HOLD", "incumbent", (wording.NO_HIT,), figures)
+    usually = ordinary(beside.past, policy.history_days)
+    views = {name: loss for name in ("evidence", "pair") if (loss := _widened(figures, name, usually.scatter))}
+    for loss in views.values():
+        if not _allowed(loss, usually.lead, policy):
+            sure = loss.share + policy.block_z * loss.error < 0 and loss.share < -policy.block_loss
+            reason = wording.loses(figures, beside.live, loss, policy, sure)
+            return _verdict("BLOCK" if sure else "HOLD", "incumbent", (reason,), figures)
+    fall = pooled(loss_in(figures.get("earlier")), beside.past, policy)
+    if fall is not None:
+        figures = figures | {"pooled": vars(fall)}
+        if fall.share < -policy.pooled_z * fall.error and fall.today < -policy.margin:
+            return _verdict("HOLD", "pooled", (wording.fell_over_days(fall, beside.earlier, policy),), figures)
+    best = min(views.values(), key=lambda loss: loss.error)
+    reasons = (wording.above_popular(figures), wording.holds(figures, beside.live, best, policy))
+    return _verdict("PASS", "none", reasons, figures)
+
+
+def _widened(figures: Figures, name: str, scatter: float) -> Loss | None:
+    """A comparison with the live release, its error as wide as ordinary days of this service scatter."""
+    loss = loss_in(figures.get(name))
+    return loss and Loss(loss.share, float(np.hypot(loss.error, scatter)))
+
+
+def _allowed(loss: Loss, lead: float, policy: GateConfig) -> bool:
+    """Whether the margin is excluded, or the day is too small to exclude it and the loss within chance.
+
+    Chance is reckoned from the lead that candidates usually have; but no lead over the live release is called a loss.
+    """
+    within_chance = min(0.0, lead - policy.hold_z * loss.error)
+    return loss.share > min(policy.pass_z * loss.error - policy.margin, within_chance)

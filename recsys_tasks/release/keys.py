@@ -82,6 +82,7 @@ class JudgementKey:
     reference: str | None
     reference_release: int | None
     evaluation: Json  # parameters
+    earlier_release: int | None = None  # a week older, compared where a day alone is too coarse
 
     @property
     def k(self) -> int:
@@ -94,8 +95,9 @@ class JudgementKey:
         return digest_of("figures", self.to_json())
 
     def to_json(self) -> Json:
-        """The stored form."""
-        return as_json(self)
+        """The stored form; without an earlier release it is what it was before there were any."""
+        stored = as_json(self)
+        return stored if self.earlier_release else {name: stored[name] for name in stored if name != "earlier_release"}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "JudgementKey":

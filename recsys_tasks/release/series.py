@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from recsys_tasks.core.domain import Day, Figures
+from recsys_tasks.core.domain import Day, Figures, parse_day
+from recsys_tasks.gate.measured import levels_in, loss_in
+from recsys_tasks.gate.past import PastDay
 from recsys_tasks.release.judgements import Judgement, Judgements
 from recsys_tasks.release.log import ReleaseLog
 from recsys_tasks.release.releases import Releases
@@ -40,6 +42,26 @@ def by_date(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return {day: sorted(found, key=_rank, reverse=True) for day, found in dates.items()}
 
 
+def past_days(rows: Iterable[Row], days: int) -> list[PastDay]:
+    """What the newest of the judged dates before say of an ordinary day: those that passed, or were released.
+
+    Args:
+        rows: as ``series`` gives them, oldest first.
+        days: at the most.
+    """
+    counted = [row for row in rows if row["outcome"] == "PASS" or row["release"] is not None]
+    return [_past_day(row) for row in counted[-days:]]
+
+
+def _past_day(row: Row) -> PastDay:
+    return PastDay(
+        day=parse_day(row["day"]),
+        levels=row["levels"],
+        against_live=loss_in(row["evidence"]) or loss_in(row["pair"]),
+        against_earlier=loss_in(row["earlier"]),
+    )
+
+
 def judgement_row(log: ReleaseLog, judgements: Judgements, judgement: Judgement) -> Row:
     """One judgement: the figures, the verdict, and what came of it by the log."""
     return with_release(log, judged(judgements, judgement))
@@ -65,6 +87,10 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
         "honest": decided.get("honest"),
         "pair": decided.get("pair"),
         "reference": decided.get("reference"),
+        "evidence": decided.get("evidence"),
+        "earlier": decided.get("earlier"),
+        "levels": levels_in(decided),
+        "rule": decided.get("rule"),
         **{name: figures["recall"][name] for name in ("user_recall", "similar_recall")},
         **figures["training"],
         "new_tracks": figures["new_tracks"],

@@ -13,18 +13,23 @@ from threadpoolctl import threadpool_limits
 
 from recsys_tasks.core.domain import Day, Figures, day_number
 from recsys_tasks.core.records import Json, as_json
-from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, Evaluation, evaluate_models
+from recsys_tasks.evaluation.compared import LongLists
+from recsys_tasks.evaluation.evaluated_models import Evaluation, evaluate_models
+from recsys_tasks.evaluation.lists import EvaluatedModel
 from recsys_tasks.evaluation.samples import samples
 from recsys_tasks.gate.exact_checks import check_sizes
 from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.release.bundles import GATED, NAMES
 from recsys_tasks.release.judgements import Judgement, judgement_of
 from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.release.series import past_days, series
 from recsys_tasks.steps.opened_candidate import Opened, checks_of, open_candidate, recall_of
 from recsys_tasks.steps.released_models import (
     Parts,
+    earlier_of,
     incumbent_model,
     incumbent_of,
     reference_model,
@@ -36,6 +41,8 @@ from recsys_tasks.steps.workplace import Workplace
 
 NEW_TRACK_DAYS = 7
 """A track that was first heard within so many days is new."""
+PAST_DAYS = 56
+"""Judged dates before the day that a judgement keeps: a policy may hold the day against fewer of them."""
 NO_INCUMBENT = "there is no release to compare with"
 NOT_COMPARABLE = "NOT COMPARABLE: every release that is still there has seen this day's hidden plays"
 
@@ -65,7 +72,7 @@ def evaluate(at: Workplace, day: Day, candidate: str) -> Evaluated:
 def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry | None) -> Judgement:
     """Evaluate a candidate against one incumbent, and store the figures."""
     log = at.releases.log()
-    reference = reference_of(at, log, day)
+    reference, earlier = reference_of(at, log, day), earlier_of(at, log, day)
     part = at.bundles.gated(candidate)
     # Scores, recall and loss beside, the other checks here: none needs anything of another. BLAS is bounded around all:
     # its threads are the process's, and whichever ended first would give the others more in the middle of their work.
@@ -73,7 +80,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         verifying = beside.submit(verified, at, incumbent, reference)
         opened = open_candidate(at, part, beside)
         check_sizes(opened.gated.tracks, opened.matrix, opened.model.component)  # scoring would read beyond the ends
-        scoring = beside.submit(_scored, at, day, opened, *verifying.result())
+        scoring = beside.submit(_scored, at, day, opened, *verifying.result(), earlier)
         measuring = beside.submit(recall_of, at, opened)
         checks = checks_of(at, opened, measuring, beside)
         result = scoring.result()
@@ -87,9 +94,12 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         reference=reference.candidate if reference else None,
         reference_release=reference.release if reference else None,
         evaluation=at.config.evaluation.model_dump(),
+        earlier_release=earlier.release if earlier and "earlier_evidence" in result.per_user else None,
     )
     figures = result.figures | _of_the_day(day, opened, measuring.result())
+    before = [row for row in series(at.store, day) if row["day"] < day.isoformat()]
     figures |= {
+        "past": [as_json(each) for each in past_days(before, PAST_DAYS)],
         "checks": [asdict(check) for check in checks],
         "data_checks": _data_checks(at, day, opened.matrix.chain),
     }
@@ -111,11 +121,25 @@ def _data_checks(at: Workplace, day: Day, chain: Chain) -> list[Json]:
     return [as_json(check) for check in found or ()]
 
 
-def _scored(at: Workplace, day: Day, opened: Opened, incumbent: Parts | None, reference: Parts | None) -> Evaluation:
-    """Candidate, incumbent and reference, each through its own built index."""
+def _scored(
+    at: Workplace,
+    day: Day,
+    opened: Opened,
+    incumbent: Parts | None,
+    reference: Parts | None,
+    earlier: Entry | None,
+) -> Evaluation:
+    """Candidate, incumbent and reference, each through its own built index; the earlier one if a day needs it."""
     gated, matrix, holdout, today = opened.gated, opened.matrix, opened.holdout, day_number(day)
     own = np.arange(len(gated.tracks))
     vectors = opened.model.component.user_factors[holdout.user_rows]
+    policy = at.config.gate
+
+    def opened_earlier() -> EvaluatedModel | None:
+        if earlier is None:
+            return None
+        return reference_model(at, at.bundles.verify(earlier, only=(GATED, NAMES)), matrix, holdout)
+
     candidate = EvaluatedModel(gated.retriever(vectors), PopularTracks(holdout.listeners, 0), own, len(own))
     return evaluate_models(
         holdout,
@@ -125,6 +149,7 @@ def _scored(at: Workplace, day: Day, opened: Opened, incumbent: Parts | None, re
         at.config.evaluation.k,
         (today - matrix.users.first_days[holdout.user_rows]).astype(np.float64),
         reference_model(at, reference, matrix, holdout) if reference else None,
+        LongLists(policy.evidence_places, policy.fine_error, opened_earlier),
     )
 
 

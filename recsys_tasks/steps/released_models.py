@@ -1,6 +1,7 @@
-"""Published releases as evaluated models: the incumbent, and the reference of slow drift."""
+"""Published releases as evaluated models: the incumbent, one of a week before, and the reference of slow drift."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TypeAlias
 
 import numpy as np
@@ -9,7 +10,7 @@ import pyarrow as pa
 
 from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix
 from recsys_tasks.core.errors import UnknownId
-from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, translated
+from recsys_tasks.evaluation.lists import EvaluatedModel, translated
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.release.bundle import GatedPart, names_in, open_gated, open_users
 from recsys_tasks.release.bundles import GATED, NAMES, USERS
@@ -18,6 +19,8 @@ from recsys_tasks.steps.stored_models import recommender_of
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.artefacts import Artefact
 
+EARLIER_DAYS = 7
+"""Age of the release that evidence of several days is measured against: a week, so that weekdays weigh nothing."""
 Parts: TypeAlias = Mapping[str, Artefact]
 
 
@@ -34,10 +37,21 @@ def reference_of(at: Workplace, log: ReleaseLog, day: Day) -> Entry | None:
         entry = log.release(at.config.drift.reference_release)
     except UnknownId:
         return None
-    if entry.day >= day or not at.bundles.holds(entry.candidate):
-        return None
+    return entry if entry.day < day and _is_stored(at, entry) else None
+
+
+def earlier_of(at: Workplace, log: ReleaseLog, day: Day) -> Entry | None:
+    """The newest release whose data end ``EARLIER_DAYS`` before a date or more, and which is still stored."""
+    old_enough = log.before(day - timedelta(days=EARLIER_DAYS - 1))
+    return next((entry for entry in old_enough if _is_stored(at, entry)), None)
+
+
+def _is_stored(at: Workplace, entry: Entry) -> bool:
+    """Whether a release can be asked with listeners folded in anew: its bundle is there, and its models are."""
+    if not at.bundles.holds(entry.candidate):
+        return False
     key = at.bundles.key(entry.candidate)
-    return entry if all(at.models.holds(key.day, model) for model in key.components) else None
+    return all(at.models.holds(key.day, model) for model in key.components)
 
 
 def verified(at: Workplace, incumbent: Entry | None, reference: Entry | None) -> tuple[Parts | None, Parts | None]:

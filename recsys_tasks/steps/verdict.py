@@ -4,9 +4,11 @@ from dataclasses import replace
 
 from recsys_tasks.core.domain import Day, Figures, Verdict
 from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.core.records import from_json
 from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.drift import drift
-from recsys_tasks.gate.verdict import judge
+from recsys_tasks.gate.past import PastDay
+from recsys_tasks.gate.verdict import Beside, judge
 from recsys_tasks.partitions.data_quality import OK, DataCheck
 from recsys_tasks.release.judgements import JudgedFigures, Judgement, Judgements
 from recsys_tasks.release.series import series
@@ -44,7 +46,9 @@ def decide(at: Workplace, judgement: Judgement) -> Verdict:
 def verdict_on(judged: JudgedFigures, policy: GateConfig) -> Verdict:
     """The verdict on stored figures, from these files and the policy alone."""
     checks = [Check(**check) for check in judged.figures["checks"]]
-    verdict = judge(checks, judged.per_user, judged.key.no_incumbent, policy)
+    key, past = judged.key, [from_json(PastDay, each) for each in judged.figures.get("past", ())]
+    beside = Beside(key.no_incumbent, key.incumbent_release, key.earlier_release, past)
+    verdict = judge(checks, judged.per_user, beside, policy)
     return replace(verdict, figures=_with_releases(verdict.figures, judged))
 
 

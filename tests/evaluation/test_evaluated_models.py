@@ -8,14 +8,8 @@ from scipy import sparse
 from strategies import play_counts
 
 from recsys_tasks.core.config import EvaluationConfig
-from recsys_tasks.evaluation.evaluated_models import (
-    EvaluatedModel,
-    evaluate_models,
-    is_hit,
-    overlap,
-    recommend,
-    translated,
-)
+from recsys_tasks.evaluation.evaluated_models import evaluate_models
+from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, overlap, recommend, translated
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch

@@ -10,9 +10,7 @@ from implicit.evaluation import ranking_metrics_at_k
 from scipy import sparse
 
 from recsys_tasks.evaluation import metrics
-from recsys_tasks.evaluation.evaluated_models import (
-    is_hit,
-)
+from recsys_tasks.evaluation.lists import is_hit
 
 
 def reference(hits, n_hidden, k):

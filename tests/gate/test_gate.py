@@ -6,7 +6,7 @@ import pytest
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.evaluation.estimates import paired_difference
 from recsys_tasks.gate.check import Check
-from recsys_tasks.gate.verdict import judge
+from recsys_tasks.gate.verdict import Beside, judge
 
 POLICY = GateConfig()
 SOUND = [Check("recall", True, "0.97", "at least 0.95")]
@@ -28,7 +28,7 @@ def figures(n=10_000, candidate=0.123, incumbent=0.123, popularity=0.05, spread=
 
 def verdict(checks=SOUND, no_incumbent="", policy=POLICY, **settings):
     """The gate on such figures."""
-    return judge(checks, figures(**settings), no_incumbent, policy)
+    return judge(checks, figures(**settings), Beside(no_incumbent), policy)
 
 
 class TestOrder:
@@ -81,7 +81,7 @@ class TestPaired:
         """No share of nothing can be asked."""
         found = figures(incumbent=0.123)
         found["incumbent_common_precision"] = np.zeros(10_000)
-        assert judge(SOUND, found, "", POLICY).outcome == "HOLD"
+        assert judge(SOUND, found, Beside(), POLICY).outcome == "HOLD"
 
     def test_listeners_that_only_one_side_was_asked_for_do_not_count(self):
         """Not a number means not asked, and enters neither the difference nor its error."""
@@ -101,6 +101,6 @@ class TestPaired:
         for seed in range(300):
             drawn = figures(n=4000, seed=seed)
             drawn["candidate_common_precision"] = drawn["incumbent_common_precision"] + rng.normal(0, 0.0465, 4000)
-            outcomes.append(judge(SOUND, drawn, "", POLICY).outcome)
+            outcomes.append(judge(SOUND, drawn, Beside(), POLICY).outcome)
         assert outcomes.count("BLOCK") == 0
         assert outcomes.count("PASS") > 280

@@ -1,0 +1,140 @@
+"""Two models on the same listeners: lists of length k, and long ones where these tell the two apart too coarsely.
+
+The candidate has seen the day of the *other* listeners, which the model beside it has not; so both lists are drawn from
+the tracks that both know.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.evaluation.estimates import paired_difference
+from recsys_tasks.evaluation.influence import too_lucky, twins_of, weights_of
+from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, played_of, recommend
+from recsys_tasks.evaluation.metrics import Values, discounted_hits, precision
+from recsys_tasks.recommenders.popular import PopularTracks
+
+
+@dataclass(frozen=True)
+class LongLists:
+    """When models are also compared on lists longer than k, and how long these are."""
+
+    places: int  # 0: never
+    enough: float  # standard error, as a share of the live release's mean, up to which lists of length k are enough
+    earlier: Callable[[], EvaluatedModel | None] = lambda: None  # opens a release of a week before, if it is needed
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The listeners that are asked about, and what is asked."""
+
+    scored: IntArray  # (n_scored,) places among the hidden listeners
+    played: sparse.csr_matrix  # (n_scored, n_tracks) left out of every list
+    hidden: sparse.csr_matrix  # (n_scored, n_tracks)
+    k: int
+
+
+def compared(
+    candidate: EvaluatedModel, other: EvaluatedModel, name: str, asked: Asked, kinds: dict[str, BoolArray]
+) -> dict[str, Values]:
+    """precision@k of the candidate and another model, drawn from the tracks that both know; also by kind of track.
+
+    Returns:
+        ``candidate_common_precision``, ``<name>_common_precision``, and for each kind ``..._common_<kind>_precision``.
+    """
+    common = other.own_cols >= 0
+    lists = _of_common(candidate, other, name, asked, asked.k)
+    found = slice_of(lists, asked.hidden, common, "common")
+    for kind, tracks in kinds.items():
+        found |= slice_of(lists, asked.hidden, common & tracks, f"common_{kind}")
+    return found
+
+
+def long_lists(
+    candidate: EvaluatedModel,
+    incumbent: EvaluatedModel,
+    popular: PopularTracks,
+    asked: Asked,
+    short: dict[str, Values],
+    wanted: LongLists,
+) -> dict[str, Values]:
+    """Discounted hits of long lists, where lists of length k tell candidate and live release apart too coarsely.
+
+    Args:
+        candidate: the new model.
+        incumbent: the live one.
+        popular: the popular tracks.
+        asked: listeners and hidden plays.
+        short: what ``compared`` found of candidate and incumbent.
+        wanted: when, how long, and how the earlier release is opened.
+
+    Returns:
+        ``candidate_evidence``, ``incumbent_evidence``, ``popularity_evidence`` and, where there is an earlier release,
+        ``candidate_earlier_evidence`` and ``earlier_evidence``. Nothing where the short lists are enough.
+    """
+    one, two = (short[f"{who}_common_precision"] for who in ("candidate", "incumbent"))
+    pair = paired_difference(one, two)
+    fine = pair["standard_error"] is not None and pair["standard_error"] <= wanted.enough * pair["incumbent"]
+    if fine or not wanted.places:
+        return {}
+    common = incumbent.own_cols >= 0
+    lists = _of_common(candidate, incumbent, "incumbent", asked, wanted.places)
+    lists["popularity"] = popular_lists(popular, asked, wanted.places, common)
+    found = _evidence(lists, asked, common)
+    earlier = wanted.earlier()
+    if earlier is not None:
+        lists = _of_common(candidate, earlier, "earlier", asked, wanted.places)
+        beside = _evidence(lists, asked, earlier.own_cols >= 0)
+        found |= {"candidate_earlier_evidence": beside["candidate_evidence"]}
+        found |= {"earlier_evidence": beside["earlier_evidence"]}
+    return found
+
+
+def popular_lists(popular: PopularTracks, asked: Asked, places: int, allowed: BoolArray | None = None) -> Lists:
+    """Lists of the popular tracks. (n_scored, places)."""
+    return popular.candidates(asked.scored, played_of(asked.played), places, allowed).cols.astype(np.int64)
+
+
+def _of_common(
+    candidate: EvaluatedModel, other: EvaluatedModel, name: str, asked: Asked, places: int
+) -> dict[str, Lists]:
+    """A list of each model, drawn from the tracks that both know."""
+    models, common = {"candidate": candidate, name: other}, other.own_cols >= 0
+    return {who: recommend(model, asked.scored, asked.played, places, common) for who, model in models.items()}
+
+
+def _evidence(lists: dict[str, Lists], asked: Asked, common: BoolArray) -> dict[str, Values]:
+    """Discounted hits of the listeners with a hidden play among the common tracks, NaN of the others."""
+    known = np.asarray((asked.hidden @ common.astype(np.int64)) > 0)
+    return {
+        f"{who}_evidence": np.where(known, discounted_hits(is_hit(found, asked.hidden), asked.k), np.nan)
+        for who, found in lists.items()
+    }
+
+
+def influence(lists: dict[str, Lists], hidden: sparse.csr_matrix, k: int) -> dict[str, Values]:
+    """How much each listener counts, and why: see the module of that name."""
+    hit = {who: is_hit(found, hidden) for who, found in lists.items()}
+    rows = [np.nonzero(hits)[0] for hits in hit.values()]
+    cols = [found[hit[who]] for who, found in lists.items()]
+    cells = np.concatenate(rows), np.concatenate(cols)
+    joint = sparse.csr_matrix((np.ones(len(cells[0]), dtype=np.int32), cells), shape=hidden.shape)
+    joint.data[:] = 1  # a track that several lists hit is one hit
+    twins = twins_of(joint, k)
+    most = np.max([hits.sum(axis=1) for hits in hit.values()], axis=0)
+    weight = weights_of(twins, too_lucky(most, np.diff(hidden.indptr)))
+    return {"twins": twins.astype(np.float64), "weight": weight}
+
+
+def slice_of(lists: dict[str, Lists], hidden: sparse.csr_matrix, tracks: BoolArray, name: str) -> dict[str, Values]:
+    """precision@k of the users with a hidden play among these tracks, counting those plays alone; NaN elsewhere."""
+    of_slice = hidden.multiply(tracks[None, :]).tocsr()
+    of_slice.eliminate_zeros()
+    asked = np.diff(of_slice.indptr) > 0
+    return {
+        f"{who}_{name}_precision": np.where(asked, precision(is_hit(found, of_slice)), np.nan)
+        for who, found in lists.items()
+    }

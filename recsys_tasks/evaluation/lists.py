@@ -1,0 +1,89 @@
+"""A model as its readers would ask it, and the lists that it gives: one path for candidate, live release and others.
+
+Every list is in the candidate's track columns, and leaves out exactly what the listener is known to have played.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.evaluation.metrics import Values
+from recsys_tasks.recommenders.base import Retriever
+from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.recommenders.vectors import Played
+
+Lists = npt.NDArray[np.int64]  # (n_users, k) track columns of the candidate's matrix, -1 for a missing place
+
+
+@dataclass(frozen=True)
+class EvaluatedModel:
+    """One model as its readers would ask it: candidate, incumbent or reference."""
+
+    retriever: Retriever  # row i answers for the i-th hidden listener
+    popular: PopularTracks  # what a listener gets who is cold to the retriever
+    own_cols: npt.NDArray[np.int64]  # (n_tracks,) its own column of each candidate track, -1 where it has none
+    n_own: int  # number of its own track columns
+
+
+def recommend(
+    model: EvaluatedModel, listeners: IntArray, played: sparse.csr_matrix, k: int, allowed: BoolArray | None = None
+) -> Lists:
+    """Lists of a model in the candidate's track columns; a listener who is cold to it gets the popular tracks.
+
+    Args:
+        model: whose lists.
+        listeners: (n_users,) places among the hidden listeners.
+        played: (n_users, n_tracks) in the candidate's columns, left out of every list.
+        k: length of a list.
+        allowed: (n_tracks,) candidate's columns that may appear; None for all.
+    """
+    known = np.flatnonzero(model.own_cols >= 0)
+    back = np.full(model.n_own + 1, -1, dtype=np.int64)  # the last entry serves -1
+    back[model.own_cols[known]] = known
+    own_played = translated(played, model.own_cols, model.n_own)
+    own_allowed = None
+    if allowed is not None:
+        own_allowed = np.zeros(model.n_own, dtype=bool)
+        own_allowed[model.own_cols[known]] = allowed[known]
+    found = model.retriever.candidates(listeners, played_of(own_played), k, own_allowed).cols.astype(np.int64)
+    cold = np.flatnonzero(model.retriever.cold_users()[listeners])
+    if len(cold):
+        found[cold] = model.popular.candidates(listeners[cold], played_of(own_played[cold]), k, own_allowed).cols
+    return back[found]
+
+
+def played_of(plays: sparse.csr_matrix) -> Played:
+    """What each listener has played, as a retriever takes it."""
+    return Played(plays.indptr, plays.indices)
+
+
+def overlap(one: Lists, other: Lists) -> Values:
+    """Share of each user's list that stands in the other list too. (n_users,)."""
+    common = (one[:, :, None] == other[:, None, :]) & (one >= 0)[:, :, None]
+    return np.asarray(common.any(axis=2).mean(axis=1, dtype=np.float64))
+
+
+def is_hit(found: Lists, hidden: sparse.csr_matrix) -> BoolArray:
+    """Whether the track at each place is among the user's hidden plays. (n_users, k)."""
+    n_tracks = hidden.shape[1]
+    cells = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr)) * n_tracks + hidden.indices
+    cells.sort(kind="stable")  # quick where they are in order, as those of a canonical matrix are
+    asked = np.arange(len(found))[:, None] * n_tracks + found
+    nearest = np.append(cells, -1)[np.searchsorted(cells, asked)]  # the first cell that is not before
+    return np.asarray((nearest == asked) & (found >= 0))
+
+
+def translated(
+    plays: sparse.csr_matrix, own_cols: npt.NDArray[np.int64], n_own: int, keep_plays: bool = False
+) -> sparse.csr_matrix:
+    """The same plays in a model's own columns, tracks that it does not know left out; as ones, or as play counts."""
+    cols = own_cols[plays.indices]
+    known = cols >= 0
+    kept_before = np.concatenate([[0], np.cumsum(known)])
+    values = plays.data[known] if keep_plays else np.ones(int(kept_before[-1]), np.uint8)
+    own = sparse.csr_matrix((values, cols[known], kept_before[plays.indptr]), shape=(plays.shape[0], n_own))
+    own.sort_indices()
+    return own

@@ -1,0 +1,120 @@
+"""What the figures of single listeners come to: means with errors, paired differences, slices. Nothing is decided."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from recsys_tasks.core.domain import Figures
+from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.evaluation.estimates import Z_95, PerUser, Values, mean_and_error, paired_difference, slices
+from recsys_tasks.gate.past import Loss
+
+INFLUENTIAL = 0.01
+"""Share of the listeners without whom the verdict is told a second time."""
+
+
+def measured(per_user: PerUser, policy: GateConfig) -> Figures:
+    """Means with standard errors over all listeners; paired differences with each listener's weight; slices."""
+    users, weights = len(per_user["candidate_precision"]), per_user.get("weight")
+    figures: Figures = {"users": users, "slices": [], "warnings": []}
+    if not users:
+        return figures
+    for name, who in (("precision", "candidate"), ("popularity", "popularity")):
+        figures[name], figures[f"{name}_error"] = mean_and_error(per_user[f"{who}_precision"])
+    figures["lead"] = paired_difference(
+        per_user["candidate_precision"], per_user["popularity_precision"], weights=weights
+    )
+    if "incumbent_precision" in per_user:
+        mean, error = mean_and_error(per_user["incumbent_precision"])
+        figures["honest"] = {"precision": mean, "error": error, "users": users}
+    for name, (candidate, other) in PAIRS.items():
+        if other in per_user:
+            pair = (per_user[candidate], per_user[other])
+            figures[name] = paired_difference(*pair, policy.training_noise, weights)
+    if "pair" in figures:
+        d, half = figures["pair"]["difference"], Z_95 * (figures["pair"]["standard_error"] or 0.0)
+        figures |= {"low": d - half, "high": d + half}
+        figures["slices"] = slices(per_user, policy)
+        figures["warnings"] = [_warning(row) for row in figures["slices"] if row["warned"]]
+    if weights is not None:
+        figures["influence"] = influence(per_user)
+        figures["warnings"] += _suspects(figures["influence"], users)
+    return figures
+
+
+PAIRS = {
+    "pair": ("candidate_common_precision", "incumbent_common_precision"),
+    "evidence": ("candidate_evidence", "incumbent_evidence"),
+    "reference": ("candidate_reference_precision", "reference_precision"),
+    "earlier": ("candidate_earlier_evidence", "earlier_evidence"),
+    "lead_evidence": ("candidate_evidence", "popularity_evidence"),
+}
+"""Figure -> columns of the candidate and of the model beside it."""
+
+
+LONG = " in long lists"
+
+
+def levels_in(figures: Mapping[str, Any]) -> dict[str, float]:
+    """What candidate, live release and popular tracks scored: precision@k and, where there are any, by long lists."""
+    honest = figures.get("honest") or {}
+    found = {
+        "candidate": figures.get("precision"),
+        "live": honest.get("precision"),
+        "popular": figures.get("popularity"),
+    }
+    for who, name in (("live", "evidence"), ("popular", "lead_evidence")):
+        if pair := figures.get(name):
+            found[f"{who}{LONG}"] = pair["incumbent"]
+            found[f"candidate{LONG}"] = pair["incumbent"] + pair["difference"]
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def loss_in(pair: Mapping[str, Any] | None) -> Loss | None:
+    """A paired difference as a share of the other model's mean; None where no share can be said."""
+    if not pair or not pair["standard_error"] or pair["incumbent"] <= 0:
+        return None
+    return Loss(pair["difference"] / pair["incumbent"], pair["standard_error"] / pair["incumbent"])
+
+
+def influence(per_user: PerUser) -> Figures:
+    """How many listeners count less than one, and why."""
+    twins, weights = per_user["twins"], per_user["weight"]
+    return {
+        "twins": int((twins > 0).sum()),
+        "largest_group": int(twins.max(initial=0)) + 1 if (twins > 0).any() else 0,
+        "left_out": int((weights == 0).sum()),
+        "counted_as": round(float(weights.sum()), 1),
+    }
+
+
+def without_influential(per_user: PerUser) -> dict[str, Values]:
+    """The columns without the listeners whose differences move the comparison most, one in a hundred."""
+    pair = PAIRS["evidence" if "incumbent_evidence" in per_user else "pair"]
+    if pair[1] not in per_user:
+        pair = ("candidate_precision", "popularity_precision")
+    moved = np.abs(np.nan_to_num(per_user[pair[0]] - per_user[pair[1]])) * per_user.get("weight", 1.0)
+    kept = np.ones(len(moved), dtype=bool)
+    kept[np.argsort(-moved, kind="stable")[: int(np.ceil(INFLUENTIAL * len(moved)))]] = False
+    return {name: values[kept] for name, values in per_user.items()}
+
+
+def _suspects(found: Figures, users: int) -> list[str]:
+    told = []
+    if found["twins"] > max(2, 0.01 * users):
+        told.append(
+            f"{found['twins']:,} of {users:,} scored listeners played the same recommended tracks as others (largest "
+            f"group {found['largest_group']:,}): each group counts as one listener"
+        )
+    if found["left_out"] > max(2, 0.01 * users):
+        told.append(
+            f"{found['left_out']:,} of {users:,} scored listeners hit far more often than the service's rate explains, "
+            "and are left out"
+        )
+    return told
+
+
+def _warning(row: Figures) -> str:
+    share = row["difference"] / row["incumbent"] if row["incumbent"] else 0.0
+    return f"{row['slice']}: {share:+.1%} against the live release ({row['users']} listeners, p = {row['p']:.2g}, Holm)"

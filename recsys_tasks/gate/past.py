@@ -1,0 +1,47 @@
+"""What the judged days before say of an ordinary day: the witness that a single day is held against."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from recsys_tasks.core.domain import Day
+
+MAD_TO_SPREAD = 1.4826
+"""The median absolute deviation of a normal distribution, times this, is its standard deviation."""
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A paired difference as a share of the other model's mean, with its standard error; below 0: a loss."""
+
+    share: float
+    error: float
+
+
+@dataclass(frozen=True)
+class PastDay:
+    """One judged date that counts: its candidate passed, or was released."""
+
+    day: Day
+    levels: Mapping[str, float] = field(default_factory=dict)  # what candidate, live release, popular tracks scored
+    against_live: Loss | None = None
+    against_earlier: Loss | None = None  # against a release of a week before
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What a figure usually is."""
+
+    median: float
+    spread: float  # robust standard deviation
+    days: int
+
+
+def usual(values: Sequence[float]) -> Usual | None:
+    """Median and robust spread of the days before; None without any."""
+    if not values:
+        return None
+    found = np.asarray(values, dtype=np.float64)
+    median = float(np.median(found))
+    return Usual(median, MAD_TO_SPREAD * float(np.median(np.abs(found - median))), len(found))

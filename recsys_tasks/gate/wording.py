@@ -1,0 +1,108 @@
+"""The reasons of a verdict in words: the figure, what it is held against, and the setting that decides."""
+
+from recsys_tasks.core.domain import Figures
+from recsys_tasks.core.formatting import count, fraction, percent, setting_percent, signed_percent
+from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.gate.collapse import Fall
+from recsys_tasks.gate.past import Loss
+from recsys_tasks.gate.pooled import Pooled
+
+NO_HIT = "the live release had no hit at all, so that no share of it can be asked"
+WHOSE = {"candidate": "the candidate", "live": "the live release", "popular": "the popular tracks"}
+
+
+def too_few(users: int, policy: GateConfig) -> str:
+    """Fewer scored listeners than asked for."""
+    asked = f"a verdict needs {count(policy.min_users)} ([gate] min_users)"
+    return f"only {count(users)} listeners could be scored; {asked}"
+
+
+def too_few_common(users: int, policy: GateConfig) -> str:
+    """Fewer listeners than asked for whom both releases were asked about."""
+    asked = f"{count(policy.min_users)} are needed ([gate] min_users)"
+    return f"only {count(users)} listeners can be compared with the live release; {asked}"
+
+
+def fallen(fall: Fall) -> str:
+    """A collapse, and the days it is compared with."""
+    days = f"the median of the {fall.days} judged days from {fall.first} to {fall.last}"
+    bound = f"a collapse is less than {fraction(fall.least)} ([gate] collapse_loss, collapse_spreads)"
+    return (
+        f"precision of {WHOSE[fall.who]} collapsed: {fraction(fall.found)}, usually {fraction(fall.usual)} ({days}; "
+        f"{bound})"
+    )
+
+
+def below_floor(figures: Figures, policy: GateConfig) -> str:
+    """Below the absolute floor."""
+    return f"precision {fraction(figures['precision'])} is below the floor of {fraction(policy.floor)} ([gate] floor)"
+
+
+def above_popular(figures: Figures) -> str:
+    """Above the popular tracks."""
+    popular = fraction(figures["popularity"])
+    return f"precision {fraction(figures['precision'])} is above that of the popular tracks, {popular}"
+
+
+def not_above_popular(lead: Figures, in_long_lists: bool) -> str:
+    """Not above the popular tracks, with the paired difference that decided."""
+    popular, difference = lead["incumbent"], lead["difference"]
+    share = signed_percent(difference / popular, 1, minus="-") if popular else "0%"
+    error = percent((lead["standard_error"] or 0.0) / popular) if popular else "0%"
+    what = "precision in long lists" if in_long_lists else "precision"
+    return (
+        f"{what} {fraction(popular + difference)} is not above that of the popular tracks, {fraction(popular)} "
+        f"({share}, standard error {error}, paired over the same listeners, each bounded in weight)"
+    )
+
+
+def against(live: int | None) -> str:
+    """The live release by its number, where it is known."""
+    return "the live release" if live is None else f"release {live}, which was live"
+
+
+def _difference(figures: Figures, live: int | None, loss: Loss) -> str:
+    evidence = figures.get("evidence")
+    how = " in long lists" if evidence and loss.share == evidence["difference"] / evidence["incumbent"] else ""
+    listeners = count(figures["pair"]["users"])
+    return (
+        f"against {against(live)}, {signed_percent(loss.share, minus='-')}{how} (standard error "
+        f"{percent(loss.error, 2)}, {listeners} listeners)"
+    )
+
+
+def loses(figures: Figures, live: int | None, loss: Loss, policy: GateConfig, sure: bool) -> str:
+    """A loss on this day that is not let pass."""
+    said = _difference(figures, live, loss)
+    if sure:
+        return f"{said}: surely worse ([gate] block_z, block_loss)"
+    if policy.hold_z * loss.error > policy.margin - policy.pass_z * loss.error:
+        return f"{said}: more than chance explains ([gate] hold_z {policy.hold_z:g} standard errors)"
+    return f"{said}: a loss of {setting_percent(policy.margin)} cannot be excluded ([gate] margin)"
+
+
+def holds(figures: Figures, live: int | None, loss: Loss, policy: GateConfig) -> str:
+    """No loss on this day, or none that the day could show."""
+    said = _difference(figures, live, loss)
+    if loss.share - policy.pass_z * loss.error > -policy.margin:
+        return f"{said}: surely not worse by {setting_percent(policy.margin)}"
+    seen = percent(min(1.0, (policy.hold_z + policy.pass_z) * loss.error), 0)
+    return (
+        f"{said}: within chance; one day of so many listeners shows a loss of {seen}, smaller ones show over several "
+        "days"
+    )
+
+
+def fell_over_days(fall: Pooled, earlier: int | None, policy: GateConfig) -> str:
+    """A loss that several days show together."""
+    days = f"the last {fall.days} judged days" if fall.days > 1 else "this day"
+    return (
+        f"worse over {days}: {signed_percent(fall.share, minus='-')} against the {fall.before} days before (standard "
+        f"error {percent(fall.error, 2)}), each against a release of a week before, today release {earlier} ([gate] pooled_z "
+        f"{policy.pooled_z:g} standard errors)"
+    )
+
+
+def few_decide(outcome: str) -> str:
+    """The verdict hangs on few accounts."""
+    return f"without the most influential 1% of the listeners the verdict would be {outcome}"
