@@ -14,12 +14,12 @@ from scipy.special import ndtr, ndtri
 
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.gate.past import Loss, PastDay, usual
-from recsys_tasks.gate.pooled import LEAST_BEFORE, ordinary, pooled
+from recsys_tasks.gate.pooled import LEAST_BEFORE, WINDOWS, ordinary, pooled
 
 FOUND = 0.95
 """A loss counts as found when it is stopped in so many of a hundred cases."""
 DAYS_A_YEAR = 365
-YEARS = 20
+YEARS = 5
 """Years of ordinary days that are drawn to count the HOLDs that pooling brings."""
 EPOCH = date(2000, 1, 1)
 
@@ -59,7 +59,7 @@ def plan(past: Sequence[PastDay], policy: GateConfig) -> Plan | None:
         earlier_error=earlier,
         holds_of_a_day=DAYS_A_YEAR * float(ndtr(-(_let_pass(error, policy) + (lead.median if lead else 0.0)) / error)),
         holds_of_several=_holds_of_several(earlier, policy) if earlier else 0.0,
-        found_in={days: _smallest(days, error, earlier, policy) for days in (1, 3, 7, 14)},
+        found_in={days: _smallest(days, error, earlier, policy) for days in WINDOWS},
         margin=(policy.pass_z + policy.hold_z) * error,
         listeners_factor=(error / needed) ** 2,
     )
@@ -92,6 +92,6 @@ def _holds_of_several(error: float, policy: GateConfig) -> float:
     ]
     held = 0
     for i in range(LEAST_BEFORE, len(days)):
-        fall = pooled(days[i].against_earlier, 1, days[max(0, i - 2 * policy.history_days) : i], policy)
+        fall = pooled(days[i].against_earlier, days[max(0, i - 2 * policy.history_days) : i], policy)
         held += bool(fall and fall.share < -policy.pooled_z * fall.error and fall.today < -policy.margin)
     return held / YEARS

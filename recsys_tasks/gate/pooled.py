@@ -1,8 +1,8 @@
 """Evidence of several days: what one day of few listeners cannot decide, three, seven or fourteen can.
 
 Every candidate is also compared with a release that is a week older. That difference stays what it is while nothing is
-wrong, so the mean of the last days is held against the mean of the days before them. A loss that passed on its first day
-is in the live release from then on, and the comparison with the live release cannot see it any more; that with the
+wrong, so the mean of the last days is held against the mean of the days before them. A loss that passed on its first
+day is in the live release from then on, and the comparison with the live release cannot see it any more; that with the
 release of a week before sees it for seven days. Assumed: days are independent (a listener who is scored twice makes the
 evidence a little weaker than it is said to be), and a week's lead stays the same over two months.
 """

@@ -98,8 +98,8 @@ def fell_over_days(fall: Pooled, earlier: int | None, policy: GateConfig) -> str
     days = f"the last {fall.days} judged days" if fall.days > 1 else "this day"
     return (
         f"worse over {days}: {signed_percent(fall.share, minus='-')} against the {fall.before} days before (standard "
-        f"error {percent(fall.error, 2)}), each against a release of a week before, today release {earlier} ([gate] pooled_z "
-        f"{policy.pooled_z:g} standard errors)"
+        f"error {percent(fall.error, 2)}), each against a release of a week before, today release {earlier} "
+        f"([gate] pooled_z {policy.pooled_z:g} standard errors)"
     )
 
 
