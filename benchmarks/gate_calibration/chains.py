@@ -158,16 +158,20 @@ def chain(
         verdict = judge(SOUND, columns_of(draw, lost, policy.evidence_places), Beside("", 1, 1, past), policy)
         verdicts.append(verdict)
         if verdict.passed:
-            past.append(_past(number, verdict))
             live = own
+        if verdict.figures["rule"] != "collapse":
+            past.append(_past(number, verdict))
     return verdicts
 
 
 def _past(number: int, verdict: Verdict) -> PastDay:
-    figures = verdict.figures
+    figures, day = verdict.figures, parse_day("2026-01-01") + timedelta(days=number)
+    levels = levels_in(figures)
+    if not verdict.passed:
+        return PastDay(day, {who: value for who, value in levels.items() if not who.startswith("candidate")})
     return PastDay(
-        parse_day("2026-01-01") + timedelta(days=number),
-        levels_in(figures),
+        day,
+        levels,
         loss_in(figures.get("evidence") or figures["pair"]),
         loss_in(figures.get("earlier")),
     )

@@ -24,7 +24,7 @@ from scipy.stats import beta, chi2
 from benchmarks.gate_calibration.models import PerListener
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.gate.check import Check
-from recsys_tasks.gate.verdict import judge
+from recsys_tasks.gate.verdict import Beside, judge
 
 SOUND = [Check("all exact checks", True, "sound", "sound")]
 RUNS_A_YEAR = 365
@@ -116,7 +116,7 @@ def compare(
         if how == SWAPPED:
             coin = rng.random(n) < 0.5
             one, other = np.where(coin, one, other), np.where(coin, other, one)
-        verdict = judge(SOUND, per_user(pool, chosen, one, other), "", policy)
+        verdict = judge(SOUND, per_user(pool, chosen, one, other), Beside(), policy)
         counts[verdict.outcome] += 1
         warned += bool(verdict.figures["warnings"])
         pair = verdict.figures["pair"]

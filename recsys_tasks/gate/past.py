@@ -21,11 +21,11 @@ class Loss:
 
 @dataclass(frozen=True)
 class PastDay:
-    """One judged date that counts: its candidate passed, or was released."""
+    """One judged date that counts; it was not stopped for what it is."""
 
     day: Day
     levels: Mapping[str, float] = field(default_factory=dict)  # what candidate, live release, popular tracks scored
-    against_live: Loss | None = None
+    against_live: Loss | None = None  # this and the next of a candidate that passed, or was released
     against_earlier: Loss | None = None  # against a release of a week before
 
 

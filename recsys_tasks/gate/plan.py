@@ -66,8 +66,10 @@ def plan(past: Sequence[PastDay], policy: GateConfig) -> Plan | None:
 
 
 def _let_pass(error: float, policy: GateConfig) -> float:
-    """The loss up to which one day lets a candidate pass."""
-    return max(policy.margin - policy.pass_z * error, policy.hold_z * error)
+    """The loss up to which one day lets a candidate pass that usually neither leads nor lags."""
+    if error <= policy.fine_error:
+        return policy.margin - policy.pass_z * error
+    return max(policy.margin, policy.hold_z * error)
 
 
 def _smallest(days: int, error: float, earlier: float | None, policy: GateConfig) -> float:

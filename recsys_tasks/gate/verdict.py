@@ -34,6 +34,10 @@ from recsys_tasks.gate.past import Loss, PastDay
 from recsys_tasks.gate.pooled import ordinary, pooled
 
 
+RUIN_Z = 4.0
+"""Where long lists decide, precision@k alone stops a candidate only at a loss of so many standard errors."""
+
+
 @dataclass(frozen=True)
 class Beside:
     """What a candidate is judged beside."""
@@ -114,8 +118,9 @@ def _against_releases(figures: Figures, beside: Beside, policy: GateConfig) -> V
         return _verdict("HOLD", "incumbent", (wording.NO_HIT,), figures)
     usually = ordinary(beside.past, policy.history_days)
     views = {name: loss for name in ("evidence", "pair") if (loss := _widened(figures, name, usually.scatter))}
+    best = next(iter(views.values()))
     for loss in views.values():
-        if not _allowed(loss, usually.lead, policy):
+        if not (_allowed(best, usually.lead, policy) if loss is best else _is_no_ruin(loss)):
             sure = loss.share + policy.block_z * loss.error < 0 and loss.share < -policy.block_loss
             reason = wording.loses(figures, beside.live, loss, policy, sure)
             return _verdict("BLOCK" if sure else "HOLD", "incumbent", (reason,), figures)
@@ -124,7 +129,6 @@ def _against_releases(figures: Figures, beside: Beside, policy: GateConfig) -> V
         figures = figures | {"pooled": vars(fall)}
         if fall.share < -policy.pooled_z * fall.error and fall.today < -policy.margin:
             return _verdict("HOLD", "pooled", (wording.fell_over_days(fall, beside.earlier, policy),), figures)
-    best = min(views.values(), key=lambda loss: loss.error)
     reasons = (wording.above_popular(figures), wording.holds(figures, beside.live, best, policy))
     return _verdict("PASS", "none", reasons, figures)
 
@@ -136,9 +140,15 @@ def _widened(figures: Figures, name: str, scatter: float) -> Loss | None:
 
 
 def _allowed(loss: Loss, lead: float, policy: GateConfig) -> bool:
-    """Whether the margin is excluded, or the day is too small to exclude it and the loss within chance.
+    """Whether a loss of the margin is excluded; where the day is too small for that, whether the loss is within chance.
 
-    Chance is reckoned from the lead that candidates usually have; but no lead over the live release is called a loss.
+    Chance is reckoned from the lead that candidates usually have; but nothing within the margin is called a loss.
     """
-    within_chance = min(0.0, lead - policy.hold_z * loss.error)
-    return loss.share > min(policy.pass_z * loss.error - policy.margin, within_chance)
+    if loss.error <= policy.fine_error:
+        return loss.share > policy.pass_z * loss.error - policy.margin
+    return loss.share > min(-policy.margin, lead - policy.hold_z * loss.error)
+
+
+def _is_no_ruin(loss: Loss) -> bool:
+    """Whether precision@k beside long lists is not so much worse that these cannot make up for it."""
+    return loss.share > -RUIN_Z * loss.error

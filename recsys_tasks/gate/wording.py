@@ -76,7 +76,7 @@ def loses(figures: Figures, live: int | None, loss: Loss, policy: GateConfig, su
     said = _difference(figures, live, loss)
     if sure:
         return f"{said}: surely worse ([gate] block_z, block_loss)"
-    if policy.hold_z * loss.error > policy.margin - policy.pass_z * loss.error:
+    if loss.error > policy.fine_error:
         return f"{said}: more than chance explains ([gate] hold_z {policy.hold_z:g} standard errors)"
     return f"{said}: a loss of {setting_percent(policy.margin)} cannot be excluded ([gate] margin)"
 

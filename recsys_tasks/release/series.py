@@ -43,20 +43,26 @@ def by_date(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def past_days(rows: Iterable[Row], days: int) -> list[PastDay]:
-    """What the newest of the judged dates before say of an ordinary day: those that passed, or were released.
+    """What the newest of the judged dates before say of an ordinary day.
+
+    A date that collapsed says nothing, unless a person released it; of one whose candidate was refused, only what was
+    made before it counts: it scored as it should, and the candidate did not.
 
     Args:
         rows: as ``series`` gives them, oldest first.
         days: at the most.
     """
-    counted = [row for row in rows if row["outcome"] == "PASS" or row["release"] is not None]
+    counted = [row for row in rows if row["rule"] not in ("collapse", "exact") or row["release"] is not None]
     return [_past_day(row) for row in counted[-days:]]
 
 
 def _past_day(row: Row) -> PastDay:
+    day, levels = parse_day(row["day"]), row["levels"]
+    if row["outcome"] != "PASS" and row["release"] is None:
+        return PastDay(day, {name: value for name, value in levels.items() if not name.startswith("candidate")})
     return PastDay(
-        day=parse_day(row["day"]),
-        levels=row["levels"],
+        day=day,
+        levels=levels,
         against_live=loss_in(row["evidence"]) or loss_in(row["pair"]),
         against_earlier=loss_in(row["earlier"]),
     )

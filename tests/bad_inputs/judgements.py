@@ -21,7 +21,7 @@ from recsys_tasks.core.domain import Verdict, parse_day
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.matrix_checks import split_check
-from recsys_tasks.gate.verdict import judge
+from recsys_tasks.gate.verdict import Beside, judge
 from recsys_tasks.matrix.split import hold_out, split_day
 from recsys_tasks.recommenders.exact_search import exact_top
 from recsys_tasks.recommenders.vectors import Played
@@ -40,7 +40,7 @@ def judged(users: int, candidate: float, popular: float, incumbent: float | None
     if incumbent is not None:
         values |= {"candidate_common_precision": candidate, "incumbent_common_precision": incumbent}
     per_user = {name: np.full(users, value) for name, value in values.items()}
-    return judge([Check("sound", True, "", "")], per_user, "" if incumbent is not None else "none", GateConfig())
+    return judge([Check("sound", True, "", "")], per_user, Beside("" if incumbent is not None else "none"), GateConfig())
 
 
 @case(59, "nobody, or too few, to judge on")
