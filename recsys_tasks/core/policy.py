@@ -30,7 +30,7 @@ class GateConfig(Section):
     pooled_z: float = Field(default=3.2, gt=0)
     """HOLD when the last 1, 3, 7 or 14 days together lost so many standard errors against the days before them.
     Larger, and a loss that no single day shows stays live for longer."""
-    evidence_places: int = Field(default=200, ge=0)
+    evidence_places: int = Field(default=500, ge=0)
     """Where lists of length k tell candidate and live release too coarsely apart, lists of so many places are compared
     as well; 0: never. Fewer, and a small service needs more days to see a loss."""
     history_days: int = Field(default=28, ge=7)
