@@ -33,7 +33,6 @@ from recsys_tasks.gate.measured import loss_in, measured, without_influential
 from recsys_tasks.gate.past import Loss, PastDay
 from recsys_tasks.gate.pooled import ordinary, pooled
 
-
 RUIN_Z = 4.0
 """Where long lists decide, precision@k alone stops a candidate only at a loss of so many standard errors."""
 

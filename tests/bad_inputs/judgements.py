@@ -40,7 +40,8 @@ def judged(users: int, candidate: float, popular: float, incumbent: float | None
     if incumbent is not None:
         values |= {"candidate_common_precision": candidate, "incumbent_common_precision": incumbent}
     per_user = {name: np.full(users, value) for name, value in values.items()}
-    return judge([Check("sound", True, "", "")], per_user, Beside("" if incumbent is not None else "none"), GateConfig())
+    beside = Beside("" if incumbent is not None else "none")
+    return judge([Check("sound", True, "", "")], per_user, beside, GateConfig())
 
 
 @case(59, "nobody, or too few, to judge on")
