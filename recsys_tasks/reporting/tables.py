@@ -111,6 +111,9 @@ def changes(figures: Figures, k: int) -> list[tuple[str, str]]:
         ("new tracks", f"{_part(figures, 'new_tracks', 'tracks')} were heard for the first time that day"),
         ("new listeners", f"{_part(figures, 'new_listeners', 'listeners')} listened for the first time"),
     ]
+    if "thin_share" in figures:
+        thin = f"{percent(figures['thin_share'])} of the listeners known before had too short a history to be scored"
+        lines.append(("thin histories", thin))
     if "overlap" in figures and figures["overlap"]["mean"] is not None:
         same = decimal(k * figures["overlap"]["mean"], 1)
         lines.append(("the same as before", f"{same} of {k} recommended tracks stand in the live list too"))
