@@ -53,7 +53,7 @@ class TestFigures:
         """Interval, p, the warning, and where too few listeners were asked."""
         text = usual().text
         assert "new tracks 1,068 0.0200 0.0230 −0.0030 −0.0040 to −0.0020 0.00049 ▼ warned" in text
-        assert "new listeners 58 0.0200 0.0200 +0.0000 too few" in text
+        assert "new listeners 58 0.0200 0.0200 0.0000 too few" in text
         assert "Worth a look (nothing was stopped by it) new tracks: -13.0%" in text
 
     def test_checks_that_are_out_of_order_stand_first(self):
