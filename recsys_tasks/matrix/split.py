@@ -24,6 +24,8 @@ from recsys_tasks.matrix.popularity import listeners_of
 SPLIT_FORMAT = 2
 """Version of the way from a matrix and a day to the groups; part of a split's identity. Format 1 named the salt itself,
 and knew no ``min_history``."""
+FORMER_SALT = "recsys"
+"""Of every store whose configuration named none, in format 1."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,12 @@ def split_key(day: Day, matrix: str, config: EvaluationConfig) -> SplitKey:
     """
     _require_salt(config)
     return SplitKey(day, matrix, without_salt(config.model_dump(exclude={"k"})))
+
+
+def key_of_format_1(day: Day, matrix: str, config: EvaluationConfig) -> SplitKey:
+    """The key that the first format gave a day's split: a store of before may hold it, and a rerun then finds it."""
+    groups = config.model_dump(exclude={"k", "min_history"}) | {"salt": config.salt or FORMER_SALT}
+    return SplitKey(day, matrix, groups, splitting=1)
 
 
 def without_salt(settings: Json) -> Json:

@@ -9,7 +9,7 @@ from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.matrix.chain import Chain, chain_digests, dates, stale_days
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
-from recsys_tasks.matrix.split import split_day, split_key
+from recsys_tasks.matrix.split import key_of_format_1, split_day, split_key
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Folded
 from recsys_tasks.steps.workplace import Workplace, in_words
@@ -87,7 +87,9 @@ def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
 def _split(at: Workplace, chain: Chain, digest: str, matrix: PlayMatrix | None) -> str:
     """Digest of the split of the chain's newest day, which is made and stored if it is not there."""
     day, partition = chain[-1]
-    salted = _salted(at)
+    former, salted = key_of_format_1(day, digest, at.config.evaluation), _salted(at)
+    if at.splits.holds(former):
+        return former.digest
     key = split_key(day, digest, salted)
     if not at.splits.holds(key):
         matrix = matrix or at.matrices.load(day, digest)

@@ -82,6 +82,7 @@ class TestFigures:
         assert text.index("2026-01-15 PASS") < text.index("2026-01-14 PASS")
         assert "55 of 2,077 were heard for the first time" in text
         assert "24 of 1,441 listened for the first time" in text
+        assert "thin histories 2.4% of the listeners known before had too short a history to be scored" in text
         assert "8.9 of 10 recommended tracks stand in the live list too" in text
 
     def test_where_it_comes_from(self):

@@ -10,10 +10,11 @@ from folding import folded, hiding
 from stored_objects import flip
 from strategies import play_counts
 
+from recsys_tasks.core.config import EvaluationConfig
 from recsys_tasks.core.errors import BadData, CorruptArtefact, NotStored
 from recsys_tasks.core.records import as_json, from_json
 from recsys_tasks.matrix.chain import chain_digests
-from recsys_tasks.matrix.split import SplitKey, split_day, split_key
+from recsys_tasks.matrix.split import SplitKey, key_of_format_1, split_day, split_key
 from recsys_tasks.repositories.splits import SALT, Splits, split_name
 
 CONFIG = hiding(blend_share=0.25)
@@ -89,6 +90,7 @@ class TestKeys:
         key = from_json(SplitKey, BEFORE_SALTS)
         assert as_json(key) == BEFORE_SALTS
         assert key.digest == ITS_DIGEST
+        assert key == key_of_format_1(key.day, key.matrix, EvaluationConfig())
         assert "salt" not in key.settings
         assert key.settings["wanted_users"] == 4000
 

@@ -9,6 +9,8 @@ from itertools import chain
 import pytest
 from settings import config, run
 
+from recsys_tasks.core.digests import digest_of
+from recsys_tasks.matrix.split import key_of_format_1
 from recsys_tasks.release.lineage import lineage
 from recsys_tasks.repositories.splits import SALT
 from recsys_tasks.steps import Workplace
@@ -72,6 +74,15 @@ class TestSalt:
         assert hidden["min_history"] == 5
         assert salt not in str(found)
 
+    def test_a_judgement_keeps_who_was_scored_and_who_had_no_history(self, salted):
+        """The settings of the split without the salt, and the share of known listeners of under five tracks."""
+        at, salt, _ = salted
+        (judgement,) = at.judgements.of(DAY)
+        key, figures = at.judgements.key(judgement), at.judgements.load(judgement).figures
+        assert (key.k, key.evaluation["min_history"]) == (10, 5)
+        assert key.evaluation["salt_digest"] == digest_of("salt", salt)
+        assert 0.05 < figures["thin_share"] < 0.3
+
     def test_a_rerun_hides_the_same_listeners(self, salted):
         """The salt is found, and with it the split, its model and everything after."""
         at, _, _ = salted
@@ -79,6 +90,16 @@ class TestSalt:
         assert (
             increment_matrix(at, DAY).split == open_model(at, DAY, at.bundles.key(live.candidate).component).key.split
         )
+
+    def test_the_split_of_a_day_before_it_stays(self, copied):
+        """What was hidden from a day's training before salts were drawn is hidden from it when the day is run again."""
+        made = increment_matrix(copied, DAY)
+        at = Workplace(copied.store, config(evaluation={"salt": ""}), copied.dsn)
+        former = key_of_format_1(DAY, made.matrix, at.config.evaluation)
+        at.splits.save(former, at.splits.load(DAY, made.split))
+        assert increment_matrix(at, DAY).split == former.digest
+        other = Workplace(copied.store, config(evaluation={"salt": "another"}), copied.dsn)
+        assert increment_matrix(other, DAY).split not in (former.digest, made.split)
 
     def test_retention_never_removes_it(self, salted):
         """Ten years later, when everything else that may go has gone."""
