@@ -55,6 +55,8 @@ table = "tracks"
 weight = "log"
 a = 2.0
 regularization = 10.0
+[evaluation]  # named: both checkouts hide the same listeners
+salt = "recsys"
 [gate]  # a synthetic day must pass on its first run: its noise is not the question
 min_users = 100
 margin = 0.5

@@ -25,6 +25,9 @@ weight = "log"
 a = 1.0
 regularization = 10.0
 
+[evaluation]
+salt = "recsys"
+
 [gate]
 min_users = 100
 margin = 0.5

@@ -82,6 +82,7 @@ class Service:
         values: dict[str, dict[str, object]] = {
             "source": {"history_start": FIRST},
             "als": {"weight": "log", "a": 2.0, "regularization": 10.0},
+            "evaluation": {"salt": "recsys"},
         }
         return parse_config({name: values.get(name, {}) | changes.get(name, {}) for name in values | changes})
 

@@ -42,6 +42,7 @@ FIRST = date(2026, 1, 13)
 CONFIG: dict[str, Any] = {
     "source": {"history_start": date(2026, 1, 5)},
     "als": {"weight": "log", "a": 1.0, "regularization": 10.0},
+    "evaluation": {"salt": "recsys"},
     "gate": {"min_users": 100, "margin": 0.5},
 }
 KEPT = 14

@@ -56,6 +56,7 @@ EVALUATED = {
     "listeners": 1441,
     "new_tracks": 55,
     "new_listeners": 24,
+    "thin_share": 0.0243,
     "overlap": {"mean": 0.89, "users": 3208},
     "candidate_coverage": 0.148,
     "candidate_new_share": 0.028,

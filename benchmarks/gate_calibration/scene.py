@@ -134,6 +134,7 @@ def configuration(seed: int) -> Config:
             "source": {"history_start": date(2026, 1, 5)},
             "als": {"weight": "log", "a": 1.0, "regularization": 10.0, "seed": seed, "factors": 16, "threads": 1},
             "index": {"trees": 10, "calibration_queries": 150},
+            "evaluation": {"salt": "recsys"},
             "gate": {"min_users": 20, "margin": 1.0, "recall_queries": 150},
             "drift": {"reference_release": 0},
         }

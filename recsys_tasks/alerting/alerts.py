@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.formatting import count, fraction, signed_percent
+from recsys_tasks.core.formatting import count, signed_percent, with_error
 
 SUBJECT_LENGTH, LINE_LENGTH = 150, 1_000  # characters
 NEXT = "What to do next:"
@@ -184,13 +184,15 @@ def _figures(figures: Mapping[str, Any]) -> list[str]:
     """The two or three figures that decided."""
     lines = []
     if figures.get("precision") is not None:
+        precision, popularity = (
+            with_error(figures[name], figures.get(f"{name}_error")) for name in ("precision", "popularity")
+        )
         lines.append(
-            f"precision@k {fraction(figures['precision'])}, of the popular tracks {fraction(figures['popularity'])} "
-            f"({count(figures['users'])} listeners)."
+            f"precision@k {precision}, of the popular tracks {popularity} ({count(figures['users'])} listeners)."
         )
     pair = figures.get("pair")
     if pair and pair["incumbent"] and pair["standard_error"] is not None:
         values = (pair["difference"], figures["low"], figures["high"])
         found, low, high = (signed_percent(value / pair["incumbent"], minus="-") for value in values)
-        lines.append(f"Against the live release {found}, 95 % interval {low} to {high}.")
+        lines.append(f"Against the live release {found}, 95% interval {low} to {high}.")
     return lines

@@ -13,6 +13,7 @@ from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.config import IdType
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.formatting import count, decimal
 from recsys_tasks.demo.ceiling import days_with_ceiling
 from recsys_tasks.demo.columns import TIME_FORMATS, Layout
 from recsys_tasks.demo.loaders import Loaded, NamesFile, load_lastfm1k, load_table
@@ -30,7 +31,7 @@ example:
 
 The same parameters and seed give the same rows. A given option overrides the preset's."""
 REALISM = """Look at the streams in the source database: share of repeats, Gini of plays over tracks, share of the
-most played 1 %% of tracks, each with the bounds that real listening keeps.
+most played 1%% of tracks, each with the bounds that real listening keeps.
 
 example:
   recsys world realism"""
@@ -140,15 +141,16 @@ def _make(args: Namespace) -> Answer:
     dsn = _dsn(args)
     given = {field.name: getattr(args, field.name) for field in fields(WorldParams)}
     params = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
-    _progress(f"A world of {params.users:,} listeners and {params.days} days from {params.start}, seed {params.seed}")
+    listeners = f"{count(params.users)} listeners"
+    _progress(f"A world of {listeners} and {params.days} days from {params.start}, seed {params.seed}")
     world = build_world(params)
     written = write_world(dsn, world, replace=args.replace, progress=_progress)
     if args.truth is not None:
         save_truth(params, args.truth)
     figures = realism(dsn)
     text = (
-        f"Wrote {written['streams']:,} streams of {params.users:,} listeners from {params.start} to {params.last_day}, "
-        f"and {written['tracks']:,} tracks.\n{_realism_text(figures)}"
+        f"Wrote {count(written['streams'])} streams of {listeners} from {params.start} to {params.last_day}, and "
+        f"{count(written['tracks'])} tracks.\n{_realism_text(figures)}"
     )
     return Answer({"params": asdict(params), "written": written, "realism": asdict(figures)}, text)
 
@@ -163,12 +165,12 @@ def _realism_text(figures: Realism) -> str:
     names = {
         "repeats": "plays of a track the listener knew",
         "gini": "Gini of plays over tracks",
-        "top_share": "plays of the most played 1 % of tracks",
+        "top_share": "plays of the most played 1% of tracks",
     }
-    lines = [f"{figures.plays:,} qualified plays of {figures.tracks:,} tracks"]
+    lines = [f"{count(figures.plays)} qualified plays of {count(figures.tracks)} tracks"]
     for name, (low, high) in BOUNDS.items():
         mark = "  <- outside" if name in figures.outside() else ""
-        lines.append(f"  {names[name]:36} {getattr(figures, name):.3f}  (real logs: {low} to {high}){mark}")
+        lines.append(f"  {names[name]:36} {decimal(getattr(figures, name), 3)}  (real logs: {low} to {high}){mark}")
     return "\n".join(lines)
 
 
@@ -206,7 +208,8 @@ def _load_table(args: Namespace) -> Answer:
 
 def _loaded(args: Namespace, report: Loaded) -> Answer:
     span = f", from {report.first:%Y-%m-%d} to {report.last:%Y-%m-%d} (UTC)" if report.first and report.last else ""
-    text = f"Loaded {report.streams:,} streams from {args.file}{span}; {report.named_tracks:,} tracks have a name."
+    named = f"{count(report.named_tracks)} tracks have a name"
+    text = f"Loaded {count(report.streams)} streams from {args.file}{span}; {named}."
     return Answer(asdict(report), text)
 
 

@@ -160,8 +160,14 @@ class EvaluationConfig(Section):
     blend_share: Share = 0.0
     """Share of the day's known listeners that is hidden besides, to fit the weights of several components on. A model
     of one component has no weights to fit: 0."""
-    salt: str = "recsys"
-    """Of the hash that picks the hidden users."""
+    min_history: Positive = 5
+    """Distinct tracks that a user must have played before the day to be hidden, and so to be scored. Smaller, and
+    accounts without a past, which cost nothing to make and say little of the model, have a voice in the verdict.
+    Larger, and fewer are scored: 2 % of the demo's known listeners have less than 5 after four weeks, 7 % less than
+    10; after one week 18 % and 39 %."""
+    salt: str = ""
+    """Of the hash that picks the hidden users. Empty: drawn once for each store, and kept in it. Named, and whoever
+    reads the file can make accounts that will be scored; two stores of one salt hide the same users."""
 
 
 class Config(Section):

@@ -1,15 +1,19 @@
 """How figures are written for people: one definition of each format, for pages, reports, alerts and the terminal.
 
-What is unknown (None) is written as a dash. A value that rounds to zero is written without a minus sign.
+What is unknown (None) is written as a dash. A value that rounds to zero has no sign. A per cent sign follows its number
+without a space, thousands are apart, and a date is written as commands take it: 2026-11-22.
 """
 
-from datetime import datetime
 from typing import Any
 
 UNKNOWN = "–"
 MINUS = "−"
 HOURS_UP_TO = 72
 """Hours up to which an age is written in hours; beyond, days say more."""
+MOST_DIGITS = 8
+"""Behind the point, however small an error is."""
+USUAL_DIGITS = 4
+"""Of a mean whose error is not known."""
 
 
 def decimal(value: float | None, digits: int) -> str:
@@ -27,14 +31,33 @@ def count(value: float | None) -> str:
     return decimal(value, 0)
 
 
-def fraction(value: float | None) -> str:
-    """A precision, a recall or another mean between 0 and 1: 0.0329."""
-    return decimal(value, 4)
+def fraction(value: float | None, error: float | None = None) -> str:
+    """A precision, a recall or another mean between 0 and 1: 0.0329.
+
+    Args:
+        value: the mean.
+        error: its standard error; the digits end where this begins. None: four digits.
+    """
+    return decimal(value, digits_by(error))
+
+
+def with_error(value: float | None, error: float | None) -> str:
+    """A mean and its standard error, to the digit that the error begins with: 0.0048 ± 0.0006; else the mean."""
+    mean = fraction(value, error)
+    return mean if value is None or not error else f"{mean} ± {fraction(error, error)}"
+
+
+def digits_by(error: float | None) -> int:
+    """Digits behind the point of a value with this standard error: its first one, and one more after a 1."""
+    if not error:
+        return USUAL_DIGITS
+    first, _, exponent = f"{abs(error):.0e}".partition("e")
+    return min(MOST_DIGITS, max(0, (first == "1") - int(exponent)))
 
 
 def signed_fraction(value: float | None) -> str:
     """A difference of two fractions: +0.0003, −0.0012."""
-    return UNKNOWN if value is None else f"{value:+z.4f}".replace("-", MINUS)
+    return UNKNOWN if value is None else _signed(f"{value:+z.4f}", MINUS)
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -42,16 +65,15 @@ def percent(share: float | None, digits: int = 1) -> str:
     return UNKNOWN if share is None else f"{share:z.{digits}%}"
 
 
-def signed_percent(share: float | None, digits: int = 2, unit: str = "%", minus: str = MINUS) -> str:
+def signed_percent(share: float | None, digits: int = 2, minus: str = MINUS) -> str:
     """A relative difference in per cent: +1.20%, −0.05%.
 
     Args:
         share: the difference as a share: 0.012 is written +1.20%.
         digits: behind the point.
-        unit: what follows the number.
         minus: sign of a loss; plain text for machines and mail takes the hyphen of the keyboard.
     """
-    return UNKNOWN if share is None else f"{share:+z.{digits}%}".replace("-", minus).replace("%", unit)
+    return UNKNOWN if share is None else _signed(f"{share:+z.{digits}%}", minus)
 
 
 def as_stored(value: Any) -> str:
@@ -76,12 +98,6 @@ def age(hours: float | None) -> str:
     return f"{count(hours)} hours" if abs(hours) < HOURS_UP_TO else f"{decimal(hours / 24, 1)} days"
 
 
-def day(date: str) -> str:
-    """An ISO date as a person writes it: 22 Nov 2026."""
-    found = datetime.fromisoformat(date)
-    return f"{found.day} {found:%b %Y}"
-
-
 def instant(text: str) -> str:
     """A stored instant (ISO-8601, UTC) to the minute: 2026-11-22 03:00 UTC."""
     return f"{_clock(text)[:16]} UTC"
@@ -90,6 +106,11 @@ def instant(text: str) -> str:
 def second(text: str) -> str:
     """A stored instant (ISO-8601, UTC) to the second, for columns whose heading names the zone: 2026-11-22 03:00:12."""
     return _clock(text)[:19]
+
+
+def _signed(text: str, minus: str) -> str:
+    """A number with its sign, which a zero has not."""
+    return text.replace("-", minus) if any(digit in text for digit in "123456789") else text.removeprefix("+")
 
 
 def _clock(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from recsys_tasks.core.formatting import count, decimal, percent, signed_percent, significant
 from recsys_tasks.core.policy import DriftConfig
 
 Row = Mapping[str, Any]
@@ -92,7 +93,7 @@ def _cusum_alarm(days: Sequence[str], cusum: Sequence[float], policy: DriftConfi
         return []
     text = (
         f"precision declines slowly since {since}: the losses of single days against the release before add up to "
-        f"{cusum[-1]:.1f} standard errors (CUSUM, bound {policy.cusum_bound:g})"
+        f"{decimal(cusum[-1], 1)} standard errors (CUSUM, bound {significant(policy.cusum_bound)})"
     )
     return [Alarm(f"cusum-{since}", text)]
 
@@ -101,9 +102,8 @@ def _median_alarm(days: Sequence[str], median: Sequence[float | None], policy: D
     since = _since(days, [value is not None and value < -policy.median_loss for value in median])
     if since is None:
         return []
-    text = (
-        f"half of the last {policy.median_days} days lost more than {-float(median[-1] or 0):.2%} each (since {since})"
-    )
+    loss = percent(-float(median[-1] or 0), 2)
+    text = f"half of the last {policy.median_days} days lost more than {loss} each (since {since})"
     return [Alarm(f"median-{since}", text)]
 
 
@@ -118,7 +118,7 @@ def _reference_alarm(rows: Sequence[Row], policy: DriftConfig) -> list[Alarm]:
     last = rows[-1]["reference"]
     text = (
         f"surely worse than the reference, release {last['release']}, since {since}: "
-        f"{last['difference'] / last['incumbent']:+.1%} on {last['users']:,} listeners"
+        f"{signed_percent(last['difference'] / last['incumbent'], 1, '-')} on {count(last['users'])} listeners"
     )
     return [Alarm(f"reference-{last['release']}-{since}", text)]
 

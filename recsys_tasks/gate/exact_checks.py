@@ -11,6 +11,7 @@ from scipy import sparse
 from recsys_tasks.core.config import IndexConfig
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.formatting import count, fraction, significant
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.gate.check import Check
 from recsys_tasks.index.annoy_index import blocks_of, held_vectors
@@ -29,7 +30,7 @@ LOSS_TOLERANCE = 1e-6
 def finite_check(*factors: FloatArray) -> Check:
     """Whether every number is finite."""
     bad = sum(int((~np.isfinite(values)).any(axis=1).sum()) for values in factors)
-    return Check("finite factors", bad == 0, f"{bad:,} rows with an infinite or missing number", "none")
+    return Check("finite factors", bad == 0, f"{count(bad)} rows with an infinite or missing number", "none")
 
 
 def coverage_check(vectors: FloatArray, plays: sparse.csr_matrix, least: float) -> Check:
@@ -52,8 +53,8 @@ def loss_check(found: float, recorded: float) -> Check:
     return Check(
         "recorded loss",
         abs(found - recorded) <= LOSS_TOLERANCE * abs(recorded),
-        f"{found:.8g} of the stored factors on the plays to train on",
-        f"{recorded:.8g}, which the training recorded last",
+        f"{significant(found, 8)} of the stored factors on the plays to train on",
+        f"{significant(recorded, 8)}, which the training recorded last",
     )
 
 
@@ -84,16 +85,16 @@ def index_checks(
         Check(
             "track vocabulary",
             tracks.ids.equals(matrix.tracks.ids),
-            f"{len(tracks):,} tracks in the index's vocabulary",
-            f"the {len(matrix.tracks):,} of the matrix, in its order",
+            f"{count(len(tracks))} tracks in the index's vocabulary",
+            f"the {count(len(matrix.tracks))} of the matrix, in its order",
         ),
         Check(
             "index size",
             len(ranked) == len(expected) == index.get_n_items(),
-            f"{index.get_n_items():,} tracks in the Annoy index",
-            f"the {len(expected):,} with a factor",
+            f"{count(index.get_n_items())} tracks in the Annoy index",
+            f"the {count(len(expected))} with a factor",
         ),
-        Check("index holds the model", own == 0, f"{own:,} tracks with another factor than the model's", "none"),
+        Check("index holds the model", own == 0, f"{count(own)} tracks with another factor than the model's", "none"),
         Check(
             "norm order",
             in_order,
@@ -103,7 +104,7 @@ def index_checks(
         Check(
             "Annoy file holds the tracks",
             foreign == 0,
-            f"{foreign:,} of {len(held):,} vectors differ from the track of their rank",
+            f"{count(foreign)} of {count(len(held))} vectors differ from the track of their rank",
             "none",
         ),
     ]
@@ -137,15 +138,15 @@ def measured_recall(
 def recall_checks(recall: Recall, policy: GateConfig) -> list[Check]:
     """Whether the index finds what the model would recommend."""
     ways = (
-        ("user-track", recall.user_recall, f"{recall.n_users:,} listeners"),
-        ("track-track", recall.similar_recall, f"{recall.n_tracks:,} tracks"),
+        ("user-track", recall.user_recall, f"{count(recall.n_users)} listeners"),
+        ("track-track", recall.similar_recall, f"{count(recall.n_tracks)} tracks"),
     )
     return [
         Check(
             f"recall of {way} search",
             found >= policy.min_recall,
-            f"{found:.4f} on {drawn}",
-            f"at least {policy.min_recall:.4f}",
+            f"{fraction(found)} on {drawn}",
+            f"at least {fraction(policy.min_recall)}",
         )
         for way, found, drawn in ways
     ]
@@ -159,7 +160,7 @@ def _drawn(rng: np.random.Generator, of: BoolArray, but: IntArray, n: int) -> In
 
 
 def _at_least(name: str, found: float, least: float) -> Check:
-    return Check(name, found >= least, f"{found:.4f}", f"at least {least:.4f}")
+    return Check(name, found >= least, fraction(found), f"at least {fraction(least)}")
 
 
 def check_sizes(tracks: Vocabulary, matrix: PlayMatrix, factors: Factors) -> None:
@@ -177,6 +178,7 @@ def check_sizes(tracks: Vocabulary, matrix: PlayMatrix, factors: Factors) -> Non
     n_users, n_tracks = matrix.counts.shape
     if found != (n_users, n_tracks, n_tracks):
         raise BadData(
-            f"The matrix has {n_users:,} listeners and {n_tracks:,} tracks, the model {found[0]:,} and {found[1]:,}, "
-            f"the index {found[2]:,} tracks: these do not belong together. Remove the day's model and bundle; rerun it."
+            f"The matrix has {count(n_users)} listeners and {count(n_tracks)} tracks, the model {count(found[0])} and "
+            f"{count(found[1])}, the index {count(found[2])} tracks: these do not belong together. Remove the day's "
+            "model and bundle; rerun it."
         )

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from recsys_tasks.core.domain import PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.core.formatting import count
 from recsys_tasks.gate.check import Check
 from recsys_tasks.matrix.play_matrix import day_counts
 from recsys_tasks.matrix.split import Holdout, Split
@@ -51,7 +52,8 @@ def order_check(matrix: PlayMatrix) -> Check:
     return Check(
         "order of ids",
         not any(strays.values()) and not holes,
-        f"{strays['listeners']:,} listeners and {strays['tracks']:,} tracks out of order, {holes} breaks in the dates",
+        f"{count(strays['listeners'])} listeners and {count(strays['tracks'])} tracks out of order, "
+        f"{holes} breaks in the dates",
         "none: ordered by first date and id, each date once",
     )
 
@@ -71,7 +73,7 @@ def conservation_check(matrix: PlayMatrix, streams: Conservation) -> Check:
     return Check(
         "streams conserved",
         read == kept + dropped and held == kept,
-        f"{read:,} read, {kept:,} kept, {dropped:,} dropped, {held:,} in the matrix",
+        f"{count(read)} read, {count(kept)} kept, {count(dropped)} dropped, {count(held)} in the matrix",
         "read = kept + dropped, and kept = in the matrix",
     )
 
@@ -85,11 +87,11 @@ def day_check(matrix: PlayMatrix, day: sparse.csr_matrix, split: Split) -> Check
         split: whose day has to be the same.
     """
     lacking, other = int((day > matrix.counts).nnz), int((day != split.day_counts).nnz)
-    found = f"{lacking:,} of {day.nnz:,} pairs have fewer plays than on that day alone"
+    found = f"{count(lacking)} of {count(day.nnz)} pairs have fewer plays than on that day alone"
     return Check(
         "the day's plays in the matrix",
         lacking == 0 and other == 0,
-        f"{found}, {other:,} pairs have other plays in the split" if other else found,
+        f"{found}, {count(other)} pairs have other plays in the split" if other else found,
         "none",
     )
 
@@ -107,7 +109,7 @@ def split_check(matrix: PlayMatrix, split: Split, holdout: Holdout) -> Check:
     return Check(
         "hidden plays absent",
         wrong == 0 and known == 0,
-        f"{wrong:,} pairs differ from the matrix without the hidden listeners' day, {known:,} of "
-        f"{holdout.hidden.nnz:,} hidden pairs are known to the training",
+        f"{count(wrong)} pairs differ from the matrix without the hidden listeners' day, {count(known)} of "
+        f"{count(holdout.hidden.nnz)} hidden pairs are known to the training",
         "none",
     )

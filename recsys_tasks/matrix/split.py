@@ -14,15 +14,18 @@ from scipy import sparse
 
 from recsys_tasks.core.config import EvaluationConfig
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Day, IntArray, PlayCounts, PlayMatrix, day_number
-from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.domain import BoolArray, Day, Ids, IntArray, PlayCounts, PlayMatrix, day_number
+from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.keyed_random import keyed_hash
 from recsys_tasks.core.records import Json, as_json
 from recsys_tasks.matrix.play_matrix import canonical, day_counts, without_users
 from recsys_tasks.matrix.popularity import listeners_of
 
-SPLIT_FORMAT = 1
-"""Version of the way from a matrix and a day to the groups; part of a split's identity."""
+SPLIT_FORMAT = 2
+"""Version of the way from a matrix and a day to the groups; part of a split's identity. Format 1 named the salt itself,
+and knew no ``min_history``."""
+FORMER_SALT = "recsys"
+"""Of every store whose configuration named none, in format 1."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class SplitKey:
 
     day: Day
     matrix: str  # digest
-    groups: Json  # max_users, wanted_users, salt, blend_share
+    groups: Json  # max_users, wanted_users, blend_share, min_history, salt_digest
     splitting: int = SPLIT_FORMAT
 
     @property
@@ -40,14 +43,36 @@ class SplitKey:
         return digest_of("split", as_json(self))
 
     @property
-    def config(self) -> EvaluationConfig:
-        """The settings that chose the groups."""
-        return EvaluationConfig(**self.groups)
+    def settings(self) -> Json:
+        """The settings that chose the groups, the salt by its digest."""
+        return without_salt(self.groups)
 
 
 def split_key(day: Day, matrix: str, config: EvaluationConfig) -> SplitKey:
-    """The key of a day's split under a configuration."""
-    return SplitKey(day, matrix, config.model_dump(exclude={"k"}))
+    """The key of a day's split under a configuration that names a salt.
+
+    Raises:
+        ConfigError: it names none.
+    """
+    _require_salt(config)
+    return SplitKey(day, matrix, without_salt(config.model_dump(exclude={"k"})))
+
+
+def key_of_format_1(day: Day, matrix: str, config: EvaluationConfig) -> SplitKey:
+    """The key that the first format gave a day's split: a store of before may hold it, and a rerun then finds it."""
+    groups = config.model_dump(exclude={"k", "min_history"}) | {"salt": config.salt or FORMER_SALT}
+    return SplitKey(day, matrix, groups, splitting=1)
+
+
+def without_salt(settings: Json) -> Json:
+    """Settings of a split with a digest in place of the salt, by which nobody can choose accounts."""
+    shown = dict(settings)
+    return shown | {"salt_digest": digest_of("salt", shown.pop("salt"))} if "salt" in shown else shown
+
+
+def _require_salt(config: EvaluationConfig) -> None:
+    if not config.salt:
+        raise ConfigError("A split needs a salt. Give it the one of the store, or name one as [evaluation] salt.")
 
 
 @dataclass(frozen=True)
@@ -98,33 +123,77 @@ def split_day(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: Evaluati
         matrix: all plays up to and with the day.
         counts: the partition of that day.
         day: its date.
-        config: how many listeners of each group, and the salt of the hash that picks them.
+        config: how many listeners of each group, how long their history, and the salt of the hash that picks them.
+
+    Raises:
+        BadData: the day holds ids that the matrix does not know.
+        ConfigError: no salt is named.
     """
     of_day = day_counts(counts, matrix.users, matrix.tracks)
-    listeners = np.flatnonzero(np.diff(of_day.indptr))
-    return Split(*chosen_listeners(matrix, listeners, day, config), of_day)
+    known = known_listeners(matrix, of_day, day)
+    eligible = known[has_history(matrix, of_day, known, config.min_history)]
+    return Split(*chosen_listeners(matrix.users.ids.take(eligible), eligible, day, config), of_day)
 
 
-def chosen_listeners(
-    matrix: PlayMatrix, listeners: IntArray, day: Day, config: EvaluationConfig
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Rows of the gate's and of the blend's listeners, rising.
-
-    Both are drawn from the day's listeners with earlier history, in the order of a hash of user and date: first the
-    gate's, so that these are the same whatever the blend takes.
+def known_listeners(matrix: PlayMatrix, of_day: sparse.csr_matrix, day: Day) -> npt.NDArray[np.int64]:
+    """Rows of the day's listeners who had played anything before it, rising.
 
     Args:
         matrix: all plays up to and with the day.
-        listeners: rows of those who played anything on the day, rising.
+        of_day: (n_users, n_tracks) those of the day.
         day: its date.
-        config: how many, and the salt.
     """
-    known = listeners[matrix.users.first_days[listeners] < day_number(day)]
-    n = len(known)
+    listeners = np.flatnonzero(np.diff(of_day.indptr))
+    return listeners[matrix.users.first_days[listeners] < day_number(day)]
+
+
+def has_history(matrix: PlayMatrix, of_day: sparse.csr_matrix, rows: IntArray, least: int) -> BoolArray:
+    """Whether listeners had played so many distinct tracks before the day. (n_rows,).
+
+    Whoever would have enough even if each of today's tracks were new need not be looked at more closely: hardly
+    anybody is left.
+
+    Args:
+        matrix: all plays up to and with the day.
+        of_day: (n_users, n_tracks) those of the day.
+        rows: (n_rows,) rows of the listeners.
+        least: distinct tracks.
+    """
+    enough = (np.diff(matrix.counts.indptr)[rows] - np.diff(of_day.indptr)[rows]) >= least
+    unsure = rows[~enough]
+    before = canonical(sparse.csr_matrix(matrix.counts[unsure] - of_day[unsure]))
+    enough[~enough] = np.diff(before.indptr) >= least
+    return np.asarray(enough)
+
+
+def thin_share(matrix: PlayMatrix, split: Split, day: Day, min_history: int) -> float:
+    """Share of the day's known listeners whose history is too short for them to be scored; 0 where nobody is known."""
+    known = known_listeners(matrix, split.day_counts, day)
+    return 1.0 - float(has_history(matrix, split.day_counts, known, min_history).mean()) if len(known) else 0.0
+
+
+def chosen_listeners(
+    ids: Ids, rows: IntArray, day: Day, config: EvaluationConfig
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows of the gate's and of the blend's listeners, rising.
+
+    Both are drawn in the order of a hash of user and date: first the gate's, so that these are the same whatever the
+    blend takes.
+
+    Args:
+        ids: (n_eligible,) of the listeners who may be scored.
+        rows: (n_eligible,) their rows.
+        day: the date.
+        config: how many, and the salt.
+
+    Raises:
+        ConfigError: no salt is named.
+    """
+    _require_salt(config)
+    n = len(rows)
     n_gate = min(config.max_users, max(n // 5, min(config.wanted_users, n // 2)))
     n_blend = min(n - n_gate, round(config.blend_share * n))
-    keys = keyed_hash(matrix.users.ids.take(known), f"{config.salt} {day.isoformat()}")
-    drawn = known[np.argsort(keys, kind="stable")]
+    drawn = rows[np.argsort(keyed_hash(ids, f"{config.salt} {day.isoformat()}"), kind="stable")]
     return np.sort(drawn[:n_gate]), np.sort(drawn[n_gate : n_gate + n_blend])
 
 

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError
-from recsys_tasks.core.formatting import day
 from recsys_tasks.core.policy import FreshnessConfig
 from recsys_tasks.pages.remembered import days_of, log_of
 from recsys_tasks.release.bundles import Bundles, part_name
@@ -44,10 +43,10 @@ def sentence(log: ReleaseLog, newest: Row | None) -> str:
     if entry is None:
         nothing = "Nothing is live: no release has been published yet"
     else:
-        nothing = f"Release {entry.release} (data of {day(entry.day.isoformat())}) is live"
+        nothing = f"Release {entry.release} (data of {entry.day}) is live"
     if newest is None:
         return f"{nothing}; no day has been judged."
-    of = f"the candidate of {day(newest['day'])}"
+    of = f"the candidate of {newest['day']}"
     if newest["outcome"] in DID and newest["release"] is None:
         return f"{nothing}; {of} {DID[newest['outcome']]}: {'; '.join(newest['reasons'])}."
     if newest["release"] is None and newest["outcome"] == "PASS" and entry is not None:

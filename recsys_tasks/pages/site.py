@@ -14,7 +14,6 @@ FORMATS = (
     "age",
     "as_stored",
     "count",
-    "day",
     "decimal",
     "fraction",
     "instant",

@@ -12,6 +12,7 @@ from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.records import Json
 from recsys_tasks.matrix.chain import Chain
+from recsys_tasks.matrix.split import without_salt
 from recsys_tasks.partitions.repository import Partitions
 from recsys_tasks.recommenders.base import TrainingFigures
 from recsys_tasks.recommenders.keys import ModelKey
@@ -103,9 +104,9 @@ def _factors(kept: Kept, digest: str | None, trained: tuple[ModelKey, TrainingFi
 def _hidden(splits: Splits, key: ModelKey) -> Json:
     """The settings that say who was hidden from the training, and their split, where there was one."""
     if key.split is None:
-        return key.hidden or {}
+        return without_salt(key.hidden or {})
     stored = splits.find(key.day, key.split)
-    return {**(stored.groups if stored else {}), "split": key.split}
+    return {**(stored.settings if stored else {}), "split": key.split}
 
 
 def _trained(digest: str, key: ModelKey, figures: TrainingFigures) -> Json:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from recsys_tasks.core.domain import Figures
@@ -94,7 +95,8 @@ def _honest(honest: Figures) -> Finding:
 
 def _mean(name: str, found: tuple[float, float | None], users: int, meaning: str) -> Finding:
     """A mean over listeners. found: the mean and its standard error."""
-    return Finding(name, fraction(found[0]), _interval(estimate(*found)), users, meaning)
+    written = partial(fraction, error=found[1])
+    return Finding(name, written(found[0]), _interval(estimate(*found), written), users, meaning)
 
 
 def _difference(pair: Figures, name: str, meaning: str) -> Finding:
@@ -111,6 +113,9 @@ def changes(figures: Figures, k: int) -> list[tuple[str, str]]:
         ("new tracks", f"{_part(figures, 'new_tracks', 'tracks')} were heard for the first time that day"),
         ("new listeners", f"{_part(figures, 'new_listeners', 'listeners')} listened for the first time"),
     ]
+    if "thin_share" in figures:
+        thin = f"{percent(figures['thin_share'])} of the listeners known before had too short a history to be scored"
+        lines.append(("thin histories", thin))
     if "overlap" in figures and figures["overlap"]["mean"] is not None:
         same = decimal(k * figures["overlap"]["mean"], 1)
         lines.append(("the same as before", f"{same} of {k} recommended tracks stand in the live list too"))
@@ -159,7 +164,7 @@ def _cusum(slow: Drift, policy: DriftConfig) -> str:
     return f"{decimal(slow.cusum[-1], 2)} standard errors; an alert above {significant(policy.cusum_bound)}"
 
 
-def _interval(found: Estimate | None, written: Callable[[float], str] = fraction) -> str:
+def _interval(found: Estimate | None, written: Callable[[float], str]) -> str:
     """The 95% interval of a mean in words; empty where it is unknown."""
     if found is None or found.low is None or found.high is None:
         return ""

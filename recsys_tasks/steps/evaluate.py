@@ -20,6 +20,7 @@ from recsys_tasks.evaluation.samples import samples
 from recsys_tasks.gate.exact_checks import check_sizes
 from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
+from recsys_tasks.matrix.split import thin_share
 from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.release.bundles import GATED, NAMES
 from recsys_tasks.release.judgements import Judgement, judgement_of
@@ -37,6 +38,7 @@ from recsys_tasks.steps.released_models import (
     verified,
 )
 from recsys_tasks.steps.results import Evaluated
+from recsys_tasks.steps.stored_models import split_settings_of
 from recsys_tasks.steps.workplace import Workplace
 
 NEW_TRACK_DAYS = 7
@@ -84,6 +86,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         measuring = beside.submit(recall_of, at, opened)
         checks = checks_of(at, opened, measuring, beside)
         result = scoring.result()
+    evaluation = {"k": at.config.evaluation.k} | split_settings_of(at, opened.model.key)
     key = JudgementKey(
         day=day,
         candidate=candidate,
@@ -93,10 +96,10 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         no_incumbent="" if incumbent else _no_incumbent(log),
         reference=reference.candidate if reference else None,
         reference_release=reference.release if reference else None,
-        evaluation=at.config.evaluation.model_dump(),
+        evaluation=evaluation,
         earlier_release=earlier.release if earlier and "earlier_evidence" in result.per_user else None,
     )
-    figures = result.figures | _of_the_day(day, opened, measuring.result())
+    figures = result.figures | _of_the_day(day, opened, measuring.result(), evaluation.get("min_history", 1))
     before = [row for row in series(at.store, day) if row["day"] < day.isoformat()]
     figures |= {
         "past": [as_json(each) for each in past_days(before, PAST_DAYS)],
@@ -153,7 +156,7 @@ def _scored(
     )
 
 
-def _of_the_day(day: Day, opened: Opened, recall: Recall) -> Figures:
+def _of_the_day(day: Day, opened: Opened, recall: Recall, min_history: int) -> Figures:
     """What the report tells beside the scores: kept here, for matrix, model and index may be removed one day."""
     today, users, tracks = day_number(day), opened.matrix.users, opened.matrix.tracks
     return {
@@ -161,6 +164,7 @@ def _of_the_day(day: Day, opened: Opened, recall: Recall) -> Figures:
         "tracks": len(tracks),
         "new_listeners": int((users.first_days == today).sum()),
         "new_tracks": int((tracks.first_days == today).sum()),
+        "thin_share": round(thin_share(opened.matrix, opened.split, day, min_history), 6),
         "recall": {name: round(value, 6) for name, value in asdict(recall).items()},
         "training": as_json(opened.model.figures),
     }

@@ -1,13 +1,15 @@
 """Fold the partitions up to a day, beginning with the newest stored matrix that is a true prefix, and split its day."""
 
+import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from recsys_tasks.core.config import EvaluationConfig
 from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.matrix.chain import Chain, chain_digests, dates, stale_days
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
-from recsys_tasks.matrix.split import split_day, split_key
+from recsys_tasks.matrix.split import key_of_format_1, split_day, split_key
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Folded
 from recsys_tasks.steps.workplace import Workplace, in_words
@@ -85,8 +87,20 @@ def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
 def _split(at: Workplace, chain: Chain, digest: str, matrix: PlayMatrix | None) -> str:
     """Digest of the split of the chain's newest day, which is made and stored if it is not there."""
     day, partition = chain[-1]
-    key = split_key(day, digest, at.config.evaluation)
+    former, salted = key_of_format_1(day, digest, at.config.evaluation), _salted(at)
+    if at.splits.holds(former):
+        return former.digest
+    key = split_key(day, digest, salted)
     if not at.splits.holds(key):
         matrix = matrix or at.matrices.load(day, digest)
-        at.splits.save(key, split_day(matrix, at.partitions.load(day, partition), day, key.config))
+        at.splits.save(key, split_day(matrix, at.partitions.load(day, partition), day, salted))
     return key.digest
+
+
+def _salted(at: Workplace) -> EvaluationConfig:
+    """The settings of the split, with the salt of this store where the file names none."""
+    settings = at.config.evaluation
+    if settings.salt:
+        at.progress("[evaluation] salt stands in the configuration: whoever reads it can make accounts that are scored")
+        return settings
+    return settings.model_copy(update={"salt": at.splits.salt(fresh=secrets.token_hex(16))})

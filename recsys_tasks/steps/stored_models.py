@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from recsys_tasks.core.config import EvaluationConfig
 from recsys_tasks.core.domain import Day, PlayMatrix
-from recsys_tasks.matrix.split import Split, split_day
+from recsys_tasks.core.records import Json
+from recsys_tasks.matrix.split import Split, split_day, without_salt
 from recsys_tasks.recommenders.als import LOSS_LISTENERS, Als
 from recsys_tasks.recommenders.base import TrainingFigures
 from recsys_tasks.recommenders.factors import Factors
@@ -54,4 +55,9 @@ def split_of(at: Workplace, key: ModelKey, matrix: PlayMatrix) -> Split:
     if key.split is not None:
         return at.splits.load(key.day, key.split)
     counts = at.partitions.load(*matrix.chain[-1])
-    return split_day(matrix, counts, key.day, EvaluationConfig(**(key.hidden or {})))
+    return split_day(matrix, counts, key.day, EvaluationConfig(**{"min_history": 1, **(key.hidden or {})}))
+
+
+def split_settings_of(at: Workplace, key: ModelKey) -> Json:
+    """The settings of the split that a model was trained with, the salt by its digest."""
+    return at.splits.key(key.day, key.split).settings if key.split is not None else without_salt(key.hidden or {})

@@ -7,6 +7,7 @@
     matrices/<date>-<digest>/     CSR arrays, vocabularies, chain
     splits/<date>-<digest>/       who is hidden on the day, for whom, and the day in the matrix's rows
     models/<date>-<digest>/       one fitted component: its files, loss trace, parameters
+    secrets/split_salt.json       the salt that picks the hidden listeners; created once, never removed
     bundles/<candidate>/gated/    index, factors, norm order, track vocabulary: what the gate judges
     bundles/<candidate>/names/    title, artist, play total of each track
     bundles/<candidate>/users-<digest>/  user vectors, user vocabulary, played tracks

@@ -24,6 +24,7 @@ VERDICT = {
     "figures": {
         "users": 3257,
         "precision": 0.0321,
+        "precision_error": 0.0006,
         "popularity": 0.0101,
         "pair": {"difference": -0.0006, "standard_error": 0.0003, "incumbent": 0.03, "users": 3200},
         "low": -0.0012,
@@ -43,8 +44,8 @@ class TestVerdict:
         assert alert.lines == (
             "The gate held back the candidate of 2026-01-16: what was live stays live.",
             "Date 2026-01-16, verdict HOLD: against the live release -1.90% <b>.",
-            "precision@k 0.0321, of the popular tracks 0.0101 (3,257 listeners).",
-            "Against the live release -2.00%, 95 % interval -4.00% to +0.33%.",
+            "precision@k 0.0321 ± 0.0006, of the popular tracks 0.0101 (3,257 listeners).",
+            "Against the live release -2.00%, 95% interval -4.00% to +0.33%.",
             "Release 41 (data of 2026-01-15, 30 hours old) is live.",
             "Run: http://airflow/dags/d/runs/r%2B1",
             "Report: http://airflow/recsys/report/2026-01-16/c0-ff",

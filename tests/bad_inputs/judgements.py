@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from folding import hiding
 from settings import TOML, damage
 from sinks import web_sink, webhook
 from strategies import play_counts
@@ -16,7 +17,6 @@ from strategies import play_counts
 from bad_inputs.cases import case
 from bad_inputs.vocabularies import folded
 from recsys_tasks.cli.main import main
-from recsys_tasks.core.config import EvaluationConfig
 from recsys_tasks.core.domain import Verdict, parse_day
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.gate.check import Check
@@ -84,7 +84,7 @@ def overlapping_holdout():
     """A track heard before is no hidden play; one that got into the training fails an exact check."""
     days = [{(1, 1): 1, (2, 1): 1}, {(1, 1): 2, (1, 5): 1, (2, 1): 1, (2, 6): 3}]
     matrix, counts = folded(*days), play_counts(days[1])
-    split = split_day(matrix, counts, matrix.chain[-1][0], EvaluationConfig(max_users=2))
+    split = split_day(matrix, counts, matrix.chain[-1][0], hiding(max_users=2))
     holdout = hold_out(matrix, split)
     hidden = {matrix.tracks.ids[col].as_py() for col in holdout.hidden.indices}
     assert 1 not in hidden

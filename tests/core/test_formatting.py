@@ -24,7 +24,16 @@ FIGURES = st.floats(-1e9, 1e9)
         (f.percent(0.148), "14.8%"),
         (f.signed_percent(0.012), "+1.20%"),
         (f.signed_percent(-0.0005), "−0.05%"),
-        (f.signed_percent(-0.012, 1, " %"), "−1.2 %"),
+        (f.signed_percent(-0.012, 1), "−1.2%"),
+        (f.fraction(0.0048173, 0.00061), "0.0048"),
+        (f.fraction(0.0048173, 0.000012), "0.004817"),
+        (f.fraction(0.0048173, 0.014), "0.005"),
+        (f.fraction(0.0048173, 0.0), "0.0048"),
+        (f.with_error(0.0048173, 0.00061), "0.0048 ± 0.0006"),
+        (f.with_error(0.0048173, 0.00096), "0.0048 ± 0.0010"),
+        (f.with_error(0.0048173, 0.0014), "0.0048 ± 0.0014"),
+        (f.with_error(0.0048173, None), "0.0048"),
+        (f.with_error(0.5, 1e-12), "0.50000000 ± 0.00000000"),
         (f.signed_percent(-0.02, minus="-"), "-2.00%"),
         (f.setting_percent(0.02), "2%"),
         (f.setting_percent(0.005), "0.5%"),
@@ -35,7 +44,6 @@ FIGURES = st.floats(-1e9, 1e9)
         (f.as_stored(1225.578), "1,225.578"),
         (f.as_stored(True), "True"),
         (f.as_stored("log"), "log"),
-        (f.day("2026-11-02"), "2 Nov 2026"),
         (f.instant("2026-11-22T03:00:12.5+00:00"), "2026-11-22 03:00 UTC"),
         (f.second("2026-11-22T03:00:12.5+00:00"), "2026-11-22 03:00:12"),
     ],
@@ -52,8 +60,16 @@ def test_what_is_unknown_is_a_dash():
 
 
 @given(FIGURES.filter(lambda value: abs(value) < 1e-6))
-def test_zero_has_no_minus_sign(value):
-    """A tiny loss is written like a tiny gain: no −0.0000, no -0.00%."""
+def test_zero_has_no_sign(value):
+    """A tiny loss is written like a tiny gain, and like nothing: no −0.0000, no +0.00%."""
     plain = (f.fraction(value), f.decimal(value, 2), f.count(value), f.percent(value))
     assert plain == ("0.0000", "0.00", "0", "0.0%")
-    assert (f.signed_fraction(value), f.signed_percent(value)) == ("+0.0000", "+0.00%")
+    assert (f.signed_fraction(value), f.signed_percent(value), f.signed_percent(value, 0)) == ("0.0000", "0.00%", "0%")
+
+
+@given(st.floats(1e-9, 0.5), st.floats(0, 1))
+def test_the_digits_end_where_the_error_begins(error, value):
+    """What is written is nearer to the value than the error, and a digit less would not be written for nothing."""
+    mean, written = map(float, f.with_error(value, error).split(" ± "))
+    assert abs(mean - value) <= max(error, 1e-8)
+    assert written == pytest.approx(error, rel=0.5, abs=1e-8)

@@ -1,13 +1,12 @@
 """Models side by side: the same listeners, the same hidden plays, the same path."""
 
 import numpy as np
-from folding import folded
+from folding import folded, hiding
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 from strategies import play_counts
 
-from recsys_tasks.core.config import EvaluationConfig
 from recsys_tasks.evaluation.evaluated_models import evaluate_models
 from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, overlap, recommend, translated
 from recsys_tasks.index.indexed_factors import IndexedFactors
@@ -65,7 +64,7 @@ class TestEvaluatedModels:
         """Candidate and incumbent that are one model have equal figures for every user."""
         days = [{(u, t): 1 for u in range(20) for t in range(0, 8, 1 + u % 3)}, {(u, 8 + u % 4): 1 for u in range(20)}]
         matrix, day = folded(days)
-        split = hold_out(matrix, split_day(matrix, play_counts(days[1]), day, EvaluationConfig()))
+        split = hold_out(matrix, split_day(matrix, play_counts(days[1]), day, hiding()))
         rng = np.random.default_rng(1)
         items = rng.normal(size=(len(matrix.tracks), 3)).astype(np.float32)
         one = model(items, rng.normal(size=(len(split.user_rows), 3)).astype(np.float32))

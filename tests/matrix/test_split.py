@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from folding import folded
+from folding import folded, hiding
 from hypothesis import given
 from scipy import sparse
 from strategies import days_of_events, play_counts
@@ -19,7 +19,7 @@ class TestHoldout:
     def test_nothing_hidden_is_trained_on(self, days):
         """Of a hidden user, training holds exactly the plays before the day, and hidden are the day's new tracks."""
         matrix, day = folded(days)
-        split = hold_out(matrix, split_day(matrix, play_counts(days[-1]), day, EvaluationConfig()))
+        split = hold_out(matrix, split_day(matrix, play_counts(days[-1]), day, hiding()))
         users, tracks = matrix.users.ids.to_pylist(), matrix.tracks.ids.to_pylist()
         for place, row in enumerate(split.user_rows):
             before = {t for events in days[:-1] for u, t in events if u == users[row]}
@@ -33,23 +33,23 @@ class TestHoldout:
         """A listener whom the matrix does not know is told as that, wherever the split meets them first."""
         matrix, day = folded([{(1, 1): 1}, {(1, 2): 1}])
         with pytest.raises(BadData, match="ids that its matrix does not know"):
-            split_day(matrix, play_counts({(1, 2): 1, (9, 2): 1}), day, EvaluationConfig())
+            split_day(matrix, play_counts({(1, 2): 1, (9, 2): 1}), day, hiding())
 
     def test_how_many_are_hidden(self):
         """A fifth of the listeners, more where that is under 4,000, never over half nor over 10,000."""
         first, second = {(u, 0): 1 for u in range(100)}, {(u, 1): 1 for u in range(120)}
         matrix, day = folded([first, second])
         counts = play_counts(second)
-        split = [split_day(matrix, counts, day, EvaluationConfig(wanted_users=n)) for n in (4000, 30, 1)]
+        split = [split_day(matrix, counts, day, hiding(wanted_users=n)) for n in (4000, 30, 1)]
         assert [len(s.gate_rows) for s in split] == [50, 30, 20]
-        assert len(split_day(matrix, counts, day, EvaluationConfig(max_users=7)).gate_rows) == 7
+        assert len(split_day(matrix, counts, day, hiding(max_users=7)).gate_rows) == 7
 
     def test_the_choice_follows_the_user_and_the_date_alone(self):
         """A new date draws other users, as chance would."""
         first, second = {(u, 0): 1 for u in range(200)}, {(u, 1): 1 for u in range(200)}
         matrix, day = folded([first, second])
         today, tomorrow = (
-            set(split_day(matrix, play_counts(second), d, EvaluationConfig()).gate_rows.tolist())
+            set(split_day(matrix, play_counts(second), d, hiding()).gate_rows.tolist())
             for d in (day, day + timedelta(days=1))
         )
         assert 30 < len(today & tomorrow) < 70
@@ -59,7 +59,7 @@ class TestGroups:
     def second_day(self, share):
         """A split of a day on which 200 known listeners and 30 new ones play."""
         matrix, day = folded([{(u, 0): 1 for u in range(200)}, {(u, 1): 2 for u in range(230)}])
-        config = EvaluationConfig(wanted_users=60, blend_share=share)
+        config = hiding(wanted_users=60, blend_share=share)
         return matrix, split_day(matrix, play_counts({(u, 1): 2 for u in range(230)}), day, config)
 
     def test_without_a_blend_its_group_is_empty(self):
@@ -97,7 +97,7 @@ class TestGroups:
     def test_some_rows_of_any_training_are_those_of_all(self, days):
         """Of some rows alone come the very cells that the training of the whole matrix holds in these rows."""
         matrix, day = folded(days)
-        split = split_day(matrix, play_counts(days[-1]), day, EvaluationConfig(blend_share=0.2))
+        split = split_day(matrix, play_counts(days[-1]), day, hiding(blend_share=0.2))
         rows = np.arange(len(matrix.users))[::-2]
         few, whole = trained_plays(matrix.counts, split, rows), hold_out(matrix, split).training[rows]
         np.testing.assert_array_equal(few.indptr, whole.indptr)

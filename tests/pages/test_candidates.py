@@ -54,7 +54,7 @@ class TestCandidates:
         damage(judged_file(copied, LAST, VERDICT))
         page = unescape(candidates_page(copied.store))
         assert "1 judgement cannot be" in page
-        assert re.search(r"15 Jan 2026.*damaged.*verdict/manifest.json", page, re.S)
+        assert re.search(r"2026-01-15.*damaged.*verdict/manifest.json", page, re.S)
         assert "report/2026-01-14/" in page
 
     def test_words_from_outside_are_text(self, copied):

@@ -28,7 +28,7 @@ class TestSentence:
     def test_what_is_live_is_named_with_its_date(self, finished):
         """Number and date, and nothing of a newest candidate that went live itself."""
         found = live(finished.store, FRESH, NOW)
-        assert found["sentence"] == "Release 3 (data of 15 Jan 2026) is live."
+        assert found["sentence"] == "Release 3 (data of 2026-01-15) is live."
 
     def test_before_the_first_release_it_says_what_to_do(self, tmp_path):
         """An empty store is no error: what makes a release appear is said."""
@@ -45,7 +45,7 @@ class TestSentence:
         strict = Workplace(copied.store, config(gate=policy), copied.dsn)
         run(strict, D16)
         said = live(copied.store, FRESH, NOW)["sentence"]
-        assert said.startswith(f"Release 3 (data of 15 Jan 2026) is live; the candidate of 16 Jan 2026 {did}")
+        assert said.startswith(f"Release 3 (data of 2026-01-15) is live; the candidate of 2026-01-16 {did}")
 
     def test_a_candidate_that_a_pin_kept_is_told(self, copied):
         """It passed, and is kept for the reason that the log gives."""
@@ -53,7 +53,7 @@ class TestSentence:
         run(copied, D16)
         log, rows = copied.releases.log(), live(copied.store, FRESH, NOW)
         assert rows["sentence"] == (
-            "Release 2 (data of 14 Jan 2026) is live; the candidate of 16 Jan 2026 passed the gate but was kept, "
+            "Release 2 (data of 2026-01-14) is live; the candidate of 2026-01-16 passed the gate but was kept, "
             f"because release 2 is pinned by {SIGNED.by}."
         )
         assert sentence(log, rows["newest"]) == rows["sentence"]
@@ -103,7 +103,7 @@ class TestDamage:
         text = page(found)
         assert "The live bundle is damaged." in text
         assert "roll back to another release" in text
-        assert "Release 3 (data of 15 Jan 2026) is live." in text
+        assert "Release 3 (data of 2026-01-15) is live." in text
 
     def test_a_damaged_log_is_refused_and_nothing_older_shown(self, copied):
         """The newest entry rots: the page says that it cannot say, never the release before."""

@@ -53,7 +53,7 @@ class TestFigures:
         """Interval, p, the warning, and where too few listeners were asked."""
         text = usual().text
         assert "new tracks 1,068 0.0200 0.0230 −0.0030 −0.0040 to −0.0020 0.00049 ▼ warned" in text
-        assert "new listeners 58 0.0200 0.0200 +0.0000 too few" in text
+        assert "new listeners 58 0.0200 0.0200 0.0000 too few" in text
         assert "Worth a look (nothing was stopped by it) new tracks: -13.0%" in text
 
     def test_checks_that_are_out_of_order_stand_first(self):
@@ -82,6 +82,7 @@ class TestFigures:
         assert text.index("2026-01-15 PASS") < text.index("2026-01-14 PASS")
         assert "55 of 2,077 were heard for the first time" in text
         assert "24 of 1,441 listened for the first time" in text
+        assert "thin histories 2.4% of the listeners known before had too short a history to be scored" in text
         assert "8.9 of 10 recommended tracks stand in the live list too" in text
 
     def test_where_it_comes_from(self):

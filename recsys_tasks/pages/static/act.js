@@ -1,7 +1,7 @@
 // The buttons for those who may act, and the dialog in which they say why. The server asks again who they are.
 import { startBackfill } from "./backfill.js";
 import { dialog } from "./dialog.js";
-import { button, date, home, line, say, send } from "./server.js";
+import { button, home, line, say, send } from "./server.js";
 
 const KEPT = "recsys-said"; // what was done, shown once more after the page has loaded again
 const by = (id) => document.getElementById(id);
@@ -37,14 +37,14 @@ function begin(act, releases = []) {
   by("act-why").value = "";
   by("act-which").hidden = releases.length < 2;
   by("act-release").replaceChildren(
-    ...releases.map((each) => new Option(`release ${each.release}, data of ${date(each.day)}`, each.release)),
+    ...releases.map((each) => new Option(`release ${each.release}, data of ${each.day}`, each.release)),
   );
   show(act);
   open();
 }
 
 const PINNED = "It is pinned: scheduled runs publish nothing until you unpin.";
-const called = (each) => `release ${each.release} (data of ${date(each.day)})`;
+const called = (each) => `release ${each.release} (data of ${each.day})`;
 
 const rollBack = (to) => ({
   name: "rollback",
@@ -81,7 +81,7 @@ const unpin = () => ({
 
 function release(candidate, day) {
   const older = Boolean(stands.live) && day < stands.live.day;
-  const what = `The candidate ${candidate.slice(0, 12)} (data of ${date(day)})`;
+  const what = `The candidate ${candidate.slice(0, 12)} (data of ${day})`;
   const text = [`${what} goes live on your word, although the gate said no.`];
   if (older) text.push(`Its data are older than those of ${called(stands.live)}, which it replaces.`, PINNED);
   if (stands.live?.pinned) text.push("A pin holds: lift it first, or this is refused.");
@@ -104,7 +104,7 @@ function fillCell(cell) {
   if (to) cell.append(button(`Roll back to ${number} …`, () => begin(rollBack(to))));
   if (candidate) {
     const made = button("Release …", () => begin(release(candidate, day)));
-    made.setAttribute("aria-label", `Release the candidate ${candidate.slice(0, 12)} of ${date(day)}`);
+    made.setAttribute("aria-label", `Release the candidate ${candidate.slice(0, 12)} of ${day}`);
     cell.append(made);
   }
 }

@@ -1,6 +1,6 @@
 // Dates run again: asked of Airflow's own API as the signed-in person, after its dry run has listed them.
 import { dialog } from "./dialog.js";
-import { airflow, date, line, send } from "./server.js";
+import { airflow, line, send } from "./server.js";
 
 const DAG = "daily_recommendations";
 const SHOWN = 14; // dates listed before the rest is counted
@@ -36,7 +36,7 @@ async function look() {
   const { backfills } = await send(`${airflow}api/v2/backfills/dry_run`, body);
   if (!backfills.length) throw new Error("No date of these would run: they have runs already, or are not over yet.");
   const { is_paused: paused } = await send(`${airflow}api/v2/dags/${DAG}`);
-  const days = backfills.map((each) => date(each.logical_date.slice(0, 10)));
+  const days = backfills.map((each) => each.logical_date.slice(0, 10));
   const more = days.length > SHOWN ? ` and ${days.length - SHOWN} more` : "";
   const runs = days.length === 1 ? "1 run" : `${days.length} runs`;
   by("backfill-plan").replaceChildren(sentence(`${runs}: ${days.slice(0, SHOWN).join(", ")}${more}.`));

@@ -1,14 +1,11 @@
 // What stands along the axes of a plot: round values and dates, and how both are written.
 export const DAY = 86_400_000; // milliseconds
-const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 export const written = (value, digits) =>
-  value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  (Number(value.toFixed(digits)) + 0) // never −0
+    .toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 
-export function dated(time, withYear = true) {
-  const day = new Date(time);
-  return `${day.getUTCDate()} ${MONTHS[day.getUTCMonth()]}${withYear ? ` ${day.getUTCFullYear()}` : ""}`;
-}
+export const dated = (time) => new Date(time).toISOString().slice(0, 10);
 
 // Round values between two, about so many.
 export function levels(low, high, wanted) {
@@ -26,7 +23,7 @@ export function instants(from, to, wanted) {
   const days = [1, 2, 7, 14].find((step) => (to - from) / DAY / step <= wanted);
   if (days) {
     const count = Math.floor((to - from) / DAY / days) + 1;
-    return Array.from({ length: count }, (_, n) => [from + n * days * DAY, dated(from + n * days * DAY, n === 0)]);
+    return Array.from({ length: count }, (_, n) => [from + n * days * DAY, dated(from + n * days * DAY)]);
   }
   const months = (to - from) / DAY / 30.4;
   const step = [1, 2, 3, 6].find((each) => months / each <= wanted) ?? 12 * Math.ceil(months / 12 / wanted);
@@ -37,7 +34,6 @@ export function instants(from, to, wanted) {
     if (time > to) return found;
     const at = new Date(time);
     if (step >= 12 ? at.getUTCMonth() : at.getUTCMonth() % step) continue;
-    const year = found.length === 0 || at.getUTCMonth() === 0 ? ` ${at.getUTCFullYear()}` : "";
-    found.push([time, `${MONTHS[at.getUTCMonth()]}${year}`]);
+    found.push([time, dated(time).slice(0, 7)]);
   }
 }

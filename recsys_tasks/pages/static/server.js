@@ -37,10 +37,6 @@ export function say(text) {
 // A reason in one line, as the log keeps it.
 export const line = (text) => text.replace(/\s+/g, " ").trim();
 
-// "2026-11-22" as "22 Nov 2026".
-const SHORT = { day: "numeric", month: "short", year: "numeric", timeZone: "UTC" };
-export const date = (day) => new Date(`${day}T00:00:00Z`).toLocaleDateString("en-GB", SHORT);
-
 // A button that opens something.
 export function button(text, opens, kind = "") {
   const made = document.createElement("button");
