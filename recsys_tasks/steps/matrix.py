@@ -35,12 +35,12 @@ def increment_matrix(at: Workplace, day: Day, rebuild_through: bool = False) -> 
 
 
 def chain_of(at: Workplace, day: Day) -> Chain:
-    """(date, partition digest) of every date from ``history_start`` to ``day``.
+    """(date, partition digest) of every date from ``history_start`` to ``day``; a quarantined one is empty.
 
     Raises:
         NotStored: a date has no partition; the matrix is never folded over a hole.
     """
-    chain = [(date, at.partitions.digest(date)) for date in dates(at.config.source.history_start, day)]
+    chain = [(date, at.quarantine.folded_digest(date)) for date in dates(at.config.source.history_start, day)]
     holes = [date.isoformat() for date, digest in chain if digest is None]
     if holes:
         raise NotStored(f"No partition of {holes[0]} ({len(holes)} dates missing). Run extract_streams for {day}.")
@@ -48,9 +48,13 @@ def chain_of(at: Workplace, day: Day) -> Chain:
 
 
 def stale_from(at: Workplace, since: Day) -> tuple[Day, ...]:
-    """Dates from ``since`` on whose stored matrices are all folded from other partitions than there are now."""
-    wanted = [day for day in at.matrices.days() if day >= since]
-    return stale_days(wanted, at.config.source.history_start, at.partitions.digest, at.matrices.holds)
+    """Dates from ``since`` on whose stored matrices are all folded from other partitions than there are now.
+
+    A quarantined date is none of them: no run makes anything of it until it is mended or accepted.
+    """
+    stored = [day for day in at.matrices.days() if day >= since]
+    found = stale_days(stored, at.config.source.history_start, at.quarantine.folded_digest, at.matrices.holds)
+    return tuple(day for day in found if at.quarantine.find(day) is None)
 
 
 def _stored(at: Workplace, chain: Chain) -> tuple[str, PlayMatrix | None]:
