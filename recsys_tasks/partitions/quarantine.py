@@ -8,6 +8,7 @@ when a person accepts it; then the later dates fold again, as after a restatemen
 from dataclasses import dataclass
 
 from recsys_tasks.core.domain import Day
+from recsys_tasks.core.errors import DataRefused
 from recsys_tasks.partitions.checked import CheckedDays
 from recsys_tasks.partitions.data_quality import DataCheck
 from recsys_tasks.partitions.repository import Partitions
@@ -24,6 +25,14 @@ class QuarantinedDay:
     def __str__(self) -> str:
         found = "; ".join(map(str, self.stops))
         return f"{self.day} is quarantined, and no play of it is used: {found}"
+
+    def refusal(self) -> DataRefused:
+        """The error of the date's own run, which says what can be done."""
+        return DataRefused(
+            f"{self}. Later days go on without it. Mend the source and clear the run from extract_streams on, not only "
+            "the failed task; or change the bounds in [quality]; or accept the streams with a reason (param "
+            "accept_data, option --accept-data)."
+        )
 
 
 class Quarantine:

@@ -98,8 +98,7 @@ class Partitions:
         Raises:
             CorruptArtefact: the file is missing, or holds other counts.
         """
-        newest = self.digest(day)
-        if digest == NO_PLAYS and newest not in (None, NO_PLAYS):
+        if digest == NO_PLAYS and (newest := self.digest(day)) not in (None, NO_PLAYS):
             counts = self.load(day, str(newest))
             return no_plays(counts.user_ids.type, counts.track_ids.type)
         name = f"{partition_name(day)}/{plays_file(digest)}"

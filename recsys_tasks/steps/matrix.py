@@ -22,9 +22,12 @@ def increment_matrix(at: Workplace, day: Day, rebuild_through: bool = False) -> 
         rebuild_through: fold the stale matrices of later dates again too; otherwise their next run does, by itself.
 
     Raises:
+        DataRefused: the day is quarantined: a candidate of an empty day would be none of it.
         NotStored: a partition is missing.
         CorruptArtefact: a partition or the matrix that is extended differs from its manifest.
     """
+    if quarantined := at.quarantine.find(day):
+        raise quarantined.refusal()
     chain = chain_of(at, day)
     digest, matrix = _stored(at, chain)
     split = _split(at, chain, digest, matrix)

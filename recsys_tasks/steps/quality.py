@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from recsys_tasks.core.domain import Day
-from recsys_tasks.core.errors import DataRefused, NotStored
+from recsys_tasks.core.errors import NotStored
 from recsys_tasks.partitions.checked import Word
 from recsys_tasks.partitions.data_quality import HISTORY_DAYS, OK, STOP, DataCheck, checks_on
 from recsys_tasks.partitions.quarantine import QuarantinedDay
@@ -51,7 +51,7 @@ def check_data(at: Workplace, day: Day, signature: Signature, accept: str = "") 
     quarantined = {date: found for date in partitions if (found := at.quarantine.find(date))}
     stale = _stale(at, day, (date for date in partitions if at.quarantine.folded_digest(date) != folded[date]))
     if day in quarantined:
-        raise _refusal(quarantined[day])
+        raise quarantined[day].refusal()
     for each in quarantined.values():
         at.progress(f"{each}. To accept it, run {each.day} itself with a reason (accept_data)")
     accepted = [word for date, stored in partitions.items() for word in at.checked.accepted(date, stored.digest)]
@@ -121,11 +121,3 @@ def _stale(at: Workplace, day: Day, moved: Iterable[Day]) -> tuple[Day, ...]:
         listed = ", ".join(date.isoformat() for date in stale)
         at.progress(f"stale matrices: {listed}; the next run folds them again by itself, rebuild_through at once")
     return stale
-
-
-def _refusal(found: QuarantinedDay) -> DataRefused:
-    return DataRefused(
-        f"{found}. Later days go on without it. Mend the source and clear the run from extract_streams on, not only "
-        "the failed task; or change the bounds in [quality]; or accept the streams with a reason (param accept_data, "
-        "option --accept-data)."
-    )

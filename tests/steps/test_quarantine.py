@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from checked_days import DAY, START, at_thirty_days, check, clear, fill, tenfold, thirty_days
-from settings import SIGNED, artefacts_of, config, run
+from settings import SIGNED, TOML, artefacts_of, config, run
 
 from recsys_tasks.cli.main import main
 from recsys_tasks.core.errors import DataRefused
@@ -134,14 +134,19 @@ class TestChain:
         assert fold(service, AFTER).plays == 16 * 1000
 
     def test_the_first_dates_may_all_be_quarantined(self, service):
-        """Nothing is folded yet: an empty matrix of the right ids, stored and extended as any other."""
-        first, second = START, START + timedelta(days=1)
-        for day in (first, second):
+        """The fold begins with an empty matrix of the types of their ids."""
+        for day in (START, START + timedelta(days=1)):
             extract_streams(service, day)
             collapse(service, day)
-        assert increment_matrix(service, second).figures.pairs == 0
         matrix = fold(service, START + timedelta(days=2))
         assert (matrix.plays, [digest for _, digest in matrix.chain[:2]]) == (1000, [NO_PLAYS] * 2)
+
+    def test_a_quarantined_day_has_no_matrix_of_its_own(self, service):
+        """Whoever clears its run from the fold on, past the check, gets no candidate of an empty day."""
+        refuse(service, DAY)
+        with pytest.raises(DataRefused, match="2026-01-15 is quarantined"):
+            increment_matrix(service, DAY)
+        assert service.matrices.days() == []
 
     def test_an_ordinary_store_keeps_its_digests(self, finished):
         """Without a quarantined day the chain names the newest partitions, and nothing is kept of a quarantine."""
@@ -201,6 +206,18 @@ class TestRuns:
         assert sentence in copied.store.read(report).decode()
         status = overview(copied.store, datetime.now(UTC))
         assert f"{sentence}, asked" in status_text(status).splitlines()[1]
+
+    def test_a_range_of_days_goes_on_behind_a_quarantined_one(self, copied, tmp_path, capsys):
+        """On the command line: the day is told, the later one has its row, and the end is no success."""
+        collapse(copied, D15)
+        (tmp_path / "config.toml").write_text(TOML)
+        environment = {"RECSYS_ROOT": str(copied.store.root), "RECSYS_CONFIG": str(tmp_path / "config.toml")}
+        words = ["run", "--date", "2026-01-15", "--to", "2026-01-16"]
+        assert main(words, environment | {"RECSYS_SOURCE_DSN": copied.dsn, "USER": "olga"}) == 1
+        said = capsys.readouterr()
+        assert "DataRefused: 2026-01-15 is quarantined" in said.err
+        assert "2026-01-16" in said.out
+        assert copied.releases.log().require_live().day == D16
 
     def test_an_older_release_says_that_its_day_was_quarantined_since(self, copied):
         """Release 3 holds plays of the day: it goes on being what it was made of."""

@@ -38,6 +38,15 @@ class TestLaterDays:
         outcome = check(service, DAY + timedelta(days=9))
         assert (outcome.quarantined, outcome.warnings) == ((), ())
 
+    def test_a_check_that_dies_while_it_keeps_its_results_lets_nothing_slip(self, service, monkeypatch):
+        """Killed before what was found is kept: the date is looked at again for ever, as one that was refused."""
+        tenfold(service.dsn, DAY)
+        with monkeypatch.context() as patch:
+            patch.setattr(service.checked, "save_found", lambda date, *_: 1 / (date - DAY).days)
+            with pytest.raises(ZeroDivisionError):
+                check(service, DAY)
+        assert check(service, DAY + timedelta(days=9)).quarantined == (DAY,)
+
     def test_the_log_says_how_to_accept_another_date(self, service):
         """Whoever reads the log of a later run learns that the date has a run of its own for that."""
         tenfold(service.dsn, DAY)
