@@ -22,7 +22,7 @@ from recsys_tasks.steps import (
     retain,
     write_report,
 )
-from recsys_tasks.steps.matrix import chain_of
+from recsys_tasks.steps.matrix import chain_of, stale_from
 from recsys_tasks.steps.opened_candidate import conservation_of
 from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.stored_forms import NO_PLAYS
@@ -126,6 +126,7 @@ class TestChain:
         matrix = fold(service, AFTER)
         assert matrix.chain[:-2] == held.chain[:-1]
         assert (dict(matrix.chain)[DAY], matrix.plays) == (NO_PLAYS, 15 * 1000)
+        assert stale_from(service, DAY) == (), "what was folded without the day is as it ought to be"
         with pytest.raises(DataRefused, match=f"2026-01-15 is quarantined, .*: {COLLAPSE}: {FOUND}"):
             check(service, DAY)
         (word,) = check(service, DAY, "a new catalogue").accepted
