@@ -7,7 +7,7 @@ Turns one UTC day of streams into an index of recommendations, and puts it live 
 |---|---|---|
 | `wait_for_day` | waits until the day is complete: grace period over, and a later stream seen or the longest wait over | the source cannot be asked: look at the database |
 | `extract_streams` | stores the day's play counts and catalogue, fills missing dates, extracts the late window again | the message names the table, column or date |
-| `check_data` | looks at the day's volume, listeners, tracks, dropped rows, repeats and bots before anything is trained on them | mend the source; or trigger with `accept_data` and a reason |
+| `check_data` | looks at the day's volume, listeners, tracks, dropped rows, repeats and bots before anything is trained on them | the day is quarantined (below) |
 | `increment_matrix` | folds the new partitions onto the newest stored matrix, and chooses whose plays are hidden | a stored file is damaged: the message names it |
 | `train_als` | weighted ALS without the hidden plays, from yesterday's factors | run again with `cold_start` |
 | `build_index` | Annoy index, search parameters chosen for the recall target | no track has a factor |
@@ -22,6 +22,11 @@ Turns one UTC day of streams into an index of recommendations, and puts it live 
 older date never replaces a newer release, unless `publish_older` says why; it is then pinned, as a rollback is. After a
 restated date the next run folds the later ones again; `rebuild_through` does so at once. **Something bad is live**: `recsys rollback N --by --why`; it
 pins, and scheduled runs publish nothing until `unpin`. **No streams that day, truly**: trigger with `allow_empty_day`.
+
+**Quarantine.** A day that `check_data` stops, or whose precision collapses at the gate, counts as an empty one: the later
+days run without its plays, and say so. To end it, mend the source and clear the run from `extract_streams` on (`check_data`
+alone would look at the same streams again), or widen the bounds in `[quality]`, or trigger that very day with `accept_data`
+and a reason. Then the next run folds the later days again.
 
 **Alerts** lie in the store's `alerts/` before they are sent, and each connection of `[alert] connections` gets each of them
 once; what is not delivered is tried again by the next run, and every hour by `release_freshness`. A connection that is taken

@@ -37,8 +37,12 @@ def thirty_days(dsn, folder):
     create_streams(dsn)
     for offset in range(30):
         fill(dsn, START + timedelta(days=offset))
-    values = parse_config({"source": {"history_start": START, "late_window_days": 3}})
-    return Workplace(PosixStore(folder), values, dsn)
+    return at_thirty_days(dsn, PosixStore(folder))
+
+
+def at_thirty_days(dsn, store):
+    """A workplace of that source with a store of any kind."""
+    return Workplace(store, parse_config({"source": {"history_start": START, "late_window_days": 3}}), dsn)
 
 
 def check(at, day, accept=""):

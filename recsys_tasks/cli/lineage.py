@@ -87,15 +87,16 @@ def _parents(parents: Sequence[Row]) -> Iterator[str]:
 
 
 def _partitions(rows: Sequence[Row]) -> Iterator[str]:
-    """The first and the last date, the restated ones, and the sums; --json has every date."""
+    """The first and the last date, the restated and quarantined ones, and the sums; --json has every date."""
     if not rows:
         return
     rules = sorted({row["rule"][:SHORT] for row in rows if row["rule"]})
     yield f"partitions  {len(rows)}, {rows[0]['day']} to {rows[-1]['day']}, rule of what qualifies: {', '.join(rules)}"
-    shown = [row for row in rows if row in (rows[0], rows[-1]) or is_restated(row)]
+    shown = [row for row in rows if row in (rows[0], rows[-1]) or is_restated(row) or row["quarantine"]]
     reasons = drop_reasons(rows)
     lines = [*(_counted(row, reasons) for row in shown), {"day": "all", "version": "", **row_sums(rows)}]
     yield from _indented(as_table(lines, COUNTS | {name: name for name in reasons}).splitlines())
+    yield from _indented(f"{row['day']}: {row['quarantine']}" for row in shown if row["quarantine"])
     yield from _indented(_restatement(row) for row in shown if is_restated(row))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.domain import Day, parse_day
-from recsys_tasks.core.errors import ConfigError, DayIncomplete, RecsysError
+from recsys_tasks.core.errors import ConfigError, DataRefused, DayIncomplete, RecsysError
 from recsys_tasks.core.formatting import count
 from recsys_tasks.reporting.overview import overview, status_text
 from recsys_tasks.reporting.terminal_tables import as_table
@@ -59,17 +59,23 @@ def _run(args: Namespace) -> Answer:
         if said and args.to:
             raise ConfigError(f"{word} speaks for one run that somebody looked at. Leave out --to.")
     rows: list[dict[str, Any]] = []
+    refused: list[RecsysError] = []
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
         try:
             rows.append(_row(_run_one(args, at, day, args.rebuild_through and day == last)))
+        except DataRefused as error:  # quarantined: the later days go on without it
+            refused.append(error)
         except RecsysError as error:
-            if not rows:
-                raise
-            warning = f"{type(error).__name__}: {error}"  # the days before it are told all the same
-            return Answer({"days": rows}, _summary(rows), exit_code=1, warning=warning)
-    refused = any(row["verdict"] != "PASS" for row in rows)
-    return Answer({"days": rows}, _summary(rows), exit_code=3 if refused else 0)
+            refused.append(error)
+            break
+    if refused and not rows:
+        raise refused[0]
+    if refused:  # the other days are told all the same
+        warning = "\n".join(f"{type(error).__name__}: {error}" for error in refused)
+        return Answer({"days": rows}, _summary(rows), exit_code=1, warning=warning)
+    held = any(row["verdict"] != "PASS" for row in rows)
+    return Answer({"days": rows}, _summary(rows), exit_code=3 if held else 0)
 
 
 def _run_one(args: Namespace, at: Workplace, day: Day, rebuild_through: bool) -> DayRun:

@@ -62,8 +62,8 @@ class GateConfig(Section):
 
 class QualityConfig(Section):
     """What the day's streams must look like before anything is trained on them. Beyond a ``warn`` bound the report says
-    so; beyond a ``stop`` bound the run ends. Ratios are to the median of the 7 days before; each field says what it
-    costs to loosen it."""
+    so; beyond a ``stop`` bound the day is quarantined. Ratios are to the median of the 7 days before; each field says
+    what it costs to loosen it."""
 
     warn_volume: tuple[Ratio, Ratio] = (0.5, 2.0)
     """Qualified streams, lowest and highest ratio. Wider, and a half-loaded day is noticed only by the gate."""

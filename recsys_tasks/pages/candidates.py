@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.pages.remembered import RememberedRuns, judgements_of, log_of
+from recsys_tasks.pages.remembered import RememberedRuns, judgements_of, log_of, quarantined_of
 from recsys_tasks.release.bundles import GATED, Bundles
 from recsys_tasks.release.log import PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, Entry
 from recsys_tasks.release.series import by_date
@@ -93,6 +93,7 @@ def candidates(store: ArtefactStore, asked: Wanted) -> dict[str, Any]:
         "judged": len(dates),
         "dates": shown._replace(rows=[[_shown(store, row, runs, entries) for row in rows] for rows in shown.rows]),
         "damaged": len(damaged),
+        "quarantined": quarantined_of(store),
         "entries": page_of(log.entries[::-1], asked.log),
         "live": log.live,
         "kinds": KINDS,

@@ -26,6 +26,7 @@ def lineage(store: ArtefactStore, name: str) -> dict[str, Any]:
     return {
         "found": found,
         "restated": [row for row in rows if is_restated(row)],
+        "quarantined": [row for row in rows if row["quarantine"]],
         "newest_first": rows[::-1],
         "reasons": drop_reasons(rows),
         "sums": row_sums(rows),

@@ -6,7 +6,7 @@ from typing import Any
 
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError
 from recsys_tasks.core.policy import FreshnessConfig
-from recsys_tasks.pages.remembered import days_of, log_of
+from recsys_tasks.pages.remembered import days_of, log_of, quarantined_of
 from recsys_tasks.release.bundles import Bundles, part_name
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.reporting.intervals import estimate
@@ -31,7 +31,13 @@ def live(store: ArtefactStore, freshness: FreshnessConfig, now: datetime) -> dic
     log = log_of(store)
     days = days_of(store, log)
     newest = days[-1] if days else None
-    shown = {"newest": newest, "entry": log.live, "sentence": sentence(log, newest), "bound": freshness.max_age_hours}
+    shown = {
+        "newest": newest,
+        "entry": log.live,
+        "sentence": sentence(log, newest),
+        "bound": freshness.max_age_hours,
+        "quarantined": quarantined_of(store),
+    }
     if log.live is None:
         return shown
     return shown | _details(store, log, log.live, days, now)

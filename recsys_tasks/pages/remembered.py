@@ -16,6 +16,8 @@ from cachetools import LRUCache
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import CorruptArtefact
 from recsys_tasks.core.records import Json
+from recsys_tasks.partitions.checked import CheckedDays
+from recsys_tasks.partitions.quarantine import Quarantine, QuarantinedDay
 from recsys_tasks.partitions.repository import Partitions, partition_name
 from recsys_tasks.release.judgements import FIGURES, VERDICT, Judgement, Judgements
 from recsys_tasks.release.log import Entry, ReleaseLog
@@ -119,6 +121,15 @@ def days_of(store: ArtefactStore, log: ReleaseLog) -> list[Row]:
     """
     rows = (_row(store, log, judgement) for judgement in Judgements(store).of())
     return [found[0] for found in by_date(rows).values()]
+
+
+def quarantined_of(store: ArtefactStore) -> list[QuarantinedDay]:
+    """The quarantined dates with their reasons, rising.
+
+    Raises:
+        CorruptArtefact: a manifest is damaged.
+    """
+    return Quarantine(RememberedPartitions(store), CheckedDays(store)).days()
 
 
 def judgements_of(store: ArtefactStore, log: ReleaseLog) -> tuple[list[Row], list[Row]]:

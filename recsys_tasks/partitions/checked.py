@@ -1,10 +1,13 @@
 """What the checks of a date's streams found, what was refused for it, and who let it pass.
 
     data_checks/<date>/found-<digest>/     every check of a version
-    data_checks/<date>/refused-<digest>/   the checks that stopped a version
+    data_checks/<date>/refused-<digest>/   the checks that stopped a version, or that its precision collapsed
     data_checks/<date>/accepted-<digest>/  the checks that a person let pass, with who and why
 
 A person's word holds for the checks that it names on this very version; a restated date is asked about again.
+
+A version is quarantined while anything stops it that nobody has accepted. Of the data checks, those count that were
+found last, so that wider bounds lift a quarantine; a collapse of precision counts until it is accepted.
 """
 
 from collections.abc import Sequence
@@ -13,11 +16,13 @@ from dataclasses import asdict, dataclass
 from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.records import Json, as_json, from_json
-from recsys_tasks.partitions.data_quality import DataCheck
+from recsys_tasks.partitions.data_quality import STOP, DataCheck
 from recsys_tasks.storage.manifest import MANIFEST, Manifest
 from recsys_tasks.storage.store import ArtefactStore, day_in
 
 FOLDER, FOUND, REFUSED, ACCEPTED = "data_checks", "found", "refused", "accepted"
+COLLAPSE = "collapse of precision"
+"""Name of the check that is made when a day is judged: a person accepts it by this name."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,32 @@ class CheckedDays:
         """Keep that these checks stopped a version of a date; the first one kept of its like stays."""
         self._save(REFUSED, day, partition, stop, {})
 
+    def save_collapse(self, day: Day, partition: str, found: str) -> None:
+        """Keep that precision collapsed on a version of a date when it was judged; the first finding stays.
+
+        Args:
+            day: the date that was judged.
+            partition: digest of its version.
+            found: whose precision collapsed, and compared with which days, in words.
+        """
+        self._save(REFUSED, day, partition, [_collapse(found)], {COLLAPSE: found})
+
+    def stops(self, day: Day, partition: str) -> tuple[DataCheck, ...]:
+        """What stops a version of a date now, without what a person has accepted; nothing stops one never checked.
+
+        Raises:
+            CorruptArtefact: what was kept is damaged.
+        """
+        if not self._was_refused(day):  # nearly every date: no more than names is read of it
+            return ()
+        accepted = {name for each in self.accepted(day, partition) for name in each.checks}
+        found = [check for check in self.found(day, partition) or () if check.outcome == STOP]
+        return tuple(check for check in (*found, *self._collapses(day, partition)) if check.name not in accepted)
+
+    def is_quarantined(self, day: Day, partition: str) -> bool:
+        """Whether a version of a date counts as an empty partition until it is mended or accepted."""
+        return bool(self.stops(day, partition))
+
     def save_accepted(self, day: Day, partition: str, stop: Sequence[DataCheck], word: Word) -> None:
         """Keep that a person let these checks pass; the first word of its like stays."""
         self._save(ACCEPTED, day, partition, stop, as_json(word))
@@ -85,16 +116,33 @@ class CheckedDays:
     def refused_days(self) -> list[Day]:
         """Dates of which a version was ever refused, rising."""
         days = [day for name in self._store.names(FOLDER) if (day := day_in(name))]
-        return [day for day in days if any(map(_is_refusal, self._store.names(f"{FOLDER}/{day.isoformat()}")))]
+        return [day for day in days if self._was_refused(day)]
 
-    def _save(self, kind: str, day: Day, partition: str, stop: Sequence[DataCheck], word: Json) -> None:
-        key = {"day": day.isoformat(), "partition": partition, "checks": [check.name for check in stop]}
-        digest, figures = digest_of(kind, key), {"found": [str(check) for check in stop], **word}
-        self._store.put(f"{FOLDER}/{day.isoformat()}/{kind}-{digest[:SHORT]}", digest, key, {}, figures)
+    def _was_refused(self, day: Day) -> bool:
+        return any(name.startswith(f"{REFUSED}-") for name in self._store.names(f"{FOLDER}/{day.isoformat()}"))
+
+    def _collapses(self, day: Day, partition: str) -> list[DataCheck]:
+        """The collapse that was kept of a version, if there was one."""
+        name = _kept_name(REFUSED, day, digest_of(REFUSED, _key(day, partition, [COLLAPSE])))
+        held = self._store.holds(f"{name}/{MANIFEST}")
+        return [_collapse(self._store.manifest(name).figures[COLLAPSE])] if held else []
+
+    def _save(self, kind: str, day: Day, partition: str, stop: Sequence[DataCheck], more: Json) -> None:
+        key = _key(day, partition, [check.name for check in stop])
+        digest, figures = digest_of(kind, key), {"found": [str(check) for check in stop], **more}
+        self._store.put(_kept_name(kind, day, digest), digest, key, {}, figures)
 
 
-def _is_refusal(name: str) -> bool:
-    return name.startswith(f"{REFUSED}-")
+def _collapse(found: str) -> DataCheck:
+    return DataCheck(COLLAPSE, STOP, found, "a precision like that of the days before")
+
+
+def _key(day: Day, partition: str, checks: Sequence[str]) -> Json:
+    return {"day": day.isoformat(), "partition": partition, "checks": list(checks)}
+
+
+def _kept_name(kind: str, day: Day, digest: str) -> str:
+    return f"{FOLDER}/{day.isoformat()}/{kind}-{digest[:SHORT]}"
 
 
 def _found_name(day: Day, partition: str) -> str:

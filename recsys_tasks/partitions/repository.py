@@ -22,7 +22,7 @@ from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.storage.artefacts import parquet_bytes
 from recsys_tasks.storage.manifest import MANIFEST, Manifest, StoredFile
 from recsys_tasks.storage.store import ArtefactStore, day_in
-from recsys_tasks.storage.stored_forms import as_ids, counts_digest
+from recsys_tasks.storage.stored_forms import NO_PLAYS, as_ids, counts_digest, no_plays
 
 FOLDER, RESTATED, PLAYS = "partitions", "restated-", "plays-"
 
@@ -92,9 +92,15 @@ class Partitions:
     def load(self, day: Day, digest: str) -> PlayCounts:
         """The play counts of a date that have this digest, whether they are the newest version or an earlier one.
 
+        No file is needed for the zero rows of a date that has plays but is folded as an empty one: they are of the
+        newest version's types of ids.
+
         Raises:
             CorruptArtefact: the file is missing, or holds other counts.
         """
+        if digest == NO_PLAYS and (newest := self.digest(day)) not in (None, NO_PLAYS):
+            counts = self.load(day, str(newest))
+            return no_plays(counts.user_ids.type, counts.track_ids.type)
         name = f"{partition_name(day)}/{plays_file(digest)}"
         try:
             table = pq.read_table(pa.BufferReader(self._store.read(name)))

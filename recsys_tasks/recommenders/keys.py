@@ -92,8 +92,8 @@ def model_to_begin_with(
 
     Args:
         wanted: key of the training.
-        prefix: digest of the matrix without its newest date.
-        yesterday: models of the date before.
+        prefix: digest of the matrix of that date.
+        yesterday: models of the date before, or of the newest one that is not quarantined.
         blocked: digests of models whose candidate the gate blocked.
         published: digests of the models of all releases, newest first: one of these goes first.
     """

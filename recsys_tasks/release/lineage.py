@@ -26,6 +26,10 @@ from recsys_tasks.repositories.models import Models
 from recsys_tasks.repositories.splits import Splits
 from recsys_tasks.storage.run_records import RunRecords, first_runs
 from recsys_tasks.storage.store import ArtefactStore
+from recsys_tasks.storage.stored_forms import NO_PLAYS
+
+LEFT_OUT = "quarantined, no play of it"
+SINCE_QUARANTINED = "quarantined since it was folded: the next run folds without it"
 
 
 def lineage(
@@ -61,7 +65,7 @@ def lineage(
         "judgements": [judgement_row(log, kept.judgements, judgement) for judgement in found.judgements],
         "parts": _parts(kept.bundles, found),
         "index": _index(kept, found),
-        "factors": _factors(kept, found.model, found.trained),
+        "factors": _factors(kept, found),
         "matrix": _matrix(kept.matrices, found.day, found.matrix),
         "partitions": _partitions(kept, found.chain),
         "runs": _runs(kept.runs, found),
@@ -92,13 +96,14 @@ def _parts(bundles: Bundles, found: Stations) -> dict[str, Json]:
     return {part: {"sha256": sha256, "stored": part in stored} for part, sha256 in named.items()}
 
 
-def _factors(kept: Kept, digest: str | None, trained: tuple[ModelKey, TrainingFigures] | None) -> Json | None:
+def _factors(kept: Kept, found: Stations) -> Json | None:
     """The model with its parameters, and the models that it started from, the nearest first."""
+    digest, trained = found.model, found.trained
     if digest is None or trained is None:
         return {"digest": digest, "stored": False} if digest else None
     key, figures = trained
     more = {"parameters": key.parameters, "hidden": _hidden(kept.splits, key)}
-    return _trained(digest, key, figures) | more | {"parents": list(_parents(kept.models, key))}
+    return _trained(digest, key, figures) | more | {"parents": list(_parents(kept.models, key, found.chain))}
 
 
 def _hidden(splits: Splits, key: ModelKey) -> Json:
@@ -114,11 +119,15 @@ def _trained(digest: str, key: ModelKey, figures: TrainingFigures) -> Json:
     return {"digest": digest, "day": key.day.isoformat(), "stored": True, **recorded}
 
 
-def _parents(models: Models, key: ModelKey) -> Iterator[Json]:
-    """The models before, each of the day before, up to a cold start or to one that is not stored any more."""
+def _parents(models: Models, key: ModelKey, chain: Chain) -> Iterator[Json]:
+    """The models before, up to a cold start or to one that is not stored any more.
+
+    Each is of the day before, or of the newest date before that was not quarantined.
+    """
     day, parent = key.day, key.parent
     while parent is not None:
-        day -= timedelta(days=1)
+        folded = (date for date, partition in reversed(chain) if date < day and partition != NO_PLAYS)
+        day = models.day_of(parent) or next(folded, day - timedelta(days=1))
         found = models.find(day, parent)
         if found is None:
             yield {"digest": parent, "day": day.isoformat(), "stored": False}
@@ -141,13 +150,16 @@ def _partitions(kept: Kept, chain: Chain) -> list[Json]:
     for run in kept.runs.of_step("extract_streams"):
         for date in (run.get("result") or {}).get("restated", ()):
             restated.setdefault(date, []).append(run["run_id"])
-    rows = [_partition(kept.partitions, day, digest) for day, digest in chain]
+    rows = [_partition(kept, day, digest) for day, digest in chain]
     return [row | {"restated_by": restated.get(row["day"], [])} for row in rows]
 
 
-def _partition(partitions: Partitions, day: Day, digest: str) -> Json:
+def _partition(kept: Kept, day: Day, digest: str) -> Json:
+    partitions, quarantined = kept.partitions, kept.quarantine.find(day) is not None
     stored, newest = partitions.version(day, digest), partitions.digest(day)
     figures = stored.figures if stored else None
+    empty = _is_left_out(partitions, day, digest)
+    since = SINCE_QUARANTINED if quarantined and digest == newest else ""
     return {
         "day": day.isoformat(),
         "digest": digest,
@@ -155,9 +167,15 @@ def _partition(partitions: Partitions, day: Day, digest: str) -> Json:
         "rows_kept": figures.rows_kept if figures else None,
         "dropped": dict(figures.dropped) if figures else {},
         "rule": stored.rule if stored else None,
-        "replaced_by": newest if newest != digest else None,
+        "quarantine": LEFT_OUT if empty else since,
+        "replaced_by": newest if newest != digest and not (empty and quarantined) else None,
         "other_versions": [other for other in partitions.replaced_versions(day) if other not in (digest, newest)],
     }
+
+
+def _is_left_out(partitions: Partitions, day: Day, digest: str) -> bool:
+    """Whether a date was folded as an empty one, of which the source never had a version: it was quarantined."""
+    return digest == NO_PLAYS and partitions.version(day, digest) is None
 
 
 def _runs(runs: RunRecords, found: Stations) -> list[Json]:
@@ -194,5 +212,5 @@ def _lost(kept: Kept, found: Stations) -> Iterator[str]:
         unknown = "and what it was folded from: the partitions that are there are others by now"
         yield f"the play matrix, {proven if found.chain else unknown}"
     for day, digest in found.chain:
-        if kept.partitions.version(day, digest) is None:
+        if kept.partitions.version(day, digest) is None and not _is_left_out(kept.partitions, day, digest):
             yield f"the source counts of {day}, version {digest[:SHORT]}"

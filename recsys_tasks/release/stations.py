@@ -10,6 +10,8 @@ from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.matrix.chain import Chain, chain_digests
+from recsys_tasks.partitions.checked import CheckedDays
+from recsys_tasks.partitions.quarantine import Quarantine
 from recsys_tasks.partitions.repository import Partitions
 from recsys_tasks.recommenders.base import TrainingFigures
 from recsys_tasks.recommenders.keys import ModelKey
@@ -46,6 +48,7 @@ class Kept:
         self.bundles, self.judgements = Bundles(store), Judgements(store)
         self.models, self.matrices, self.splits = Models(store), Matrices(store), Splits(store)
         self.runs, self.partitions = runs or RunRecords(store), partitions or Partitions(store)
+        self.quarantine = Quarantine(self.partitions, CheckedDays(store))
 
 
 def candidate_of(bundles: Bundles, log: ReleaseLog, name: str) -> str:
@@ -76,11 +79,17 @@ def stations_of(kept: Kept, log: ReleaseLog, candidate: str) -> Stations:
 
 
 def _chain(kept: Kept, day: Day, matrix: str | None) -> Chain:
-    """What a matrix was folded from: from its manifest; where that is gone, the partitions, if they prove to be it."""
+    """What a matrix was folded from: from its manifest; where that is gone, the partitions, if they prove to be it.
+
+    A quarantined date may have been folded as an empty one, or, before it was quarantined, as it is.
+    """
     if matrix is None:
         return ()
     if kept.matrices.holds(day, matrix):
         return kept.matrices.chain(day, matrix)
     days = [date for date in kept.partitions.days() if date <= day]
-    chain = tuple((date, digest) for date in days if (digest := kept.partitions.digest(date)))
-    return chain if chain and chain_digests(chain)[-1] == matrix else ()
+    for newest in (kept.quarantine.folded_digest, kept.partitions.digest):
+        chain = tuple((date, digest) for date in days if (digest := newest(date)))
+        if chain and chain_digests(chain)[-1] == matrix:
+            return chain
+    return ()

@@ -5,6 +5,9 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from recsys_tasks.core.formatting import count, decimal
+from recsys_tasks.partitions.checked import CheckedDays
+from recsys_tasks.partitions.quarantine import Quarantine
+from recsys_tasks.partitions.repository import Partitions
 from recsys_tasks.release.judgements import Judgements
 from recsys_tasks.release.log import ReleaseLog
 from recsys_tasks.release.releases import Releases
@@ -17,7 +20,7 @@ Row = dict[str, Any]
 
 
 def overview(store: ArtefactStore, now: datetime) -> dict[str, Any]:
-    """The live release, all releases, the judged days, newest last, and the steps of the run that began last.
+    """The live release, all releases, the quarantined and the judged days, newest last, and the newest run's steps.
 
     Raises:
         CorruptArtefact: the release log or a manifest is damaged.
@@ -26,6 +29,7 @@ def overview(store: ArtefactStore, now: datetime) -> dict[str, Any]:
     return {
         "live": _live_row(log, now),
         "releases": [_release_row(log, number) for number in _numbers(log)],
+        "quarantined": [str(found) for found in Quarantine(Partitions(store), CheckedDays(store)).days()],
         "days": [judgement_row(log, judgements, judgement) for judgement in judgements.of()],
         "steps": _last_steps(store),
     }
@@ -63,6 +67,7 @@ def status_text(status: Mapping[str, Any]) -> str:
         headline = (
             f"Release {live['release']} (data of {live['day']}, {count(live['age_hours'])} hours old) is live{pin}."
         )
+    headline = "\n".join([headline, *(f"{found}." for found in status["quarantined"])])
     if not days:
         return f"{headline}\nNo day has been judged. Run one: recsys run --date YYYY-MM-DD"
     last = days[-1]

@@ -89,6 +89,7 @@ def _context(m: Material) -> dict[str, Any]:
         "deciding": tables.deciding(m.verdict.figures, m.gate, k),
         "exact": exact,
         "data": data,
+        "left_out": m.figures.get("quarantined", ()),
         "counted": [tables.counted(exact, "exact checks"), tables.counted(data, "checks of the data")],
         "plots": [_drawn(plot) for plot in plots(m, slow, k)],
         "compared": any(row["pair"] for row in m.rows),

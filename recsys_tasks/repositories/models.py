@@ -9,7 +9,7 @@ from recsys_tasks.core.records import as_json, from_json
 from recsys_tasks.recommenders.base import Arrays, TrainingFigures
 from recsys_tasks.recommenders.keys import ModelKey, StoredModel
 from recsys_tasks.storage.artefacts import Artefact
-from recsys_tasks.storage.store import ArtefactStore
+from recsys_tasks.storage.store import ArtefactStore, day_in
 
 FOLDER = "models"
 
@@ -34,6 +34,11 @@ class Models:
             return None
         manifest = self._store.manifest(model_name(day, digest))
         return ModelKey.from_json(manifest.key), from_json(TrainingFigures, manifest.figures)
+
+    def day_of(self, digest: str) -> Day | None:
+        """The date of a stored model; None where it is gone."""
+        names = [name for name in self._store.names(FOLDER) if name.endswith(f"-{digest[:SHORT]}")]
+        return day_in(names[0]) if names else None
 
     def key(self, day: Day, digest: str) -> ModelKey:
         """What a stored model was made from."""

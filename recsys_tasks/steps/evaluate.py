@@ -40,6 +40,7 @@ from recsys_tasks.steps.released_models import (
 from recsys_tasks.steps.results import Evaluated
 from recsys_tasks.steps.stored_models import split_settings_of
 from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.storage.stored_forms import NO_PLAYS
 
 NEW_TRACK_DAYS = 7
 """A track that was first heard within so many days is new."""
@@ -106,6 +107,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         "checks": [asdict(check) for check in checks],
         "data_checks": _data_checks(at, day, opened.matrix.chain),
     }
+    if without := _left_out(at, opened.matrix.chain):
+        figures["quarantined"] = without
     names = at.bundles.names(candidate).table
     tables = {
         "per_user": pa.table(result.per_user),
@@ -122,6 +125,12 @@ def _data_checks(at: Workplace, day: Day, chain: Chain) -> list[Json]:
     if found is None:
         at.progress(f"nothing is kept of what check_data found in the streams of {day}")
     return [as_json(check) for check in found or ()]
+
+
+def _left_out(at: Workplace, chain: Chain) -> list[str]:
+    """The quarantined dates that a matrix was folded without, each with its reasons in words."""
+    empty = [date for date, partition in chain if partition == NO_PLAYS]
+    return [str(found) for date in empty if (found := at.quarantine.find(date))]
 
 
 def _scored(

@@ -13,13 +13,14 @@ from recsys_tasks.core.config import SourceConfig
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError, EmptyDay
-from recsys_tasks.matrix.chain import dates, stale_days
+from recsys_tasks.matrix.chain import dates
 from recsys_tasks.partitions.extracted_day import ExtractedDay, account_for, figures_of
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.repository import StoredPartition
 from recsys_tasks.partitions.stream_counting import count_plays
 from recsys_tasks.source.catalogue import catalogue_digest, catalogue_rule
 from recsys_tasks.source.postgres import Source
+from recsys_tasks.steps.matrix import stale_from
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Extracted
 from recsys_tasks.steps.workplace import Workplace, in_words
@@ -72,7 +73,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
     if unusable:
         at.progress(f"{unusable:,} rows of the source lie in no day: their instant is missing, infinite or absurd")
     restated = [date for date in wanted if became[date] == RESTATED]
-    stale = _stale(at, day, min([*restated, day + timedelta(days=1)]))
+    stale = [date for date in stale_from(at, min([*restated, day + timedelta(days=1)])) if date != day]
     summary = _summary(day, became[day], restated, stale)
     at.progress(summary)
     kinds = list(became.values())
@@ -116,13 +117,6 @@ def _snapshot(at: Workplace, source: Source, day: Day) -> str | None:
         at.catalogues.save(day, rule, digest, tracks)
         at.progress(f"catalogue of {day}: {len(tracks):,} tracks")
     return digest
-
-
-def _stale(at: Workplace, day: Day, since: Day) -> list[Day]:
-    """Other dates from ``since`` on whose stored matrices are all folded from other partitions than there are now."""
-    stored = [date for date in at.matrices.days() if date >= since]
-    found = stale_days(stored, at.config.source.history_start, at.partitions.digest, at.matrices.holds)
-    return [date for date in found if date != day]
 
 
 def extract_day(source: Source, day: Day) -> ExtractedDay:

@@ -24,9 +24,12 @@ def increment_matrix(at: Workplace, day: Day, rebuild_through: bool = False) -> 
         rebuild_through: fold the stale matrices of later dates again too; otherwise their next run does, by itself.
 
     Raises:
+        DataRefused: the day is quarantined: a candidate of an empty day would be none of it.
         NotStored: a partition is missing.
         CorruptArtefact: a partition or the matrix that is extended differs from its manifest.
     """
+    if quarantined := at.quarantine.find(day):
+        raise quarantined.refusal()
     chain = chain_of(at, day)
     digest, matrix = _stored(at, chain)
     split = _split(at, chain, digest, matrix)
@@ -37,12 +40,12 @@ def increment_matrix(at: Workplace, day: Day, rebuild_through: bool = False) -> 
 
 
 def chain_of(at: Workplace, day: Day) -> Chain:
-    """(date, partition digest) of every date from ``history_start`` to ``day``.
+    """(date, partition digest) of every date from ``history_start`` to ``day``; a quarantined one is empty.
 
     Raises:
         NotStored: a date has no partition; the matrix is never folded over a hole.
     """
-    chain = [(date, at.partitions.digest(date)) for date in dates(at.config.source.history_start, day)]
+    chain = [(date, at.quarantine.folded_digest(date)) for date in dates(at.config.source.history_start, day)]
     holes = [date.isoformat() for date, digest in chain if digest is None]
     if holes:
         raise NotStored(f"No partition of {holes[0]} ({len(holes)} dates missing). Run extract_streams for {day}.")
@@ -50,9 +53,13 @@ def chain_of(at: Workplace, day: Day) -> Chain:
 
 
 def stale_from(at: Workplace, since: Day) -> tuple[Day, ...]:
-    """Dates from ``since`` on whose stored matrices are all folded from other partitions than there are now."""
-    wanted = [day for day in at.matrices.days() if day >= since]
-    return stale_days(wanted, at.config.source.history_start, at.partitions.digest, at.matrices.holds)
+    """Dates from ``since`` on whose stored matrices are all folded from other partitions than there are now.
+
+    A quarantined date is none of them: no run makes anything of it until it is mended or accepted.
+    """
+    stored = [day for day in at.matrices.days() if day >= since]
+    found = stale_days(stored, at.config.source.history_start, at.quarantine.folded_digest, at.matrices.holds)
+    return tuple(day for day in found if at.quarantine.find(day) is None)
 
 
 def _stored(at: Workplace, chain: Chain) -> tuple[str, PlayMatrix | None]:

@@ -12,8 +12,10 @@ from recsys_tasks.core.domain import Day, Verdict
 from recsys_tasks.core.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict
 from recsys_tasks.gate.exact_checks import coverage_check, finite_check
 from recsys_tasks.matrix.play_matrix import canonical
+from recsys_tasks.partitions.checked import COLLAPSE, Word
 from recsys_tasks.release.bundles import GATED, NAMES, USERS
 from recsys_tasks.release.judgements import Judgement, judgement_of
+from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.release.log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
 from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.released_models import incumbent_of
@@ -48,6 +50,9 @@ def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publi
 def release_candidate(at: Workplace, prefix: str, signature: Signature, older_too: bool = False) -> Published:
     """Publish a candidate that the gate held, or blocked by statistics, on a named person's word.
 
+    Where its day is quarantined because its precision collapsed, this word lifts the quarantine as well: without the
+    day, the next one would be folded from other plays than what is live.
+
     Args:
         at: store and configuration.
         prefix: how the candidate's digest begins.
@@ -63,7 +68,10 @@ def release_candidate(at: Workplace, prefix: str, signature: Signature, older_to
         raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
     candidate, key = at.bundles.find(prefix)
     older = signature.why if older_too else ""
-    return _publish(at, key.day, candidate, signature, overridden=True, publish_older=older)
+    outcome = _publish(at, key.day, candidate, signature, overridden=True, publish_older=older)
+    if at.releases.log().published(candidate):
+        _vouch(at, key, signature)
+    return outcome
 
 
 def roll_back(at: Workplace, number: int, signature: Signature) -> Entry:
@@ -147,6 +155,16 @@ def _refuse(verdict: Verdict, overridden: bool) -> None:
         raise GateRefused(f"An exact check failed, which nobody can override: {'; '.join(verdict.reasons)}.")
     if not verdict.passed and not overridden:
         raise GateRefused(f"The gate said {verdict.outcome}: {'; '.join(verdict.reasons)}. The live release stays.")
+
+
+def _vouch(at: Workplace, key: CandidateKey, signature: Signature) -> None:
+    """Accept the collapse of precision on the streams that a candidate was made from, if one was kept."""
+    if not at.matrices.holds(key.day, key.matrix):
+        return
+    *_, (_, partition) = at.matrices.chain(key.day, key.matrix)
+    if collapse := [stop for stop in at.checked.stops(key.day, partition) if stop.name == COLLAPSE]:
+        word = Word(signature.by, signature.why, signature.at, signature.run_id)
+        at.checked.save_accepted(key.day, partition, collapse, word)
 
 
 def _user_part(at: Workplace, candidate: str) -> str:

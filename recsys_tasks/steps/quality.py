@@ -1,19 +1,23 @@
-"""Look at the streams before anything is trained on them, and stop where they look wrong.
+"""Look at the streams before anything is trained on them, and quarantine each day that looks wrong.
 
 Looked at are the run's own day, its late window (it was just extracted again), the days since the newest stored matrix
 where the pipeline stood still for longer, and every date that was refused before: a refused day cannot slip into the
 matrix a day later, nor when it has left the late window. What lies further back is history: an odd day of years ago
-does not stop the first run on an old service.
+is not quarantined by the first run on an old service.
+
+A quarantined day ends its own run. Later runs go on without its plays.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 
 from recsys_tasks.core.domain import Day
-from recsys_tasks.core.errors import DataRefused, NotStored
+from recsys_tasks.core.errors import NotStored
 from recsys_tasks.partitions.checked import Word
 from recsys_tasks.partitions.data_quality import HISTORY_DAYS, OK, STOP, DataCheck, checks_on
+from recsys_tasks.partitions.quarantine import QuarantinedDay
 from recsys_tasks.partitions.repository import StoredPartition
+from recsys_tasks.steps.matrix import stale_from
 from recsys_tasks.steps.results import Checked
 from recsys_tasks.steps.workplace import Signature, Workplace
 
@@ -22,35 +26,39 @@ LONGEST_OUTAGE_DAYS = 31
 
 
 def check_data(at: Workplace, day: Day, signature: Signature, accept: str = "") -> Checked:
-    """Check what a run for ``day`` would fold.
+    """Check what a run for ``day`` would fold, and quarantine what a check stops.
 
     Args:
         at: store and configuration (the policy).
         day: UTC date of the run.
         signature: who runs it, and when.
-        accept: a person's reason to train on the streams although a check says stop; empty: nobody accepts.
+        accept: a person's reason to train on the streams of this very day although a check says stop; empty: nobody
+            accepts. Another date is accepted by a run for that date: nobody accepts what he has not been shown.
 
     Raises:
-        DataRefused: a check says stop and nobody has accepted it.
+        DataRefused: the day is quarantined.
         NotStored: a date has not been extracted.
         CorruptArtefact: a manifest is damaged.
     """
     partitions = {date: _newest(at, date) for date in _dates(at, day)}
-    checks = {date: data_checks(at, date) for date in partitions}
-    for date, found in checks.items():
-        at.checked.save_found(date, partitions[date].digest, found)
-        for check in found:
-            if date == day or check.outcome != OK:
-                at.progress(f"{date}: {check.outcome}: {check}")
-    stops = {date: stop for date in partitions if (stop := _not_accepted(at, partitions[date], checks[date]))}
-    _keep(at, partitions, stops, signature, accept.strip())
-    if stops and not accept.strip():
-        raise _refusal(stops)
-    accepted = [each for date, stored in partitions.items() for each in at.checked.accepted(date, stored.digest)]
-    for each in accepted:
-        at.progress(f"{each.day}: {', '.join(each.checks)} accepted by {each.by}: {each.why}")
-    beyond = [f"{date}: {check}" for date, found in checks.items() for check in found if check.outcome != OK]
-    return Checked(day, tuple(partitions), tuple(beyond), tuple(accepted))
+    folded = {date: at.quarantine.folded_digest(date) for date in partitions}
+    checks = {date: _looked_at(at, stored) for date, stored in partitions.items()}
+    for date, check in ((date, check) for date, found in checks.items() for check in found):
+        if date == day or check.outcome != OK:
+            at.progress(f"{date}: {check.outcome}: {check}")
+    if accept.strip():
+        _accept(at, partitions[day], Word(signature.by, accept.strip(), signature.at, signature.run_id))
+    quarantined = {date: found for date in partitions if (found := at.quarantine.find(date))}
+    stale = _stale(at, day, (date for date in partitions if at.quarantine.folded_digest(date) != folded[date]))
+    if day in quarantined:
+        raise quarantined[day].refusal()
+    for each in quarantined.values():
+        at.progress(f"{each}. To accept it, run {each.day} itself with a reason (accept_data)")
+    accepted = [word for date, stored in partitions.items() for word in at.checked.accepted(date, stored.digest)]
+    for word in accepted:
+        at.progress(f"{word.day}: {', '.join(word.checks)} accepted by {word.by}: {word.why}")
+    warnings = [*map(str, quarantined.values()), *_beyond(checks, quarantined)]
+    return Checked(day, tuple(partitions), tuple(warnings), tuple(accepted), tuple(quarantined), stale)
 
 
 def data_checks(at: Workplace, day: Day) -> list[DataCheck]:
@@ -82,31 +90,34 @@ def _dates(at: Workplace, day: Day) -> list[Day]:
     return sorted(date for date in wanted if at.config.source.history_start <= date <= day)
 
 
-def _not_accepted(at: Workplace, stored: StoredPartition, checks: Sequence[DataCheck]) -> list[DataCheck]:
-    """The checks that say stop, without those that a person let pass."""
+def _looked_at(at: Workplace, stored: StoredPartition) -> list[DataCheck]:
+    """All checks of a date. Kept: first that it was refused, then what was found; a writer may die in between."""
+    checks = data_checks(at, stored.day)
     accepted = {name for each in at.checked.accepted(stored.day, stored.digest) for name in each.checks}
-    return [check for check in checks if check.outcome == STOP and check.name not in accepted]
+    if stop := [check for check in checks if check.outcome == STOP and check.name not in accepted]:
+        at.checked.save_refused(stored.day, stored.digest, stop)
+    at.checked.save_found(stored.day, stored.digest, checks)
+    return checks
 
 
-def _keep(
-    at: Workplace,
-    partitions: Mapping[Day, StoredPartition],
-    stops: Mapping[Day, Sequence[DataCheck]],
-    signature: Signature,
-    why: str,
-) -> None:
-    """Keep that dates were refused, or accepted with a person's word."""
-    for date, stop in stops.items():
-        if why:
-            word = Word(signature.by, why, signature.at, signature.run_id)
-            at.checked.save_accepted(date, partitions[date].digest, stop, word)
-        else:
-            at.checked.save_refused(date, partitions[date].digest, stop)
+def _accept(at: Workplace, stored: StoredPartition, word: Word) -> None:
+    """Keep a person's word for everything that stops a version of a date now."""
+    if stops := at.checked.stops(stored.day, stored.digest):
+        at.checked.save_accepted(stored.day, stored.digest, stops, word)
 
 
-def _refusal(stops: Mapping[Day, Sequence[DataCheck]]) -> DataRefused:
-    found = "; ".join(f"{date}: {check}" for date, stop in stops.items() for check in stop)
-    return DataRefused(
-        f"Nothing is trained on these streams: {found}. Mend the source and rerun, change the bounds in [quality], or "
-        "accept them with a reason (param accept_data, option --accept-data)."
-    )
+def _beyond(checks: Mapping[Day, Sequence[DataCheck]], quarantined: Mapping[Day, QuarantinedDay]) -> Iterator[str]:
+    """Every check beyond a bound, but for those that a quarantined date is told with."""
+    for date, found in checks.items():
+        told = quarantined[date].stops if date in quarantined else ()
+        yield from (f"{date}: {check}" for check in found if check.outcome != OK and check not in told)
+
+
+def _stale(at: Workplace, day: Day, moved: Iterable[Day]) -> tuple[Day, ...]:
+    """Other dates whose stored matrices are stale since some dates went into or out of the quarantine."""
+    first = min(moved, default=None)
+    stale = tuple(date for date in stale_from(at, first) if date != day) if first else ()
+    if stale:
+        listed = ", ".join(date.isoformat() for date in stale)
+        at.progress(f"stale matrices: {listed}; the next run folds them again by itself, rebuild_through at once")
+    return stale

@@ -45,12 +45,14 @@ class Extracted(Result):
 
 @dataclass(frozen=True)
 class Checked(Result):
-    """The streams were looked at, and nothing stops the run."""
+    """The streams were looked at, and nothing stops the run's own day."""
 
     day: Day
     dates: tuple[Day, ...]  # that were looked at
-    warnings: tuple[str, ...]  # every check beyond a bound
+    warnings: tuple[str, ...]  # every check beyond a bound, and every other date that is quarantined
     accepted: tuple[Acceptance, ...]  # persons' words that let such dates pass
+    quarantined: tuple[Day, ...]  # other dates that count as empty
+    stale: tuple[Day, ...]  # other dates whose matrices this look at the streams made stale
 
 
 @dataclass(frozen=True)

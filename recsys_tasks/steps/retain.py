@@ -57,12 +57,16 @@ def retain(at: Workplace, now: datetime, dry_run: bool = False) -> Retained:
 
 
 def _old(at: Workplace) -> list[str]:
-    """What belongs to any but the newest dates; a late window needs one date more than it is long."""
+    """What belongs to any but the newest dates; a late window needs one date more than it is long.
+
+    A quarantined date counts as none of them: the next run begins with the matrix and the model of a date before it.
+    """
     days = {f"{folder}/{name}": day for folder in DATED for name in at.store.names(folder) if (day := day_in(name))}
     days |= _bundles(at)
     count = max(at.config.retention.keep_days, at.config.source.late_window_days + 1)
-    kept = sorted(set(days.values()))[-count:]
-    return sorted(name for name, day in days.items() if day not in kept)
+    quarantined = {found.day for found in at.quarantine.days()}
+    kept = sorted(set(days.values()) - quarantined)[-count:]
+    return sorted(name for name, day in days.items() if len(kept) == count and day < kept[0])
 
 
 def _bundles(at: Workplace) -> dict[str, Day]:

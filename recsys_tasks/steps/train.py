@@ -1,8 +1,10 @@
-"""Train on the day without its hidden plays, from yesterday's factors where they may be used."""
+"""Train on the day without its hidden plays, from yesterday's factors where they may be used.
+
+Yesterday is the newest date before that is not quarantined.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 
 from recsys_tasks.core.domain import Day, PlayMatrix, day_number
 from recsys_tasks.matrix.chain import chain_digests
@@ -10,7 +12,7 @@ from recsys_tasks.matrix.split import hold_out
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Parent, Progress, TrainingData
 from recsys_tasks.recommenders.factors import Factors
-from recsys_tasks.recommenders.keys import ModelKey, model_to_begin_with, model_to_reuse
+from recsys_tasks.recommenders.keys import ModelKey, StoredModel, model_to_begin_with, model_to_reuse
 from recsys_tasks.release.bundles import GATED
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.remaining import Remaining
@@ -56,10 +58,10 @@ def _trained(at: Workplace, als: Als, wanted: ModelKey, cold_start: bool) -> str
     """Train and store; the digest."""
     day, matrix = wanted.day, at.matrices.load(wanted.day, wanted.matrix)
     parent = None if cold_start or _is_cold_date(at, day) else _parent(at, wanted, matrix)
-    key = replace(wanted, parent=parent)
+    key = replace(wanted, parent=parent.digest if parent else None)
     if not at.models.holds(day, key.digest):
         with ThreadPoolExecutor(1) as beside:
-            opening = beside.submit(_opened, at, als, day - timedelta(days=1), parent)
+            opening = beside.submit(_opened, at, als, parent)
             training = hold_out(matrix, at.splits.load(day, str(wanted.split))).training
         data = TrainingData(training, matrix.users, matrix.tracks)
         fit = als.fit(data, opening.result(), _progress(at))
@@ -78,24 +80,31 @@ def _is_cold_date(at: Workplace, day: Day) -> bool:
     return every > 0 and day_number(day) % every == 0
 
 
-def _parent(at: Workplace, wanted: ModelKey, matrix: PlayMatrix) -> str | None:
-    """Digest of the model that the training begins with; None for a cold start."""
-    if len(matrix.chain) < 2:
-        return None
-    yesterday, prefix = wanted.day - timedelta(days=1), chain_digests(matrix.chain)[-2]
-    outcomes = {judgement: at.judgements.verdict_figures(judgement) for judgement in at.judgements.of(yesterday)}
-    blocked = {
+def _parent(at: Workplace, wanted: ModelKey, matrix: PlayMatrix) -> StoredModel | None:
+    """The model that the training begins with, of yesterday or of the date before a quarantine; None: a cold start."""
+    digests = chain_digests(matrix.chain)
+    for (yesterday, _), prefix in reversed(list(zip(matrix.chain, digests, strict=True))[:-1]):
+        models = at.models.of(yesterday)
+        found = model_to_begin_with(wanted, prefix, models, _blocked(at, yesterday), _published_models(at))
+        if found is not None or at.quarantine.find(yesterday) is None:
+            return next((model for model in models if model.digest == found), None)
+    return None
+
+
+def _blocked(at: Workplace, day: Day) -> set[str]:
+    """Digests of the models of a date whose candidate the gate blocked."""
+    outcomes = {judgement: at.judgements.verdict_figures(judgement) for judgement in at.judgements.of(day)}
+    return {
         digest
         for judgement, verdict in outcomes.items()
         if verdict.get("outcome") == "BLOCK"
         for digest in at.judgements.key(judgement).components
     }
-    return model_to_begin_with(wanted, prefix, at.models.of(yesterday), blocked, _published_models(at))
 
 
-def _opened(at: Workplace, als: Als, yesterday: Day, parent: str | None) -> Parent[Factors] | None:
+def _opened(at: Workplace, als: Als, parent: StoredModel | None) -> Parent[Factors] | None:
     """The parent with its vocabularies; None where there is none."""
     if parent is None:
         return None
-    component = als.open(arrays_of(at.models.load(yesterday, parent)))
-    return Parent(component, *at.matrices.vocabularies(yesterday, at.models.key(yesterday, parent).matrix))
+    component = als.open(arrays_of(at.models.load(parent.key.day, parent.digest)))
+    return Parent(component, *at.matrices.vocabularies(parent.key.day, parent.key.matrix))

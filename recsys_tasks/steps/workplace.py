@@ -12,6 +12,7 @@ from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.memory import count_peak_anew, peak_megabytes
 from recsys_tasks.core.versions import library_versions
 from recsys_tasks.partitions.checked import CheckedDays
+from recsys_tasks.partitions.quarantine import Quarantine
 from recsys_tasks.partitions.repository import Partitions
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.judgements import Judgements
@@ -47,6 +48,11 @@ class Workplace:
     def checked(self) -> CheckedDays:
         """The results of data checks."""
         return CheckedDays(self.store)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        """The quarantined dates, and what each date is folded from."""
+        return Quarantine(self.partitions, self.checked)
 
     @cached_property
     def catalogues(self) -> Catalogues:

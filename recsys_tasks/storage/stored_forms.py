@@ -18,11 +18,20 @@ def counts_digest(counts: PlayCounts) -> str:
     return digest_of("partition", len(counts), columns, hashlib.sha256(counts.plays.tobytes()).hexdigest())
 
 
+def no_plays(user_ids: pa.DataType, track_ids: pa.DataType) -> PlayCounts:
+    """Play counts of zero rows, of these types of ids."""
+    return PlayCounts(pa.array([], user_ids), pa.array([], track_ids), np.zeros(0, np.uint32))
+
+
 def _bytes_digest(ids: Ids) -> str:
     if pa.types.is_integer(ids.type):
         return hashlib.sha256(np.asarray(ids).astype("<i8").tobytes()).hexdigest()
     lengths: npt.NDArray[Any] = np.asarray(pa.compute.binary_length(ids), dtype="<i8")
     return hashlib.sha256(lengths.tobytes() + "".join(ids.to_pylist()).encode()).hexdigest()
+
+
+NO_PLAYS = counts_digest(no_plays(pa.int64(), pa.int64()))
+"""Digest of play counts of zero rows, whatever the types of their ids."""
 
 
 def vocabulary_table(vocabulary: Vocabulary) -> pa.Table:

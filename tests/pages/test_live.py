@@ -8,6 +8,7 @@ from settings import SIGNED, config, damage, run
 
 from recsys_tasks.core.errors import CorruptArtefact
 from recsys_tasks.core.policy import FreshnessConfig
+from recsys_tasks.pages.candidates import Wanted, candidates
 from recsys_tasks.pages.live import live, sentence
 from recsys_tasks.pages.site import render
 from recsys_tasks.release.bundles import GATED, bundle_name, part_name
@@ -16,12 +17,17 @@ from recsys_tasks.storage.posix import PosixStore
 
 NOW = datetime(2026, 1, 16, 12, tzinfo=UTC)  # the newest release's data end twelve hours before
 FRESH = FreshnessConfig()
-D16 = datetime(2026, 1, 16, tzinfo=UTC).date()
+D15, D16 = (datetime(2026, 1, n, tzinfo=UTC).date() for n in (15, 16))
 
 
 def page(found):
     """The page as text."""
     return render("live", "live", home="/recsys/", airflow="/", **found)
+
+
+def candidates_page(store):
+    """The page of the candidates as text."""
+    return render("candidates", "candidates", home="/recsys/", airflow="/", **candidates(store, Wanted()))
 
 
 class TestSentence:
@@ -46,6 +52,15 @@ class TestSentence:
         run(strict, D16)
         said = live(copied.store, FRESH, NOW)["sentence"]
         assert said.startswith(f"Release 3 (data of 2026-01-15) is live; the candidate of 2026-01-16 {did}")
+
+    def test_a_quarantined_date_is_told_with_its_reason(self, copied):
+        """On this page and beside the candidates, of which a date that a check stopped has none; else not a word."""
+        pages = (lambda: page(live(copied.store, FRESH, NOW)), lambda: candidates_page(copied.store))
+        for shown in pages:
+            assert "Quarantined" not in shown()
+        copied.checked.save_collapse(D15, copied.partitions.digest(D15), "0.0007 for the <candidate>")
+        for shown in pages:
+            assert "<li>15 Jan 2026: collapse of precision: 0.0007 for the &lt;candidate&gt;, asked: " in shown()
 
     def test_a_candidate_that_a_pin_kept_is_told(self, copied):
         """It passed, and is kept for the reason that the log gives."""

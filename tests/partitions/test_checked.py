@@ -8,7 +8,7 @@ from stored_objects import flip
 
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.errors import CorruptArtefact
-from recsys_tasks.partitions.checked import FOLDER, FOUND, REFUSED, Acceptance, CheckedDays, Word
+from recsys_tasks.partitions.checked import COLLAPSE, FOLDER, FOUND, REFUSED, Acceptance, CheckedDays, Word
 from recsys_tasks.partitions.data_quality import OK, STOP, DataCheck
 from recsys_tasks.storage.manifest import MANIFEST
 
@@ -106,3 +106,59 @@ class TestAccepted:
             "olga": ("volume",),
             "paul": ("most plays by one user",),
         }
+
+
+class TestStops:
+    def stop(self, checked, *checks, day=DAY, version=VERSION):
+        """Refuse a version, as check_data does."""
+        checked.save_refused(day, version, checks)
+        checked.save_found(day, version, [*checks, SCHEMA])
+
+    def test_a_refused_version_is_stopped_and_no_other_is(self, checked):
+        """Every check that says stop, and none that passed; a restated date has to be looked at first."""
+        self.stop(checked, VOLUME, BOT)
+        assert checked.stops(DAY, VERSION) == (VOLUME, BOT)
+        assert checked.is_quarantined(DAY, VERSION)
+        for day, version in ((DAY, RESTATED), (OTHER, VERSION)):
+            assert checked.stops(day, version) == ()
+            assert not checked.is_quarantined(day, version)
+
+    def test_nobody_has_looked(self, checked):
+        """History is not quarantined: nothing was ever checked of it, or found without being refused."""
+        assert checked.stops(DAY, VERSION) == ()
+        checked.save_found(DAY, VERSION, [VOLUME])
+        assert checked.stops(DAY, VERSION) == ()
+
+    def test_the_newest_look_counts(self, checked):
+        """Wider bounds: what was refused once stops it no more, and does again under the old ones."""
+        self.stop(checked, VOLUME)
+        checked.save_found(DAY, VERSION, [SCHEMA])
+        assert checked.stops(DAY, VERSION) == ()
+        self.stop(checked, VOLUME)
+        assert checked.stops(DAY, VERSION) == (VOLUME,)
+
+    def test_a_person_lifts_what_he_names_and_nothing_else(self, checked):
+        """The rest still stops the version; a word for another version stops nothing of this one."""
+        self.stop(checked, VOLUME, BOT)
+        checked.save_accepted(DAY, RESTATED, [BOT], OLGA)
+        checked.save_accepted(DAY, VERSION, [VOLUME], OLGA)
+        assert checked.stops(DAY, VERSION) == (BOT,)
+        checked.save_accepted(DAY, VERSION, [BOT], OLGA)
+        assert not checked.is_quarantined(DAY, VERSION)
+
+    def test_a_collapse_stops_its_version_until_a_person_accepts_it(self, checked):
+        """No look at the streams lifts it; the first finding stays, and the date is looked at from then on."""
+        for found in ("0.0007, 0.0048 on the 28 days before", "another finding"):
+            checked.save_collapse(DAY, VERSION, found)
+        checked.save_found(DAY, VERSION, [SCHEMA])
+        (stop,) = checked.stops(DAY, VERSION)
+        assert (stop.name, stop.outcome, stop.found) == (COLLAPSE, STOP, "0.0007, 0.0048 on the 28 days before")
+        assert (checked.stops(DAY, RESTATED), checked.refused_days()) == ((), [DAY])
+        checked.save_accepted(DAY, VERSION, [stop], OLGA)
+        assert not checked.is_quarantined(DAY, VERSION)
+
+    def test_a_collapse_stands_beside_the_data_checks(self, checked):
+        """Both are told, and both have to be accepted."""
+        self.stop(checked, VOLUME)
+        checked.save_collapse(DAY, VERSION, "0.0007")
+        assert [stop.name for stop in checked.stops(DAY, VERSION)] == ["volume", COLLAPSE]

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import date
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,12 +12,13 @@ from stored_objects import flip
 from strategies import play_counts
 
 from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.domain import PlayCounts
 from recsys_tasks.core.errors import CorruptArtefact
 from recsys_tasks.partitions.extracted_day import REASONS
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.repository import Partitions, StoredPartition, partition_name, plays_file
 from recsys_tasks.storage.manifest import MANIFEST
-from recsys_tasks.storage.stored_forms import counts_digest
+from recsys_tasks.storage.stored_forms import NO_PLAYS, counts_digest
 
 DAY, LATER = date(2026, 1, 15), date(2026, 1, 16)
 RULE = digest_of("a rule")
@@ -53,6 +56,16 @@ class TestNewest:
         assert found.user_ids.equals(FIRST.user_ids)
         assert found.track_ids.equals(FIRST.track_ids)
         assert (found.plays.tolist(), found.plays.dtype) == (FIRST.plays.tolist(), FIRST.plays.dtype)
+
+    @pytest.mark.parametrize("ids", [pa.int64(), pa.string()])
+    def test_zero_rows_of_a_date_with_plays_need_no_file(self, partitions, ids):
+        """A quarantined date is folded from them: of the types of ids that its plays have."""
+        counts = PlayCounts(pa.array([1, 2]).cast(ids), pa.array([8, 9]).cast(ids), np.ones(2, np.uint32))
+        partitions.save(version(counts), counts)
+        found = partitions.load(DAY, NO_PLAYS)
+        assert (len(found), found.user_ids.type, found.track_ids.type) == (0, ids, ids)
+        assert counts_digest(found) == NO_PLAYS
+        assert partitions.count_files(DAY) == [plays_file(counts_digest(counts))]
 
     def test_there_is_none(self, partitions, store):
         """A date without a partition, or of which a dead writer left the counts alone, has no version."""

@@ -14,10 +14,13 @@ from recsys_tasks.demo.world import PRESETS, build_world, write_world
 from recsys_tasks.steps import Workplace, check_data, data_checks, extract_streams
 
 DAMAGES = {
-    "loaded ten times": (tenfold, r"2026-01-15: volume: 10,000 streams, 10\.00 times the median of 7 days before"),
+    "loaded ten times": (
+        tenfold,
+        r"^2026-01-15 is quarantined.*: volume: 10,000 streams, 10\.00 times the median of 7 days before",
+    ),
     "a tenth loaded": (
         lambda dsn, day: execute(dsn, f"DELETE FROM streams WHERE streamed_at::date = '{day}' AND event_id % 10 > 0"),
-        r"volume: 100 streams, 0\.10 times .*; 2026-01-15: listeners: 10 listeners, 0\.10 times",
+        r"volume: 100 streams, 0\.10 times .*; listeners: 10 listeners, 0\.10 times",
     ),
     "a bot": (
         lambda dsn, day: execute(
@@ -76,8 +79,9 @@ class TestDays:
         with pytest.raises(DataRefused, match=said) as error:
             check(service, DAY)
         assert str(error.value).endswith(
-            "Mend the source and rerun, change the bounds in [quality], or accept them with a reason (param "
-            "accept_data, option --accept-data)."
+            "Later days go on without it. Mend the source and clear the run from extract_streams on, not only the "
+            "failed task; or change the bounds in [quality]; or accept the streams with a reason (param accept_data, "
+            "option --accept-data)."
         )
         assert "\n" not in str(error.value)
 
@@ -98,6 +102,8 @@ class TestDays:
             "dates": ["2026-01-12", "2026-01-13", "2026-01-14", "2026-01-15"],
             "warnings": [],
             "accepted": [],
+            "quarantined": [],
+            "stale": [],
         }
 
     def test_an_allowed_empty_day_passes_and_spoils_no_other(self, service):
@@ -125,7 +131,7 @@ class TestWholeDay:
             f"FROM streams, generate_series(1, 9) k WHERE streamed_at::date = '{day}'",
         )
         at = Workplace(copied.store, config(), source_dsn)
-        with pytest.raises(DataRefused, match="2026-01-16: volume"):
+        with pytest.raises(DataRefused, match=r"2026-01-16 is quarantined, .*: volume"):
             run(at, day)
         assert list(at.store.root.glob(f"matrices/{day}-*")) == []
         (tmp_path / "config.toml").write_text(TOML)
