@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from recsys_tasks.core.formatting import count, fraction, percent, signed_percent
+from recsys_tasks.core.formatting import fraction, percent, signed_percent
 from recsys_tasks.release import commands
 from recsys_tasks.release.compared import incumbent_name, incumbent_release, naming_the_incumbent
 from recsys_tasks.release.log import Entry
@@ -161,12 +161,11 @@ def release_by_hand(judged: Judged, live: Entry | None) -> list[Step]:
 
 def publish_steps(judged: Judged, live: Entry | None) -> list[Step]:
     """How a candidate that passes, and is not published yet, goes live."""
-    if live is not None and _is_older(judged, live):
-        words = f"Its data are older than those of live release {live.release}: say why it shall go live, and be pinned"
-        publish = Step(words, (commands.run(judged.day, "--publish-older WHY"),))
-    else:
-        words = "It is not published yet; a run of the day finds it made and judged, and publishes it"
-        publish = Step(words, (commands.run(judged.day),))
+    words, older = "A run of the day publishes what it finds made and judged", _is_older(judged, live)
+    if live is not None and older:
+        words = f"Its data are older than those of live release {live.release}: say why it shall go live and be pinned"
+    ran = commands.run(judged.day, "--publish-older WHY" if older else "")
+    publish = Step(words, (ran, commands.release(judged.candidate, older)))
     return [_lift_the_pin(live), publish] if live is not None and live.pinned else [publish]
 
 
@@ -186,7 +185,7 @@ def cause(verdict: Mapping[str, Any]) -> str:
     if rule == EXACT:
         return f"an exact check failed ({first.partition(':')[0]})"
     if rule == USERS:
-        return f"only {count(figures['users'])} listeners could be scored"
+        return first.partition(";")[0]
     if rule == POPULAR:
         ours, theirs = fraction(figures["precision"]), fraction(figures["popularity"])
         return f"precision {ours} is not above the popular tracks' {theirs}"
