@@ -19,7 +19,7 @@ from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.domain import Day, Figures, Verdict
 from recsys_tasks.core.errors import CorruptArtefact, NotStored, PublishConflict
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.core.records import Json, from_json
+from recsys_tasks.core.records import Json
 from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.storage.artefacts import Artefact
 from recsys_tasks.storage.manifest import MANIFEST, Manifest
@@ -151,10 +151,7 @@ class Judgements:
         """Store another verdict beside the earlier ones, which stay; from now on it is the one that answers.
 
         Args:
-            judgement: which one.
-            figures: digest of its figures.
-            policy: by which it was judged this time.
-            verdict: what the gate says by it.
+            judgement, figures, policy, verdict: as for the first one.
             word: who wanted that, why and when.
 
         Raises:
@@ -173,7 +170,7 @@ class Judgements:
             ) from None
 
     def newest_verdict(self, judgement: Judgement) -> str:
-        """Name, below its judgement, of the verdict that answers; that of the first where nothing was judged yet."""
+        """Name of the verdict that answers; that of the first where nothing was judged yet."""
         return verdict_name(max(1, self._count(judgement)))
 
     def verdict(self, judgement: Judgement) -> Verdict:
@@ -199,7 +196,7 @@ class Judgements:
         return [StoredVerdict(_verdict(each.figures), _policy(each.key), _word(each.key)) for each in stored]
 
     def judged_again(self, judgement: Judgement) -> JudgedAgain | None:
-        """On whose word the newest verdict was given; None where it is the first one, or there is none."""
+        """On whose word the newest verdict was given; None where it is the first, or there is none."""
         return _word(self._newest_manifest(judgement).key) if self._count(judgement) > 1 else None
 
     def written_at(self, judgement: Judgement) -> float:
@@ -248,5 +245,4 @@ def _policy(key: Json) -> GateConfig:
 
 
 def _word(key: Json) -> JudgedAgain | None:
-    names = ("by", "why", "at")
-    return from_json(JudgedAgain, {name: key[name] for name in names}) if "by" in key else None
+    return JudgedAgain(key["by"], key["why"], key["at"]) if "by" in key else None
