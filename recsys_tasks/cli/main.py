@@ -17,7 +17,7 @@ from recsys_tasks.core.errors import ConfigError, RecsysError
 DESCRIPTION = """The daily recommendation pipeline without Airflow.
 
   run --date 2026-11-22      all steps of a day: extract, fold, train, index, evaluate, judge, publish
-  gate --date D              the verdicts of a date again, from the stored figures alone
+  gate --date D              the verdicts of a date again, from the stored figures alone; --judge-again by another policy
   report --date D            one HTML page: what the gate said of a date, and why
   status                     what is live, the judged days, the last verdict's reasons
   recommend USER             tracks for a listener, from the live release
