@@ -7,12 +7,12 @@ Turns one UTC day of streams into an index of recommendations, and puts it live 
 |---|---|---|
 | `wait_for_day` | waits until the day is complete: grace period over, and a later stream seen or the longest wait over | the source cannot be asked: look at the database |
 | `extract_streams` | stores the day's play counts and catalogue, fills missing dates, extracts the late window again | the message names the table, column or date |
-| `check_data` | looks at the day's volume, listeners, tracks, dropped rows, repeats and bots before anything is trained on them | the day is quarantined (below) |
+| `check_data` | looks at the day's volume, listeners, tracks, dropped rows, repeats and bots before anything is trained on them | the day is quarantined (below): mend the source and clear from `extract_streams` on; or trigger with `accept_data` and a reason |
 | `increment_matrix` | folds the new partitions onto the newest stored matrix, and chooses whose plays are hidden | a stored file is damaged: the message names it |
 | `train_als` | weighted ALS without the hidden plays, from yesterday's factors | run again with `cold_start` |
 | `build_index` | Annoy index, search parameters chosen for the recall target | no track has a factor |
 | `evaluate` | precision@k on hidden streams, beside the live release and the popular tracks | a bundle is damaged |
-| `gate` | PASS, HOLD or BLOCK with reasons; **red on purpose** when it says no, never retried | read the reasons, then release it by name or mend the data |
+| `gate` | PASS, HOLD or BLOCK with reasons; **red on purpose** when it says no, never retried | read the reasons; then mend the data and clear from `extract_streams` on, judge it again by another policy, or release it by name |
 | `publish` | one immutable release, one entry in the log; *skipped* when there is nothing to publish or a pin holds | the live release stays |
 | `report` | one HTML page about the verdict, behind the button *Report*; *skipped* when nothing was judged | nothing else waits for it |
 | `alert` | tells the configured channels of a HOLD or BLOCK, a slow decline, a failure before the gate; *skipped* when there is nothing to tell | retried until delivered: look at the connections |

@@ -24,6 +24,7 @@ def rows(n, **changes):
                 "user_recall": 0.98,
                 "similar_recall": 0.97,
                 "signed_by": None,
+                "earlier": [],
             }
         )
     return [*found[:-1], found[-1] | changes]

@@ -155,7 +155,7 @@ def chain(
         draw = drawn(day, np.sort(rng.permutation(len(day))[:n]))
         lots, own = rng.random(len(draw.plays)), loss(number)
         lost = {"candidate": lots < own, "incumbent": lots < live}
-        verdict = judge(SOUND, columns_of(draw, lost, policy.evidence_places), Beside("", 1, 1, past), policy)
+        verdict = judge(SOUND, columns_of(draw, lost, policy.evidence_places), Beside("", 1, past), policy)
         verdicts.append(verdict)
         if verdict.passed:
             live = own

@@ -28,7 +28,7 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.execution_time import task_runner
 
 from recsys_dag.channels import TAKEN
-from recsys_dag.context import path_of
+from recsys_dag.context import business_day, path_of
 from recsys_tasks.alerting.alerts import Alert, of_failure
 from recsys_tasks.core.errors import RecsysError, StorageError
 
@@ -108,7 +108,15 @@ def failed_tasks(ti: Any, names: Iterable[str]) -> list[str]:
 def failure_of(dag_run: Any, task: str, reason: str = KILLED) -> Alert:
     """The alert about a failed task: of the same key, whoever notices first."""
     failed = {"dag": dag_run.dag_id, "run": dag_run.run_id, "task": task, "cleared": dag_run.clear_number}
-    return of_failure(failed, reason, f"{run_address(dag_run)}/tasks/{quote(task, safe='')}")
+    return of_failure(failed, reason, f"{run_address(dag_run)}/tasks/{quote(task, safe='')}", *_day_of(dag_run))
+
+
+def _day_of(dag_run: Any) -> list[str]:
+    """The date that a run is about, for the commands of an alert; none where it cannot be told, which stops no alert."""
+    try:
+        return [business_day(dag_run, dag_run.conf or {}).isoformat()]
+    except (AirflowFailException, AttributeError, TypeError, ValueError):
+        return []
 
 
 def alert_config() -> "AlertConfig":

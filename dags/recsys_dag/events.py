@@ -47,7 +47,7 @@ def judgement_of(ti: Any) -> str:
 
 def run_alerts(ti: Any, dag_run: Any, store: "ArtefactStore") -> list[Alert]:
     """What a run has to tell: a verdict that is no PASS, a slow decline, or which task failed before any verdict."""
-    from recsys_tasks.steps import live_sentence
+    from recsys_tasks.steps import live_entry, live_sentence
 
     verdict = verdict_of(ti)
     if verdict is None:
@@ -55,7 +55,9 @@ def run_alerts(ti: Any, dag_run: Any, store: "ArtefactStore") -> list[Alert]:
         return [failure_of(dag_run, task) for task in failed_tasks(ti, sorted(before))]
     live = live_sentence(store, datetime.now(UTC))
     links = {"run": run_address(dag_run), "report": report_address(verdict["day"], verdict["judgement"])}
-    refused = [] if verdict["outcome"] == "PASS" else [of_verdict(verdict, live, **links)]
+    refused = (
+        [] if verdict["outcome"] == "PASS" else [of_verdict(verdict, live, **links, newest_entry=live_entry(store))]
+    )
     return [*refused, *(of_drift(alarm, verdict["day"], live, **links) for alarm in verdict["alarms"])]
 
 

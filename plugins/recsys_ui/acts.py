@@ -1,4 +1,4 @@
-"""Acting from the pages: roll back, pin, unpin, release a held candidate.
+"""Acting from the pages: roll back, pin, unpin, release a held candidate, have a date judged again.
 
 Only who may edit the DAG acts, and gives a reason. A body counts only as ``application/json``, which no form of another
 site can send. The rights of the caller are checked before a byte of it is read. Airflow's audit log of the DAG keeps
@@ -85,7 +85,26 @@ class Release(Signed):
         return [self.candidate, *(["--older"] if self.older else [])]
 
 
-ACTS: dict[str, type[Signed]] = {"rollback": Rollback, "pin": Signed, "unpin": Signed, "release": Release}
+class JudgeAgain(Signed):
+    """The newest judgement of a date is made again by the policy of now."""
+
+    day: str = Field(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$")
+
+    @property
+    def arguments(self) -> list[str]:
+        """The date, and that it is an act."""
+        return ["--date", self.day, "--judge-again"]
+
+
+ACTS: dict[str, type[Signed]] = {
+    "rollback": Rollback,
+    "pin": Signed,
+    "unpin": Signed,
+    "release": Release,
+    "judge_again": JudgeAgain,
+}
+COMMANDS = {"judge_again": "gate"}
+"""Commands whose name is not that of the act."""
 
 
 async def body(request: Request) -> bytes:
@@ -161,7 +180,7 @@ def _refusal_if_changed(asked: Signed) -> Outcome | None:
 
 def _run(name: str, asked: Signed, by: str) -> Outcome:
     """Run the act's command; only one release at a time."""
-    arguments = [name, *asked.arguments, f"--by={by}", f"--why={asked.why}"]
+    arguments = [COMMANDS.get(name, name), *asked.arguments, f"--by={by}", f"--why={asked.why}"]
     if name != "release":
         return act(arguments, os.environ, LIMIT)
     if not one_release.acquire(blocking=False):

@@ -2,12 +2,16 @@
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recsys_tasks.alerting.failures import after_failure, stopped_subject
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.formatting import count, signed_percent, with_error
+from recsys_tasks.release.advice import Judged, Step, cause, explanation, rule_of, steps
+from recsys_tasks.release.compared import incumbent_name, incumbent_release, naming_the_incumbent
+from recsys_tasks.release.log import Entry
 
 SUBJECT_LENGTH, LINE_LENGTH = 150, 1_000  # characters
 NEXT = "What to do next:"
@@ -47,7 +51,9 @@ class Alert:
         return html.escape(f"{self.subject}\n{self.text}", quote=False)
 
 
-def of_verdict(verdict: Mapping[str, Any], live: str, run: str, report: str) -> Alert:
+def of_verdict(
+    verdict: Mapping[str, Any], live: str, run: str, report: str, newest_entry: Entry | None = None
+) -> Alert:
     """The alert that the gate decided HOLD or BLOCK.
 
     Args:
@@ -55,25 +61,21 @@ def of_verdict(verdict: Mapping[str, Any], live: str, run: str, report: str) -> 
         live: what is live now, as a sentence.
         run: address of the run's page.
         report: address of the report's page.
+        newest_entry: of the release log, which decides what the advised commands must say; None where nobody knows.
     """
     day, outcome, candidate = verdict["day"], verdict["outcome"], verdict["candidate"]
-    if verdict["exact"]:
-        last = "An exact check failed, which nobody can override: mend the cause, then rerun the day with cold_start."
-    else:
-        last = f"To publish it all the same: recsys release {candidate[:12]} --by YOU --why REASON"
+    rule, release = rule_of(verdict), incumbent_release(verdict["figures"])
+    reasons = [naming_the_incumbent(reason, release) for reason in verdict["reasons"]]
     lines = [
         f"The gate {'held back' if outcome == 'HOLD' else 'blocked'} the candidate of {day}: what was live stays live.",
-        f"Date {day}, verdict {outcome}: {'; '.join(verdict['reasons'])}.",
+        f"Date {day}, verdict {outcome}: {'; '.join(reasons)}.",
         *_figures(verdict["figures"]),
+        explanation(rule),
         live,
         *_addresses(run, report),
-        NEXT,
-        "1. Read the report: did the data change (volume, new tracks), or the model?",
-        "2. If the data are wrong, mend the source, then trigger the DAG again with this day.",
-        f"3. {last}",
+        *_to_do(steps(Judged(day, candidate, outcome, verdict["exact"], rule), newest_entry)),
     ]
-    subject = f"{outcome}: the recommendations of {day} were not published"
-    return _alert(("verdict", day, candidate, outcome), subject, lines)
+    return _alert(("verdict", day, candidate, outcome), f"{outcome} of {day}: {cause(verdict)}", lines)
 
 
 def of_drift(alarm: Mapping[str, str], day: str, live: str, run: str, report: str) -> Alert:
@@ -91,26 +93,25 @@ def of_drift(alarm: Mapping[str, str], day: str, live: str, run: str, report: st
     return _alert(("drift", alarm["key"]), f"Slow decline of the recommendations, seen on {day}", lines)
 
 
-def of_failure(failed: Mapping[str, Any], reason: str, log: str) -> Alert:
+def of_failure(failed: Mapping[str, Any], reason: str, log: str, day: str = "DATE") -> Alert:
     """The alert that a task failed for good.
 
     Args:
         failed: dag, run, task, and how often the run had been cleared before: after a clear, a failure is a new one.
-        reason: the message of the task; its first three lines are passed on.
+        reason: the message of the task, which begins with the error's class and decides the advice; its first three
+            lines are passed on.
         log: address of the task's log.
+        day: ISO date that the run is about, for the commands; where nobody knows it, a word that stands for it.
     """
     lines = [
         f"The task {failed['task']} of run {failed['run']} ({failed['dag']}) failed and is not retried.",
         *[line.strip() for line in reason.splitlines() if line.strip()][:3],
         "What was live stays live.",
         f"Log: {log}",
-        NEXT,
-        "1. Read the message above; more of it stands in the log.",
-        "2. Mend what it names.",
-        "3. Clear the failed task in the UI, downstream tasks with it: what is stored already is not made again.",
+        *_to_do(after_failure(reason, day)),
     ]
     identity = ("failure", failed["dag"], failed["run"], failed["task"], failed["cleared"])
-    return _alert(identity, f"{failed['task']} failed in {failed['run']}", lines)
+    return _alert(identity, stopped_subject(reason) or f"{failed['task']} failed in {failed['run']}", lines)
 
 
 def of_staleness(episode: int, stale: bool, live: str, bound_hours: int, runs: str) -> Alert:
@@ -172,6 +173,10 @@ def _addresses(run: str, report: str) -> list[str]:
     return [f"Run: {run}", f"Report: {report}"]
 
 
+def _to_do(found: Iterable[Step]) -> list[str]:
+    return [NEXT, *(f"{number}. {step}" for number, step in enumerate(found, 1))]
+
+
 def _linked(line: str) -> str:
     label, address, rest = line.partition("http")
     if not address or " " in rest:
@@ -194,5 +199,6 @@ def _figures(figures: Mapping[str, Any]) -> list[str]:
     if pair and pair["incumbent"] and pair["standard_error"] is not None:
         values = (pair["difference"], figures["low"], figures["high"])
         found, low, high = (signed_percent(value / pair["incumbent"], minus="-") for value in values)
-        lines.append(f"Against the live release {found}, 95% interval {low} to {high}.")
+        other = incumbent_name(incumbent_release(figures))
+        lines.append(f"Against {other}, the incumbent when it was judged: {found}, 95% interval {low} to {high}.")
     return lines

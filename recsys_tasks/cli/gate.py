@@ -1,4 +1,8 @@
-"""The command ``gate``: the verdicts of a date again, from the stored figures of single users alone."""
+"""The command ``gate``: the verdicts of a date again, from the stored figures of single users alone.
+
+With ``--judge-again``, a named person has the candidate of the date judged by the configuration's policy: an act, which
+stands beside the verdict that there was.
+"""
 
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
@@ -8,7 +12,13 @@ from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.domain import Verdict, parse_day
 from recsys_tasks.core.errors import NotStored
+from recsys_tasks.release.compared import incumbent_release, naming_the_incumbent
 from recsys_tasks.release.judgements import Judgement, Judgements
+from recsys_tasks.release.log import Entry
+from recsys_tasks.release.series import judgement_row
+from recsys_tasks.reporting.overview import NEXT
+from recsys_tasks.reporting.standing import in_lines, next_steps
+from recsys_tasks.steps import Signature, judge_again, rewrite_reports
 from recsys_tasks.steps.verdict import recomputed
 from recsys_tasks.steps.workplaces import store_at
 
@@ -20,12 +30,20 @@ def register(commands: Any) -> None:
     text = "the verdicts of a date again, from the stored figures of single users alone"
     gate: ArgumentParser = commands.add_parser("gate", help=text, description=text)
     gate.add_argument("--date", required=True, help="UTC date of the data, e.g. 2026-11-22")
-    gate.add_argument("--todays-policy", action="store_true", help="by the configuration's policy, not that day's")
+    how = gate.add_mutually_exclusive_group()
+    how.add_argument(
+        "--todays-policy", action="store_true", help="show it by the configuration's policy; nothing stays"
+    )
+    how.add_argument("--judge-again", action="store_true", help="have it judged by the configuration's policy for good")
+    gate.add_argument("--by", default="", help="who you are, for --judge-again; stands with the verdict")
+    gate.add_argument("--why", default="", help="the reason, for --judge-again; stands with the verdict")
     gate.add_argument("--json", action="store_true", help="the answer as JSON")
     gate.set_defaults(handler=_gate)
 
 
 def _gate(args: Namespace) -> Answer:
+    if args.judge_again:
+        return _judge_again(args)
     store, day = store_at(args.root), parse_day(args.date)
     policy = workplace_of(args).config.gate if args.todays_policy else None
     judgements = Judgements(store)
@@ -40,8 +58,38 @@ def _gate(args: Namespace) -> Answer:
     return Answer({"judgements": again}, text, exit_code=3 if refused else 0)
 
 
+def _judge_again(args: Namespace) -> Answer:
+    at, day = workplace_of(args), parse_day(args.date)
+    done = judge_again(at, day, Signature(args.by, args.why, args.now().isoformat()))
+    rewrite_reports(at, done.candidate)
+    log = at.releases.log()
+    row = judgement_row(log, at.judgements, Judgement(day, done.judgement))
+    said = f"{day} is {done.outcome} by the policy of now: {'; '.join(row['reasons'])}."
+    lines = [said, f"It was {done.before}, which stays beside it.", *_judged_once_more(log.live, row)]
+    found = in_lines(next_steps(log, [row]))
+    text = "\n".join([*lines, NEXT, *found] if found else lines)
+    return Answer(done.to_json() | {"next": found}, text, exit_code=0 if done.outcome == "PASS" else 3)
+
+
+def _judged_once_more(live: Entry | None, row: dict[str, Any]) -> list[str]:
+    """What else has to pass before the candidate goes live; nothing where it was compared with what is live."""
+    if live is None or live.day.isoformat() >= row["day"] or live.release == row["incumbent_release"]:
+        return []
+    return [
+        f"Release {live.release} went live since: whatever publishes the candidate compares it with that one first."
+    ]
+
+
 def _row(judgement: Judgement, then: Verdict, again: Verdict) -> dict[str, Any]:
-    return {"day": judgement.day.isoformat(), "judgement": judgement.name, **asdict(again), "same": again == then}
+    release = incumbent_release(again.figures)
+    named = {"reasons": [naming_the_incumbent(reason, release) for reason in again.reasons]}
+    return {
+        "day": judgement.day.isoformat(),
+        "judgement": judgement.name,
+        **asdict(again),
+        **named,
+        "same": again == then,
+    }
 
 
 def _as_text(row: dict[str, Any], other_policy: bool) -> str:

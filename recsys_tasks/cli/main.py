@@ -17,7 +17,7 @@ from recsys_tasks.core.errors import ConfigError, RecsysError
 DESCRIPTION = """The daily recommendation pipeline without Airflow.
 
   run --date 2026-11-22      all steps of a day: extract, fold, train, index, evaluate, judge, publish
-  gate --date D              the verdicts of a date again, from the stored figures alone
+  gate --date D              the verdicts of a date again, from the stored figures; --judge-again by another policy
   report --date D            one HTML page: what the gate said of a date, and why
   status                     what is live, the judged days, the last verdict's reasons
   recommend USER             tracks for a listener, from the live release
@@ -37,7 +37,7 @@ Exit code: 0 done, 1 refused with a reason, 2 wrong usage or configuration, 3 HO
 def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one command; its exit code."""
     try:
-        args = _parser(environment).parse_args(argv)
+        args = parser(environment).parse_args(argv)
         args.now = lambda: datetime.now(UTC)
         args.tell = lambda line: print(line, file=sys.stderr, flush=True)
         answer: Answer = args.handler(args)
@@ -59,23 +59,28 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     return answer.exit_code
 
 
-def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
+    """What understands the words of a command line.
+
+    Args:
+        environment: variables that name the store, the configuration and the source.
+    """
+    found = argparse.ArgumentParser(
         "recsys",
         description=DESCRIPTION,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(
+    found.set_defaults(
         root=_path(environment.get("RECSYS_ROOT")),
         config=_path(environment.get("RECSYS_CONFIG")),
         dsn=environment.get("RECSYS_SOURCE_DSN"),
         user=environment.get("USER") or f"uid {os.getuid()}",
     )
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    commands = found.add_subparsers(metavar="COMMAND", required=True)
     for group in (pipeline, gate, report, lineage, releases, tune, demo):
         group.register(commands)
-    return parser
+    return found
 
 
 def _path(text: str | None) -> Path | None:

@@ -10,7 +10,11 @@ from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError, DataRefused, DayIncomplete, RecsysError
 from recsys_tasks.core.formatting import count
+from recsys_tasks.release.advice import Judged, explanation, rule_of, steps
+from recsys_tasks.release.compared import incumbent_release, naming_the_incumbent
+from recsys_tasks.release.log import Entry
 from recsys_tasks.reporting.overview import overview, status_text
+from recsys_tasks.reporting.standing import in_lines
 from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.steps import Signature, Workplace, retain, source_is_complete
 from recsys_tasks.steps.results import DayRun
@@ -63,7 +67,8 @@ def _run(args: Namespace) -> Answer:
     for offset in range((last - first).days + 1):
         day = first + timedelta(days=offset)
         try:
-            rows.append(_row(_run_one(args, at, day, args.rebuild_through and day == last)))
+            done = _run_one(args, at, day, args.rebuild_through and day == last)
+            rows.append(_row(done, at.releases.log().live))
         except DataRefused as error:  # quarantined: the later days go on without it
             refused.append(error)
         except RecsysError as error:
@@ -99,13 +104,17 @@ def _run_one(args: Namespace, at: Workplace, day: Day, rebuild_through: bool) ->
 def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
     """The judged days as a table, and below it what became of their partitions, and of later matrices."""
     rebuilt = [f"{row['day']}: folded again: {', '.join(row['rebuilt'])}" for row in rows if row["rebuilt"]]
-    return "\n".join([as_table(rows, RUN_COLUMNS), *(row["extracted"]["summary"] for row in rows), *rebuilt])
+    advised = [f"{row['day']}: {row['decided_by']}\n" + "\n".join(row["next"]) for row in rows if row["next"]]
+    return "\n".join([as_table(rows, RUN_COLUMNS), *(row["extracted"]["summary"] for row in rows), *rebuilt, *advised])
 
 
-def _row(run: DayRun) -> dict[str, Any]:
+def _row(run: DayRun, live: Entry | None) -> dict[str, Any]:
     result = run.to_json()
     verdict, published = result["verdict"], result["published"]
-    why = published["reason"] if verdict["outcome"] == "PASS" else "; ".join(verdict["reasons"])
+    release, rule = incumbent_release(verdict["figures"]), rule_of(verdict)
+    reasons = [naming_the_incumbent(reason, release) for reason in verdict["reasons"]]
+    why = published["reason"] if verdict["outcome"] == "PASS" else "; ".join(reasons)
+    judged = Judged(result["day"], result["candidate"], verdict["outcome"], verdict["exact"], rule)
     return {
         "day": result["day"],
         "candidate": result["candidate"],
@@ -117,6 +126,8 @@ def _row(run: DayRun) -> dict[str, Any]:
         "why": why,
         "extracted": result["extracted"],
         "rebuilt": result["rebuilt"],
+        "decided_by": explanation(rule) if verdict["outcome"] != "PASS" else "",
+        "next": in_lines(steps(judged, live)),
     }
 
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
-from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.core.formatting import count
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.serving.reader import Answered, Reader
-from recsys_tasks.steps import Signature, Workplace, release_candidate, roll_back, set_pin, write_report
+from recsys_tasks.steps import Signature, release_candidate, rewrite_reports, roll_back, set_pin
 from recsys_tasks.steps.workplaces import store_at
 
 TRACK_COLUMNS = {"track_id": "track", "title": "title", "artist": "artist", "score": "score"}
@@ -107,19 +106,9 @@ def _rollback(args: Namespace) -> Answer:
 def _release(args: Namespace) -> Answer:
     at = workplace_of(args)
     outcome = release_candidate(at, args.candidate, _signature(args), args.older)
-    _rewrite_reports(at, args.candidate)
+    rewrite_reports(at, args.candidate)
     heading = "Published" if outcome.published else "Not published"
     return Answer(outcome.to_json(), f"{heading}: {outcome.reason}.", exit_code=0 if outcome.published else 1)
-
-
-def _rewrite_reports(at: Workplace, prefix: str) -> None:
-    """Write the reports of a candidate again: the person's word belongs into them."""
-    candidate, key = at.bundles.find(prefix)
-    for judgement in at.judgements.of(key.day, candidate):
-        try:
-            write_report(at, judgement.day, judgement.name)
-        except (RecsysError, OSError) as error:
-            at.progress(f"the report of {judgement.day} is still the old one: {error}")
 
 
 def _pin(args: Namespace) -> Answer:

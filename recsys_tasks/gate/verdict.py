@@ -42,7 +42,6 @@ class Beside:
     """What a candidate is judged beside."""
 
     no_incumbent: str = ""  # why there is nobody to compare with; empty where there is
-    live: int | None = None  # number of the live release that it is compared with
     earlier: int | None = None  # number of the release of a week before
     past: Sequence[PastDay] = ()  # the judged days before that count, oldest first
     accepted: bool = False  # a person vouched for the day's streams, so that a collapse stops nothing
@@ -121,14 +120,14 @@ def _against_releases(figures: Figures, beside: Beside, policy: GateConfig) -> V
     for loss in views.values():
         if not (_allowed(best, usually.lead, policy) if loss is best else _is_no_ruin(loss)):
             sure = loss.share + policy.block_z * loss.error < 0 and loss.share < -policy.block_loss
-            reason = wording.loses(figures, beside.live, loss, policy, sure)
+            reason = wording.loses(figures, loss, policy, sure)
             return _verdict("BLOCK" if sure else "HOLD", "incumbent", (reason,), figures)
     fall = pooled(loss_in(figures.get("earlier")), beside.past, policy)
     if fall is not None:
         figures = figures | {"pooled": vars(fall)}
         if fall.share < -policy.pooled_z * fall.error and fall.today < -policy.margin:
             return _verdict("HOLD", "pooled", (wording.fell_over_days(fall, beside.earlier, policy),), figures)
-    reasons = (wording.above_popular(figures), wording.holds(figures, beside.live, best, policy))
+    reasons = (wording.above_popular(figures), wording.holds(figures, best, policy))
     return _verdict("PASS", "none", reasons, figures)
 
 

@@ -56,24 +56,19 @@ def not_above_popular(lead: Figures, in_long_lists: bool) -> str:
     )
 
 
-def against(live: int | None) -> str:
-    """The live release by its number, where it is known."""
-    return "the live release" if live is None else f"release {live}, which was live"
-
-
-def _difference(figures: Figures, live: int | None, loss: Loss) -> str:
+def _difference(figures: Figures, loss: Loss) -> str:
     evidence = figures.get("evidence")
     how = " in long lists" if evidence and loss.share == evidence["difference"] / evidence["incumbent"] else ""
     listeners = count(figures["pair"]["users"])
     return (
-        f"against {against(live)}, {signed_percent(loss.share, minus='-')}{how} (standard error "
+        f"against the live release {signed_percent(loss.share, minus='-')}{how} (standard error "
         f"{percent(loss.error, 2)}, {listeners} listeners)"
     )
 
 
-def loses(figures: Figures, live: int | None, loss: Loss, policy: GateConfig, sure: bool) -> str:
+def loses(figures: Figures, loss: Loss, policy: GateConfig, sure: bool) -> str:
     """A loss on this day that is not let pass."""
-    said = _difference(figures, live, loss)
+    said = _difference(figures, loss)
     if sure:
         return f"{said}: surely worse ([gate] block_z, block_loss)"
     if loss.error > policy.fine_error:
@@ -81,9 +76,9 @@ def loses(figures: Figures, live: int | None, loss: Loss, policy: GateConfig, su
     return f"{said}: a loss of {setting_percent(policy.margin)} cannot be excluded ([gate] margin)"
 
 
-def holds(figures: Figures, live: int | None, loss: Loss, policy: GateConfig) -> str:
+def holds(figures: Figures, loss: Loss, policy: GateConfig) -> str:
     """No loss on this day, or none that the day could show."""
-    said = _difference(figures, live, loss)
+    said = _difference(figures, loss)
     if loss.share - policy.pass_z * loss.error > -policy.margin:
         return f"{said}: surely not worse by {setting_percent(policy.margin)}"
     seen = percent(min(1.0, (policy.hold_z + policy.pass_z) * loss.error), 0)

@@ -19,6 +19,8 @@ from recsys_tasks.storage.store import ArtefactStore
 
 LIMIT, LONG_LIMIT = 120.0, 900.0
 """Seconds that an act may take; the longer one where a bundle is finished and perhaps judged again."""
+SAID_NO = 3
+"""Exit code of a command that did its work, where the gate says HOLD or BLOCK."""
 KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "TMPDIR", "TZ")
 PARENT = Path(__file__).resolve().parents[2]
 
@@ -61,10 +63,10 @@ def act(arguments: Sequence[str], environment: Mapping[str, str], limit: float =
     except subprocess.TimeoutExpired:
         text = f"It was stopped after {count(limit)} seconds. Look at what is live before all else."
         return Outcome(End.BROKEN, text)
-    if ended.returncode not in (0, 1, 2):
+    if ended.returncode not in (0, 1, 2, SAID_NO):
         text = f"It was killed (exit code {ended.returncode}). Look at what is live, and at this server's memory."
         return Outcome(End.BROKEN, text)
-    if ended.returncode == 0:
+    if ended.returncode in (0, SAID_NO):
         return Outcome(End.DONE, ended.stdout.strip())
     return Outcome(End.REFUSED, ended.stdout.strip() or _last_words(ended.stderr))
 

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.pages.remembered import RememberedRuns, judgements_of, log_of, quarantined_of
+from recsys_tasks.release.advice import explanation, steps
 from recsys_tasks.release.bundles import GATED, Bundles
-from recsys_tasks.release.log import PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, Entry
-from recsys_tasks.release.series import by_date
+from recsys_tasks.release.log import PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, ReleaseLog
+from recsys_tasks.release.series import by_date, judged_of, newest
 from recsys_tasks.reporting.intervals import relative_difference
 from recsys_tasks.storage.run_records import first_runs
 from recsys_tasks.storage.store import ArtefactStore
@@ -85,13 +86,13 @@ def candidates(store: ArtefactStore, asked: Wanted) -> dict[str, Any]:
     dates = by_date([*judgements, *map(_damaged_row, damaged)])
     chosen = [found for _, rows in sorted(dates.items(), reverse=True) if (found := _matching(rows, asked))]
     shown = page_of(chosen, asked.page)
+    last = {day: word["judgement"] for day, rows in dates.items() if (word := newest(rows))}
     runs = first_runs(RememberedRuns(store).of_step("evaluate"), "judgement")
-    entries = {entry.number: entry for entry in log.releases}
     return {
         "asked": asked,
         "verdicts": VERDICTS,
         "judged": len(dates),
-        "dates": shown._replace(rows=[[_shown(store, row, runs, entries) for row in rows] for rows in shown.rows]),
+        "dates": shown._replace(rows=[[_shown(store, row, runs, log, last) for row in rows] for rows in shown.rows]),
         "damaged": len(damaged),
         "quarantined": quarantined_of(store),
         "entries": page_of(log.entries[::-1], asked.log),
@@ -121,13 +122,16 @@ def _damaged_row(row: Row) -> dict[str, Any]:
     return {**row, "outcome": "", "release": None, "incumbent_release": None, "candidate": ""}
 
 
-def _shown(store: ArtefactStore, row: Row, runs: Mapping[str, Row], entries: Mapping[int, Entry]) -> dict[str, Any]:
-    """A judgement with what the page shows beside it."""
+def _shown(
+    store: ArtefactStore, row: dict[str, Any], runs: Mapping[str, Row], log: ReleaseLog, last: Mapping[str, str]
+) -> dict[str, Any]:
+    """A judgement with what the page shows beside it. last: date -> name of its newest judgement."""
     if "damage" in row:
         return {**row}
-    entry, evaluated = entries.get(row["release"]), runs.get(row["judgement"])
-    refused = row["release"] is None and row["outcome"] in ("HOLD", "BLOCK") and not row["exact"]
+    entry, evaluated = log.published(row["candidate"]), runs.get(row["judgement"])
+    refused = entry is None and row["outcome"] in ("HOLD", "BLOCK") and not row["exact"]
     stored = refused and Bundles(store).holds(row["candidate"], GATED)
+    open_still = entry is None and (stored or row["exact"])
     return {
         **row,
         "entry": entry,
@@ -135,7 +139,10 @@ def _shown(store: ArtefactStore, row: Row, runs: Mapping[str, Row], entries: Map
         "difference": relative_difference(row["pair"]),
         "run": evaluated["run_id"] if evaluated else entry.run_id if entry else "",
         "releasable": stored,
+        "newest": last.get(row["day"]) == row["judgement"],
         "gone": refused and not stored,
+        "decided_by": explanation(row["rule"]) if open_still else "",
+        "steps": steps(judged_of(row), log.live) if open_still else [],
     }
 
 

@@ -6,15 +6,16 @@ from typing import Any
 
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError
 from recsys_tasks.core.policy import FreshnessConfig
-from recsys_tasks.pages.remembered import days_of, log_of, quarantined_of
+from recsys_tasks.pages.remembered import log_of, quarantined_of, rows_of
 from recsys_tasks.release.bundles import Bundles, part_name
 from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.release.series import that_made
 from recsys_tasks.reporting.intervals import estimate
 from recsys_tasks.reporting.overview import age_hours
+from recsys_tasks.reporting.standing import next_steps, sentence
 from recsys_tasks.storage.store import ArtefactStore
 
 Row = Mapping[str, Any]
-DID = {"HOLD": "was held back", "BLOCK": "was blocked"}
 
 
 def live(store: ArtefactStore, freshness: FreshnessConfig, now: datetime) -> dict[str, Any]:
@@ -29,39 +30,22 @@ def live(store: ArtefactStore, freshness: FreshnessConfig, now: datetime) -> dic
         CorruptArtefact: the log or a manifest of a judgement is damaged.
     """
     log = log_of(store)
-    days = days_of(store, log)
-    newest = days[-1] if days else None
+    rows, quarantined = rows_of(store, log), quarantined_of(store)
     shown = {
-        "newest": newest,
         "entry": log.live,
-        "sentence": sentence(log, newest),
+        "sentence": sentence(log, rows, {each.day.isoformat(): str(each) for each in quarantined}),
+        "steps": next_steps(log, rows),
         "bound": freshness.max_age_hours,
-        "quarantined": quarantined_of(store),
+        "quarantined": quarantined,
     }
     if log.live is None:
         return shown
-    return shown | _details(store, log, log.live, days, now)
+    return shown | _details(store, log, log.live, rows, now)
 
 
-def sentence(log: ReleaseLog, newest: Row | None) -> str:
-    """What is live, and what came of the newest judged date, in plain words."""
-    entry = log.live
-    if entry is None:
-        nothing = "Nothing is live: no release has been published yet"
-    else:
-        nothing = f"Release {entry.release} (data of {entry.day}) is live"
-    if newest is None:
-        return f"{nothing}; no day has been judged."
-    of = f"the candidate of {newest['day']}"
-    if newest["outcome"] in DID and newest["release"] is None:
-        return f"{nothing}; {of} {DID[newest['outcome']]}: {'; '.join(newest['reasons'])}."
-    if newest["release"] is None and newest["outcome"] == "PASS" and entry is not None:
-        why = f"release {entry.release} is pinned by {entry.by}" if entry.pinned else "newer data are live"
-        return f"{nothing}; {of} passed the gate but was kept, because {why}."
-    return f"{nothing}."
-
-
-def _details(store: ArtefactStore, log: ReleaseLog, entry: Entry, days: Sequence[Row], now: datetime) -> dict[str, Any]:
+def _details(
+    store: ArtefactStore, log: ReleaseLog, entry: Entry, rows: Sequence[dict[str, Any]], now: datetime
+) -> dict[str, Any]:
     age = age_hours(entry.day.isoformat(), now)
     published = log.release(entry.release)
     before = next((e for e in reversed(log.entries[: entry.number - 1]) if e.release != entry.release), None)
@@ -70,7 +54,7 @@ def _details(store: ArtefactStore, log: ReleaseLog, entry: Entry, days: Sequence
         "age": age,
         "published": published,
         "before": before,
-        "judged": next((row for row in reversed(days) if row["candidate"] == entry.candidate), None),
+        "judged": that_made(entry, rows),
         "figures": entry.figures,
         "precision": estimate(entry.figures.get("precision"), entry.figures.get("precision_error")),
         "before_figures": before.figures if before else {},

@@ -19,10 +19,10 @@ from recsys_tasks.core.records import Json
 from recsys_tasks.partitions.checked import CheckedDays
 from recsys_tasks.partitions.quarantine import Quarantine, QuarantinedDay
 from recsys_tasks.partitions.repository import Partitions, partition_name
-from recsys_tasks.release.judgements import FIGURES, VERDICT, Judgement, Judgements
+from recsys_tasks.release.judgements import FIGURES, Judgement, Judgements
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.release.releases import Releases, entry_name
-from recsys_tasks.release.series import by_date, judged, with_release
+from recsys_tasks.release.series import judged, with_release
 from recsys_tasks.storage.manifest import MANIFEST, Manifest
 from recsys_tasks.storage.run_records import FOLDER as RUNS
 from recsys_tasks.storage.run_records import RunRecords
@@ -113,14 +113,13 @@ def log_of(store: ArtefactStore) -> ReleaseLog:
     return ReleaseLog((*log.entries[:-1], releases.entry(len(log.entries)))) if log.entries else log
 
 
-def days_of(store: ArtefactStore, log: ReleaseLog) -> list[Row]:
-    """One row a judged date, oldest first (``series.judgement_row``).
+def rows_of(store: ArtefactStore, log: ReleaseLog) -> list[Row]:
+    """Every judgement, by date (``series.judgement_row``).
 
     Raises:
         CorruptArtefact: a manifest is damaged.
     """
-    rows = (_row(store, log, judgement) for judgement in Judgements(store).of())
-    return [found[0] for found in by_date(rows).values()]
+    return [_row(store, log, judgement) for judgement in Judgements(store).of()]
 
 
 def quarantined_of(store: ArtefactStore) -> list[QuarantinedDay]:
@@ -145,8 +144,10 @@ def judgements_of(store: ArtefactStore, log: ReleaseLog) -> tuple[list[Row], lis
 
 
 def _row(store: ArtefactStore, log: ReleaseLog, judgement: Judgement) -> Row:
-    names = tuple(f"{judgement.place}/{part}/{MANIFEST}" for part in (FIGURES, VERDICT))
-    return with_release(log, MEMORY.of(store, names, lambda: judged(Judgements(store), judgement)))
+    judgements = Judgements(store)
+    parts = (FIGURES, judgements.newest_verdict(judgement))
+    names = tuple(f"{judgement.place}/{part}/{MANIFEST}" for part in parts)
+    return with_release(log, MEMORY.of(store, names, lambda: judged(judgements, judgement)))
 
 
 def _bytes(stamps: Stamps) -> int:

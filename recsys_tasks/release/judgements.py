@@ -2,7 +2,10 @@
 
 evaluations/<date>/<candidate>-<incumbent>/figures/      figures of single listeners and their means, samples
 evaluations/<date>/<candidate>-<incumbent>/verdict/      what the gate said, and by which policy
+evaluations/<date>/<candidate>-<incumbent>/verdict-2/    a person had it judged again by another policy; then verdict-3
 evaluations/<date>/<candidate>-<incumbent>/report.html   the page about it
+
+Nothing is replaced but the report. The newest verdict is the one that answers; those before it stay readable.
 """
 
 from collections.abc import Mapping
@@ -14,10 +17,12 @@ import pyarrow as pa
 
 from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.domain import Day, Figures, Verdict
-from recsys_tasks.core.errors import NotStored
+from recsys_tasks.core.errors import CorruptArtefact, NotStored, PublishConflict
 from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.core.records import Json
 from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.storage.artefacts import Artefact
+from recsys_tasks.storage.manifest import MANIFEST, Manifest
 from recsys_tasks.storage.store import ArtefactStore, day_in
 
 FOLDER, FIGURES, VERDICT, REPORT = "evaluations", "figures", "verdict", "report.html"
@@ -56,9 +61,32 @@ class JudgedFigures:
         return self.artefact.table("samples")
 
 
+@dataclass(frozen=True)
+class JudgedAgain:
+    """Who had a candidate judged again by another policy, why and when."""
+
+    by: str
+    why: str
+    at: str  # instant, ISO-8601 UTC
+
+
+@dataclass(frozen=True)
+class StoredVerdict:
+    """A verdict as it lies in the store: what was said, by which policy, and on whose word if it was not the first."""
+
+    verdict: Verdict
+    policy: GateConfig
+    again: JudgedAgain | None = None
+
+
 def judgement_of(day: Day, candidate: str, incumbent: str | None) -> Judgement:
     """The judgement of a candidate against an incumbent, by their digests."""
     return Judgement(day, f"{candidate[:SHORT]}-{incumbent[:SHORT] if incumbent else 'none'}")
+
+
+def verdict_name(number: int) -> str:
+    """Name of the n-th verdict below its judgement: ``verdict``, ``verdict-2``, ``verdict-3``."""
+    return VERDICT if number == 1 else f"{VERDICT}-{number}"
 
 
 class Judgements:
@@ -105,20 +133,57 @@ class Judgements:
         """The means, from the manifest alone."""
         return self._store.manifest(f"{judgement.place}/{FIGURES}").figures
 
-    def save_verdict(self, judgement: Judgement, figures: str, policy: GateConfig, verdict: Verdict) -> None:
-        """Store a verdict; the first one of a judgement wins.
+    def save_verdict(
+        self, judgement: Judgement, figures: str, policy: GateConfig, verdict: Verdict, accepted: bool = False
+    ) -> None:
+        """Store the gate's own verdict; the first one of a judgement wins.
 
         Args:
             judgement: which one.
             figures: digest of its figures.
             policy: by which it was judged.
             verdict: what the gate said.
+            accepted: a person had vouched for the day's streams.
         """
-        key = {"figures": figures, "policy": policy.model_dump()}
+        key = _verdict_key(figures, policy, accepted)
         self._store.put(f"{judgement.place}/{VERDICT}", digest_of("verdict", key), key, {}, asdict(verdict))
 
+    def save_verdict_again(
+        self,
+        judgement: Judgement,
+        figures: str,
+        policy: GateConfig,
+        verdict: Verdict,
+        word: JudgedAgain,
+        accepted: bool = False,
+    ) -> None:
+        """Store another verdict beside the earlier ones, which stay; from now on it is the one that answers.
+
+        Args:
+            judgement, figures, policy, verdict, accepted: as for the first one.
+            word: who wanted that, why and when.
+
+        Raises:
+            PublishConflict: somebody else had it judged again in the same moment.
+        """
+        key = _verdict_key(figures, policy, accepted) | asdict(word)
+        digest, name = digest_of("verdict", key), verdict_name(self._count(judgement) + 1)
+        try:
+            self._store.put(f"{judgement.place}/{name}", digest, key, {}, asdict(verdict))
+        except CorruptArtefact:
+            if self._store.manifest(f"{judgement.place}/{name}").digest == digest:
+                raise
+            raise PublishConflict(
+                f"{judgement.day}: somebody else had {judgement.name} judged again in this moment. Look at what the "
+                "gate says now, then act if you still want to."
+            ) from None
+
+    def newest_verdict(self, judgement: Judgement) -> str:
+        """Name of the verdict that answers; that of the first where nothing was judged yet."""
+        return verdict_name(max(1, self._count(judgement)))
+
     def verdict(self, judgement: Judgement) -> Verdict:
-        """The verdict, as it was stored.
+        """The newest verdict, as it was stored.
 
         Raises:
             NotStored: it was evaluated, but never judged.
@@ -127,16 +192,47 @@ class Judgements:
             raise NotStored(
                 f"{judgement.day}: {judgement.name} was evaluated, but never judged. Run the gate's task again."
             )
-        values = self._store.open(f"{judgement.place}/{VERDICT}").figures
-        return Verdict(values["outcome"], tuple(values["reasons"]), values["exact"], values["figures"])
+        return _verdict(self._store.open(f"{judgement.place}/{self.newest_verdict(judgement)}").figures)
 
     def verdict_figures(self, judgement: Judgement) -> Figures:
-        """The verdict's stored form, from its manifest alone; empty where it was never judged."""
-        return self._store.manifest(f"{judgement.place}/{VERDICT}").figures if self.is_judged(judgement) else {}
+        """The newest verdict's stored form, from its manifest alone; empty where it was never judged."""
+        return self._newest_manifest(judgement).figures if self.is_judged(judgement) else {}
+
+    def verdicts(self, judgement: Judgement) -> list[StoredVerdict]:
+        """Every verdict, the first one first, from their manifests alone."""
+        names = [verdict_name(number) for number in range(1, self._count(judgement) + 1)]
+        stored = [self._store.manifest(f"{judgement.place}/{name}") for name in names]
+        return [StoredVerdict(_verdict(each.figures), _policy(each.key), _word(each.key)) for each in stored]
+
+    def judged_again(self, judgement: Judgement) -> JudgedAgain | None:
+        """On whose word the newest verdict was given; None where it is the first, or there is none."""
+        return _word(self._newest_manifest(judgement).key) if self._count(judgement) > 1 else None
+
+    def written_at(self, judgement: Judgement) -> float:
+        """When its newest verdict, or else its figures, came into this store, in seconds since 1970.
+
+        No artefact holds a clock, so this is the store's word. It orders the judgements of one date, nothing else.
+        """
+        part = self.newest_verdict(judgement) if self.is_judged(judgement) else FIGURES
+        return self._store.written_at(f"{judgement.place}/{part}/{MANIFEST}")
 
     def policy(self, judgement: Judgement) -> GateConfig:
-        """The policy by which it was judged, which stands with the verdict."""
-        return GateConfig(**self._store.manifest(f"{judgement.place}/{VERDICT}").key["policy"])
+        """The policy by which the newest verdict was given, which stands with it."""
+        return _policy(self._newest_manifest(judgement).key)
+
+    def accepted(self, judgement: Judgement) -> bool:
+        """Whether the newest verdict was given after a person had vouched for the day's streams."""
+        return bool(self._newest_manifest(judgement).key.get("accepted"))
+
+    def _newest_manifest(self, judgement: Judgement) -> Manifest:
+        return self._store.manifest(f"{judgement.place}/{self.newest_verdict(judgement)}")
+
+    def _count(self, judgement: Judgement) -> int:
+        """How many verdicts there are; numbers are taken without a hole."""
+        number = 0
+        while self._store.holds(f"{judgement.place}/{verdict_name(number + 1)}"):
+            number += 1
+        return number
 
     def save_report(self, judgement: Judgement, page: bytes) -> str:
         """Store the page about a judgement in place of an earlier one; its name."""
@@ -151,3 +247,20 @@ class Judgements:
             NotStored: it was not written yet, or never.
         """
         return self._store.read(f"{judgement.place}/{REPORT}")
+
+
+def _verdict_key(figures: str, policy: GateConfig, accepted: bool) -> Json:
+    key = {"figures": figures, "policy": policy.model_dump()}
+    return key | {"accepted": True} if accepted else key
+
+
+def _verdict(values: Figures) -> Verdict:
+    return Verdict(values["outcome"], tuple(values["reasons"]), values["exact"], values["figures"])
+
+
+def _policy(key: Json) -> GateConfig:
+    return GateConfig(**key["policy"])
+
+
+def _word(key: Json) -> JudgedAgain | None:
+    return JudgedAgain(key["by"], key["why"], key["at"]) if "by" in key else None

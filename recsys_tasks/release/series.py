@@ -1,13 +1,22 @@
-"""The judged dates as a series: what every plot, table and drift alarm is made from. Only manifests are read."""
+"""The judged dates as a series: what every plot, table and drift alarm is made from. Only manifests are read.
+
+A date may be judged several times: other candidates, another incumbent, another policy. Two of its judgements have a
+name of their own, and every place that shows one asks for it here: the one that *counts* (``by_date``, first of its
+date) made the date's release, or else is its newest; the *newest* (``newest``) is the gate's last word.
+"""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from recsys_tasks.core.domain import Day, Figures, parse_day
 from recsys_tasks.gate.measured import levels_in, loss_in
 from recsys_tasks.gate.past import PastDay
+from recsys_tasks.release.advice import Judged, rule_of
+from recsys_tasks.release.compared import naming_the_incumbent
 from recsys_tasks.release.judgements import Judgement, Judgements
-from recsys_tasks.release.log import ReleaseLog
+from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.storage.store import ArtefactStore
 
@@ -16,7 +25,7 @@ NOT_JUDGED = "not judged"
 
 
 def series(store: ArtefactStore, until: Day | None = None) -> list[Row]:
-    """One row a judged date, oldest first: the judgement of what was published, else the newest.
+    """One row a judged date, oldest first: the judgement that counts.
 
     Args:
         store: where the judgements lie.
@@ -34,7 +43,8 @@ def series(store: ArtefactStore, until: Day | None = None) -> list[Row]:
 def by_date(rows: Iterable[Row]) -> dict[str, list[Row]]:
     """Date -> its judgements, in the order in which dates come.
 
-    The one that counts stands first: of what was published, else the one against the newest release.
+    The one that counts stands first: the one that made the newest release of the date, else the newest. The others
+    follow, the newest first.
     """
     dates: dict[str, list[Row]] = {}
     for row in rows:
@@ -64,8 +74,31 @@ def _past_day(row: Row) -> PastDay:
         day=day,
         levels=levels,
         against_live=loss_in(row["evidence"]) or loss_in(row["pair"]),
-        against_earlier=loss_in(row["earlier"]),
+        against_earlier=loss_in(row["against_earlier"]),
     )
+
+
+def newest(rows: Iterable[Row]) -> Row | None:
+    """The gate's last word on the newest judged date; None where nothing was judged.
+
+    A date that was judged later than a newer one, in a backfill, does not hide what was said of the newer one.
+    """
+    judged_rows = (row for row in rows if row["outcome"] not in ("", NOT_JUDGED))
+    return max(judged_rows, key=lambda row: (row["day"], *_age(row)), default=None)
+
+
+def that_made(entry: Entry, rows: Iterable[Row]) -> Row | None:
+    """The judgement that a release was published by, or pinned or rolled back to; None where it is not there any more.
+
+    A candidate may have been judged against other releases too, with another verdict.
+    """
+    own = [row for row in rows if row["candidate"] == entry.candidate]
+    return max(own, key=_rank, default=None)
+
+
+def judged_of(row: Row) -> Judged:
+    """A judgement, as far as advice depends on it."""
+    return Judged(row["day"], row["candidate"], row["outcome"], row["exact"], row["rule"])
 
 
 def judgement_row(log: ReleaseLog, judgements: Judgements, judgement: Judgement) -> Row:
@@ -78,6 +111,7 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
     key, figures = judgements.key(judgement), judgements.figures(judgement)
     verdict = judgements.verdict_figures(judgement)
     decided: Figures = verdict.get("figures", {})
+    stored_at = datetime.fromtimestamp(judgements.written_at(judgement), UTC)
     return {
         "day": key.day.isoformat(),
         "candidate": key.candidate,
@@ -94,16 +128,18 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
         "pair": decided.get("pair"),
         "reference": decided.get("reference"),
         "evidence": decided.get("evidence"),
-        "earlier": decided.get("earlier"),
+        "against_earlier": decided.get("earlier"),
         "levels": levels_in(decided),
-        "rule": decided.get("rule"),
         **{name: figures["recall"][name] for name in ("user_recall", "similar_recall")},
         **figures["training"],
         "new_tracks": figures["new_tracks"],
         "new_listeners": figures["new_listeners"],
         "outcome": verdict.get("outcome", NOT_JUDGED),
         "exact": bool(verdict.get("exact")),
-        "reasons": verdict.get("reasons", []),
+        "rule": rule_of(verdict) if verdict else "",
+        "reasons": [naming_the_incumbent(reason, key.incumbent_release) for reason in verdict.get("reasons", [])],
+        "stored_at": stored_at.isoformat(),
+        "earlier": _earlier(judgements, judgement),
     }
 
 
@@ -114,13 +150,38 @@ def with_release(log: ReleaseLog, row: Row) -> Row:
     return {
         **row,
         "release": published.number if published else None,
+        "made_release": published is not None and _made(published, row),
         "signed_by": published.by if published and overridden else None,
         "signed_why": published.why if published and overridden else None,
     }
 
 
-def _rank(row: Row) -> tuple[bool, int, str]:
-    return row["release"] is not None, row["incumbent_release"] or 0, row["judgement"]
+def _earlier(judgements: Judgements, judgement: Judgement) -> list[Row]:
+    """The verdicts before the newest, oldest first, each with the word on which it was replaced; mostly none."""
+    if judgements.judged_again(judgement) is None:
+        return []
+    verdicts = judgements.verdicts(judgement)
+    words = [asdict(each.again) for each in verdicts if each.again]
+    olds = (each.verdict for each in verdicts[:-1])
+    return [
+        {"outcome": old.outcome, "reasons": list(old.reasons), **word} for old, word in zip(olds, words, strict=True)
+    ]
+
+
+def _made(published: Entry, row: Row) -> bool:
+    """Whether a judgement of its candidate is the one that a release was published by: the log keeps its figures."""
+    return bool(row["outcome"] == published.verdict and row["pair"] == published.figures.get("pair"))
+
+
+def _rank(row: Row) -> tuple[Any, ...]:
+    """Made a release, a newer one before an older; of a candidate that was released; newer."""
+    release = row["release"] or 0
+    return release if row.get("made_release") else 0, release, *_age(row)
+
+
+def _age(row: Row) -> tuple[Any, ...]:
+    """What orders the judgements of a date by their time, and in the same instant by what they were compared with."""
+    return row.get("stored_at", ""), row["incumbent_release"] or 0, row["judgement"]
 
 
 def _mean(figures: Mapping[str, Any], name: str) -> float | None:

@@ -11,26 +11,33 @@ from recsys_tasks.partitions.repository import Partitions
 from recsys_tasks.release.judgements import Judgements
 from recsys_tasks.release.log import ReleaseLog
 from recsys_tasks.release.releases import Releases
-from recsys_tasks.release.series import judgement_row
+from recsys_tasks.release.series import by_date, judgement_row, newest
+from recsys_tasks.reporting.standing import in_lines, last_word, next_steps
 from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.storage.run_records import RunRecords
 from recsys_tasks.storage.store import ArtefactStore
 
 Row = dict[str, Any]
+NEXT = "What to do next:"
 
 
 def overview(store: ArtefactStore, now: datetime) -> dict[str, Any]:
-    """The live release, all releases, the quarantined and the judged days, newest last, and the newest run's steps.
+    """What is live, all releases, quarantined dates, the judgements, the gate's last word, and the newest run's steps.
+
+    Judgements come by date; of one date the one that counts is the last.
 
     Raises:
         CorruptArtefact: the release log or a manifest is damaged.
     """
     log, judgements = Releases(store).log(), Judgements(store)
+    rows = [judgement_row(log, judgements, judgement) for judgement in judgements.of()]
     return {
         "live": _live_row(log, now),
         "releases": [_release_row(log, number) for number in _numbers(log)],
         "quarantined": [str(found) for found in Quarantine(Partitions(store), CheckedDays(store)).days()],
-        "days": [judgement_row(log, judgements, judgement) for judgement in judgements.of()],
+        "days": [row for of_date in by_date(rows).values() for row in reversed(of_date)],
+        "last_word": last_word(log, rows) or _went_live(newest(rows)),
+        "next": in_lines(next_steps(log, rows)),
         "steps": _last_steps(store),
     }
 
@@ -58,7 +65,7 @@ STEP_COLUMNS = {"step": "step", "seconds": "seconds", "peak_megabytes": "peak MB
 
 
 def status_text(status: Mapping[str, Any]) -> str:
-    """The overview in words: first what is live, then the days, then the last verdict's reasons."""
+    """The overview in words: first what is live, then the days, then the gate's last word and what can be done."""
     live, days = status["live"], status["days"]
     if live is None:
         headline = "Nothing has been published yet."
@@ -70,10 +77,17 @@ def status_text(status: Mapping[str, Any]) -> str:
     headline = "\n".join([headline, *(f"{found}." for found in status["quarantined"])])
     if not days:
         return f"{headline}\nNo day has been judged. Run one: recsys run --date YYYY-MM-DD"
-    last = days[-1]
-    reasons = "; ".join(last["reasons"])
-    judged = f"{as_table(days, DAY_COLUMNS)}\n\n{last['day']}: {last['outcome']}, {reasons}."
-    return "\n\n".join([headline, judged, *_steps_text(status["steps"])])
+    said = f"{status['last_word'][0].upper()}{status['last_word'][1:]}."
+    advised = [NEXT, *status["next"]] if status["next"] else []
+    last = "\n".join([said, *advised])
+    return "\n\n".join([headline, as_table(days, DAY_COLUMNS), last, *_steps_text(status["steps"])])
+
+
+def _went_live(row: Row | None) -> str:
+    """The newest judgement where nothing more came of it than that it went live; empty where there is none."""
+    if row is None:
+        return ""
+    return f"the candidate of {row['day']} went live as release {row['release']}: {'; '.join(row['reasons'])}"
 
 
 def _steps_text(steps: Sequence[Mapping[str, Any]]) -> list[str]:

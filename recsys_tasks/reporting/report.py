@@ -16,6 +16,7 @@ from recsys_tasks.core import formatting
 from recsys_tasks.core.domain import Figures, Verdict
 from recsys_tasks.core.policy import DriftConfig, GateConfig
 from recsys_tasks.gate.drift import Drift, drift
+from recsys_tasks.release.compared import incumbent_name, naming_the_incumbent
 from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.release.log import ReleaseLog
 from recsys_tasks.reporting import quality_plots, run_plots, tables
@@ -72,7 +73,8 @@ def _context(m: Material) -> dict[str, Any]:
     exact = tables.exact_checks(m.figures["checks"])
     data = tables.data_checks(m.figures["data_checks"])
     lists = listeners(m.samples)
-    recommended, command = advice(stage, m.key)
+    decided_by, steps = advice(stage, m.verdict, m.key, m.log)
+    release = m.key.incumbent_release
     return {
         "day": m.key.day.isoformat(),
         "k": k,
@@ -82,8 +84,12 @@ def _context(m: Material) -> dict[str, Any]:
         "stage": stage,
         "headline": headline(stage, m.verdict, m.key, m.gate.margin),
         "meaning": meaning(stage, m.log),
-        "advice": recommended,
-        "command": command,
+        "reasons": [naming_the_incumbent(reason, release) for reason in m.verdict.reasons],
+        "warnings": [naming_the_incumbent(warning, release) for warning in m.verdict.figures["warnings"]],
+        "incumbent": incumbent_name(release),
+        "earlier": m.rows[-1]["earlier"],
+        "decided_by": decided_by,
+        "steps": steps,
         "accepted": m.accepted,
         "alarms": slow.alarms,
         "deciding": tables.deciding(m.verdict.figures, m.gate, k),
@@ -134,7 +140,7 @@ def hits(lists: Mapping[str, Sequence[Row]]) -> str:
     """How many hits the lists of one listener had."""
     new, live = (sum(row["hit"] for row in lists.get(kind, ())) for kind in ("candidate", "incumbent"))
     found = f"{new} {'hit' if new == 1 else 'hits'}"
-    return f"{found}, the live release {live}" if "incumbent" in lists else found
+    return f"{found}, the release before {live}" if "incumbent" in lists else found
 
 
 def lineage(m: Material) -> list[tuple[str, str, bool]]:

@@ -9,6 +9,7 @@ from recsys_tasks.core.domain import Figures
 from recsys_tasks.core.formatting import count, decimal, fraction, percent, setting_percent, signed_percent, significant
 from recsys_tasks.core.policy import DriftConfig, GateConfig
 from recsys_tasks.gate.drift import Drift
+from recsys_tasks.release.compared import incumbent_name, incumbent_release
 from recsys_tasks.reporting.intervals import Estimate, estimate, relative_difference
 
 
@@ -81,7 +82,9 @@ def deciding(figures: Figures, gate: GateConfig, k: int) -> list[Finding]:
         passes = f"Passes if surely above −{setting_percent(gate.margin)}"
         blocked = f"is blocked if surely below 0% and a loss of more than {setting_percent(gate.block_loss)}"
         meaning = f"Paired: the same listeners, the same plays, only tracks that both know. {passes}; {blocked}."
-        lines.append(_difference(figures["pair"], "against the live release", meaning))
+        release = incumbent_release(figures)
+        name = f"against {incumbent_name(release)}{'' if release is None else ', the one before'}"
+        lines.append(_difference(figures["pair"], name, meaning))
     if "reference" in figures:
         meaning = "The same against a release that stays the same for a long time, so that slow decline shows."
         lines.append(_difference(figures["reference"], f"against release {figures['reference']['release']}", meaning))

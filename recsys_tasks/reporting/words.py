@@ -1,10 +1,10 @@
 """The sentences of a report: what the gate decided, what came of it, and what can be done."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
-from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.domain import Verdict
 from recsys_tasks.core.formatting import count, instant, setting_percent
+from recsys_tasks.release.advice import Judged, Step, explanation, publish_steps, rule_of, steps
 from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.release.log import PUBLISH_OLDER, Entry, ReleaseLog
 
@@ -77,11 +77,13 @@ def meaning(stage: Stage, log: ReleaseLog) -> str:
     return f"Nothing changed for listeners: {live}."
 
 
-def advice(stage: Stage, key: JudgementKey) -> tuple[str, str]:
-    """What can be done, and the command for it; empty where nothing has to be."""
-    if stage.name == "forbidden":
-        return "Mend the cause that the failed check names, then run the day again.", ""
-    if stage.name in ("held", "blocked"):
-        command = f"recsys release {key.candidate[:SHORT]} --by NAME --why REASON"
-        return "If the reasons are understood and harmless, a named person can publish them all the same", command
-    return "", ""
+def advice(stage: Stage, verdict: Verdict, key: JudgementKey, log: ReleaseLog) -> tuple[str, list[Step]]:
+    """What decided and by which setting, and what can be done; empty where nothing has to be.
+
+    The page is written once: what is live then decides what its commands say.
+    """
+    rule = rule_of(asdict(verdict))
+    judged = Judged(key.day.isoformat(), key.candidate, verdict.outcome, verdict.exact, rule)
+    if stage.name in ("held", "blocked", "forbidden"):
+        return explanation(rule), steps(judged, log.live)
+    return ("", publish_steps(judged, log.live)) if stage.name == "kept" else ("", [])

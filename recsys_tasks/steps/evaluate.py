@@ -60,7 +60,7 @@ def evaluate(at: Workplace, day: Day, candidate: str) -> Evaluated:
     judgement = judgement_of(day, candidate, incumbent.candidate if incumbent else None)
     judged = at.judgements.of(day, candidate)
     if judged and judgement not in judged:
-        judgement = max(judged, key=lambda each: at.judgements.key(each).incumbent_release or 0)
+        judgement = max(judged, key=at.judgements.written_at)
     if judgement in judged:
         at.progress(f"candidate {candidate[:12]} has been evaluated already")
     else:

@@ -46,6 +46,14 @@ def live_sentence(store: ArtefactStore, now: datetime) -> str:
     return _sentence(live, age_hours(live.day.isoformat(), now)) if live else NOTHING
 
 
+def live_entry(store: ArtefactStore) -> Entry | None:
+    """The newest entry of the release log; None where nothing is live, or where nobody can say what is."""
+    try:
+        return Releases(store).log().live
+    except (RecsysError, OSError):
+        return None
+
+
 def freshness_alerts(outbox: Outbox, seen: Seen, runs: str) -> list[Alert]:
     """Alerts of what began or ended since the last look. The outbox itself remembers what was told.
 

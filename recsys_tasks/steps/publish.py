@@ -20,7 +20,7 @@ from recsys_tasks.release.log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
 from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.released_models import incumbent_of
 from recsys_tasks.steps.results import LiveRelease, Published
-from recsys_tasks.steps.stored_models import open_model, split_of
+from recsys_tasks.steps.stored_models import open_model, own_partition, split_of
 from recsys_tasks.steps.verdict import decide
 from recsys_tasks.steps.workplace import Signature, Workplace
 
@@ -159,9 +159,9 @@ def _refuse(verdict: Verdict, overridden: bool) -> None:
 
 def _vouch(at: Workplace, key: CandidateKey, signature: Signature) -> None:
     """Accept the collapse of precision on the streams that a candidate was made from, if one was kept."""
-    if not at.matrices.holds(key.day, key.matrix):
+    partition = own_partition(at, key)
+    if partition is None:
         return
-    *_, (_, partition) = at.matrices.chain(key.day, key.matrix)
     if collapse := [stop for stop in at.checked.stops(key.day, partition) if stop.name == COLLAPSE]:
         word = Word(signature.by, signature.why, signature.at, signature.run_id)
         at.checked.save_accepted(key.day, partition, collapse, word)

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 
 from recsys_tasks.core.domain import Day
+from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.release.judgements import Judgement
 from recsys_tasks.release.series import judgement_row, series
 from recsys_tasks.reporting.report import Material, render
@@ -27,6 +28,21 @@ def write_report(at: Workplace, day: Day, name: str) -> Reported:
     place = at.judgements.save_report(judgement, render(gather(at, judgement)).encode())
     at.progress(f"the report of {day} is {at.store.where(place)}")
     return Reported(day, name, place)
+
+
+def rewrite_reports(at: Workplace, prefix: str) -> None:
+    """Write the reports of a candidate again after a person's word: it belongs into them, but a page stops no act.
+
+    Args:
+        at: store and configuration.
+        prefix: how the candidate's digest begins.
+    """
+    candidate, key = at.bundles.find(prefix)
+    for judgement in at.judgements.of(key.day, candidate):
+        try:
+            write_report(at, judgement.day, judgement.name)
+        except (RecsysError, OSError) as error:
+            at.progress(f"the report of {judgement.day} is still the old one: {error}")
 
 
 def gather(at: Workplace, judgement: Judgement) -> Material:

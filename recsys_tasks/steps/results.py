@@ -110,6 +110,18 @@ class Judged(Result):
 
 
 @dataclass(frozen=True)
+class JudgedAnew(Result):
+    """Another verdict is stored beside the earlier one."""
+
+    day: Day
+    candidate: str
+    judgement: str
+    before: str  # outcome of the earlier verdict
+    outcome: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class LiveRelease:
     """What is live after a publish."""
 

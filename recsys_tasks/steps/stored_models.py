@@ -13,8 +13,14 @@ from recsys_tasks.recommenders.als import LOSS_LISTENERS, Als
 from recsys_tasks.recommenders.base import TrainingFigures
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.workplace import Workplace
+
+
+def own_partition(at: Workplace, key: CandidateKey) -> str | None:
+    """Digest of the partition of a candidate's own day; None where its matrix is not stored any more."""
+    return at.matrices.chain(key.day, key.matrix)[-1][1] if at.matrices.holds(key.day, key.matrix) else None
 
 
 @dataclass(frozen=True)

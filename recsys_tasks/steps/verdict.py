@@ -9,10 +9,13 @@ from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.drift import drift
 from recsys_tasks.gate.past import PastDay
 from recsys_tasks.gate.verdict import Beside, judge
+from recsys_tasks.partitions.checked import COLLAPSE, Acceptance
 from recsys_tasks.partitions.data_quality import OK, DataCheck
-from recsys_tasks.release.judgements import JudgedFigures, Judgement, Judgements
+from recsys_tasks.release.bundles import GATED
+from recsys_tasks.release.judgements import JudgedAgain, JudgedFigures, Judgement, Judgements
 from recsys_tasks.release.series import series
 from recsys_tasks.steps.results import Judged
+from recsys_tasks.steps.stored_models import own_partition
 from recsys_tasks.steps.workplace import Workplace
 
 
@@ -25,8 +28,9 @@ def gate(at: Workplace, day: Day, name: str) -> Judged:
         name: of the judgement, ``<candidate>-<incumbent>``.
     """
     judgement = Judgement(day, name)
-    is_judged = at.judgements.is_judged(judgement)
-    verdict = at.judgements.verdict(judgement) if is_judged else decide(at, judgement)
+    verdict = at.judgements.verdict(judgement) if at.judgements.is_judged(judgement) else decide(at, judgement)
+    if verdict.figures.get("rule") == "collapse" and (word := _accepted(at, judgement)):
+        verdict = _decide_again(at, judgement, word)
     at.progress(f"{verdict.outcome}: {'; '.join(verdict.reasons)}")
     alarms = drift(series(at.store, day), at.config.drift).alarms
     for warning in (*verdict.figures["warnings"], *(alarm.text for alarm in alarms)):
@@ -36,18 +40,48 @@ def gate(at: Workplace, day: Day, name: str) -> Judged:
 
 
 def decide(at: Workplace, judgement: Judgement) -> Verdict:
-    """Judge stored figures by the policy, and store the verdict."""
+    """Judge stored figures by the policy, and store the verdict; a day that collapsed is quarantined."""
+    judged, accepted = at.judgements.load(judgement), _accepted(at, judgement) is not None
+    verdict = verdict_on(judged, at.config.gate, accepted)
+    at.judgements.save_verdict(judgement, judged.artefact.digest, at.config.gate, verdict, accepted)
+    verdict = at.judgements.verdict(judgement)
+    if verdict.figures.get("rule") == "collapse":
+        _quarantine(at, judgement, verdict)
+    return verdict
+
+
+def _quarantine(at: Workplace, judgement: Judgement, verdict: Verdict) -> None:
+    """Keep that the day of a candidate collapsed: the next run folds it as an empty one."""
+    partition = own_partition(at, at.bundles.key(at.judgements.key(judgement).candidate))
+    if partition is not None:
+        at.checked.save_collapse(judgement.day, partition, "; ".join(verdict.reasons))
+        at.progress(f"{judgement.day} is quarantined: later days are folded without it until it is mended or accepted")
+
+
+def _accepted(at: Workplace, judgement: Judgement) -> Acceptance | None:
+    """A person's word that the streams of a candidate's day are right although precision collapsed on them."""
+    candidate = at.judgements.key(judgement).candidate
+    if not at.bundles.holds(candidate, GATED):
+        return None
+    words = at.checked.accepted(judgement.day, own_partition(at, at.bundles.key(candidate)))
+    return next((word for word in words if COLLAPSE in word.checks), None)
+
+
+def _decide_again(at: Workplace, judgement: Judgement, word: Acceptance) -> Verdict:
+    """Judge once more what collapsed on streams that a person has accepted since; the HOLD stays beside it."""
     judged = at.judgements.load(judgement)
-    verdict = verdict_on(judged, at.config.gate)
-    at.judgements.save_verdict(judgement, judged.artefact.digest, at.config.gate, verdict)
+    verdict = verdict_on(judged, at.config.gate, accepted=True)
+    again = JudgedAgain(word.by, word.why, word.at)
+    digest = judged.artefact.digest
+    at.judgements.save_verdict_again(judgement, digest, at.config.gate, verdict, again, accepted=True)
     return at.judgements.verdict(judgement)
 
 
-def verdict_on(judged: JudgedFigures, policy: GateConfig) -> Verdict:
-    """The verdict on stored figures, from these files and the policy alone."""
+def verdict_on(judged: JudgedFigures, policy: GateConfig, accepted: bool = False) -> Verdict:
+    """The verdict on stored figures, from these files, the policy and a person's word on the day's streams alone."""
     checks = [Check(**check) for check in judged.figures["checks"]]
     key, past = judged.key, [from_json(PastDay, each) for each in judged.figures.get("past", ())]
-    beside = Beside(key.no_incumbent, key.incumbent_release, key.earlier_release, past)
+    beside = Beside(key.no_incumbent, key.earlier_release, past, accepted)
     verdict = judge(checks, judged.per_user, beside, policy)
     return replace(verdict, figures=_with_releases(verdict.figures, judged))
 
@@ -67,7 +101,8 @@ def recomputed(
         CorruptArtefact: a file differs from its checksum.
     """
     stored = judgements.verdict(judgement)
-    return stored, verdict_on(judgements.load(judgement), policy or judgements.policy(judgement))
+    given = policy or judgements.policy(judgement)
+    return stored, verdict_on(judgements.load(judgement), given, judgements.accepted(judgement))
 
 
 def _with_releases(figures: Figures, judged: JudgedFigures) -> Figures:

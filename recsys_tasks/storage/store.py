@@ -11,7 +11,7 @@
     bundles/<candidate>/gated/    index, factors, norm order, track vocabulary: what the gate judges
     bundles/<candidate>/names/    title, artist, play total of each track
     bundles/<candidate>/users-<digest>/  user vectors, user vocabulary, played tracks
-    evaluations/<date>/<candidate>-<incumbent>/figures|verdict/, report.html
+    evaluations/<date>/<candidate>-<incumbent>/figures|verdict|verdict-2/, report.html
     releases/log/<n>.json         the append-only log
     runs/<run_id>/<step>.json     clocks, seconds, memory, who started it; <step>.2.json of a second try, and so on
     alerts/<key>/                 the outbox

@@ -1,6 +1,9 @@
 """What an alert says: enough to act on, nothing that must not leave the house."""
 
+from datetime import date
+
 import pytest
+from report_material import entry
 from settings import config
 
 from recsys_tasks.alerting.alerts import (
@@ -27,6 +30,7 @@ VERDICT = {
         "precision_error": 0.0006,
         "popularity": 0.0101,
         "pair": {"difference": -0.0006, "standard_error": 0.0003, "incumbent": 0.03, "users": 3200},
+        "honest": {"precision": 0.03, "error": 0.0008, "users": 3257, "release": 40},
         "low": -0.0012,
         "high": 0.0001,
     },
@@ -38,21 +42,27 @@ FAILED = {"dag": "daily_recommendations", "run": "manual__1", "task": "train_als
 
 class TestVerdict:
     def test_it_says_what_happened_what_decided_what_is_live_and_what_to_do(self):
-        """One sentence, date, verdict, the figures that decided, what is live and how old, both links, three steps."""
+        """Date, verdict, the figures and the setting that decided, what is live, both links, and what to do next."""
         alert = of_verdict(VERDICT, LIVE, *LINKS)
-        assert alert.subject == "HOLD: the recommendations of 2026-01-16 were not published"
+        assert alert.subject == "HOLD of 2026-01-16: -2.0% against release 40, not surely good enough"
         assert alert.lines == (
             "The gate held back the candidate of 2026-01-16: what was live stays live.",
-            "Date 2026-01-16, verdict HOLD: against the live release -1.90% <b>.",
+            "Date 2026-01-16, verdict HOLD: against release 40 -1.90% <b>.",
             "precision@k 0.0321 ± 0.0006, of the popular tracks 0.0101 (3,257 listeners).",
-            "Against the live release -2.00%, 95% interval -4.00% to +0.33%.",
+            "Against release 40, the incumbent when it was judged: -2.00%, 95% interval -4.00% to +0.33%.",
+            "On the same listeners it is worse than the release before, or not surely good enough beside it. "
+            "What decides it: [gate] margin and pass_z for PASS, block_z and block_loss for BLOCK.",
             "Release 41 (data of 2026-01-15, 30 hours old) is live.",
             "Run: http://airflow/dags/d/runs/r%2B1",
             "Report: http://airflow/recsys/report/2026-01-16/c0-ff",
             "What to do next:",
-            "1. Read the report: did the data change (volume, new tracks), or the model?",
-            "2. If the data are wrong, mend the source, then trigger the DAG again with this day.",
-            "3. To publish it all the same: recsys release c0ffeec0ffee --by YOU --why REASON",
+            "1. If the streams were wrong, mend the source, then clear the run from extract_streams on, downstream "
+            "tasks with it; clearing a later task alone would use the same streams again: recsys run --date 2026-01-16 "
+            "or airflow tasks clear daily_recommendations -t '^extract_streams$' -d -s 2026-01-16 -e 2026-01-16",
+            "2. If the setting is wrong, change it, then have the day judged by it: "
+            "recsys gate --date 2026-01-16 --judge-again --by YOU --why REASON",
+            "3. If the reasons are understood and harmless, publish it all the same: "
+            "recsys release c0ffeec0ffee --by YOU --why REASON",
         )
 
     def test_an_exact_failure_offers_no_override(self):
@@ -72,6 +82,14 @@ class TestVerdict:
             figures = figures | {"pair": figures["pair"] | {"standard_error": None}}
         assert "interval" not in of_verdict(VERDICT | {"figures": figures}, LIVE, *LINKS).text
 
+    def test_the_commands_know_what_is_live(self):
+        """Older data need --older, and nothing is published while a pin holds: what would be refused is not advised."""
+        newer = entry(number=3, release=3, day=date(2026, 1, 20))
+        assert "--why REASON --older" in of_verdict(VERDICT, LIVE, *LINKS, newer).text
+        assert "--older" not in of_verdict(VERDICT, LIVE, *LINKS, entry()).text
+        pinned = of_verdict(VERDICT, LIVE, *LINKS, entry(pinned=True)).text
+        assert pinned.index("recsys unpin --by YOU --why REASON") < pinned.index("recsys release c0ffeec0ffee")
+
     def test_the_same_verdict_has_the_same_key(self):
         """A repetition can be told by its key, whatever is live meanwhile; another verdict has another."""
         keys = {of_verdict(VERDICT, live, *links).key for live, links in ((LIVE, LINKS), ("Nothing.", ("a", "b")))}
@@ -83,11 +101,38 @@ class TestVerdict:
 class TestOthers:
     def test_a_failure_names_task_run_reason_and_log(self):
         """The first three lines of the reason are told, the rest stands in the log."""
-        alert = of_failure(FAILED, "BadData: one\n\ntwo\nthree\nfour", LINKS[0])
+        alert = of_failure(FAILED, "ConfigError: one\n\ntwo\nthree\nfour", LINKS[0])
         assert alert.subject == "train_als failed in manual__1"
-        for part in ("train_als", "manual__1", "BadData: one", "three", f"Log: {LINKS[0]}", "Clear the failed task"):
+        for part in (
+            "train_als",
+            "manual__1",
+            "ConfigError: one",
+            "three",
+            f"Log: {LINKS[0]}",
+            "Clear the failed task",
+        ):
             assert part in alert.text
         assert "four" not in alert.text
+
+    def test_streams_that_were_refused_are_not_mended_by_clearing_the_failed_task(self):
+        """Date and check stand in the subject; mend from the extraction on, or accept, by commands that work."""
+        reason = (
+            "DataRefused: Nothing is trained on these streams: 2026-01-12: volume: 90 streams, 0.01 times the median "
+            "of 7 days before (8,000), asked: 0.5 to 2 times; 2026-01-12: tracks: 9. Mend the source and rerun."
+        )
+        alert = of_failure(FAILED | {"task": "check_data"}, reason, LINKS[0], "2026-01-13")
+        assert alert.subject.startswith("2026-01-12 quarantined: volume: 90 streams, 0.01 times the median")
+        assert len(alert.subject) <= SUBJECT_LENGTH
+        assert "recsys run --date 2026-01-13 --accept-data WHY" in alert.text
+        assert "-t '^extract_streams$' -d -s 2026-01-13 -e 2026-01-13" in alert.text
+        assert "Clear the failed task" not in alert.text
+
+    @pytest.mark.parametrize("error", ["BadData", "EmptyDay", "CorruptArtefact"])
+    def test_what_lies_in_the_partition_is_made_anew_from_the_extraction_on(self, error):
+        """A task that is cleared alone would find the same partition again."""
+        text = of_failure(FAILED, f"{error}: something", "").text
+        assert "from extract_streams on" in text
+        assert "Clear the failed task" not in text
 
     def test_a_failure_after_a_clear_is_a_new_one(self):
         """The same failure is told once; the next attempt's, of another task, run or DAG, is another."""

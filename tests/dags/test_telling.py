@@ -70,6 +70,39 @@ class TestAlert:
         assert _reason(KeyError("user 4711")) == "KeyError; its text stands in the log."
 
 
+class TestCommands:
+    def test_airflow_understands_the_command_that_clears_a_run(self, airflow_home):
+        """Options and expression as they stand in an alert; the expression names one task, and of the DAG."""
+        import re
+        import shlex
+
+        from airflow.cli.cli_parser import get_parser
+
+        from recsys_tasks.release.commands import clear_from_extraction
+
+        words = shlex.split(clear_from_extraction("2026-01-12"))
+        asked = get_parser().parse_args(words[1:])
+        assert (words[0], asked.dag_id, asked.downstream) == ("airflow", "daily_recommendations", True)
+        assert str(asked.start_date)[:10] == str(asked.end_date)[:10] == "2026-01-12"
+        tasks = ("extract_streams", "wait_for_day", "check_data", "gate")
+        assert [task for task in tasks if re.search(asked.task_regex, task)] == ["extract_streams"]
+
+    def test_a_refused_day_is_told_with_its_date_in_the_commands(self, airflow_home):
+        """Typed in, or by the schedule; where it cannot be told, the alert still comes."""
+        from datetime import UTC, datetime
+
+        from recsys_dag.alerting import failure_of
+
+        day = datetime(2026, 1, 12, tzinfo=UTC)
+        names = {"dag_id": "daily_recommendations", "run_id": "r", "clear_number": 0, "run_type": "manual"}
+        interval = {"data_interval_start": day, "data_interval_end": day.replace(day=13), "logical_date": day}
+        typed, scheduled = {"conf": {"day": "2026-01-12"}, **interval}, {"conf": None, **interval}
+        for known in (typed | {"data_interval_start": None, "data_interval_end": None}, scheduled):
+            text = failure_of(SimpleNamespace(**names, **known), "check_data", "DataRefused: why").text
+            assert "recsys run --date 2026-01-12 --accept-data WHY" in text
+        assert "--date DATE" in failure_of(SimpleNamespace(**names), "check_data", "DataRefused: why").text
+
+
 class TestVerdict:
     @pytest.mark.parametrize(
         ("state", "found"), [("success", True), ("failed", True), ("upstream_failed", False), (None, False)]

@@ -103,6 +103,18 @@ class TestActs:
         assert (live.kind, live.candidate, live.pinned) == (PUBLISH_OLDER, held, True)
         assert (live.by, live.why, live.verdict) == ("ada", WHY, "HOLD")
 
+    def test_a_date_is_judged_again_by_the_policy_of_now(self, do, store, copied, audited):
+        """The new verdict stands beside the old one with who and why; a policy that holds it still is no failure."""
+        run(Workplace(store, config(gate={"min_users": 5000}), copied.dsn), date(2026, 1, 16))
+        answer = do("judge_again", "ada", day="2026-01-16")
+        assert (answer.status_code, "2026-01-16 is PASS" in answer.json()["said"]) == (200, True)
+        (judgement,) = copied.judgements.of(date(2026, 1, 16))
+        word = copied.judgements.judged_again(judgement)
+        assert (word.by, word.why, copied.judgements.verdict(judgement).outcome) == ("ada", WHY, "PASS")
+        assert [row[:2] for row in audited()] == [("recommendations_judge_again", "ada")]
+        assert do("judge_again", "ada", day="2026-01-16").status_code == 409, "the same policy once more"
+        assert len(Releases(store).log().entries) == 3
+
 
 class TestRefusals:
     def test_the_words_of_a_refusal_arrive(self, do, store, audited):
@@ -163,13 +175,16 @@ class TestRefusals:
             ("release", {"candidate": "../../../../etc/passwd"}),
             ("release", {"candidate": CANDIDATE * 5}),
             ("release", {"candidate": CANDIDATE, "older": "yes"}),
+            ("judge_again", {}),
+            ("judge_again", {"day": "--help"}),
+            ("judge_again", {"day": "2026-01-16\n"}),
         ],
     )
     def test_a_body_that_is_not_what_it_should_be(self, do, finished, name, changes):
         """Refused with the name of the field, before any command runs."""
         answer = do(name, **{"why": "a reason", "seen": 3, **changes})
         assert answer.status_code == 422
-        assert answer.json()["detail"].split(":")[0] in {"why", "seen", "release", "by", "candidate", "older"}
+        assert answer.json()["detail"].split(":")[0] in {"why", "seen", "release", "by", "candidate", "older", "day"}
 
     @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'"pin"', b'{"why": "\\ud800"}', b"\xff", b"9" * 9])
     def test_what_is_no_object_is_no_act(self, asking, content):
@@ -185,7 +200,7 @@ class TestRefusals:
         assert asking("POST", "/recsys/acts/pin", "ulla", **sent).status_code == 413
 
     def test_there_are_no_other_acts(self, do):
-        """A command that is none of the four is not found, however harmless."""
+        """A command that is none of the five is not found, however harmless."""
         assert [do(name).status_code for name in ("status", "retention", "gate")] == [404, 404, 404]
 
 

@@ -6,13 +6,13 @@ from html import unescape
 
 import pytest
 from pages_store import LAST, candidates_page, judged_file, refused
-from settings import SIGNED, damage
+from settings import SIGNED, config, damage
 
 from recsys_tasks.pages.candidates import LENGTH, candidates, page_of, wanted
 from recsys_tasks.pages.remembered import judgements_of, log_of
 from recsys_tasks.release.bundles import bundle_name
 from recsys_tasks.release.judgements import VERDICT, judgement_of
-from recsys_tasks.steps import roll_back
+from recsys_tasks.steps import Workplace, judge_again, roll_back
 from recsys_tasks.storage.posix import PosixStore
 
 
@@ -31,9 +31,25 @@ class TestCandidates:
         """A release names its number; a held candidate its digest and day; both cells are empty."""
         digest = refused(copied)
         page = candidates_page(copied.store)
-        assert f'<td class="acts" data-candidate="{digest}" data-day="2026-01-15"></td>' in page
+        assert f'<td class="acts" data-candidate="{digest}" data-day="2026-01-15" data-newest="yes"></td>' in page
         assert '<td class="acts" data-release="2"></td>' in page
         assert 'data-release="3"' not in page
+
+    def test_what_can_be_done_stands_beside_what_was_refused(self, copied):
+        """The setting that decides and the commands, under the reasons; nothing of it beside what is published."""
+        digest = refused(copied)
+        page = candidates_page(copied.store)
+        assert page.count("What can be done") == 1
+        assert f"<code>recsys release {digest[:12]} --by YOU --why REASON</code>" in page
+
+    def test_who_had_it_judged_again_stands_beside_the_reasons(self, copied):
+        """Name, reason and the verdict before; the newest one is the badge, and all of it is text."""
+        refused(copied)
+        other = Workplace(copied.store, config(gate={"margin": 0.6}), copied.dsn)
+        judge_again(other, LAST, replace(SIGNED, why="<i>small</i>"))
+        page = candidates_page(copied.store)
+        assert f"judged again by {SIGNED.by}, 2026-01-14 00:00 UTC: &lt;i&gt;small&lt;/i&gt; (it was HOLD:" in page
+        assert page.count('<span class="badge HOLD">') == 0
 
     def test_what_failed_an_exact_check_is_never_offered(self, copied):
         """Blocked by an exact check, or its files are gone: a sentence, and nothing to act upon."""

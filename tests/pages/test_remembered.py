@@ -9,12 +9,12 @@ from pages_store import LAST, aged, judged_file, log_file
 from settings import SIGNED, damage, run
 
 from recsys_tasks.core.errors import CorruptArtefact
-from recsys_tasks.pages.remembered import Memory, RememberedPartitions, RememberedRuns, days_of, log_of
+from recsys_tasks.pages.remembered import Memory, RememberedPartitions, RememberedRuns, log_of, rows_of
 from recsys_tasks.partitions.repository import partition_name
 from recsys_tasks.release.judgements import VERDICT
 from recsys_tasks.release.lineage import lineage
 from recsys_tasks.release.releases import entry_name
-from recsys_tasks.release.series import series
+from recsys_tasks.release.series import by_date, series
 from recsys_tasks.steps import roll_back
 from recsys_tasks.storage.manifest import MANIFEST
 from recsys_tasks.storage.posix import PosixStore
@@ -133,7 +133,7 @@ class TestRemembered:
         def check():
             log = log_of(copied.store)
             assert log == copied.releases.log()
-            assert days_of(copied.store, log) == series(copied.store)
+            assert [rows[0] for rows in by_date(rows_of(copied.store, log)).values()] == series(copied.store)
 
         check()
         run(copied, date(2026, 1, 16))
@@ -143,7 +143,7 @@ class TestRemembered:
         assert log_of(copied.store).require_live().release == 1
         copied.store.remove(copied.judgements.of(date(2026, 1, 14))[0].place)
         check()
-        assert len(days_of(copied.store, log_of(copied.store))) == 3
+        assert len(rows_of(copied.store, log_of(copied.store))) == 3
 
     def test_only_the_newest_entry_is_read_again(self, copied):
         """The entries before it come from memory, it never does."""
@@ -157,10 +157,10 @@ class TestRemembered:
         """Damage of what was remembered before is seen, in an entry that is not the newest too."""
         aged(copied.store.root)
         log = log_of(copied.store)
-        days_of(copied.store, log)
+        rows_of(copied.store, log)
         damage(judged_file(copied, LAST, VERDICT))
         with pytest.raises(CorruptArtefact):
-            days_of(copied.store, log)
+            rows_of(copied.store, log)
         damage(log_file(copied.store, 1))
         with pytest.raises(CorruptArtefact):
             log_of(copied.store)

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pytest
 
 from recsys_tasks.core.domain import Verdict
-from recsys_tasks.core.errors import NotStored
+from recsys_tasks.core.errors import NotStored, PublishConflict
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.release.judgements import FIGURES, REPORT, Judgements, judgement_of
+from recsys_tasks.release.judgements import FIGURES, REPORT, JudgedAgain, Judgements, judgement_of
 from recsys_tasks.release.keys import JudgementKey
 
 D14, D15 = date(2026, 1, 14), date(2026, 1, 15)
@@ -102,6 +102,51 @@ class TestVerdicts:
         assert judgements.verdict(judgement) == PASSED
         assert judgements.policy(judgement) == policy
         assert judgements.verdict_figures(judgement)["outcome"] == "PASS"
+
+
+class TestJudgedAgain:
+    WORD = JudgedAgain("olga", "a small service", "2026-01-16T08:00:00+00:00")
+
+    def judged(self, judgements):
+        """A judgement with its verdict, and the digest of its figures."""
+        judgement = evaluated(judgements, D15, A)
+        digest = judgements.load(judgement).artefact.digest
+        judgements.save_verdict(judgement, digest, GateConfig(), replace(PASSED, outcome="HOLD"))
+        return judgement, digest
+
+    def test_the_newest_answers_and_the_older_stay(self, judgements):
+        """Verdict, policy and stored form are the newest; the first can still be read, with what it was judged by."""
+        (judgement, digest), policy = self.judged(judgements), GateConfig(min_users=7)
+        assert judgements.judged_again(judgement) is None
+        judgements.save_verdict_again(judgement, digest, policy, PASSED, self.WORD)
+        assert judgements.is_judged(judgement)
+        assert judgements.verdict(judgement) == PASSED
+        assert judgements.policy(judgement) == policy
+        assert judgements.verdict_figures(judgement)["outcome"] == "PASS"
+        assert judgements.judged_again(judgement) == self.WORD
+        first, second = judgements.verdicts(judgement)
+        assert (first.verdict.outcome, first.policy, first.again) == ("HOLD", GateConfig(), None)
+        assert (second.verdict, second.policy, second.again) == (PASSED, policy, self.WORD)
+        third = replace(PASSED, outcome="BLOCK")
+        judgements.save_verdict_again(judgement, digest, GateConfig(min_users=8), third, self.WORD)
+        assert judgements.verdict(judgement) == third
+        assert judgements.newest_verdict(judgement) == "verdict-3"
+
+    def test_who_comes_second_in_the_same_moment_is_told(self, judgements, monkeypatch):
+        """A number is taken once: the later of two gets a conflict, and what the earlier one stored stays."""
+        judgement, digest = self.judged(judgements)
+        monkeypatch.setattr(Judgements, "_count", lambda *_: 1)  # both looked before either had written
+        judgements.save_verdict_again(judgement, digest, GateConfig(min_users=7), PASSED, self.WORD)
+        with pytest.raises(PublishConflict, match="somebody else"):
+            judgements.save_verdict_again(
+                judgement,
+                digest,
+                GateConfig(min_users=8),
+                replace(PASSED, outcome="BLOCK"),
+                replace(self.WORD, by="paul"),
+            )
+        monkeypatch.undo()
+        assert judgements.verdict(judgement) == PASSED
 
 
 class TestReports:

@@ -31,7 +31,7 @@ class TestFigures:
         assert "how many the listener then really discovered that day: 0.30 of 10." in text
         assert "most popular tracks 0.0112 0.0102 to 0.0122 3,208" in text
         assert "release 1, live 0.0300 0.0284 to 0.0316 3,208" in text
-        assert "against the live release +1.00% −0.31% to +2.31% 3,200" in text
+        assert "against release 1, the one before +1.00% −0.31% to +2.31% 3,200" in text
         assert "against release 1 −2.00% −3.96% to −0.04% 3,100" in text
 
     def test_a_day_on_which_nobody_could_be_scored_has_a_page(self):
@@ -47,7 +47,7 @@ class TestFigures:
         """Nothing is divided by zero."""
         pair = paired_difference(np.zeros(5), np.zeros(5))
         lines = deciding(FIGURES | {"pair": pair}, GateConfig(), 10)
-        assert [line.found for line in lines if line.name == "against the live release"] == ["not known"]
+        assert [line.found for line in lines if line.name == "against release 1, the one before"] == ["not known"]
 
     def test_slices_stand_with_their_warnings(self):
         """Interval, p, the warning, and where too few listeners were asked."""

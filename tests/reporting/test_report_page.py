@@ -48,7 +48,7 @@ class TestPage:
         """A sign before the title, and the number of hits in the summary."""
         text = usual().text
         assert "✓ Snø by Ingrid" in text
-        assert "Listener A: 1 hit, the live release 0" in text
+        assert "Listener A: 1 hit, the release before 0" in text
 
     def test_the_same_figures_give_the_same_page(self):
         """Twice the same bytes: no clock, no order by chance."""

@@ -13,6 +13,7 @@ from report_material import (
     KEY,
     PASSED,
     entry,
+    material,
     page_of,
 )
 
@@ -80,10 +81,33 @@ class TestSentence:
 
     def test_only_what_may_be_overridden_is_offered(self):
         """The command to release stands on a held page, never where an exact check failed."""
-        held, forbidden = (stage_of(verdict, ReleaseLog((FIRST,)), KEY) for verdict in (HELD, FORBIDDEN))
-        assert f"release {CANDIDATE[:16]} --by NAME --why REASON" in advice(held, KEY)[1]
-        assert "--by" not in page_of(verdict=FORBIDDEN, log=ReleaseLog((FIRST,))).text
-        assert advice(forbidden, KEY)[0].startswith("Mend the cause")
+        log = ReleaseLog((FIRST,))
+        decided, found = advice(stage_of(HELD, log, KEY), HELD, KEY, log)
+        assert "[gate]" in decided
+        assert f"recsys release {CANDIDATE[:12]} --by YOU --why REASON" in str(found[-1])
+        assert "--by" not in page_of(verdict=FORBIDDEN, log=log).text
+        _, forbidden = advice(stage_of(FORBIDDEN, log, KEY), FORBIDDEN, KEY, log)
+        assert forbidden[0].words.startswith("Mend what the failed check names")
+
+    def test_the_release_that_was_compared_has_its_number(self):
+        """The live release of the reader's day is another one: reasons, figures and lists name the one that it was."""
+        reason = "against the live release -1.90% (standard error 2 %)"
+        page = page_of(verdict=replace(HELD, reasons=(reason,)), log=ReleaseLog((FIRST,)))
+        assert "against release 1 -1.90%" in page.text
+        assert "against release 1, the one before +1.00%" in page.text, "the figure that decided"
+        assert "From release 1" in page.text
+        assert "against the live release" not in page.text
+
+    def test_who_had_it_judged_again_stands_with_what_it_was(self):
+        """Name, instant and reason, and the verdict before; what they wrote is text."""
+        word = {"by": "olga", "why": "<b>small</b>", "at": "2026-01-16T08:00:00+00:00"}
+        rows = material().rows
+        old = {"outcome": "HOLD", "reasons": ["only 7 listeners"], **word}
+        page = page_of(rows=[*rows[:-1], rows[-1] | {"earlier": [old]}])
+        assert (
+            "Judged again by olga at 2026-01-16 08:00 UTC: <b>small</b>. Before that it was HOLD: only 7" in page.text
+        )
+        assert "b" not in page.elements
 
     def test_a_persons_word_stands_with_its_reason(self):
         """Who, why and when, from the release log; what they wrote is text."""

@@ -27,7 +27,7 @@ function show(act) {
   asked = act;
   by("act-title").textContent = act.title;
   by("act-do").textContent = act.button;
-  by("act-sign").textContent = `Stands in the release log with your name, ${stands.user}.`;
+  by("act-sign").textContent = `Stands ${act.name === "judge_again" ? "with the verdict" : "in the release log"} with your name, ${stands.user}.`;
   by("act-text").replaceChildren(
     ...act.text.map((words) => Object.assign(document.createElement("li"), { textContent: words })),
   );
@@ -89,6 +89,17 @@ function release(candidate, day) {
   return { name: "release", body: { candidate, older }, title: "Release this candidate?", button: "Release", text };
 }
 
+const judgeAgain = (day) => ({
+  name: "judge_again",
+  body: { day },
+  title: `Judge ${date(day)} again?`,
+  button: "Judge again",
+  text: [
+    "The same figures are judged by the policy that is configured now. Nothing goes live by this.",
+    "The verdict that there is stays readable beside the new one. The same policy as before is refused.",
+  ],
+});
+
 function fillRow() {
   const { live, others, may_act: may, may_backfill: again } = stands;
   if (may && live) {
@@ -106,6 +117,11 @@ function fillCell(cell) {
     const made = button("Release …", () => begin(release(candidate, day)));
     made.setAttribute("aria-label", `Release the candidate ${candidate.slice(0, 12)} of ${day}`);
     cell.append(made);
+  }
+  if (candidate && cell.dataset.newest) {
+    const again = button("Judge again …", () => begin(judgeAgain(day)));
+    again.setAttribute("aria-label", `Judge the candidate of ${date(day)} again by the policy of now`);
+    cell.append(again);
   }
 }
 
