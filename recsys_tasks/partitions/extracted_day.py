@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Day, PlayCounts
+from recsys_tasks.partitions.event_sample import NO_TRACES, DayTraces, Hashes
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.source.postgres import DayTally
 
@@ -23,13 +24,22 @@ class ExtractedDay:
     rows_kept: int  # the sum of all plays
     dropped: dict[str, int]  # rows by reason, each of REASONS
     fingerprint: str | None  # see Source.fingerprint
+    traces: DayTraces = field(default=NO_TRACES, repr=False)
 
 
-def account_for(day: Day, counts: PlayCounts, tally: DayTally) -> ExtractedDay:
-    """Put the play counts of a date beside the source's tally of its rows: what is in neither came twice."""
+def account_for(day: Day, counts: PlayCounts, tally: DayTally, events: Hashes) -> ExtractedDay:
+    """Put the play counts of a date beside the source's tally of its rows: what is in neither came twice.
+
+    Args:
+        day: UTC date.
+        counts: its play counts.
+        tally: what the source counted of its rows.
+        events: the sample of its event ids.
+    """
     kept = int(counts.plays.sum(dtype=np.uint64))
     rows = (tally.private, tally.null_id, tally.short, tally.qualified - kept)
-    return ExtractedDay(day, counts, tally.rows_read, kept, dict(zip(REASONS, rows, strict=True)), tally.fingerprint)
+    dropped, traces = dict(zip(REASONS, rows, strict=True)), DayTraces(events, tally.hours)
+    return ExtractedDay(day, counts, tally.rows_read, kept, dropped, tally.fingerprint, traces)
 
 
 def figures_of(extracted: ExtractedDay) -> PartitionFigures:

@@ -14,6 +14,7 @@ from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError, EmptyDay
 from recsys_tasks.matrix.chain import dates, stale_days
+from recsys_tasks.partitions.event_sample import sample_events
 from recsys_tasks.partitions.extracted_day import ExtractedDay, account_for, figures_of
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.repository import StoredPartition
@@ -135,8 +136,9 @@ def extract_day(source: Source, day: Day) -> ExtractedDay:
     with ThreadPoolExecutor(1) as beside:  # the rows are counted while the server tallies the same snapshot
         with source.open_day(day) as opened:
             counting = beside.submit(count_plays, opened.streams)
+            sampling = beside.submit(sample_events, opened.streams["event_id"])
             tally = opened.tally()
-        return account_for(day, counting.result(), tally)
+        return account_for(day, counting.result(), tally, sampling.result())
 
 
 def _unchanged(at: Workplace, source: Source, date: Day, rule: str) -> StoredPartition | None:
@@ -157,6 +159,7 @@ def _save(at: Workplace, extracted: ExtractedDay, rule: str, figures: PartitionF
         at.partitions.keep_replaced(date)
     partition = StoredPartition(date, digest, rule, extracted.fingerprint, figures)
     at.partitions.save(partition, extracted.counts)
+    at.shapes.save_traces(partition, extracted.traces)
     return partition, EXTRACTED if before is None else UNCHANGED if before == digest else RESTATED
 
 

@@ -14,7 +14,9 @@ from recsys_tasks.core.errors import DataRefused, NotStored
 from recsys_tasks.partitions.checked import Word
 from recsys_tasks.partitions.data_quality import HISTORY_DAYS, OK, STOP, DataCheck, checks_on
 from recsys_tasks.partitions.repository import StoredPartition
+from recsys_tasks.steps.matrix import chain_of
 from recsys_tasks.steps.results import Checked
+from recsys_tasks.steps.shapes import checks_of_shape
 from recsys_tasks.steps.workplace import Signature, Workplace
 
 LONGEST_OUTAGE_DAYS = 31
@@ -62,8 +64,10 @@ def data_checks(at: Workplace, day: Day) -> list[DataCheck]:
     start = at.config.source.history_start
     before = [day - timedelta(days=offset) for offset in range(1, HISTORY_DAYS + 1)]
     earlier = [at.partitions.newest(date) for date in before if date >= start]
-    figures = _newest(at, day).figures.to_json()
-    return checks_on(figures, [each.figures.to_json() for each in earlier if each], at.config.quality)
+    stored = _newest(at, day)
+    figures = [each.figures.to_json() for each in earlier if each]
+    checks = checks_on(stored.figures.to_json(), figures, at.config.quality)
+    return checks + checks_of_shape(at, stored, chain_of(at, before[0]) if day > start else ())
 
 
 def _newest(at: Workplace, day: Day) -> StoredPartition:

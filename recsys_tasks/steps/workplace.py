@@ -13,6 +13,7 @@ from recsys_tasks.core.memory import count_peak_anew, peak_megabytes
 from recsys_tasks.core.versions import library_versions
 from recsys_tasks.partitions.checked import CheckedDays
 from recsys_tasks.partitions.repository import Partitions
+from recsys_tasks.partitions.shapes import Shapes
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.judgements import Judgements
 from recsys_tasks.release.releases import Releases
@@ -47,6 +48,11 @@ class Workplace:
     def checked(self) -> CheckedDays:
         """The results of data checks."""
         return CheckedDays(self.store)
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """The stored shapes of dates, and what they are made from."""
+        return Shapes(self.store)
 
     @cached_property
     def catalogues(self) -> Catalogues:
