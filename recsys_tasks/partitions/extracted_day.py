@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Day, PlayCounts
-from recsys_tasks.partitions.event_sample import NO_TRACES, DayTraces, Hashes
+from recsys_tasks.partitions.day_traces import DayTraces, Hashes, traces_of
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.source.postgres import DayTally
 
@@ -24,7 +24,7 @@ class ExtractedDay:
     rows_kept: int  # the sum of all plays
     dropped: dict[str, int]  # rows by reason, each of REASONS
     fingerprint: str | None  # see Source.fingerprint
-    traces: DayTraces = field(default=NO_TRACES, repr=False)
+    traces: DayTraces = field(repr=False)
 
 
 def account_for(day: Day, counts: PlayCounts, tally: DayTally, events: Hashes) -> ExtractedDay:
@@ -38,7 +38,7 @@ def account_for(day: Day, counts: PlayCounts, tally: DayTally, events: Hashes) -
     """
     kept = int(counts.plays.sum(dtype=np.uint64))
     rows = (tally.private, tally.null_id, tally.short, tally.qualified - kept)
-    dropped, traces = dict(zip(REASONS, rows, strict=True)), DayTraces(events, tally.hours)
+    dropped, traces = dict(zip(REASONS, rows, strict=True)), traces_of(counts, events, tally.hours)
     return ExtractedDay(day, counts, tally.rows_read, kept, dropped, tally.fingerprint, traces)
 
 

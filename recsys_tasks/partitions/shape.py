@@ -1,9 +1,10 @@
-"""The shape of a day: a few figures of its streams beside the play matrix of the dates before it.
+"""The shape of a day: a few figures of its streams beside the dates before it.
 
 Each is what some accident moves and an ordinary day does not: ids that were permuted or re-issued, listeners and tracks
 that were shuffled, streams that were loaded twice, a day that was loaded for another.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,18 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import stats
 
-from recsys_tasks.core.domain import BoolArray, Ids, IntArray, PlayCounts, PlayMatrix
-from recsys_tasks.core.keyed_random import keyed_hash
+from recsys_tasks.core.domain import Ids, IntArray, PlayCounts, Vocabulary
+from recsys_tasks.partitions.day_traces import SAMPLED_EVENTS, SAMPLED_PAIRS, DayTraces, Tally, seen_before
 
-SAMPLED_LISTENERS = 20_000
-"""Listeners of the day whose pairs are looked up in the matrix; the share of repeats is known to 0.2 % then."""
 RANKED_TRACKS = 2_000
 """Most popular tracks before the day whose order is compared: of those further back a sparse day says nothing."""
 RANKED_ARTISTS = 500
 MIN_RANKED = 20
 """A rank correlation of fewer says nothing."""
-SALT = "shape"
-_NO_ARTIST = -1
+NO_ARTIST = -1
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,12 @@ class DayShape:
     """
 
     plays: int
-    new_tracks: float  # share of pairs, of tracks never seen before
-    new_listeners: float  # share of pairs, of listeners never seen before
-    repeats: float | None  # share of pairs known before, of those of sampled listeners known before
-    compared_pairs: int  # on which that share stands
     plays_per_pair: float  # geometric mean
-    track_ranks: float | None  # Spearman's correlation of the day's listeners per track with those before the day
+    new_tracks: float | None  # share of pairs, of tracks never seen before
+    new_listeners: float | None  # share of pairs, of listeners never seen before
+    repeats: float | None  # share of sampled pairs that occurred on the dates before
+    compared_pairs: int  # on which that share stands
+    track_ranks: float | None  # Spearman's correlation of listeners per track with those of the dates before
     artist_ranks: float | None  # the same of artists
     replayed: float | None  # share of sampled event ids that occurred on the dates before
     hours: tuple[int, ...] | None  # (24,) qualified rows by UTC hour
@@ -55,100 +53,82 @@ class Artists:
     def of(self, track_ids: Ids) -> IntArray:
         """The artist of each track, -1 where it is not known. (n_ids,)."""
         rows = np.asarray(pc.fill_null(pc.index_in(track_ids, value_set=self.track_ids), -1))
-        codes: IntArray = np.append(self.codes, _NO_ARTIST)[rows]
+        codes: IntArray = np.append(self.codes, NO_ARTIST)[rows]
         return codes
 
 
 @dataclass(frozen=True)
-class _Pairs:
-    """The day's pairs in the row numbers of the matrix before it, -1 for what it does not know. (n_pairs,) each."""
+class Before:
+    """What is known of the dates before a day."""
 
-    rows: npt.NDArray[np.int64]
-    cols: npt.NDArray[np.int64]
+    traces: Sequence[DayTraces] = field(repr=False)  # of the 28 dates before it, or fewer
+    vocabularies: tuple[Vocabulary, Vocabulary] | None = field(repr=False)
+    """Users and tracks of the play matrix of all dates before it; None where it is not folded."""
+    artists: Artists | None = None
 
 
-def shape_of(
-    before: PlayMatrix,
-    listeners: IntArray,
-    counts: PlayCounts,
-    artists: Artists | None = None,
-    replayed: float | None = None,
-    hours: tuple[int, ...] | None = None,
-) -> DayShape:
-    """Compute the shape of a day that has plays.
-
-    Args:
-        before: the matrix of the dates before it.
-        listeners: (n_tracks,) number of listeners of each of its tracks.
-        counts: the play counts of the day.
-        artists: of a catalogue, where there is one.
-        replayed: see ``event_sample.replayed_share``.
-        hours: (24,) rows by UTC hour, where they were counted.
-    """
-    first = np.ones(len(counts), dtype=bool)  # of a listener's pairs, which lie together
-    first[1:] = np.asarray(pc.not_equal(counts.user_ids[1:], counts.user_ids[:-1]))
-    user_ids = counts.user_ids.filter(pa.array(first))  # distinct
-    rows, owners = before.users.rows_of(user_ids), np.cumsum(first) - 1
-    pairs = _Pairs(rows[owners], before.tracks.rows_of(counts.track_ids))
-    repeats, compared = _repeats(before, pairs, _sampled(user_ids, rows)[owners])
+def shape_of(counts: PlayCounts, traces: DayTraces, before: Before) -> DayShape:
+    """Compute the shape of a day that has plays."""
+    users, tracks = before.vocabularies or (None, None)
+    repeats, compared = seen_before(traces.pairs, [each.pairs for each in before.traces], SAMPLED_PAIRS)
+    replayed, _ = seen_before(traces.events, [each.events for each in before.traces], SAMPLED_EVENTS)
+    usual = _summed([each.popular for each in before.traces])
     return DayShape(
         plays=int(counts.plays.sum(dtype=np.int64)),
-        new_tracks=float((pairs.cols < 0).mean()),
-        new_listeners=float((pairs.rows < 0).mean()),
+        plays_per_pair=float(np.exp(np.log(counts.plays).mean())),
+        new_tracks=_share_of_new(tracks, counts.track_ids) if tracks else None,
+        new_listeners=_share_of_new(users, counts.user_ids) if users else None,
         repeats=repeats,
         compared_pairs=compared,
-        plays_per_pair=float(np.exp(np.log(counts.plays).mean())),
-        track_ranks=_track_ranks(listeners, pairs.cols),
-        artist_ranks=_artist_ranks(before, listeners, counts, artists) if artists else None,
+        track_ranks=_track_ranks(usual, traces.popular) if usual else None,
+        artist_ranks=_artist_ranks(usual, traces.popular, before.artists) if usual and before.artists else None,
         replayed=replayed,
-        hours=hours,
+        hours=traces.hours,
     )
 
 
-def _sampled(user_ids: Ids, rows: IntArray) -> BoolArray:
-    """Listeners of the day that are known from before: all, or those with the least hashes. (n_listeners,)."""
-    known = rows >= 0
-    if known.sum() <= SAMPLED_LISTENERS:
-        return known
-    hashes = keyed_hash(user_ids, SALT)
-    return np.asarray(known & (hashes <= np.partition(hashes[known], SAMPLED_LISTENERS - 1)[SAMPLED_LISTENERS - 1]))
+def _share_of_new(vocabulary: Vocabulary, ids: Ids) -> float:
+    return float(pc.mean(pc.invert(pc.is_in(ids, value_set=vocabulary.ids))).as_py())
 
 
-def _repeats(before: PlayMatrix, pairs: _Pairs, sampled: BoolArray) -> tuple[float | None, int]:
-    """The share of the sampled pairs that are in the matrix, and the number of these pairs."""
-    rows, cols = pairs.rows[sampled], pairs.cols[sampled]
-    if not len(rows):
-        return None, 0
-    n_tracks, indptr, listening = before.counts.shape[1], before.counts.indptr, np.unique(rows)
-    lengths = np.diff(indptr)[listening].astype(np.int64)
-    own = np.arange(lengths.sum()) + np.repeat(indptr[listening] - np.cumsum(lengths) + lengths, lengths)
-    cells = np.repeat(listening, lengths) * n_tracks + before.counts.indices[own]  # rising: the matrix is canonical
-    wanted = rows * n_tracks + cols
-    known = (cols >= 0) & (np.append(cells, -1)[np.searchsorted(cells, wanted)] == wanted)
-    return float(known.mean()), len(rows)
-
-
-def _track_ranks(listeners: IntArray, cols: IntArray) -> float | None:
-    return _rank_correlation(listeners, np.bincount(cols[cols >= 0], minlength=len(listeners)), RANKED_TRACKS)
-
-
-def _artist_ranks(before: PlayMatrix, listeners: IntArray, counts: PlayCounts, artists: Artists) -> float | None:
-    """Compare artists by the sums of their tracks' listeners; tracks of no known artist do not count."""
-    known, today = artists.of(before.tracks.ids), artists.of(counts.track_ids)
-    size = int(artists.codes.max(initial=-1)) + 1
-    usual = np.bincount(known[known >= 0], listeners[known >= 0], minlength=size)
-    return _rank_correlation(usual, np.bincount(today[today >= 0], minlength=size), RANKED_ARTISTS)
-
-
-def _rank_correlation(usual: npt.NDArray[np.number], today: npt.NDArray[np.number], most: int) -> float | None:
-    """Spearman's correlation over the most popular before the day, ties by their average rank.
-
-    0 where none of them was played, or all equally often; None where there are too few to be ranked.
-    """
-    top = np.argsort(-usual.astype(np.float64), kind="stable")[:most]
-    top = top[usual[top] > 0]
-    if len(top) < MIN_RANKED or usual[top[0]] == usual[top[-1]]:
+def _summed(tallies: Sequence[Tally]) -> Tally | None:
+    """The listeners of each track on several dates together, the most popular first."""
+    if not tallies:
         return None
-    if today[top].min() == today[top].max():
+    ids = pa.chunked_array([each.track_ids for each in tallies])
+    listeners = np.concatenate([each.listeners for each in tallies])
+    summed = pa.table({"track": ids, "listeners": listeners}).group_by("track").aggregate([("listeners", "sum")])
+    ordered = summed.sort_by([("listeners_sum", "descending"), ("track", "ascending")])
+    return Tally(ordered["track"].combine_chunks(), np.asarray(ordered["listeners_sum"]))
+
+
+def _track_ranks(usual: Tally, today: Tally) -> float | None:
+    ranked = usual.track_ids[:RANKED_TRACKS]
+    places = np.asarray(pc.fill_null(pc.index_in(ranked, value_set=today.track_ids), -1))
+    return _rank_correlation(usual.listeners[:RANKED_TRACKS], np.append(today.listeners, 0)[places])
+
+
+def _artist_ranks(usual: Tally, today: Tally, artists: Artists) -> float | None:
+    """Compare artists by the sums of their tracks' listeners; tracks of no known artist do not count."""
+    before, now = (_by_artist(tally, artists) for tally in (usual, today))
+    top = np.argsort(-before, kind="stable")[:RANKED_ARTISTS]
+    top = top[before[top] > 0]
+    return _rank_correlation(before[top], now[top])
+
+
+def _by_artist(tally: Tally, artists: Artists) -> npt.NDArray[np.float64]:
+    """Listeners of each artist. (n_artists,)."""
+    codes, size = artists.of(tally.track_ids), int(artists.codes.max(initial=NO_ARTIST)) + 1
+    return np.bincount(codes[codes >= 0], tally.listeners[codes >= 0], minlength=size).astype(np.float64)
+
+
+def _rank_correlation(usual: npt.NDArray[np.generic], today: npt.NDArray[np.generic]) -> float | None:
+    """Spearman's correlation, ties by their average rank.
+
+    0 where none of today's was played, or all equally often; None where the usual ones are too few, or not ranked.
+    """
+    if len(usual) < MIN_RANKED or usual[0] == usual[-1]:
+        return None
+    if today.min() == today.max():
         return 0.0
-    return float(stats.spearmanr(usual[top], today[top]).statistic)
+    return float(stats.spearmanr(usual, today).statistic)

@@ -1,10 +1,11 @@
 """What the shape of a day must look like beside the service's own history: shapes in, named checks out.
 
-Each figure is taken to a scale on which days scatter evenly (logarithm, logit, Fisher's z). What is usual is the median
-of the same weekday where there are 3 of it, of all days of the history otherwise; the spread is 1.4826 times the median
-absolute deviation (that of the normal law; Hampel 1974) of what each day of the history differs from what the others
-led to expect. A day is warned of, or stopped, that is so many spreads away and has changed by so much besides:
-a very regular service does not stop for nothing, and a restless one is given more room.
+Each figure is taken to a scale on which days scatter evenly (logarithm, logit, Fisher's z). Expected is the median of
+the week before plus the median step that the same weekday took from its week before (all days, where there are not 3
+of it): so weekday, growth and a young history are kept apart from an accident. The spread is 1.4826 times the median
+absolute deviation (Hampel 1974) of the steps of the history from what the others led to expect. A day is warned of, or
+stopped, that is so many spreads away and has changed by so much besides: a very regular service does not stop for
+nothing, and a restless one is given more room.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from recsys_tasks.core.domain import Day
@@ -31,6 +33,8 @@ NORMAL_MAD = 1.4826
 NEVER = float("inf")
 LEAST_RANKS = 0.02
 """Fisher's z of a rank correlation that is none, so that it has a logarithm."""
+UNKNOWN, FIRST = "not known of this day", "not known of this day, nor of those before it"
+Profile = npt.NDArray[np.float64]
 History = Sequence[tuple[Day, DayShape]]
 Values = Sequence[tuple[Day, float]]
 """A figure of dates, on its scale, by date."""
@@ -43,11 +47,11 @@ class Scale:
 
     to: Number
     back: Number
-    show: Number | Callable[[float], str]
+    show: Callable[[float], str]
 
 
 def _percent(share: float) -> str:
-    return f"{share:.1%}"
+    return f"{share:.1%}" if share >= 0.01 else f"{100 * share:.2g}%"
 
 
 SHARES = Scale(float, lambda x: min(max(x, 0.0), 1.0), _percent)
@@ -73,22 +77,22 @@ class Figure:
     least_stop: float
     low: bool = True  # whether too little is suspicious
     high: bool = True  # whether too much is
-    unit: str = ""
+    sample: Callable[[DayShape], int] | None = None  # of a share on the scale of odds: what it was counted on
 
 
 def _repeats(shape: DayShape) -> float | None:
-    """The share of repeats, half a pair away from none and from all: on the scale of odds both are infinite."""
+    """The share of repeats, half a pair away from none and all at the least: both are infinite odds."""
     if shape.repeats is None:
         return None
     edge = 0.5 / shape.compared_pairs
     return min(max(shape.repeats, edge), 1 - edge)
 
 
-FIGURES = (
+FIGURES: tuple[Figure, ...] = (
     Figure("plays for the weekday", lambda s: s.plays, COUNTS, 0.03, float(np.log(1.8)), NEVER),
     Figure("new tracks", lambda s: s.new_tracks, SHARES, 0.005, 0.1, 0.3, low=False),
     Figure("new listeners", lambda s: s.new_listeners, SHARES, 0.005, 0.1, 0.3, low=False),
-    Figure("repeated pairs", _repeats, ODDS, 0.03, 0.4, 0.7),
+    Figure("repeated pairs", _repeats, ODDS, 0.03, 0.4, 0.7, sample=lambda s: s.compared_pairs),
     Figure("plays per pair", lambda s: s.plays_per_pair, PER_PAIR, 0.01, float(np.log(1.2)), float(np.log(1.4))),
     Figure("popularity of tracks", lambda s: s.track_ranks, RANKS, 0.03, 0.29, 0.69, high=False),
     Figure("popularity of artists", lambda s: s.artist_ranks, RANKS, 0.03, 0.29, 0.69, high=False),
@@ -103,59 +107,86 @@ def shape_checks(day: Day, shape: DayShape | None, history: History, policy: Qua
 
     Args:
         day: UTC date.
-        shape: its shape; None where there is no matrix of the dates before it yet, or it is empty.
+        shape: its shape; None of an empty date.
         history: dates before it with their shapes, without those that were refused; ``shape_history_days`` at most.
         policy: how many spreads are let pass.
     """
     if shape is None:
-        return [_passed(name, "not computed: no matrix of the days before is stored to compare with") for name in NAMES]
+        return [_passed(name, "the day was allowed to be empty") for name in NAMES]
     checks = []
     for figure in FIGURES:
-        found, known = figure.of(shape), [(date, figure.of(each)) for date, each in history]
-        checks.append(_checked(figure, day, found, [(date, x) for date, x in known if x is not None], policy))
+        known = [(date, found) for date, each in history if (found := figure.of(each)) is not None]
+        checks.append(_checked(figure, day, shape, figure.of(shape), known, policy))
     return [*checks, _hours(day, shape, history, policy)]
 
 
 def _hours(day: Day, shape: DayShape, history: History, policy: QualityConfig) -> DataCheck:
     """Compare the hours of a day by their total variation distance to the mean profile of the history."""
     known = [(date, _profile(each.hours)) for date, each in history if each.hours and sum(each.hours)]
-    if not shape.hours or not sum(shape.hours) or not known:
-        return _checked(HOURS, day, None if not shape.hours else 0.0, [], policy)
-    mean = np.mean([profile for _, profile in known], axis=0)
+    if not shape.hours or not sum(shape.hours):
+        return _passed(HOURS.name, UNKNOWN)
+    mean = np.mean([profile for _, profile in known] or [_profile(shape.hours)], axis=0)
     distances = [(date, _distance(profile, mean)) for date, profile in known]
-    return _checked(HOURS, day, _distance(_profile(shape.hours), mean), distances, policy)
+    return _checked(HOURS, day, shape, _distance(_profile(shape.hours), mean), distances, policy)
 
 
-def _profile(hours: Sequence[int]) -> np.ndarray:
+def _profile(hours: Sequence[int]) -> Profile:
     return np.asarray(hours) / sum(hours)
 
 
-def _distance(profile: np.ndarray, mean: np.ndarray) -> float:
+def _distance(profile: Profile, mean: Profile) -> float:
     return float(np.abs(profile - mean).sum() / 2)
 
 
 def _checked(
-    figure: Figure, day: Day, found: float | None, known: Sequence[tuple[Day, float]], policy: QualityConfig
+    figure: Figure,
+    day: Day,
+    shape: DayShape,
+    found: float | None,
+    known: Sequence[tuple[Day, float]],
+    policy: QualityConfig,
 ) -> DataCheck:
+    """Compare one figure of a day with those of the dates before it."""
     if found is None:
-        return _passed(figure.name, "not known of this day")
+        return _passed(figure.name, UNKNOWN if known else FIRST)
     shown, missing = figure.scale.show(found), MIN_HISTORY_DAYS - len(known)
     if missing > 0:
-        days = "1 day" if missing == 1 else f"{missing} days"
+        days = "1 day is" if missing == 1 else f"{missing} days are"
         return _passed(figure.name, f"{shown}; first days: no history to compare with, {days} missing")
-    values = [(date, figure.scale.to(x)) for date, x in known]
-    steps = steps_of(values)
-    step, those = usual_step(day, steps)
-    usual, spread = _level(values) + step, max(spread_of(steps), figure.least_spread)
-    away = figure.scale.to(found) - usual
+    usual = usual_of(day, [(date, figure.scale.to(x)) for date, x in known])
+    spread = max(usual.spread, figure.least_spread, _counting_error(figure, shape, usual.value))
+    away = figure.scale.to(found) - usual.value
     warn = max(policy.shape_warn * spread, figure.least_warn)
     stop = max(policy.shape_stop * spread, figure.least_stop)
-    suspicious = figure.high if away > 0 else figure.low
-    outcome = OK if not suspicious or abs(away) <= warn else WARN if abs(away) <= stop else STOP
-    low, high = (figure.scale.show(figure.scale.back(usual + side * 2 * spread)) for side in (-1, 1))
-    return DataCheck(
-        figure.name, outcome, f"{shown}, usually {low} to {high} {those}", _asked(figure, usual, warn, stop)
-    )
+    outcome = OK if abs(away) <= warn else WARN if abs(away) <= stop else STOP
+    is_suspicious = figure.high if away > 0 else figure.low
+    low, high = (figure.scale.show(figure.scale.back(usual.value + side * 2 * spread)) for side in (-1, 1))
+    found_text = f"{shown}, usually {low} to {high} {usual.days}"
+    return DataCheck(figure.name, outcome if is_suspicious else OK, found_text, _asked(figure, usual.value, warn, stop))
+
+
+def _counting_error(figure: Figure, shape: DayShape, usual: float) -> float:
+    """The binomial standard error of usual odds on what this day was counted on: a rare share is never known well."""
+    if figure.sample is None:
+        return 0.0
+    share = figure.scale.back(usual)
+    return float(1 / np.sqrt(figure.sample(shape) * share * (1 - share)))
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What the days before lead to expect of a figure, on its scale."""
+
+    value: float
+    spread: float
+    days: str  # which days say so, in words
+
+
+def usual_of(day: Day, values: Values) -> Usual:
+    """What a day is expected to be: the level of the week before it, and the usual step of its weekday from there."""
+    steps = steps_of(values)
+    step, days = usual_step(day, steps)
+    return Usual(_level(values) + step, spread_of(steps), days)
 
 
 def steps_of(values: Values) -> Values:

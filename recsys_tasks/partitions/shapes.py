@@ -1,23 +1,27 @@
 """The stored shapes of dates, and what of their rows they are made from.
 
-    data_checks/<date>/traces-<digest>/   hours and a sample of the event ids, written when the date is extracted
-    data_checks/<date>/shape-<digest>/    the shape of a version, and beside which matrix it was computed
+    data_checks/<date>/traces-<digest>/   samples of pairs and event ids, popular tracks, hours: written at extraction
+    data_checks/<date>/shape-<digest>/    the shape of a version, and beside which dates it was computed
 
-The digest is of the version: its play counts and the fingerprint of its rows. Both are made again from the source and
-the partitions, so that damage costs the history one day and stops nothing.
+The digest is of the version: its play counts and the fingerprint of its rows. A damaged one counts as none: it costs
+the history one day and stops nothing.
 """
 
 from dataclasses import dataclass
 
+import numpy as np
+import pyarrow as pa
+
 from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.errors import BadData, CorruptArtefact, NotStored
-from recsys_tasks.core.records import as_json, from_json
+from recsys_tasks.core.records import Json, as_json, from_json
 from recsys_tasks.partitions.checked import FOLDER
-from recsys_tasks.partitions.event_sample import NO_TRACES, DayTraces
+from recsys_tasks.partitions.day_traces import DayTraces, Tally
 from recsys_tasks.partitions.repository import StoredPartition
 from recsys_tasks.partitions.shape import DayShape
 from recsys_tasks.storage.manifest import MANIFEST, Manifest
 from recsys_tasks.storage.store import ArtefactStore
+from recsys_tasks.storage.stored_forms import as_ids
 
 TRACES, SHAPE = "traces", "shape"
 
@@ -27,7 +31,7 @@ class StoredShape:
     """The shape of a version of a date."""
 
     shape: DayShape
-    before: str  # digest of the matrix beside which it was computed
+    before: str  # digest of the dates before it, and whether their matrix was there
 
 
 class Shapes:
@@ -37,28 +41,32 @@ class Shapes:
         self._store = store
 
     def save_traces(self, partition: StoredPartition, traces: DayTraces) -> None:
-        """Keep what was seen of a version's rows; the first of its like stays, unless it is damaged."""
-        digest, name = _version(TRACES, partition), _name(TRACES, partition)
-        if self._store.holds(name) and self.traces(partition) is NO_TRACES:
+        """Keep the traces of a version; the first of its like stay, unless they are damaged."""
+        name = _name(TRACES, partition)
+        if self._store.holds(name) and self.traces(partition) is None:
             self._store.remove(name)
-        key = {"day": partition.day.isoformat(), "partition": partition.digest}
+        popular = pa.table({"track_id": traces.popular.track_ids, "listeners": traces.popular.listeners})
+        files = {"pairs": traces.pairs, "events": traces.events, "popular": popular}
         hours = list(traces.hours) if traces.hours else None
-        self._store.put(name, digest, key, {"events": traces.events}, {"hours": hours})
+        self._store.put(name, _version(TRACES, partition), _key(partition), files, {"hours": hours})
 
-    def traces(self, partition: StoredPartition) -> DayTraces:
-        """What was seen of a version's rows: nothing, where it was not kept or is damaged."""
+    def traces(self, partition: StoredPartition) -> DayTraces | None:
+        """The traces of a version; None where they were not kept, or are damaged."""
+        name = _name(TRACES, partition)
+        if not self._store.holds(name):
+            return None
         try:
-            artefact = self._store.open(_name(TRACES, partition), _version(TRACES, partition))
-            hours = artefact.figures["hours"]
-            return DayTraces(artefact.array("events"), tuple(hours) if hours else None)
+            artefact = self._store.open(name, _version(TRACES, partition))
+            popular, hours = artefact.table("popular"), artefact.figures["hours"]
+            tally = Tally(as_ids(popular["track_id"]), np.asarray(popular["listeners"]))
+            return DayTraces(artefact.array("pairs"), tally, artefact.array("events"), tuple(hours) if hours else None)
         except (NotStored, CorruptArtefact, BadData):
-            return NO_TRACES
+            return None
 
     def save(self, partition: StoredPartition, found: StoredShape) -> None:
-        """Keep the shape of a version, in place of one that was computed beside another matrix."""
+        """Keep the shape of a version, in place of one that was computed beside other dates."""
         name = _name(SHAPE, partition)
-        key = {"day": partition.day.isoformat(), "partition": partition.digest}
-        manifest = Manifest(_version(SHAPE, partition), key, as_json(found), place=name)
+        manifest = Manifest(_version(SHAPE, partition), _key(partition), as_json(found), place=name)
         self._store.replace(f"{name}/{MANIFEST}", manifest.sealed())
 
     def find(self, partition: StoredPartition) -> StoredShape | None:
@@ -70,6 +78,10 @@ class Shapes:
             return from_json(StoredShape, self._store.manifest(name).figures)
         except (CorruptArtefact, BadData):
             return None
+
+
+def _key(partition: StoredPartition) -> Json:
+    return {"day": partition.day.isoformat(), "partition": partition.digest}
 
 
 def _version(kind: str, partition: StoredPartition) -> str:

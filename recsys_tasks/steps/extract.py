@@ -14,7 +14,7 @@ from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError, EmptyDay
 from recsys_tasks.matrix.chain import dates, stale_days
-from recsys_tasks.partitions.event_sample import sample_events
+from recsys_tasks.partitions.day_traces import sample_events
 from recsys_tasks.partitions.extracted_day import ExtractedDay, account_for, figures_of
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.repository import StoredPartition

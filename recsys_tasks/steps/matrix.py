@@ -78,7 +78,7 @@ def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
     remaining, shapes = Remaining(len(chain) - n), ShapesOfFold(at, chain)
     for done, (date, digest) in enumerate(chain[n:], 1):
         counts = counts if done == 1 else at.partitions.load(date, digest)
-        shapes.keep(matrix, digests[n + done - 2] if n + done > 1 else "", (date, digest), counts)
+        shapes.keep(matrix, (date, digest), counts)
         matrix = fold(matrix, date, counts, digest)
         at.progress(f"folded {date} ({remaining.after(done)}): {matrix.counts.nnz:,} pairs")
     return matrix

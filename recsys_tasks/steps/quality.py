@@ -14,7 +14,6 @@ from recsys_tasks.core.errors import DataRefused, NotStored
 from recsys_tasks.partitions.checked import Word
 from recsys_tasks.partitions.data_quality import HISTORY_DAYS, OK, STOP, DataCheck, checks_on
 from recsys_tasks.partitions.repository import StoredPartition
-from recsys_tasks.steps.matrix import chain_of
 from recsys_tasks.steps.results import Checked
 from recsys_tasks.steps.shapes import checks_of_shape
 from recsys_tasks.steps.workplace import Signature, Workplace
@@ -67,7 +66,7 @@ def data_checks(at: Workplace, day: Day) -> list[DataCheck]:
     stored = _newest(at, day)
     figures = [each.figures.to_json() for each in earlier if each]
     checks = checks_on(stored.figures.to_json(), figures, at.config.quality)
-    return checks + checks_of_shape(at, stored, chain_of(at, before[0]) if day > start else ())
+    return checks + checks_of_shape(at, stored)
 
 
 def _newest(at: Workplace, day: Day) -> StoredPartition:
