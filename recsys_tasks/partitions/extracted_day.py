@@ -1,12 +1,12 @@
 """The play counts of a UTC date, and what became of each of its rows: read = kept + dropped."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Day, PlayCounts
-from recsys_tasks.partitions.day_traces import DayTraces, Hashes, traces_of
+from recsys_tasks.partitions.day_traces import DayTraces
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.source.postgres import DayTally
 
@@ -27,18 +27,18 @@ class ExtractedDay:
     traces: DayTraces = field(repr=False)
 
 
-def account_for(day: Day, counts: PlayCounts, tally: DayTally, events: Hashes) -> ExtractedDay:
+def account_for(day: Day, counts: PlayCounts, traces: DayTraces, tally: DayTally) -> ExtractedDay:
     """Put the play counts of a date beside the source's tally of its rows: what is in neither came twice.
 
     Args:
         day: UTC date.
         counts: its play counts.
+        traces: what is kept of its rows; the hours are the tally's.
         tally: what the source counted of its rows.
-        events: the sample of its event ids.
     """
     kept = int(counts.plays.sum(dtype=np.uint64))
     rows = (tally.private, tally.null_id, tally.short, tally.qualified - kept)
-    dropped, traces = dict(zip(REASONS, rows, strict=True)), traces_of(counts, events, tally.hours)
+    dropped, traces = dict(zip(REASONS, rows, strict=True)), replace(traces, hours=tally.hours)
     return ExtractedDay(day, counts, tally.rows_read, kept, dropped, tally.fingerprint, traces)
 
 

@@ -19,6 +19,8 @@ from recsys_tasks.partitions.day_traces import SAMPLED_EVENTS, SAMPLED_PAIRS, Da
 RANKED_TRACKS = 2_000
 """Most popular tracks before the day whose order is compared: of those further back a sparse day says nothing."""
 RANKED_ARTISTS = 500
+LOOKED_UP = 20_000
+"""Pairs of the day of which it is asked who and what is new: the share is known to a third of a per cent."""
 MIN_RANKED = 20
 """A rank correlation of fewer says nothing."""
 NO_ARTIST = -1
@@ -35,7 +37,7 @@ class DayShape:
     plays_per_pair: float  # geometric mean
     new_tracks: float | None  # share of pairs, of tracks never seen before
     new_listeners: float | None  # share of pairs, of listeners never seen before
-    repeats: float | None  # share of sampled pairs that occurred on the dates before
+    repeats: float | None  # share of sampled pairs, of known listeners and tracks, that occurred on the dates before
     compared_pairs: int  # on which that share stands
     track_ranks: float | None  # Spearman's correlation of listeners per track with those of the dates before
     artist_ranks: float | None  # the same of artists
@@ -69,16 +71,16 @@ class Before:
 
 def shape_of(counts: PlayCounts, traces: DayTraces, before: Before) -> DayShape:
     """Compute the shape of a day that has plays."""
-    users, tracks = before.vocabularies or (None, None)
+    new = _new(counts, before.vocabularies) if before.vocabularies else None
     repeats, compared = seen_before(traces.pairs, [each.pairs for each in before.traces], SAMPLED_PAIRS)
     replayed, _ = seen_before(traces.events, [each.events for each in before.traces], SAMPLED_EVENTS)
     usual = _summed([each.popular for each in before.traces])
     return DayShape(
         plays=int(counts.plays.sum(dtype=np.int64)),
         plays_per_pair=float(np.exp(np.log(counts.plays).mean())),
-        new_tracks=_share_of_new(tracks, counts.track_ids) if tracks else None,
-        new_listeners=_share_of_new(users, counts.user_ids) if users else None,
-        repeats=repeats,
+        new_tracks=new.tracks if new else None,
+        new_listeners=new.listeners if new else None,
+        repeats=min(repeats / new.neither, 1.0) if repeats and new and new.neither else repeats,
         compared_pairs=compared,
         track_ranks=_track_ranks(usual, traces.popular) if usual else None,
         artist_ranks=_artist_ranks(usual, traces.popular, before.artists) if usual and before.artists else None,
@@ -87,8 +89,22 @@ def shape_of(counts: PlayCounts, traces: DayTraces, before: Before) -> DayShape:
     )
 
 
-def _share_of_new(vocabulary: Vocabulary, ids: Ids) -> float:
-    return float(pc.mean(pc.invert(pc.is_in(ids, value_set=vocabulary.ids))).as_py())
+@dataclass(frozen=True)
+class _New:
+    """Shares of the pairs of a day."""
+
+    listeners: float  # of a listener never seen before
+    tracks: float
+    neither: float
+
+
+def _new(counts: PlayCounts, vocabularies: tuple[Vocabulary, Vocabulary]) -> _New:
+    """Ask of some pairs, which lie evenly among those of the day, who and what was never seen before."""
+    few = pa.array(np.arange(0, len(counts), 1 + len(counts) // LOOKED_UP))
+    users, tracks = vocabularies
+    new_users = users.rows_of(counts.user_ids.take(few)) < 0
+    new_tracks = tracks.rows_of(counts.track_ids.take(few)) < 0
+    return _New(float(new_users.mean()), float(new_tracks.mean()), float((~new_users & ~new_tracks).mean()))
 
 
 def _summed(tallies: Sequence[Tally]) -> Tally | None:

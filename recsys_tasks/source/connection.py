@@ -153,14 +153,14 @@ def snapshot(
             # number with fewer digits another number.
             cursor.execute("SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 3")
             cursor.execute("SET LOCAL statement_timeout = %s", (1000 * statement_timeout_s,))
-            _refuse_hidden_rows(cursor)
+            refuse_hidden_rows(cursor)
             yield Snapshot(connection, cursor)
             connection.rollback()
     except (psycopg2.Error, DBAPIError) as error:
         raise _refusal(cause_of(error), address) from None
 
 
-def _refuse_hidden_rows(cursor: Cursor, setting: str = "row_security") -> None:
+def refuse_hidden_rows(cursor: Cursor, setting: str = "row_security") -> None:
     """Let PostgreSQL refuse a query of which a row-level security policy would hide rows; it hides them in silence.
 
     A server that only speaks like PostgreSQL may know neither the setting nor policies.

@@ -9,12 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time, timedelta
 
+import pyarrow as pa
+
 from recsys_tasks.core.config import SourceConfig
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Day
+from recsys_tasks.core.domain import Day, PlayCounts
 from recsys_tasks.core.errors import ConfigError, EmptyDay
 from recsys_tasks.matrix.chain import dates, stale_days
-from recsys_tasks.partitions.day_traces import sample_events
+from recsys_tasks.partitions.day_traces import DayTraces, sample_events, traces_of
 from recsys_tasks.partitions.extracted_day import ExtractedDay, account_for, figures_of
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.repository import StoredPartition
@@ -135,10 +137,14 @@ def extract_day(source: Source, day: Day) -> ExtractedDay:
     """
     with ThreadPoolExecutor(1) as beside:  # the rows are counted while the server tallies the same snapshot
         with source.open_day(day) as opened:
-            counting = beside.submit(count_plays, opened.streams)
-            sampling = beside.submit(sample_events, opened.streams["event_id"])
+            counting = beside.submit(_counted, opened.streams)
             tally = opened.tally()
-        return account_for(day, counting.result(), tally, sampling.result())
+        return account_for(day, *counting.result(), tally)
+
+
+def _counted(streams: pa.Table) -> tuple[PlayCounts, DayTraces]:
+    counts = count_plays(streams)
+    return counts, traces_of(counts, sample_events(streams["event_id"]))
 
 
 def _unchanged(at: Workplace, source: Source, date: Day, rule: str) -> StoredPartition | None:
