@@ -67,6 +67,11 @@ class TestFigures:
         assert shape(falling(lambda track: 39 - track), before).track_ranks == pytest.approx(-1)
         assert shape(falling(lambda track: 1000 + track), before).track_ranks == 0
 
+    def test_tracks_that_nobody_plays_today_come_last(self):
+        """The more popular half is gone: it counts as played by nobody, so that the order is turned round."""
+        found = shape(falling(lambda track: 1000 + track if track < 20 else track), after(falling()))
+        assert found.track_ranks < -0.3
+
     def test_the_order_of_artists_outlives_new_ids_of_tracks(self):
         """Every track under a new id: the catalogue still says whose it is; without artists nothing is said of them."""
         tracks = [*range(40), *range(1000, 1040)]
