@@ -19,6 +19,7 @@ from recsys_tasks.core.config import Config, parse_config
 from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.core.keyed_random import mix
 from recsys_tasks.matrix.chain import chain_digests
+from recsys_tasks.partitions.day_traces import traces_of
 from recsys_tasks.partitions.extracted_day import REASONS, ExtractedDay, figures_of
 from recsys_tasks.partitions.repository import Partitions, StoredPartition
 from recsys_tasks.repositories.matrices import Matrices
@@ -102,7 +103,7 @@ def save_day(store: ArtefactStore, day: Day, counts: PlayCounts, rule: str) -> N
         rule: digest of what decided which streams count.
     """
     streams = int(counts.plays.sum(dtype=np.int64))
-    extracted = ExtractedDay(day, counts, streams, streams, dict.fromkeys(REASONS, 0), None)
+    extracted = ExtractedDay(day, counts, streams, streams, dict.fromkeys(REASONS, 0), None, traces_of(counts))
     Partitions(store).save(StoredPartition(day, counts_digest(counts), rule, None, figures_of(extracted)), counts)
 
 

@@ -11,10 +11,17 @@ from recsys_tasks.steps import Workplace, check_data, extract_streams
 from recsys_tasks.storage.posix import PosixStore
 
 START, DAY = date(2026, 1, 1), date(2026, 1, 15)
-NAMES = [
+FIGURE_NAMES = [
     *("volume", "listeners", "tracks", "dropped as null id", "dropped as private", "dropped as short"),
     *("duplicates", "most plays by one user", "schema"),
 ]
+"""Of the checks on a partition's figures."""
+NAMES = [
+    *FIGURE_NAMES,
+    *("plays for the weekday", "new tracks", "new listeners", "repeated pairs", "plays per pair"),
+    *("popularity of tracks", "popularity of artists", "replayed events", "hours of the day"),
+]
+"""Of all checks: on the figures, and on the shape of the day."""
 
 
 def fill(dsn, day, rows=1000, users=100):

@@ -90,6 +90,14 @@ class QualityConfig(Section):
     """Most plays by one user: 86,400 seconds hold 2,880 streams of 30 seconds. Larger, and bots go unnoticed."""
     stop_plays_by_one_user: Positive = 100_000
     """Larger, and a bot's taste is trained on (``als.cap`` bounds what it can do on one track)."""
+    shape_history_days: int = Field(default=28, ge=7)
+    """So many dates before a day say what shape is usual. Fewer, and a weekday is known from one or two of it; more,
+    and a service that has changed is compared with what it was."""
+    shape_warn: float = Field(default=4.0, gt=0)
+    """Robust spreads from the usual shape that are told. More, and a day that is half spoilt passes in silence."""
+    shape_stop: float = Field(default=6.0, gt=0)
+    """Robust spreads beyond which nothing is trained on the day. More, and permuted ids or a day that was loaded twice
+    are trained on; both bounds also ask for a change that is large by itself (docs/gate.md)."""
 
     @model_validator(mode="after")
     def _stop_bounds_lie_outside(self) -> Self:
@@ -104,6 +112,8 @@ class QualityConfig(Section):
             warn, stop = (getattr(self, f"{kind}_{what}") for kind in ("warn", "stop"))
             if stop < warn:
                 raise ValueError(f"stop_{what} ({stop:,}) must not be below warn_{what} ({warn:,})")
+        if self.shape_stop < self.shape_warn:
+            raise ValueError(f"shape_stop ({self.shape_stop:g}) must not be below shape_warn ({self.shape_warn:g})")
         return self
 
 

@@ -1,11 +1,12 @@
 """The play counts of a UTC date, and what became of each of its rows: read = kept + dropped."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Day, PlayCounts
+from recsys_tasks.partitions.day_traces import DayTraces
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.source.postgres import DayTally
 
@@ -23,13 +24,22 @@ class ExtractedDay:
     rows_kept: int  # the sum of all plays
     dropped: dict[str, int]  # rows by reason, each of REASONS
     fingerprint: str | None  # see Source.fingerprint
+    traces: DayTraces = field(repr=False)
 
 
-def account_for(day: Day, counts: PlayCounts, tally: DayTally) -> ExtractedDay:
-    """Put the play counts of a date beside the source's tally of its rows: what is in neither came twice."""
+def account_for(day: Day, counts: PlayCounts, traces: DayTraces, tally: DayTally) -> ExtractedDay:
+    """Put the play counts of a date beside the source's tally of its rows: what is in neither came twice.
+
+    Args:
+        day: UTC date.
+        counts: its play counts.
+        traces: what is kept of its rows; the hours are the tally's.
+        tally: what the source counted of its rows.
+    """
     kept = int(counts.plays.sum(dtype=np.uint64))
     rows = (tally.private, tally.null_id, tally.short, tally.qualified - kept)
-    return ExtractedDay(day, counts, tally.rows_read, kept, dict(zip(REASONS, rows, strict=True)), tally.fingerprint)
+    dropped, traces = dict(zip(REASONS, rows, strict=True)), replace(traces, hours=tally.hours)
+    return ExtractedDay(day, counts, tally.rows_read, kept, dropped, tally.fingerprint, traces)
 
 
 def figures_of(extracted: ExtractedDay) -> PartitionFigures:

@@ -35,6 +35,15 @@ class Matrices:
         """Dates that have a stored matrix, rising, each once."""
         return sorted({day for name in self._store.names(FOLDER) if (day := day_in(name))})
 
+    def digests(self, day: Day) -> list[str]:
+        """Digests of the stored matrices of a date.
+
+        Raises:
+            CorruptArtefact: a manifest is damaged.
+        """
+        names = [name for name in self._store.names(FOLDER) if day_in(name) == day]
+        return [self._store.manifest(f"{FOLDER}/{name}").digest for name in names]
+
     def save(self, matrix: PlayMatrix, digest: str) -> None:
         """Store a folded matrix under the digest of its chain."""
         day = matrix.chain[-1][0]

@@ -153,10 +153,24 @@ def snapshot(
             # number with fewer digits another number.
             cursor.execute("SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 3")
             cursor.execute("SET LOCAL statement_timeout = %s", (1000 * statement_timeout_s,))
+            refuse_hidden_rows(cursor)
             yield Snapshot(connection, cursor)
             connection.rollback()
     except (psycopg2.Error, DBAPIError) as error:
         raise _refusal(cause_of(error), address) from None
+
+
+def refuse_hidden_rows(cursor: Cursor, setting: str = "row_security") -> None:
+    """Let PostgreSQL refuse a query of which a row-level security policy would hide rows; it hides them in silence.
+
+    A server that only speaks like PostgreSQL may know neither the setting nor policies.
+    """
+    try:
+        cursor.execute(f"SAVEPOINT before_row_security; SET LOCAL {setting} = off")
+    except psycopg2.OperationalError:
+        raise  # it broke off
+    except psycopg2.Error:
+        cursor.execute("ROLLBACK TO SAVEPOINT before_row_security")
 
 
 @contextmanager
@@ -181,11 +195,22 @@ def cause_of(error: psycopg2.Error | DBAPIError) -> BaseException:
     return error.orig or error if isinstance(error, DBAPIError) else error
 
 
+def _routine_of(error: BaseException) -> str | None:
+    """The routine of PostgreSQL that raised an error: unlike the message, it is the same in every language."""
+    return error.diag.source_function if isinstance(error, psycopg2.Error) else None
+
+
 def _refusal(error: BaseException, address: Address) -> RecsysError:
     """Turn what the server said into the decision that the operator has to take."""
     state = getattr(error, "pgcode", None) or ""
     primary = error.diag.message_primary if isinstance(error, psycopg2.Error) else None
     message = address.without_secrets(primary or str(error))
+    if state == "42501" and _routine_of(error) == "check_enable_rls":
+        return SourceMismatch(
+            f"The source ({address.place}) hides rows from this role by row-level security: {message}. A day without "
+            "them would pass for the whole day. As a superuser: ALTER ROLE of the reader BYPASSRLS, or name a view "
+            "whose owner may see every row."
+        )
     if state == "42501":
         return SourceMismatch(
             f"The source ({address.place}) refuses: {message}. "

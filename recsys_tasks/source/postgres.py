@@ -47,6 +47,8 @@ from recsys_tasks.source.schema import check_catalogue, check_streams
 WATERMARK_DAYS = 366
 """A stream further ahead than this says nothing about a day: one row of the year 9999 would complete every day."""
 
+HOURS = 24
+
 
 @dataclass(frozen=True)
 class ReadSettings:
@@ -72,6 +74,7 @@ class DayTally:
     null_id: int
     short: int
     fingerprint: str | None  # see Source.fingerprint
+    hours: tuple[int, ...]  # (24,) qualified rows by UTC hour
 
     @property
     def qualified(self) -> int:
@@ -212,9 +215,14 @@ class Source:
     def _tally(self, cursor: Cursor, day: Day) -> DayTally:
         can_hash = self._can_hash(cursor)
         cursor.execute(tally_query(self._config, self._types, day, can_hash))
-        rows_read, private, null_id, short, checksum = _row(cursor)
-        fingerprint = digest_of("streams", rows_read, private, null_id, short, str(checksum)) if can_hash else None
-        return DayTally(rows_read, private, null_id, short, fingerprint)
+        by_hour, hours = cursor.fetchall(), [0] * HOURS
+        for hour, rows, *dropped, _ in by_hour:
+            hours[int(hour)] = rows - sum(dropped)
+        read, private, null_id, short = (sum(row[place] for row in by_hour) for place in (1, 2, 3, 4))
+        checksums = [int(row[-1]) for row in by_hour if row[-1] is not None]
+        checksum = str(sum(checksums)) if checksums else "None"
+        fingerprint = digest_of("streams", read, private, null_id, short, checksum) if can_hash else None
+        return DayTally(read, private, null_id, short, fingerprint, tuple(hours))
 
     def _tally_of(self, cursor: Cursor, day: Day, received: int) -> DayTally:
         tally = self._tally(cursor, day)

@@ -48,19 +48,24 @@ def instants_query(question: str, config: SourceConfig, start: str, end: str) ->
 
 
 def tally_query(config: SourceConfig, types: dict[str, str], day: Day, summed: bool) -> sql.Composed:
-    """Count the rows of a day: all, private, null_id and short, each under the first reason that holds; and a checksum.
+    """Count the rows of each UTC hour of a day: all, private, null_id, short, each under the first reason that holds.
+
+    An hour without rows is left out. Beside the counts stands a checksum.
 
     The checksum is the sum of a hash of each row that ``streams_query`` would send, whatever their order: null where
     there is no such row, or where it is not asked for.
     """
     question = (
-        "SELECT count(*), count(*) FILTER (WHERE {private}), count(*) FILTER (WHERE NOT {private} AND {null_id}), "
-        "count(*) FILTER (WHERE NOT {private} AND NOT {null_id} AND {short}), {checksum} FROM {table} WHERE {day}"
+        "SELECT date_part('hour', {instant}), count(*), "
+        "count(*) FILTER (WHERE {private}), count(*) FILTER (WHERE NOT {private} AND {null_id}), "
+        "count(*) FILTER (WHERE NOT {private} AND NOT {null_id} AND {short}), {checksum} FROM {table} WHERE {day} "
+        "GROUP BY 1"
     )
     conditions = _conditions(config)
     form = "sum({hash}) FILTER (WHERE NOT {private} AND NOT {null_id} AND NOT {short})" if summed else "NULL"
     checksum = sql.SQL(form).format(hash=_hash_of_row(config, types), **conditions)
-    return sql.SQL(question).format(checksum=checksum, **conditions, **_rows_of(config, day))
+    instant = sql.Identifier(config.streamed_at)
+    return sql.SQL(question).format(checksum=checksum, instant=instant, **conditions, **_rows_of(config, day))
 
 
 def streams_query(config: SourceConfig, types: dict[str, str], day: Day) -> sql.Composed:

@@ -9,11 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time, timedelta
 
+import pyarrow as pa
+
 from recsys_tasks.core.config import SourceConfig
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Day
+from recsys_tasks.core.domain import Day, PlayCounts
 from recsys_tasks.core.errors import ConfigError, EmptyDay
 from recsys_tasks.matrix.chain import dates
+from recsys_tasks.partitions.day_traces import DayTraces, sample_events, traces_of
 from recsys_tasks.partitions.extracted_day import ExtractedDay, account_for, figures_of
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.repository import StoredPartition
@@ -128,9 +131,14 @@ def extract_day(source: Source, day: Day) -> ExtractedDay:
     """
     with ThreadPoolExecutor(1) as beside:  # the rows are counted while the server tallies the same snapshot
         with source.open_day(day) as opened:
-            counting = beside.submit(count_plays, opened.streams)
+            counting = beside.submit(_counted, opened.streams)
             tally = opened.tally()
-        return account_for(day, counting.result(), tally)
+        return account_for(day, *counting.result(), tally)
+
+
+def _counted(streams: pa.Table) -> tuple[PlayCounts, DayTraces]:
+    counts = count_plays(streams)
+    return counts, traces_of(counts, sample_events(streams["event_id"]))
 
 
 def _unchanged(at: Workplace, source: Source, date: Day, rule: str) -> StoredPartition | None:
@@ -151,6 +159,7 @@ def _save(at: Workplace, extracted: ExtractedDay, rule: str, figures: PartitionF
         at.partitions.keep_replaced(date)
     partition = StoredPartition(date, digest, rule, extracted.fingerprint, figures)
     at.partitions.save(partition, extracted.counts)
+    at.shapes.save_traces(partition, extracted.traces)
     return partition, EXTRACTED if before is None else UNCHANGED if before == digest else RESTATED
 
 

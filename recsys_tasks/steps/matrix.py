@@ -12,6 +12,7 @@ from recsys_tasks.matrix.play_matrix import empty_matrix, fold
 from recsys_tasks.matrix.split import key_of_format_1, split_day, split_key
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Folded
+from recsys_tasks.steps.shapes import ShapesOfFold
 from recsys_tasks.steps.workplace import Workplace, in_words
 
 
@@ -83,9 +84,10 @@ def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
         matrix = at.matrices.load(chain[n - 1][0], digests[n - 1]) if n else None
     counts: PlayCounts = first.result()
     matrix = matrix or empty_matrix(counts.user_ids.type, counts.track_ids.type)
-    remaining = Remaining(len(chain) - n)
+    remaining, shapes = Remaining(len(chain) - n), ShapesOfFold(at, chain)
     for done, (date, digest) in enumerate(chain[n:], 1):
         counts = counts if done == 1 else at.partitions.load(date, digest)
+        shapes.keep(matrix, (date, digest), counts)
         matrix = fold(matrix, date, counts, digest)
         at.progress(f"folded {date} ({remaining.after(done)}): {matrix.counts.nnz:,} pairs")
     return matrix

@@ -19,6 +19,7 @@ from recsys_tasks.partitions.quarantine import QuarantinedDay
 from recsys_tasks.partitions.repository import StoredPartition
 from recsys_tasks.steps.matrix import stale_from
 from recsys_tasks.steps.results import Checked
+from recsys_tasks.steps.shapes import checks_of_shape
 from recsys_tasks.steps.workplace import Signature, Workplace
 
 LONGEST_OUTAGE_DAYS = 31
@@ -70,8 +71,11 @@ def data_checks(at: Workplace, day: Day) -> list[DataCheck]:
     start = at.config.source.history_start
     before = [day - timedelta(days=offset) for offset in range(1, HISTORY_DAYS + 1)]
     earlier = [at.partitions.newest(date) for date in before if date >= start]
-    figures = _newest(at, day).figures.to_json()
-    return checks_on(figures, [each.figures.to_json() for each in earlier if each], at.config.quality)
+    stored = _newest(at, day)
+    usual = [each for each in earlier if each and not at.checked.is_quarantined(each.day, each.digest)]
+    figures = [each.figures.to_json() for each in usual]
+    checks = checks_on(stored.figures.to_json(), figures, at.config.quality)
+    return checks + checks_of_shape(at, stored)
 
 
 def _newest(at: Workplace, day: Day) -> StoredPartition:

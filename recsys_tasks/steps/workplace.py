@@ -14,6 +14,7 @@ from recsys_tasks.core.versions import library_versions
 from recsys_tasks.partitions.checked import CheckedDays
 from recsys_tasks.partitions.quarantine import Quarantine
 from recsys_tasks.partitions.repository import Partitions
+from recsys_tasks.partitions.shapes import Shapes
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.judgements import Judgements
 from recsys_tasks.release.releases import Releases
@@ -53,6 +54,11 @@ class Workplace:
     def quarantine(self) -> Quarantine:
         """The quarantined dates, and what each date is folded from."""
         return Quarantine(self.partitions, self.checked)
+
+    @cached_property
+    def shapes(self) -> Shapes:
+        """The stored shapes of dates, and what they are made from."""
+        return Shapes(self.store)
 
     @cached_property
     def catalogues(self) -> Catalogues:

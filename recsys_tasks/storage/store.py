@@ -4,6 +4,7 @@
     partitions/<date>/            plays-<digest>.parquet + manifest.json, replaced when the day is restated
     partitions/<date>/restated-<digest>/  the source counts of a version that was replaced
     data_checks/<date>/           what the checks found (found-<digest>/), refused-<digest>/, accepted-<digest>/
+    data_checks/<date>/           shape-<digest>/ of the day, and traces-<digest>/, the samples that it is made from
     matrices/<date>-<digest>/     CSR arrays, vocabularies, chain
     splits/<date>-<digest>/       who is hidden on the day, for whom, and the day in the matrix's rows
     models/<date>-<digest>/       one fitted component: its files, loss trace, parameters

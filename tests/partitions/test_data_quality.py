@@ -3,7 +3,7 @@
 from datetime import date
 
 import pytest
-from checked_days import NAMES
+from checked_days import FIGURE_NAMES
 
 from recsys_tasks.core.config import parse_config
 from recsys_tasks.core.errors import ConfigError
@@ -33,7 +33,7 @@ def checked(earlier=WEEK, **figures):
 class TestBounds:
     def test_an_ordinary_day_passes_every_check(self):
         """All checks ran, under their names, and none is beyond a bound."""
-        assert {name: check.outcome for name, check in checked().items()} == dict.fromkeys(NAMES, "ok")
+        assert {name: check.outcome for name, check in checked().items()} == dict.fromkeys(FIGURE_NAMES, "ok")
 
     @pytest.mark.parametrize(
         ("name", "figure"), [("volume", "rows_kept"), ("listeners", "listeners"), ("tracks", "tracks")]
