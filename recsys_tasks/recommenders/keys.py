@@ -85,16 +85,16 @@ def model_to_begin_with(
     wanted: ModelKey,
     prefix: str,
     yesterday: Iterable[StoredModel],
-    blocked: Collection[str],
+    refused: Collection[str],
     published: Sequence[str],
 ) -> str | None:
-    """Digest of the parent: yesterday's model of a prefix of the matrix and of equal parameters that was not blocked.
+    """Digest of the parent: yesterday's model of a prefix of the matrix and of equal parameters that was not refused.
 
     Args:
         wanted: key of the training.
         prefix: digest of the matrix of that date.
-        yesterday: models of the date before, or of the newest one that is not quarantined.
-        blocked: digests of models whose candidate the gate blocked.
+        yesterday: models of the date before, or of an earlier one where that has none to begin with.
+        refused: digests of models whose candidate the gate refused for what it is.
         published: digests of the models of all releases, newest first: one of these goes first.
     """
     sound = [
@@ -102,7 +102,7 @@ def model_to_begin_with(
         for model in yesterday
         if model.key.matrix == prefix
         and (model.key.recommender, model.key.parameters) == (wanted.recommender, wanted.parameters)
-        and model.digest not in blocked
+        and model.digest not in refused
     ]
     return _first_of(published, sound)
 

@@ -6,7 +6,7 @@ Yesterday is the newest date before that is not quarantined.
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from recsys_tasks.core.domain import Day, PlayMatrix, day_number
+from recsys_tasks.core.domain import Day, Figures, PlayMatrix, day_number
 from recsys_tasks.matrix.chain import chain_digests
 from recsys_tasks.matrix.split import hold_out
 from recsys_tasks.recommenders.als import Als
@@ -81,25 +81,36 @@ def _is_cold_date(at: Workplace, day: Day) -> bool:
 
 
 def _parent(at: Workplace, wanted: ModelKey, matrix: PlayMatrix) -> StoredModel | None:
-    """The model that the training begins with, of yesterday or of the date before a quarantine; None: a cold start."""
+    """The model that the training begins with: yesterday's; None: a cold start.
+
+    Quarantined dates are stepped over, and so are dates whose candidate was refused for what it is: neither its loss is
+    passed on, nor is a cold start needed for it.
+    """
     digests = chain_digests(matrix.chain)
     for (yesterday, _), prefix in reversed(list(zip(matrix.chain, digests, strict=True))[:-1]):
-        models = at.models.of(yesterday)
-        found = model_to_begin_with(wanted, prefix, models, _blocked(at, yesterday), _published_models(at))
-        if found is not None or at.quarantine.find(yesterday) is None:
+        models, refused = at.models.of(yesterday), _refused(at, yesterday)
+        found = model_to_begin_with(wanted, prefix, models, refused, _published_models(at))
+        if found is not None or not (refused or at.quarantine.find(yesterday)):
             return next((model for model in models if model.digest == found), None)
     return None
 
 
-def _blocked(at: Workplace, day: Day) -> set[str]:
-    """Digests of the models of a date whose candidate the gate blocked."""
-    outcomes = {judgement: at.judgements.verdict_figures(judgement) for judgement in at.judgements.of(day)}
+def _refused(at: Workplace, day: Day) -> set[str]:
+    """Digests of the models of a date whose candidate the gate blocked, or held as worse, and that nobody released."""
+    log = at.releases.log()
+    verdicts = [(at.judgements.key(each), at.judgements.verdict_figures(each)) for each in at.judgements.of(day)]
     return {
         digest
-        for judgement, verdict in outcomes.items()
-        if verdict.get("outcome") == "BLOCK"
-        for digest in at.judgements.key(judgement).components
+        for key, verdict in verdicts
+        if _is_worse(verdict) and log.published(key.candidate) is None
+        for digest in key.components
     }
+
+
+def _is_worse(verdict: Figures) -> bool:
+    """Whether a stored verdict refuses a candidate for what it is, and not for its day or for too few listeners."""
+    outcome, rule = verdict.get("outcome"), verdict.get("figures", {}).get("rule")
+    return outcome == "BLOCK" or (outcome == "HOLD" and rule in ("incumbent", "pooled"))
 
 
 def _opened(at: Workplace, als: Als, parent: StoredModel | None) -> Parent[Factors] | None:
