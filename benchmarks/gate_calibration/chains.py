@@ -24,6 +24,7 @@ from recsys_tasks.evaluation.influence import too_lucky, twins_of, weights_of
 from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.measured import levels_in, loss_in
 from recsys_tasks.gate.past import PastDay
+from recsys_tasks.gate.rules import COLLAPSE
 from recsys_tasks.gate.verdict import Beside, judge
 
 K, WORST = 10, 1_000
@@ -159,7 +160,7 @@ def chain(
         verdicts.append(verdict)
         if verdict.passed:
             live = own
-        if verdict.figures["rule"] != "collapse":
+        if verdict.figures["rule"] != COLLAPSE:
             past.append(_past(number, verdict))
     return verdicts
 

@@ -1,7 +1,7 @@
 """The command ``gate``: the verdicts of a date again, from the stored figures of single users alone.
 
 With ``--judge-again``, a named person has the candidate of the date judged by the configuration's policy: an act, which
-stands beside the verdict that there was.
+stands beside the verdict that there was. ``gate plan`` tells what the policy can see on this service.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -10,8 +10,9 @@ from typing import Any
 
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
+from recsys_tasks.cli.gate_plan import gate_plan
 from recsys_tasks.core.domain import Verdict, parse_day
-from recsys_tasks.core.errors import NotStored
+from recsys_tasks.core.errors import ConfigError, NotStored
 from recsys_tasks.release.compared import incumbent_release, naming_the_incumbent
 from recsys_tasks.release.judgements import Judgement, Judgements
 from recsys_tasks.release.log import Entry
@@ -29,7 +30,10 @@ def register(commands: Any) -> None:
     """Add the command to the parser."""
     text = "the verdicts of a date again, from the stored figures of single users alone"
     gate: ArgumentParser = commands.add_parser("gate", help=text, description=text)
-    gate.add_argument("--date", required=True, help="UTC date of the data, e.g. 2026-11-22")
+    gate.add_argument(
+        "what", nargs="?", choices=("plan",), help="what the policy can see on this service, and its cost"
+    )
+    gate.add_argument("--date", default="", help="UTC date of the data, e.g. 2026-11-22")
     how = gate.add_mutually_exclusive_group()
     how.add_argument(
         "--todays-policy", action="store_true", help="show it by the configuration's policy; nothing stays"
@@ -42,6 +46,10 @@ def register(commands: Any) -> None:
 
 
 def _gate(args: Namespace) -> Answer:
+    if args.what == "plan":
+        return gate_plan(workplace_of(args))
+    if not args.date:
+        raise ConfigError("Say which date (--date YYYY-MM-DD), or ask for the plan (recsys gate plan).")
     if args.judge_again:
         return _judge_again(args)
     store, day = store_at(args.root), parse_day(args.date)

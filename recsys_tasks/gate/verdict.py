@@ -26,7 +26,7 @@ import numpy as np
 from recsys_tasks.core.domain import Figures, Verdict
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.evaluation.estimates import PerUser
-from recsys_tasks.gate import wording
+from recsys_tasks.gate import rules, wording
 from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.collapse import falls
 from recsys_tasks.gate.measured import loss_in, measured, without_influential
@@ -59,7 +59,7 @@ def judge(checks: Sequence[Check], per_user: PerUser, beside: Beside, policy: Ga
         policy: the bounds.
     """
     verdict = _decided(checks, measured(per_user, policy), beside, policy)
-    if verdict.exact or verdict.figures["rule"] == "users":
+    if verdict.exact or verdict.figures["rule"] == rules.USERS:
         return verdict
     rest = without_influential(per_user)
     lenient = policy.model_copy(update={"min_users": 2})
@@ -74,18 +74,18 @@ def _decided(checks: Sequence[Check], figures: Figures, beside: Beside, policy: 
     """What the first rule says that has something to say."""
     failed = tuple(str(check) for check in checks if not check.passed)
     if failed:
-        return _verdict("BLOCK", "exact", failed, figures)
+        return _verdict("BLOCK", rules.EXACT, failed, figures)
     if figures["users"] < policy.min_users:
-        return _verdict("HOLD", "users", (wording.too_few(figures["users"], policy),), figures)
+        return _verdict("HOLD", rules.USERS, (wording.too_few(figures["users"], policy),), figures)
     fallen = falls(figures, beside.past, policy)
     if not beside.accepted and any(fall.of_the_day or beside.no_incumbent for fall in fallen):
-        return _verdict("HOLD", "collapse", tuple(map(wording.fallen, fallen)), figures)
+        return _verdict("HOLD", rules.COLLAPSE, tuple(map(wording.fallen, fallen)), figures)
     if figures["precision"] < policy.floor:
-        return _verdict("BLOCK", "floor", (wording.below_floor(figures, policy),), figures)
+        return _verdict("BLOCK", rules.FLOOR, (wording.below_floor(figures, policy),), figures)
     if refused := _not_above_popular(figures, policy):
         return refused
     if beside.no_incumbent:
-        return _verdict("PASS", "none", (wording.above_popular(figures), beside.no_incumbent), figures)
+        return _verdict("PASS", rules.NONE, (wording.above_popular(figures), beside.no_incumbent), figures)
     return _against_releases(figures, beside, policy)
 
 
@@ -99,21 +99,21 @@ def _not_above_popular(figures: Figures, policy: GateConfig) -> Verdict | None:
         sure = bool(lead) and lead["difference"] + policy.block_z * (lead["standard_error"] or 0.0) < 0
         if sure or (lead and lead["difference"] <= 0 and (name != "lead" or "lead_evidence" not in figures)):
             reason = wording.not_above_popular(lead, name == "lead_evidence")
-            return _verdict("BLOCK" if sure else "HOLD", "popular", (reason,), figures)
+            return _verdict("BLOCK" if sure else "HOLD", rules.POPULAR, (reason,), figures)
     return None
 
 
 def _verdict(outcome: str, rule: str, reasons: tuple[str, ...], figures: Figures) -> Verdict:
-    return Verdict(outcome, reasons, exact=rule == "exact", figures=figures | {"rule": rule})
+    return Verdict(outcome, reasons, exact=rule == rules.EXACT, figures=figures | {"rule": rule})
 
 
 def _against_releases(figures: Figures, beside: Beside, policy: GateConfig) -> Verdict:
     """The comparison with the live release on this day, then that with the reference over the last days."""
     pair = figures["pair"]
     if pair["users"] < policy.min_users:
-        return _verdict("HOLD", "users", (wording.too_few_common(pair["users"], policy),), figures)
+        return _verdict("HOLD", rules.USERS, (wording.too_few_common(pair["users"], policy),), figures)
     if pair["incumbent"] <= 0:
-        return _verdict("HOLD", "incumbent", (wording.NO_HIT,), figures)
+        return _verdict("HOLD", rules.INCUMBENT, (wording.NO_HIT,), figures)
     usually = ordinary(beside.past, policy.history_days)
     views = {name: loss for name in ("evidence", "pair") if (loss := _widened(figures, name, usually.scatter))}
     best = next(iter(views.values()))
@@ -121,14 +121,14 @@ def _against_releases(figures: Figures, beside: Beside, policy: GateConfig) -> V
         if not (_allowed(best, usually.lead, policy) if loss is best else _is_no_ruin(loss)):
             sure = loss.share + policy.block_z * loss.error < 0 and loss.share < -policy.block_loss
             reason = wording.loses(figures, loss, policy, sure)
-            return _verdict("BLOCK" if sure else "HOLD", "incumbent", (reason,), figures)
+            return _verdict("BLOCK" if sure else "HOLD", rules.INCUMBENT, (reason,), figures)
     fall = pooled(loss_in(figures.get("earlier")), beside.past, policy)
     if fall is not None:
         figures = figures | {"pooled": vars(fall)}
         if fall.share < -policy.pooled_z * fall.error and fall.today < -policy.margin:
-            return _verdict("HOLD", "pooled", (wording.fell_over_days(fall, beside.earlier, policy),), figures)
+            return _verdict("HOLD", rules.POOLED, (wording.fell_over_days(fall, beside.earlier, policy),), figures)
     reasons = (wording.above_popular(figures), wording.holds(figures, best, policy))
-    return _verdict("PASS", "none", reasons, figures)
+    return _verdict("PASS", rules.NONE, reasons, figures)
 
 
 def _widened(figures: Figures, name: str, scatter: float) -> Loss | None:

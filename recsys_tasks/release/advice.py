@@ -9,20 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from recsys_tasks.core.formatting import fraction, percent, signed_percent
+from recsys_tasks.gate.rules import COLLAPSE, EXACT, FLOOR, INCUMBENT, NONE, POOLED, POPULAR, USERS
 from recsys_tasks.release import commands
 from recsys_tasks.release.compared import incumbent_name, incumbent_release, naming_the_incumbent
 from recsys_tasks.release.log import Entry
 
-EXACT, USERS, FLOOR, POPULAR, INCUMBENT, POOLED, COLLAPSE = (
-    "exact",
-    "users",
-    "floor",
-    "popular",
-    "incumbent",
-    "pooled",
-    "collapse",
-)
-NONE, UNKNOWN = "none", "unknown"
+UNKNOWN = "unknown"
 OLDER_WORDS = (
     ("only ", USERS),
     ("is below the floor", FLOOR),
@@ -49,20 +41,20 @@ RULES: Mapping[str, Rule] = {
     FLOOR: Rule("the precision is below what this service asks of any release", "[gate] floor"),
     POPULAR: Rule(
         "a list of the most popular tracks did as well, so that the candidate adds nothing",
-        "no margin; [als] decides how good a model is (recsys tune)",
+        "[gate] block_z tells BLOCK from HOLD; [als] decides how good a model is (recsys tune)",
     ),
     INCUMBENT: Rule(
         "on the same listeners it is worse than the release before, or not surely good enough beside it",
-        "[gate] margin and pass_z for PASS, block_z and block_loss for BLOCK",
+        "[gate] margin, pass_z and hold_z for PASS, block_z and block_loss for BLOCK (see recsys gate plan)",
     ),
     POOLED: Rule(
-        "over the last days together the candidates are worse than the release before",
-        "[gate] margin and pass_z for PASS, block_z and block_loss for BLOCK",
+        "over the last days together the candidates are worse than those of the days before, though no day shows it",
+        "[gate] pooled_z (see recsys gate plan)",
     ),
     COLLAPSE: Rule(
         "what is scored every day fell far below its own last 28 days, so that the day itself is not to be trusted: it "
         "is quarantined, and the days after it are made without it",
-        "[gate]",
+        "[gate] collapse_loss and collapse_spreads, history_days",
     ),
     UNKNOWN: Rule("the reasons stand above", "[gate]"),
 }

@@ -13,6 +13,7 @@ from typing import Any
 from recsys_tasks.core.domain import Day, Figures, parse_day
 from recsys_tasks.gate.measured import levels_in, loss_in
 from recsys_tasks.gate.past import PastDay
+from recsys_tasks.gate.rules import COLLAPSE, EXACT
 from recsys_tasks.release.advice import Judged, rule_of
 from recsys_tasks.release.compared import naming_the_incumbent
 from recsys_tasks.release.judgements import Judgement, Judgements
@@ -62,7 +63,7 @@ def past_days(rows: Iterable[Row], days: int) -> list[PastDay]:
         rows: as ``series`` gives them, oldest first.
         days: at the most.
     """
-    counted = [row for row in rows if row["rule"] not in ("collapse", "exact") or row["release"] is not None]
+    counted = [row for row in rows if row["rule"] not in (COLLAPSE, EXACT) or row["release"] is not None]
     return [_past_day(row) for row in counted[-days:]]
 
 

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from recsys_tasks.core.domain import Day, Figures, PlayMatrix, day_number
+from recsys_tasks.gate.rules import INCUMBENT, POOLED
 from recsys_tasks.matrix.chain import chain_digests
 from recsys_tasks.matrix.split import hold_out
 from recsys_tasks.recommenders.als import Als
@@ -110,7 +111,7 @@ def _refused(at: Workplace, day: Day) -> set[str]:
 def _is_worse(verdict: Figures) -> bool:
     """Whether a stored verdict refuses a candidate for what it is, and not for its day or for too few listeners."""
     outcome, rule = verdict.get("outcome"), verdict.get("figures", {}).get("rule")
-    return outcome == "BLOCK" or (outcome == "HOLD" and rule in ("incumbent", "pooled"))
+    return outcome == "BLOCK" or (outcome == "HOLD" and rule in (INCUMBENT, POOLED))
 
 
 def _opened(at: Workplace, als: Als, parent: StoredModel | None) -> Parent[Factors] | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from recsys_tasks.core.domain import Day, Figures, Verdict
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.core.records import from_json
+from recsys_tasks.gate import rules
 from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.drift import drift
 from recsys_tasks.gate.past import PastDay
@@ -29,7 +30,7 @@ def gate(at: Workplace, day: Day, name: str) -> Judged:
     """
     judgement = Judgement(day, name)
     verdict = at.judgements.verdict(judgement) if at.judgements.is_judged(judgement) else decide(at, judgement)
-    if verdict.figures.get("rule") == "collapse" and (word := _accepted(at, judgement)):
+    if verdict.figures.get("rule") == rules.COLLAPSE and (word := _accepted(at, judgement)):
         verdict = _decide_again(at, judgement, word)
     at.progress(f"{verdict.outcome}: {'; '.join(verdict.reasons)}")
     alarms = drift(series(at.store, day), at.config.drift).alarms
@@ -45,7 +46,7 @@ def decide(at: Workplace, judgement: Judgement) -> Verdict:
     verdict = verdict_on(judged, at.config.gate, accepted)
     at.judgements.save_verdict(judgement, judged.artefact.digest, at.config.gate, verdict, accepted)
     verdict = at.judgements.verdict(judgement)
-    if verdict.figures.get("rule") == "collapse":
+    if verdict.figures.get("rule") == rules.COLLAPSE:
         _quarantine(at, judgement, verdict)
     return verdict
 
