@@ -56,6 +56,11 @@ class RecordedDay:
             starts = np.searchsorted(stored["listener"][order], np.arange(n + 1))
             return cls(ranks, stored["track"][order].astype(np.int64), starts, stored["history"], stored["planted"])
 
+    @property
+    def earlier(self) -> tuple[str, str]:
+        """Names of the ranks under candidate and release of a week before; of the first one where that was recorded."""
+        return ("cand_week", "week") if "week" in self.ranks else ("cand_ref", "ref")
+
     def __len__(self) -> int:
         return len(self.history)
 
@@ -103,7 +108,7 @@ def columns_of(draw: Drawn, lost: dict[str, npt.NDArray[np.bool_]], places: int)
     }
     for other, one, beside, who in (
         ("incumbent_common", "cand_inc", "inc", "incumbent"),
-        ("earlier", "cand_ref", "ref", ""),
+        ("earlier", *draw.day.earlier, ""),
     ):
         mine, theirs = ranks(one, "candidate"), ranks(beside, who)
         asked = np.bincount(owners, mine >= 0, minlength=n) > 0

@@ -2,7 +2,8 @@
 
 The live release and the popular tracks were made before the day, so that nothing of the candidate can spoil what they
 score on it. Where one of them scores far less than on its own days before, the day's streams are not what they were:
-ids that moved, rows of another table, a catalogue under new ids.
+ids that moved, rows of another table, a catalogue under new ids. So it is where the live release is no longer better
+than the popular tracks by as much as it was: the day's listeners do not play what they like.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ LEAST_DAYS = 7
 """Fewer days before are no history to call a day a collapse by."""
 FEW_DAYS = 7.0
 """A spread of n days is taken as 1 + 7 / n times itself: of few days it is known badly, and often too small."""
-WITNESSES = ("live", "popular")
+WITNESSES = ("live", "popular", "taste")
 """Whose fall speaks of the day; the candidate's alone speaks of the candidate."""
 
 
@@ -27,7 +28,7 @@ WITNESSES = ("live", "popular")
 class Fall:
     """A figure far below its own days before."""
 
-    who: str  # candidate, live or popular
+    who: str  # candidate, live, popular or taste (live beside popular)
     found: float
     usual: float  # median
     least: float  # that would have been no fall
@@ -42,7 +43,7 @@ class Fall:
 
 
 def falls(figures: Figures, past: Sequence[PastDay], policy: GateConfig) -> list[Fall]:
-    """What fell on this day: candidate, live release, popular tracks, each against its own last days.
+    """What fell on this day: candidate, live release, popular tracks and taste, each against its own last days.
 
     A fall is a loss of more than ``collapse_loss``, and of more than ``collapse_spreads`` of what such days differ by,
     their own robust spread on the logarithm.

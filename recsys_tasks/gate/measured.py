@@ -57,7 +57,10 @@ LONG = " in long lists"
 
 
 def levels_in(figures: Mapping[str, Any]) -> dict[str, float]:
-    """What candidate, live release and popular tracks scored: precision@k and, where there are any, by long lists."""
+    """What candidate, live release and popular tracks scored: precision@k and, where there are any, by long lists.
+
+    ``taste`` is how many times the popular tracks' precision the live release has: 1 where nobody's taste shows.
+    """
     honest = figures.get("honest") or {}
     found = {
         "candidate": figures.get("precision"),
@@ -68,6 +71,9 @@ def levels_in(figures: Mapping[str, Any]) -> dict[str, float]:
         if pair := figures.get(name):
             found[f"{who}{LONG}"] = pair["incumbent"]
             found[f"candidate{LONG}"] = pair["incumbent"] + pair["difference"]
+    for kind in ("", LONG):
+        live, popular = found.get(f"live{kind}"), found.get(f"popular{kind}")
+        found[f"taste{kind}"] = live / popular if live and popular else None
     return {name: value for name, value in found.items() if value is not None}
 
 

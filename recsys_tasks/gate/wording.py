@@ -8,7 +8,12 @@ from recsys_tasks.gate.past import Loss
 from recsys_tasks.gate.pooled import Pooled
 
 NO_HIT = "the live release had no hit at all, so that no share of it can be asked"
-WHOSE = {"candidate": "the candidate", "live": "the live release", "popular": "the popular tracks"}
+WHOSE = {
+    "candidate": "precision of the candidate",
+    "live": "precision of the live release",
+    "popular": "precision of the popular tracks",
+    "taste": "the live release's precision over that of the popular tracks",
+}
 
 
 def too_few(users: int, policy: GateConfig) -> str:
@@ -27,10 +32,7 @@ def fallen(fall: Fall) -> str:
     """A collapse, and the days it is compared with."""
     days = f"the median of the {fall.days} judged days from {fall.first} to {fall.last}"
     bound = f"a collapse is less than {fraction(fall.least)} ([gate] collapse_loss, collapse_spreads)"
-    return (
-        f"precision of {WHOSE[fall.who]} collapsed: {fraction(fall.found)}, usually {fraction(fall.usual)} ({days}; "
-        f"{bound})"
-    )
+    return f"{WHOSE[fall.who]} collapsed: {fraction(fall.found)}, usually {fraction(fall.usual)} ({days}; {bound})"
 
 
 def below_floor(figures: Figures, policy: GateConfig) -> str:
