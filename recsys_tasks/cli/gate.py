@@ -11,6 +11,7 @@ from typing import Any
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.cli.gate_plan import gate_plan
+from recsys_tasks.cli.suspects import suspects
 from recsys_tasks.core.domain import Verdict, parse_day
 from recsys_tasks.core.errors import ConfigError, NotStored
 from recsys_tasks.release.compared import incumbent_release, naming_the_incumbent
@@ -39,6 +40,9 @@ def register(commands: Any) -> None:
         "--todays-policy", action="store_true", help="show it by the configuration's policy; nothing stays"
     )
     how.add_argument("--judge-again", action="store_true", help="have it judged by the configuration's policy for good")
+    how.add_argument(
+        "--suspects", action="store_true", help="the accounts that do not count as one listener each, by id"
+    )
     gate.add_argument("--by", default="", help="who you are, for --judge-again; stands with the verdict")
     gate.add_argument("--why", default="", help="the reason, for --judge-again; stands with the verdict")
     gate.add_argument("--json", action="store_true", help="the answer as JSON")
@@ -52,6 +56,8 @@ def _gate(args: Namespace) -> Answer:
         raise ConfigError("Say which date (--date YYYY-MM-DD), or ask for the plan (recsys gate plan).")
     if args.judge_again:
         return _judge_again(args)
+    if args.suspects:
+        return suspects(workplace_of(args), parse_day(args.date))
     store, day = store_at(args.root), parse_day(args.date)
     policy = workplace_of(args).config.gate if args.todays_policy else None
     judgements = Judgements(store)

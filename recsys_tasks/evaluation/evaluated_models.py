@@ -85,7 +85,8 @@ def evaluate_models(
         found_of = compared(candidate, reference, "reference", asked, {})
         per_user["candidate_reference_precision"] = found_of["candidate_common_precision"]
         per_user["reference_precision"] = found_of["reference_common_precision"]
-    return Evaluation(per_user, _figures(per_user, lists, holdout.listeners, new_tracks), scored, lists)
+    rows = {"user_row": holdout.user_rows[scored].astype(np.float64)}
+    return Evaluation(per_user | rows, _figures(per_user, lists, holdout.listeners, new_tracks), scored, lists)
 
 
 def _kinds(new_tracks: BoolArray, listeners: npt.NDArray[np.int64]) -> dict[str, BoolArray]:

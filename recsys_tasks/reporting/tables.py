@@ -79,16 +79,41 @@ def deciding(figures: Figures, gate: GateConfig, k: int) -> list[Finding]:
     if "honest" in figures:
         lines.append(_honest(figures["honest"]))
     if "pair" in figures:
-        passes = f"Passes if surely above −{setting_percent(gate.margin)}"
-        blocked = f"is blocked if surely below 0% and a loss of more than {setting_percent(gate.block_loss)}"
-        meaning = f"Paired: the same listeners, the same plays, only tracks that both know. {passes}; {blocked}."
+        meaning = f"Paired: the same listeners, the same plays, only tracks that both know. {_asked(figures, gate)}"
         release = incumbent_release(figures)
         name = f"against {incumbent_name(release)}{'' if release is None else ', the one before'}"
         lines.append(_difference(figures["pair"], name, meaning))
+    for part, (name, meaning) in BESIDE.items():
+        if part in figures:
+            lines.append(_difference(figures[part], name, meaning))
     if "reference" in figures:
         meaning = "The same against a release that stays the same for a long time, so that slow decline shows."
         lines.append(_difference(figures["reference"], f"against release {figures['reference']['release']}", meaning))
     return lines
+
+
+BESIDE = {
+    "evidence": (
+        "the same in long lists",
+        "A hit further down counts less; far more plays are found, so that more is told.",
+    ),
+    "earlier": (
+        "against a release of a week before",
+        "In long lists; the last days of these are held against those before.",
+    ),
+}
+"""What stands beside the comparison on days that are too small for it alone: name, and meaning."""
+
+
+def _asked(figures: Figures, gate: GateConfig) -> str:
+    """What the comparison with the live release is asked."""
+    blocked = f"is blocked if surely below 0% and a loss of more than {setting_percent(gate.block_loss)}"
+    if "evidence" not in figures:
+        return f"Passes if surely above −{setting_percent(gate.margin)}; {blocked}."
+    margin = setting_percent(gate.margin)
+    return (
+        f"Too few listeners to exclude a loss of {margin} in one day: held if beyond that and beyond chance; {blocked}."
+    )
 
 
 def _honest(honest: Figures) -> Finding:
@@ -119,11 +144,19 @@ def changes(figures: Figures, k: int) -> list[tuple[str, str]]:
     if "thin_share" in figures:
         thin = f"{percent(figures['thin_share'])} of the listeners known before had too short a history to be scored"
         lines.append(("thin histories", thin))
+    if "weight" in figures:
+        lines.append(("votes", _votes(figures)))
     if "overlap" in figures and figures["overlap"]["mean"] is not None:
         same = decimal(k * figures["overlap"]["mean"], 1)
         lines.append(("the same as before", f"{same} of {k} recommended tracks stand in the live list too"))
     lines.append(("variety", f"share of the catalogue: {_shares(figures, 'coverage')}"))
     return [*lines, ("tracks of the last week", _shares(figures, "new_share"))]
+
+
+def _votes(figures: Figures) -> str:
+    """How many listeners the scored ones count as, where accounts that act as one count as one."""
+    users, mean = figures["weight"]["users"], figures["weight"]["mean"] or 0.0
+    return f"{count(users)} scored listeners count as {count(users * mean)}: accounts with the same hits count as one"
 
 
 def _part(figures: Figures, part: str, whole: str) -> str:
