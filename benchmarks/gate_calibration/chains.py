@@ -134,9 +134,13 @@ def _discounted(ranks: Ranks, places: int) -> Values:
 def _influence(draw: Drawn, lists: Sequence[Ranks]) -> dict[str, Values]:
     n, hits = len(draw.listeners), [_hit(ranks) > 0 for ranks in lists]
     joint = np.any(hits, axis=0)
-    cells = draw.owners[joint], np.unique(draw.day.tracks[draw.plays][joint], return_inverse=True)[1]
-    shape = (n, int(cells[1].max(initial=0)) + 1)
-    twins = twins_of(sparse.csr_matrix((np.ones(len(cells[0]), dtype=np.int32), cells), shape=shape), K)
+    cols = np.unique(draw.day.tracks[draw.plays], return_inverse=True)[1]
+    shape = (n, int(cols.max(initial=0)) + 1)
+    played, found = (
+        sparse.csr_matrix((np.ones(int(some.sum()), dtype=np.int32), (draw.owners[some], cols[some])), shape=shape)
+        for some in (np.ones(len(cols), dtype=bool), joint)
+    )
+    twins = twins_of(found, played, K)
     most = np.max([np.bincount(draw.owners, each, minlength=n) for each in hits], axis=0).astype(np.int64)
     weight = weights_of(twins, too_lucky(most, np.bincount(draw.owners, minlength=n)))
     return {"twins": twins.astype(np.float64), "weight": weight}

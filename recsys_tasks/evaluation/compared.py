@@ -123,7 +123,7 @@ def influence(lists: dict[str, Lists], hidden: sparse.csr_matrix, k: int) -> dic
     cells = np.concatenate(rows), np.concatenate(cols)
     joint = sparse.csr_matrix((np.ones(len(cells[0]), dtype=np.int32), cells), shape=hidden.shape)
     joint.data[:] = 1  # a track that several lists hit is one hit
-    twins = twins_of(joint, k)
+    twins = twins_of(joint, hidden, k)
     most = np.max([hits.sum(axis=1) for hits in hit.values()], axis=0)
     weight = weights_of(twins, too_lucky(most, np.diff(hidden.indptr)))
     return {"twins": twins.astype(np.float64), "weight": weight}

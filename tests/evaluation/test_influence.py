@@ -6,6 +6,7 @@ from scipy import sparse
 from recsys_tasks.evaluation.influence import too_lucky, twins_of, weights_of
 
 K = 10
+NOTHING = sparse.csr_matrix((100, 40), dtype=np.int32)
 
 
 def hits(*rows):
@@ -20,14 +21,20 @@ class TestTwins:
     def test_a_group_with_the_same_hits_counts_as_one_listener(self):
         """Seventy accounts with one list have the weight of one, whoever plays something else has his own."""
         ring = [range(8)] * 70
-        twins = twins_of(hits(*ring, range(20, 26), [3], []), K)
+        twins = twins_of(hits(*ring, range(20, 26), [3], []), NOTHING[:73], K)
         assert twins.tolist() == [69] * 70 + [0, 0, 0]
         assert weights_of(twins, np.zeros(73, dtype=bool)).sum() == 4
 
     def test_a_few_common_hits_make_no_twins(self):
         """Two listeners who both hit four tracks of ten are two listeners; five in common are one."""
-        assert twins_of(hits(range(4), range(4)), K).tolist() == [0, 0]
-        assert twins_of(hits(range(5), range(5)), K).tolist() == [1, 1]
+        assert twins_of(hits(range(4), range(4)), NOTHING[:2], K).tolist() == [0, 0]
+        assert twins_of(hits(range(5), range(5)), NOTHING[:2], K).tolist() == [1, 1]
+
+    def test_one_list_is_seen_though_no_model_hits_it(self):
+        """Accounts that play one list that nobody recommends are twins; who also plays much else is not."""
+        album, played = range(5), hits(range(20), range(20), range(10), [*range(5), *range(20, 29)])
+        assert twins_of(NOTHING[:4], played, K).tolist() == [2, 2, 3, 0]
+        assert twins_of(NOTHING[:2], hits(album, album), K).tolist() == [1, 1]
 
 
 class TestTooLucky:
