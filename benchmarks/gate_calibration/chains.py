@@ -9,10 +9,11 @@ What limits these figures: the models of a world are the same in all chains, so 
 alone, and a pool of 4,500 listeners gives draws of 1,400 that share a third of them.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from recsys_tasks.gate.past import PastDay
 from recsys_tasks.gate.rules import COLLAPSE
 from recsys_tasks.gate.verdict import Beside, judge
 
-K, WORST = 10, 1_000
+K, WORST, WEEK = 10, 1_000, 7
 SOUND = [Check("all exact checks", True, "sound", "sound")]
 Ranks = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
@@ -44,6 +45,7 @@ class RecordedDay:
     starts: Ranks  # (n_listeners + 1,) where each listener's plays begin
     history: Ranks  # (n_listeners,) tracks that each knew
     planted: npt.NDArray[np.bool_]  # (n_listeners,) accounts that somebody planted
+    warm: bool  # the candidate was trained from the day before
 
     @classmethod
     def load(cls, path: Path) -> "RecordedDay":
@@ -54,7 +56,14 @@ class RecordedDay:
             ranks = {name.removeprefix("rank_"): stored[name][order].astype(np.int64) for name in names}
             n = len(stored["history"])
             starts = np.searchsorted(stored["listener"][order], np.arange(n + 1))
-            return cls(ranks, stored["track"][order].astype(np.int64), starts, stored["history"], stored["planted"])
+            return cls(
+                ranks,
+                stored["track"][order].astype(np.int64),
+                starts,
+                stored["history"],
+                stored["planted"],
+                bool(stored["warm"]),
+            )
 
     @property
     def earlier(self) -> tuple[str, str]:
@@ -88,7 +97,7 @@ def columns_of(draw: Drawn, lost: dict[str, npt.NDArray[np.bool_]], places: int)
 
     Args:
         draw: whose plays.
-        lost: candidate and incumbent -> (n_plays,) plays that its lists do not hold although the recorded ones did.
+        lost: candidate, incumbent and earlier -> (n_plays,) plays that its lists lack although the recorded ones had them.
         places: length of the long lists.
     """
     n, owners = len(draw.listeners), draw.owners
@@ -108,12 +117,13 @@ def columns_of(draw: Drawn, lost: dict[str, npt.NDArray[np.bool_]], places: int)
     }
     for other, one, beside, who in (
         ("incumbent_common", "cand_inc", "inc", "incumbent"),
-        ("earlier", *draw.day.earlier, ""),
+        ("earlier", *draw.day.earlier, "earlier"),
     ):
         mine, theirs = ranks(one, "candidate"), ranks(beside, who)
         asked = np.bincount(owners, mine >= 0, minlength=n) > 0
-        own, prefix = ("candidate_common", "candidate") if who else ("candidate_earlier", "candidate_earlier")
-        other_prefix = "incumbent" if who else "earlier"
+        is_live = who == "incumbent"
+        own, prefix = ("candidate_common", "candidate") if is_live else ("candidate_earlier", "candidate_earlier")
+        other_prefix = "incumbent" if is_live else "earlier"
         for name, found in ((f"{own}_precision", mine), (f"{other}_precision", theirs)):
             columns[name] = np.where(asked, total(_hit(found)), np.nan)
         for name, found in ((f"{prefix}_evidence", mine), (f"{other_prefix}_evidence", theirs)):
@@ -160,21 +170,35 @@ def chain(
     """
     verdicts: list[Verdict] = []
     past: list[PastDay] = []
-    live = 0.0  # the loss of what is live
+    live = [0.0]  # the loss of what was live, day by day
     for number, day in enumerate(days):
-        draw = drawn(day, np.sort(rng.permutation(len(day))[:n]))
-        lots, own = rng.random(len(draw.plays)), loss(number)
-        lost = {"candidate": lots < own, "incumbent": lots < live}
-        verdict = judge(SOUND, columns_of(draw, lost, policy.evidence_places), Beside("", 1, past), policy)
+        own, listeners = loss(number), np.sort(rng.permutation(len(day))[:n])
+        losses = {"candidate": own, "incumbent": live[-1], "earlier": live[-WEEK:][0]}
+        verdict = judged_day(day, listeners, policy, past, rng, losses)
         verdicts.append(verdict)
-        if verdict.passed:
-            live = own
+        live.append(own if verdict.passed else live[-1])
         if verdict.figures["rule"] != COLLAPSE:
-            past.append(_past(number, verdict))
+            past.append(past_of(number, verdict))
     return verdicts
 
 
-def _past(number: int, verdict: Verdict) -> PastDay:
+def judged_day(
+    day: RecordedDay,
+    listeners: Ranks,
+    policy: GateConfig,
+    past: Sequence[PastDay],
+    rng: np.random.Generator,
+    losses: Mapping[str, float] = MappingProxyType({}),
+) -> Verdict:
+    """The verdict on a recorded day with these listeners; losses of candidate, incumbent and earlier hit the same plays."""
+    draw = drawn(day, listeners)
+    lots = rng.random(len(draw.plays))
+    lost = {who: lots < loss for who, loss in losses.items()}
+    return judge(SOUND, columns_of(draw, lost, policy.evidence_places), Beside("", 1, past), policy)
+
+
+def past_of(number: int, verdict: Verdict) -> PastDay:
+    """What a judged day says to the days after it."""
     figures, day = verdict.figures, parse_day("2026-01-01") + timedelta(days=number)
     levels = levels_in(figures)
     if not verdict.passed:

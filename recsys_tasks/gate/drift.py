@@ -1,8 +1,12 @@
-"""Slow decline that no single day shows: a running median, a CUSUM, and a release chosen as reference.
+"""Slow decline that no single day shows: a running median, two CUSUMs, and a release chosen as reference.
 
 The gate lets a candidate pass that is 0.2 % worse than the release before it, every day. The three measures add such
 days up. They alert and never block. All of them are flattered alike: the candidate has seen the day of the other
 listeners, which the release that it is compared with has not.
+
+Where candidates are also compared with a release of a week before (days of few listeners), that lead is what a decline
+takes away: 0.2 % a day is 1.4 % of it for as long as it lasts. Its CUSUM runs on (lead - level) / spread, where level
+and spread are the median and the robust spread of the days 29 to 84 before, so that no decline is its own measure.
 
 CUSUM (Page 1954), one-sided, on the standardised paired difference z = d / SE of each day:
 S_t = max(0, S_{t-1} - z_t - slack), an alarm while S_t > bound. Only days count whose candidate passed or was released:
@@ -17,8 +21,13 @@ import numpy as np
 
 from recsys_tasks.core.formatting import count, decimal, percent, signed_percent, significant
 from recsys_tasks.core.policy import DriftConfig
+from recsys_tasks.gate.measured import loss_in
+from recsys_tasks.gate.past import usual
 
 Row = Mapping[str, Any]
+LEVEL_DAYS = (28, 84)
+"""A lead is held against the days so far before it: none that a decline of a month has touched, none of last year."""
+LEAST_LEVEL_DAYS = 7
 REFERENCE_Z = 3.0
 """The candidate is surely worse than the reference when the difference is this many standard errors below zero."""
 
@@ -57,6 +66,7 @@ def drift(rows: Sequence[Row], policy: DriftConfig) -> Drift:
     alarms = [
         *_cusum_alarm(days, cusum, policy),
         *_median_alarm(days, median, policy),
+        *_lead_alarm([row for row in counted if row.get("against_earlier")], policy),
         *_reference_alarm([row for row in counted if row["reference"]], policy),
     ]
     return Drift(days, tuple(cusum), tuple(median), tuple(alarms))
@@ -105,6 +115,28 @@ def _median_alarm(days: Sequence[str], median: Sequence[float | None], policy: D
     loss = percent(-float(median[-1] or 0), 2)
     text = f"half of the last {policy.median_days} days lost more than {loss} each (since {since})"
     return [Alarm(f"median-{since}", text)]
+
+
+def _lead_alarm(rows: Sequence[Row], policy: DriftConfig) -> list[Alarm]:
+    """The decline of the lead over a release of a week before."""
+    leads = [loss_in(row["against_earlier"]) for row in rows]
+    known = [(str(row["day"]), lead) for row, lead in zip(rows, leads, strict=True) if lead]
+    days, z = [], []
+    for place, (day, lead) in enumerate(known):
+        before = [earlier for _, earlier in known[max(0, place - LEVEL_DAYS[1]) : max(0, place - LEVEL_DAYS[0])]]
+        level = usual([earlier.share for earlier in before])
+        if level is not None and level.days >= LEAST_LEVEL_DAYS:
+            days.append(day)
+            z.append((lead.share - level.median) / max(level.spread, lead.error))
+    sums = _cusum(z, policy.cusum_slack)
+    since = _since(days, [value > 0 for value in sums])
+    if since is None or sums[-1] <= policy.cusum_bound:
+        return []
+    text = (
+        f"candidates lead a release of a week before by less and less since {since}: the losses add up to "
+        f"{sums[-1]:.1f} spreads of such days (CUSUM, bound {policy.cusum_bound:g})"
+    )
+    return [Alarm(f"lead-{since}", text)]
 
 
 def _reference_alarm(rows: Sequence[Row], policy: DriftConfig) -> list[Alarm]:
