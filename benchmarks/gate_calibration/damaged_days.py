@@ -1,7 +1,7 @@
 """Days that went wrong, and days with planted accounts, recorded like sound ones.
 
     python -m benchmarks.gate_calibration.recorded_days WORLD --to DIR --keep N     # first: the sound days
-    python -m benchmarks.gate_calibration.damaged_days WORLD --to DIR               # every kind on each kept day
+    python -m benchmarks.gate_calibration.damaged_days WORLD --to DIR               # every kind on each kept day that lacks it
     python -m benchmarks.gate_calibration.damaged_days WORLD --to DIR --ring N      # a ring over the first N days
 
 The kinds of a single day, DIR/WORLD/day-NNN-KIND.npz; the days before are sound:
@@ -210,7 +210,8 @@ def main() -> None:
             return
         for morning in kept(folder):
             for kind in options.kinds:
-                damage(world, morning, kind, folder)
+                if not (folder / f"day-{morning.recorded:03}-{kind}.npz").exists():
+                    damage(world, morning, kind, folder)
 
 
 if __name__ == "__main__":

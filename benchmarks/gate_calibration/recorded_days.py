@@ -94,6 +94,8 @@ def paired_error(recorded: Recorded, candidate: str, other: str) -> float:
 
 def line(name: str, recorded: Recorded) -> str:
     """A day in one line."""
+    if not len(recorded["user_row"]):
+        return f"{name:16}  nobody has discovered anything"
     means = [np.nanmean(precision(recorded, f"rank_{who}")) for who in ("cand_all", "inc_all", "ref_all", "pop")]
     errors = [paired_error(recorded, f"rank_cand_{who}", f"rank_{who}") for who in ("inc", "week", "ref")]
     shown = "  ".join(f"{mean:.5f}" for mean in means) + "  " + "  ".join(f"{error:6.1%}" for error in errors)

@@ -58,16 +58,17 @@ class DatedWorld:
 
 def sparse() -> DatedWorld:
     """A service with little signal."""
-    return _dated(_noisy(SPARSE), AlsConfig(tolerance=2e-4, threads=1), HISTORY)
+    return dated(_noisy(SPARSE), AlsConfig(tolerance=2e-4, threads=1), HISTORY)
 
 
 def demo() -> DatedWorld:
     """The demo's world, over more days than the demo runs."""
     als = AlsConfig(weight="log", a=3.0, regularization=1.0, threads=1)
-    return _dated(build_world(replace(PRESETS["demo"], days=HISTORY + DAYS)), als, HISTORY)
+    return dated(build_world(replace(PRESETS["demo"], days=HISTORY + DAYS)), als, HISTORY)
 
 
-def _dated(world: World, als: AlsConfig, history: int) -> DatedWorld:
+def dated(world: World, als: AlsConfig, history: int) -> DatedWorld:
+    """The days of a made-up world, of which so many come before the recorded ones."""
     days = world.params.days
     return DatedWorld(
         als,
