@@ -1,7 +1,7 @@
 """Days that went wrong, and days with planted accounts, recorded like sound ones.
 
-    python -m benchmarks.gate_calibration.recorded_days WORLD --to DIR --keep N     # first: the sound days
-    python -m benchmarks.gate_calibration.damaged_days WORLD --to DIR               # every kind on each kept day that lacks it
+    python -m benchmarks.gate_calibration.recorded_days WORLD --to DIR --keep N     # first
+    python -m benchmarks.gate_calibration.damaged_days WORLD --to DIR               # what is not there yet
     python -m benchmarks.gate_calibration.damaged_days WORLD --to DIR --ring N      # a ring over the first N days
 
 The kinds of a single day, DIR/WORLD/day-NNN-KIND.npz; the days before are sound:
