@@ -97,7 +97,7 @@ def columns_of(draw: Drawn, lost: dict[str, npt.NDArray[np.bool_]], places: int)
 
     Args:
         draw: whose plays.
-        lost: candidate, incumbent and earlier -> (n_plays,) plays that its lists lack although the recorded ones had them.
+        lost: candidate, incumbent and earlier -> (n_plays,) plays that its lists lack though the recorded ones had them.
         places: length of the long lists.
     """
     n, owners = len(draw.listeners), draw.owners
@@ -190,7 +190,7 @@ def judged_day(
     rng: np.random.Generator,
     losses: Mapping[str, float] = MappingProxyType({}),
 ) -> Verdict:
-    """The verdict on a recorded day with these listeners; losses of candidate, incumbent and earlier hit the same plays."""
+    """The verdict on a recorded day with these listeners; all losses hit the same plays first."""
     draw = drawn(day, listeners)
     lots = rng.random(len(draw.plays))
     lost = {who: lots < loss for who, loss in losses.items()}
