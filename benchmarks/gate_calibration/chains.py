@@ -97,7 +97,7 @@ def columns_of(draw: Drawn, lost: dict[str, npt.NDArray[np.bool_]], places: int)
 
     Args:
         draw: whose plays.
-        lost: candidate, incumbent and earlier -> (n_plays,) plays that its lists lack though the recorded ones had them.
+        lost: candidate, incumbent and earlier -> (n_plays,) plays that its lists lack though recorded ones had them.
         places: length of the long lists.
     """
     n, owners = len(draw.listeners), draw.owners

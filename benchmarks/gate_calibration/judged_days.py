@@ -3,7 +3,7 @@
     python -m benchmarks.gate_calibration.judged_days FOLDER --listeners N [--chains 300] [--min-users M]
 
 FOLDER holds what ``recorded_days`` (and ``damaged_days``) wrote of one world. Every chain draws N listeners anew on
-each day, with a seed of its own. Losses begin on a day that is drawn from those with four weeks before them and two after.
+each day, with a seed of its own. Losses begin on a day that is drawn from those with four weeks before and two after.
 Intervals are the exact 95 % ones of Clopper and Pearson; chains of one world share its models, which no interval knows.
 """
 

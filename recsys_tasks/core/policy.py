@@ -27,7 +27,7 @@ class GateConfig(Section):
     hold_z: float = Field(default=2.8, gt=0)
     """Where the day has too few listeners to exclude a loss of the margin, HOLD needs a loss of so many standard
     errors. Larger, and a larger loss goes live on its first day; smaller, and chance alone holds sound candidates."""
-    pooled_z: float = Field(default=3.2, gt=0)
+    pooled_z: float = Field(default=3.6, gt=0)
     """HOLD when the last 1, 3, 7 or 14 days together lost so many standard errors against the days before them.
     Larger, and a loss that no single day shows stays live for longer."""
     evidence_places: int = Field(default=500, ge=0)

@@ -1,10 +1,10 @@
 """How much each scored listener counts: accounts that act as one count as one, and no account counts for too much.
 
-Two things bound an account's share of a verdict. Listeners with the same hits, or with the same hidden plays, share the
-weight of one: a ring of accounts that plays one list, or a playlist that many are led through, is one piece of evidence,
-however many play it. And who hits far more than the service's own rate of hits explains is left out: who plays exactly
-what is recommended says nothing about what others like. The rate is taken from listeners that count one hit each, so
-that a few accounts with full lists cannot raise it.
+Two things bound an account's share of a verdict. Listeners with the same hits, or with the same hidden plays, share
+the weight of one: a ring of accounts that plays one list, or a playlist that many are led through, is one piece of
+evidence, however many play it. And who hits far more than the service's own rate of hits explains is left out: who
+plays exactly what is recommended says nothing about what others like. The rate is taken from listeners that count one
+hit each, so that a few accounts with full lists cannot raise it.
 """
 
 import numpy as np

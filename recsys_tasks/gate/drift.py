@@ -27,7 +27,8 @@ from recsys_tasks.gate.past import usual
 Row = Mapping[str, Any]
 LEVEL_DAYS = (28, 84)
 """A lead is held against the days so far before it: none that a decline of a month has touched, none of last year."""
-LEAST_LEVEL_DAYS = 7
+LEAST_LEVEL_DAYS = 28
+"""Fewer know the level too badly for a sum over weeks."""
 REFERENCE_Z = 3.0
 """The candidate is surely worse than the reference when the difference is this many standard errors below zero."""
 

@@ -111,3 +111,32 @@ def test_days_without_a_comparison_are_passed_over():
     """The first release, or a day that is NOT COMPARABLE, has no difference; nothing breaks."""
     assert drift([row(0, 0) | {"pair": None}], POLICY).days == ()
     assert drift([], POLICY).alarms == ()
+
+
+class TestLead:
+    """Days of few listeners: the lead over a release of a week before, 0.8 % of error a day."""
+
+    @staticmethod
+    def days(n, falls_from=10_000, seed=3):
+        """Judged dates with such a lead, which loses 1.4 % once each day is 0.2 % worse than the one before."""
+        noise = np.random.default_rng(seed).normal(0.045, 0.008, n)
+        found = []
+        for i, lead in enumerate(noise):
+            lost = 0.002 * min(7, max(0, i - falls_from))
+            pair = {"difference": 0.1 * (lead - lost), "standard_error": 0.0008, "incumbent": 0.1, "users": 1_400}
+            found.append(row(i, 1.0) | {"against_earlier": pair})
+        return found
+
+    def test_a_decline_of_a_fifth_of_a_per_cent_a_day_is_told_within_forty_days(self):
+        """The lead falls by 1.4 % and stays there: an alarm that is named by the day since when."""
+        found = [key for key in keys(self.days(110, falls_from=70)) if key.startswith("lead-")]
+        assert len(found) == 1
+        assert found[0] > "lead-2026-03-0"
+
+    def test_a_steady_lead_is_quiet(self):
+        """A hundred days that scatter as their errors say: no alarm on the last one, in any of ten draws."""
+        assert not [key for seed in range(10) for key in keys(self.days(100, seed=seed)) if key.startswith("lead-")]
+
+    def test_the_first_weeks_say_nothing(self):
+        """Without days far enough before there is no level to fall from."""
+        assert not [key for key in keys(self.days(34, falls_from=5)) if key.startswith("lead-")]
