@@ -60,7 +60,7 @@ class TestSentence:
             assert "Quarantined" not in shown()
         copied.checked.save_collapse(D15, copied.partitions.digest(D15), "0.0007 for the <candidate>")
         for shown in pages:
-            assert "<li>15 Jan 2026: collapse of precision: 0.0007 for the &lt;candidate&gt;, asked: " in shown()
+            assert "<li>2026-01-15: collapse of precision: 0.0007 for the &lt;candidate&gt;, asked: " in shown()
 
     def test_a_candidate_that_a_pin_kept_is_told(self, copied):
         """It passed, and is kept for the reason that the log gives."""
