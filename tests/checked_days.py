@@ -49,7 +49,8 @@ def thirty_days(dsn, folder):
 
 def at_thirty_days(dsn, store):
     """A workplace of that source with a store of any kind."""
-    return Workplace(store, parse_config({"source": {"history_start": START, "late_window_days": 3}}), dsn)
+    values = {"source": {"history_start": START, "late_window_days": 3}, "evaluation": {"salt": "recsys"}}
+    return Workplace(store, parse_config(values), dsn)  # a salt is named: stores are compared byte by byte
 
 
 def check(at, day, accept=""):

@@ -9,7 +9,7 @@ from scipy import sparse
 from benchmarks.gate_calibration.daily_runs import Release
 from benchmarks.gate_calibration.recorded_worlds import DatedWorld
 from recsys_tasks.core.domain import FloatArray
-from recsys_tasks.evaluation.evaluated_models import translated
+from recsys_tasks.evaluation.lists import translated
 from recsys_tasks.matrix.popularity import listeners_of, popular_order
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.als import Als

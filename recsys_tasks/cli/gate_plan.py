@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.core.errors import NotStored
-from recsys_tasks.core.formatting import count, percent, setting_percent
+from recsys_tasks.core.formatting import count, decimal, percent, setting_percent, significant
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.gate.plan import Plan, plan
 from recsys_tasks.release.series import past_days, series
@@ -36,14 +36,14 @@ def _text(found: Plan, policy: GateConfig) -> str:
         f"From {count(found.days)} judged days, at margin {setting_percent(policy.margin)} and min_users "
         f"{count(policy.min_users)}:",
         f"- standard error of a day: {percent(found.error)} against the live release{earlier}",
-        f"- expected stops of sound candidates: {found.holds_of_a_day:.1f} a year from single days, "
-        f"{found.holds_of_several:.1f} from several days together",
+        f"- expected stops of sound candidates: {decimal(found.holds_of_a_day, 1)} a year from single days, "
+        f"{decimal(found.holds_of_several, 1)} from several days together",
         f"- smallest loss found in 95 of 100 cases: {losses}",
     ]
     if found.listeners_factor <= 1:
         return "\n".join([*lines, "One day decides at this margin: nothing need change."])
-    wide = f"margin = {found.margin:.2g} would be excluded on one day, with one stop a year"
+    wide = f"margin = {significant(found.margin, 2)} would be excluded on one day, with one stop a year"
     more = (
-        f"or {found.listeners_factor:.1f} times the scored listeners at the present margin ([evaluation] wanted_users)"
+        f"or {decimal(found.listeners_factor, 1)} times the scored listeners at this margin ([evaluation] wanted_users)"
     )
     return "\n".join([*lines, f"One day does not decide at this margin; several do. {wide}; {more}."])

@@ -135,7 +135,7 @@ def _lead_alarm(rows: Sequence[Row], policy: DriftConfig) -> list[Alarm]:
         return []
     text = (
         f"candidates lead a release of a week before by less and less since {since}: the losses add up to "
-        f"{sums[-1]:.1f} spreads of such days (CUSUM, bound {policy.cusum_bound:g})"
+        f"{decimal(sums[-1], 1)} spreads of such days (CUSUM, bound {significant(policy.cusum_bound)})"
     )
     return [Alarm(f"lead-{since}", text)]
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from recsys_tasks.core.domain import Figures
+from recsys_tasks.core.formatting import count, signed_percent, significant
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.evaluation.estimates import Z_95, PerUser, Values, mean_and_error, paired_difference, slices
 from recsys_tasks.gate.past import Loss
@@ -107,20 +108,22 @@ def without_influential(per_user: PerUser) -> dict[str, Values]:
 
 
 def _suspects(found: Figures, users: int) -> list[str]:
-    told = []
+    """What is told of accounts that count less, where they are more than chance brings."""
+    scored, told = f"of {count(users)} scored listeners", []
     if found["twins"] > max(2, 0.01 * users):
         told.append(
-            f"{found['twins']:,} of {users:,} scored listeners played the same recommended tracks as others (largest "
-            f"group {found['largest_group']:,}): each group counts as one listener"
+            f"{count(found['twins'])} {scored} played the same tracks as others (largest group "
+            f"{count(found['largest_group'])}): each group counts as one listener (gate --suspects names them)"
         )
     if found["left_out"] > max(2, 0.01 * users):
         told.append(
-            f"{found['left_out']:,} of {users:,} scored listeners hit far more often than the service's rate explains, "
-            "and are left out"
+            f"{count(found['left_out'])} {scored} hit far more often than the service's rate explains, and are left out "
+            "(gate --suspects names them)"
         )
     return told
 
 
 def _warning(row: Figures) -> str:
-    share = row["difference"] / row["incumbent"] if row["incumbent"] else 0.0
-    return f"{row['slice']}: {share:+.1%} against the live release ({row['users']} listeners, p = {row['p']:.2g}, Holm)"
+    share = signed_percent(row["difference"] / row["incumbent"] if row["incumbent"] else 0.0, 1, minus="-")
+    listeners = f"{count(row['users'])} listeners, p = {significant(row['p'], 2)}, Holm"
+    return f"{row['slice']}: {share} against the live release ({listeners})"

@@ -90,13 +90,14 @@ def _decided(checks: Sequence[Check], figures: Figures, beside: Beside, policy: 
 
 
 def _not_above_popular(figures: Figures, policy: GateConfig) -> Verdict | None:
-    """BLOCK where the candidate is surely below the popular tracks, HOLD where it is not above them.
+    """BLOCK where the candidate is surely below the popular tracks, or has no hit; HOLD where it is not above them.
 
     By the long lists where there are any; by precision@k a candidate is refused beside them only where it is sure.
     """
     for name in ("lead_evidence", "lead"):
         lead = figures.get(name) or {}
-        sure = bool(lead) and lead["difference"] + policy.block_z * (lead["standard_error"] or 0.0) < 0
+        own = lead["incumbent"] + lead["difference"] if lead else 0.0
+        sure = bool(lead) and (lead["difference"] + policy.block_z * (lead["standard_error"] or 0.0) < 0 or own <= 0)
         if sure or (lead and lead["difference"] <= 0 and (name != "lead" or "lead_evidence" not in figures)):
             reason = wording.not_above_popular(lead, name == "lead_evidence")
             return _verdict("BLOCK" if sure else "HOLD", rules.POPULAR, (reason,), figures)

@@ -1,7 +1,7 @@
 """The reasons of a verdict in words: the figure, what it is held against, and the setting that decides."""
 
 from recsys_tasks.core.domain import Figures
-from recsys_tasks.core.formatting import count, fraction, percent, setting_percent, signed_percent
+from recsys_tasks.core.formatting import count, fraction, percent, setting_percent, signed_percent, significant
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.gate.collapse import Fall
 from recsys_tasks.gate.past import Loss
@@ -74,7 +74,7 @@ def loses(figures: Figures, loss: Loss, policy: GateConfig, sure: bool) -> str:
     if sure:
         return f"{said}: surely worse ([gate] block_z, block_loss)"
     if loss.error > policy.fine_error:
-        return f"{said}: more than chance explains ([gate] hold_z {policy.hold_z:g} standard errors)"
+        return f"{said}: more than chance explains ([gate] hold_z {significant(policy.hold_z)} standard errors)"
     return f"{said}: a loss of {setting_percent(policy.margin)} cannot be excluded ([gate] margin)"
 
 
@@ -96,7 +96,7 @@ def fell_over_days(fall: Pooled, earlier: int | None, policy: GateConfig) -> str
     return (
         f"worse over {days}: {signed_percent(fall.share, minus='-')} against the {fall.before} days before (standard "
         f"error {percent(fall.error, 2)}), each against a release of a week before, today release {earlier} "
-        f"([gate] pooled_z {policy.pooled_z:g} standard errors)"
+        f"([gate] pooled_z {significant(policy.pooled_z)} standard errors)"
     )
 
 

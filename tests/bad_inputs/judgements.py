@@ -51,7 +51,10 @@ def too_few_listeners():
         for incumbent in (None, 0.01):
             found = judged(users, 0.9, 0.01, incumbent)
             assert found.outcome == "HOLD"
-            assert f"only {users} listeners could be scored; a verdict needs {MIN_USERS}" in found.reasons[0]
+            assert (
+                f"only {users} listeners could be scored; a verdict needs {MIN_USERS:,} ([gate] min_users)"
+                in found.reasons[0]
+            )
 
 
 @case(60, "nothing to compare with")

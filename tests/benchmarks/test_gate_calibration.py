@@ -104,7 +104,10 @@ class TestIntegrity:
         """Nothing exact can tell what the source never delivered, nor a worse model that is what it says."""
         (found,) = run(stage, fault, 1)
         assert not found.exactly
-        assert found.outcome == {"3 % of the day lost": "PASS"}.get(fault.name, "BLOCK")
+        expected = (
+            {"PASS"} if fault.name == "3 % of the day lost" else {"HOLD", "BLOCK"}
+        )  # as popular, within its error
+        assert found.outcome in expected
 
 
 class TestDamage:

@@ -12,7 +12,8 @@ from benchmarks.gate_calibration.recorded_days import precision, record
 from benchmarks.gate_calibration.recorded_worlds import dated
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.demo.world import PRESETS, build_world
-from recsys_tasks.evaluation.evaluated_models import EvaluatedModel, evaluate_models
+from recsys_tasks.evaluation.evaluated_models import evaluate_models
+from recsys_tasks.evaluation.lists import EvaluatedModel
 from recsys_tasks.matrix.popularity import listeners_of
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.popular import PopularTracks

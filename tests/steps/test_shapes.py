@@ -106,7 +106,7 @@ class TestDays:
     def test_a_spoilt_day_is_stopped(self, service: Workplace, rows: str, names: set[str]) -> None:
         """The check that is there for the damage says stop before anything is folded; mended, the day passes."""
         put(service.dsn, rows)
-        with pytest.raises(DataRefused, match=f"{DAY}: "):
+        with pytest.raises(DataRefused, match=f"{DAY} is quarantined"):
             check(service, DAY)
         assert outcomes(service, DAY, "stop") >= names
         put(service.dsn, "SELECT * FROM saved")
