@@ -16,7 +16,7 @@ from recsys_tasks.recommenders.factors import Factors
 
 EVERYBODY = 1 << 30
 HALF = EvaluationConfig(
-    max_users=EVERYBODY, wanted_users=EVERYBODY, salt="recorded", min_history=1
+    max_users=EVERYBODY, wanted_users=EVERYBODY, salt="recsys", min_history=1
 )  # of the day's known listeners are hidden
 WEEK = 7
 

@@ -117,7 +117,7 @@ def _suspects(found: Figures, users: int) -> list[str]:
         )
     if found["left_out"] > max(2, 0.01 * users):
         told.append(
-            f"{count(found['left_out'])} {scored} hit far more often than the service's rate explains, and are left out "
+            f"{count(found['left_out'])} {scored} hit far more often than this service explains, and are left out "
             "(gate --suspects names them)"
         )
     return told
