@@ -8,8 +8,8 @@ from settings import reseal
 from recsys_tasks.pages.candidates import Wanted, candidates
 from recsys_tasks.pages.site import render
 from recsys_tasks.release.bundles import part_name
-from recsys_tasks.release.judgements import VERDICT
 from recsys_tasks.release.releases import entry_name
+from recsys_tasks.release.stored_verdicts import VERDICT
 from recsys_tasks.storage.artefacts import read_manifest
 from recsys_tasks.storage.files import remove_tree
 from recsys_tasks.storage.manifest import MANIFEST

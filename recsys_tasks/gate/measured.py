@@ -11,6 +11,7 @@ from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.evaluation.estimates import Z_95, PerUser, Values, mean_and_error, paired_difference, slices
 from recsys_tasks.gate.past import Loss
 
+LEAST_ERROR = 1e-9
 INFLUENTIAL = 0.01
 """Share of the listeners without whom the verdict is told a second time."""
 
@@ -79,10 +80,14 @@ def levels_in(figures: Mapping[str, Any]) -> dict[str, float]:
 
 
 def loss_in(pair: Mapping[str, Any] | None) -> Loss | None:
-    """A paired difference as a share of the other model's mean; None where no share can be said."""
-    if not pair or not pair["standard_error"] or pair["incumbent"] <= 0:
+    """A paired difference as a share of the other model's mean; None where no share can be said.
+
+    Equal lists have no error at all; what is divided by it gets the least there is.
+    """
+    if not pair or pair["standard_error"] is None or pair["incumbent"] <= 0:
         return None
-    return Loss(pair["difference"] / pair["incumbent"], pair["standard_error"] / pair["incumbent"])
+    error = max(LEAST_ERROR, pair["standard_error"] / pair["incumbent"])
+    return Loss(pair["difference"] / pair["incumbent"], error)
 
 
 def influence(per_user: PerUser) -> Figures:

@@ -109,7 +109,7 @@ def _verdict(outcome: str, rule: str, reasons: tuple[str, ...], figures: Figures
 
 
 def _against_releases(figures: Figures, beside: Beside, policy: GateConfig) -> Verdict:
-    """The comparison with the live release on this day, then that with the reference over the last days."""
+    """The comparison with the live release on this day, then that with an earlier one over the last days."""
     pair = figures["pair"]
     if pair["users"] < policy.min_users:
         return _verdict("HOLD", rules.USERS, (wording.too_few_common(pair["users"], policy),), figures)

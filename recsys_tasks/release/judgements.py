@@ -19,13 +19,22 @@ from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.domain import Day, Figures, Verdict
 from recsys_tasks.core.errors import CorruptArtefact, NotStored, PublishConflict
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.core.records import Json
 from recsys_tasks.release.keys import JudgementKey
+from recsys_tasks.release.stored_verdicts import (
+    VERDICT,
+    JudgedAgain,
+    StoredVerdict,
+    policy_in,
+    verdict_in,
+    verdict_key,
+    verdict_name,
+    word_in,
+)
 from recsys_tasks.storage.artefacts import Artefact
 from recsys_tasks.storage.manifest import MANIFEST, Manifest
 from recsys_tasks.storage.store import ArtefactStore, day_in
 
-FOLDER, FIGURES, VERDICT, REPORT = "evaluations", "figures", "verdict", "report.html"
+FOLDER, FIGURES, REPORT = "evaluations", "figures", "report.html"
 
 
 @dataclass(frozen=True, order=True)
@@ -61,32 +70,9 @@ class JudgedFigures:
         return self.artefact.table("samples")
 
 
-@dataclass(frozen=True)
-class JudgedAgain:
-    """Who had a candidate judged again by another policy, why and when."""
-
-    by: str
-    why: str
-    at: str  # instant, ISO-8601 UTC
-
-
-@dataclass(frozen=True)
-class StoredVerdict:
-    """A verdict as it lies in the store: what was said, by which policy, and on whose word if it was not the first."""
-
-    verdict: Verdict
-    policy: GateConfig
-    again: JudgedAgain | None = None
-
-
 def judgement_of(day: Day, candidate: str, incumbent: str | None) -> Judgement:
     """The judgement of a candidate against an incumbent, by their digests."""
     return Judgement(day, f"{candidate[:SHORT]}-{incumbent[:SHORT] if incumbent else 'none'}")
-
-
-def verdict_name(number: int) -> str:
-    """Name of the n-th verdict below its judgement: ``verdict``, ``verdict-2``, ``verdict-3``."""
-    return VERDICT if number == 1 else f"{VERDICT}-{number}"
 
 
 class Judgements:
@@ -145,7 +131,7 @@ class Judgements:
             verdict: what the gate said.
             accepted: a person had vouched for the day's streams.
         """
-        key = _verdict_key(figures, policy, accepted)
+        key = verdict_key(figures, policy, accepted)
         self._store.put(f"{judgement.place}/{VERDICT}", digest_of("verdict", key), key, {}, asdict(verdict))
 
     def save_verdict_again(
@@ -166,7 +152,7 @@ class Judgements:
         Raises:
             PublishConflict: somebody else had it judged again in the same moment.
         """
-        key = _verdict_key(figures, policy, accepted) | asdict(word)
+        key = verdict_key(figures, policy, accepted) | asdict(word)
         digest, name = digest_of("verdict", key), verdict_name(self._count(judgement) + 1)
         try:
             self._store.put(f"{judgement.place}/{name}", digest, key, {}, asdict(verdict))
@@ -192,7 +178,7 @@ class Judgements:
             raise NotStored(
                 f"{judgement.day}: {judgement.name} was evaluated, but never judged. Run the gate's task again."
             )
-        return _verdict(self._store.open(f"{judgement.place}/{self.newest_verdict(judgement)}").figures)
+        return verdict_in(self._store.open(f"{judgement.place}/{self.newest_verdict(judgement)}").figures)
 
     def verdict_figures(self, judgement: Judgement) -> Figures:
         """The newest verdict's stored form, from its manifest alone; empty where it was never judged."""
@@ -202,11 +188,11 @@ class Judgements:
         """Every verdict, the first one first, from their manifests alone."""
         names = [verdict_name(number) for number in range(1, self._count(judgement) + 1)]
         stored = [self._store.manifest(f"{judgement.place}/{name}") for name in names]
-        return [StoredVerdict(_verdict(each.figures), _policy(each.key), _word(each.key)) for each in stored]
+        return [StoredVerdict(verdict_in(each.figures), policy_in(each.key), word_in(each.key)) for each in stored]
 
     def judged_again(self, judgement: Judgement) -> JudgedAgain | None:
         """On whose word the newest verdict was given; None where it is the first, or there is none."""
-        return _word(self._newest_manifest(judgement).key) if self._count(judgement) > 1 else None
+        return word_in(self._newest_manifest(judgement).key) if self._count(judgement) > 1 else None
 
     def written_at(self, judgement: Judgement) -> float:
         """When its newest verdict, or else its figures, came into this store, in seconds since 1970.
@@ -218,7 +204,7 @@ class Judgements:
 
     def policy(self, judgement: Judgement) -> GateConfig:
         """The policy by which the newest verdict was given, which stands with it."""
-        return _policy(self._newest_manifest(judgement).key)
+        return policy_in(self._newest_manifest(judgement).key)
 
     def accepted(self, judgement: Judgement) -> bool:
         """Whether the newest verdict was given after a person had vouched for the day's streams."""
@@ -247,20 +233,3 @@ class Judgements:
             NotStored: it was not written yet, or never.
         """
         return self._store.read(f"{judgement.place}/{REPORT}")
-
-
-def _verdict_key(figures: str, policy: GateConfig, accepted: bool) -> Json:
-    key = {"figures": figures, "policy": policy.model_dump()}
-    return key | {"accepted": True} if accepted else key
-
-
-def _verdict(values: Figures) -> Verdict:
-    return Verdict(values["outcome"], tuple(values["reasons"]), values["exact"], values["figures"])
-
-
-def _policy(key: Json) -> GateConfig:
-    return GateConfig(**key["policy"])
-
-
-def _word(key: Json) -> JudgedAgain | None:
-    return JudgedAgain(key["by"], key["why"], key["at"]) if "by" in key else None

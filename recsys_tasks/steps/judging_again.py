@@ -2,8 +2,9 @@
 
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError, GateRefused, NotStored
-from recsys_tasks.release.judgements import JudgedAgain, Judgement, judgement_of
+from recsys_tasks.release.judgements import Judgement, judgement_of
 from recsys_tasks.release.series import judgement_row, newest
+from recsys_tasks.release.stored_verdicts import JudgedAgain
 from recsys_tasks.steps.released_models import incumbent_of
 from recsys_tasks.steps.results import JudgedAnew
 from recsys_tasks.steps.verdict import recomputed

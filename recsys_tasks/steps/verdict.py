@@ -13,8 +13,9 @@ from recsys_tasks.gate.verdict import Beside, judge
 from recsys_tasks.partitions.checked import COLLAPSE, Acceptance
 from recsys_tasks.partitions.data_quality import OK, DataCheck
 from recsys_tasks.release.bundles import GATED
-from recsys_tasks.release.judgements import JudgedAgain, JudgedFigures, Judgement, Judgements
+from recsys_tasks.release.judgements import JudgedFigures, Judgement, Judgements
 from recsys_tasks.release.series import series
+from recsys_tasks.release.stored_verdicts import JudgedAgain
 from recsys_tasks.steps.results import Judged
 from recsys_tasks.steps.stored_models import own_partition
 from recsys_tasks.steps.workplace import Workplace

@@ -11,7 +11,8 @@ from settings import SIGNED, config, damage
 from recsys_tasks.pages.candidates import LENGTH, candidates, page_of, wanted
 from recsys_tasks.pages.remembered import judgements_of, log_of
 from recsys_tasks.release.bundles import bundle_name
-from recsys_tasks.release.judgements import VERDICT, judgement_of
+from recsys_tasks.release.judgements import judgement_of
+from recsys_tasks.release.stored_verdicts import VERDICT
 from recsys_tasks.steps import Workplace, judge_again, roll_back
 from recsys_tasks.storage.posix import PosixStore
 

@@ -11,10 +11,10 @@ from settings import SIGNED, damage, run
 from recsys_tasks.core.errors import CorruptArtefact
 from recsys_tasks.pages.remembered import Memory, RememberedPartitions, RememberedRuns, log_of, rows_of
 from recsys_tasks.partitions.repository import partition_name
-from recsys_tasks.release.judgements import VERDICT
 from recsys_tasks.release.lineage import lineage
 from recsys_tasks.release.releases import entry_name
 from recsys_tasks.release.series import by_date, series
+from recsys_tasks.release.stored_verdicts import VERDICT
 from recsys_tasks.steps import roll_back
 from recsys_tasks.storage.manifest import MANIFEST
 from recsys_tasks.storage.posix import PosixStore

@@ -9,8 +9,9 @@ import pytest
 from recsys_tasks.core.domain import Verdict
 from recsys_tasks.core.errors import NotStored, PublishConflict
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.release.judgements import FIGURES, REPORT, JudgedAgain, Judgements, judgement_of
+from recsys_tasks.release.judgements import FIGURES, REPORT, Judgements, judgement_of
 from recsys_tasks.release.keys import JudgementKey
+from recsys_tasks.release.stored_verdicts import JudgedAgain
 
 D14, D15 = date(2026, 1, 14), date(2026, 1, 15)
 A, B, LIVE = "a" * 64, "b" * 64, "c" * 64

@@ -15,8 +15,9 @@ from recsys_tasks.core.digests import canonical_json
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.release.bundles import bundle_name
-from recsys_tasks.release.judgements import FIGURES, VERDICT
+from recsys_tasks.release.judgements import FIGURES
 from recsys_tasks.release.series import series
+from recsys_tasks.release.stored_verdicts import VERDICT
 from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.released_models import reference_of
 from recsys_tasks.steps.verdict import recomputed
