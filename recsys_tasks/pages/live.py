@@ -33,7 +33,7 @@ def live(store: ArtefactStore, freshness: FreshnessConfig, now: datetime) -> dic
     rows, quarantined = rows_of(store, log), quarantined_of(store)
     shown = {
         "entry": log.live,
-        "sentence": sentence(log, rows, {each.day.isoformat(): str(each) for each in quarantined}),
+        "sentence": sentence(log, rows, [each.day.isoformat() for each in quarantined]),
         "steps": next_steps(log, rows),
         "bound": freshness.max_age_hours,
         "quarantined": quarantined,

@@ -12,13 +12,13 @@ Row = Mapping[str, Any]
 DID = {"HOLD": "was held back", "BLOCK": "was blocked"}
 
 
-def sentence(log: ReleaseLog, rows: Sequence[dict[str, Any]], stopped: Mapping[str, str] | None = None) -> str:
+def sentence(log: ReleaseLog, rows: Sequence[dict[str, Any]], quarantined: Iterable[str] = ()) -> str:
     """What is live, and what came of the newest judged date.
 
     Args:
         log: the release log.
         rows: every judgement, as ``series.judgement_row`` gives them.
-        stopped: date -> why it was stopped before it could be judged; of interest are those after the newest judged.
+        quarantined: ISO dates; those after the newest judged one are named, for the gate said nothing of them.
     """
     entry, last = log.live, newest(rows)
     if entry is None:
@@ -29,8 +29,7 @@ def sentence(log: ReleaseLog, rows: Sequence[dict[str, Any]], stopped: Mapping[s
         parts.append("no day has been judged")
     elif said := last_word(log, rows):
         parts.append(said)
-    since = {day: why for day, why in (stopped or {}).items() if last is None or day > last["day"]}
-    parts += [f"{day} is quarantined: {why}" for day, why in sorted(since.items())]
+    parts += [f"{day} is quarantined" for day in sorted(quarantined) if last is None or day > last["day"]]
     return f"{'; '.join(parts)}."
 
 

@@ -23,7 +23,9 @@ export function instants(from, to, wanted) {
   const days = [1, 2, 7, 14].find((step) => (to - from) / DAY / step <= wanted);
   if (days) {
     const count = Math.floor((to - from) / DAY / days) + 1;
-    return Array.from({ length: count }, (_, n) => [from + n * days * DAY, dated(from + n * days * DAY)]);
+    const times = Array.from({ length: count }, (_, n) => from + n * days * DAY);
+    const year = (time) => dated(time).slice(0, 4);
+    return times.map((time, n) => [time, dated(time).slice(n && year(times[n - 1]) === year(time) ? 5 : 0)]);
   }
   const months = (to - from) / DAY / 30.4;
   const step = [1, 2, 3, 6].find((each) => months / each <= wanted) ?? 12 * Math.ceil(months / 12 / wanted);
