@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from recsys_tasks.release.advice import Step, accepted, made_anew
 
-FIRST_DATE = re.compile(r"(\d{4}-\d{2}-\d{2}): ([^;]+)")
+QUARANTINED = re.compile(r"(\d{4}-\d{2}-\d{2}) is quarantined[^:]*: ([^;]+?)(?:, asked\b|;|\. |$)")
 REFUSED = "DataRefused"
 AFTER_AN_ERROR: Mapping[str, tuple[Step, ...]] = {
     "EmptyDay": (
@@ -48,5 +48,5 @@ def after_failure(reason: str, day: str) -> Sequence[Step]:
 
 def stopped_subject(reason: str) -> str:
     """The subject of a date that was stopped for what its streams are; empty where the message names none."""
-    found = FIRST_DATE.search(reason) if reason.startswith(REFUSED) else None
+    found = QUARANTINED.search(reason) if reason.startswith(REFUSED) else None
     return f"{found[1]} quarantined: {found[2]}" if found else ""

@@ -17,6 +17,8 @@ from recsys_tasks.alerting.alerts import (
     scrubbed,
 )
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.partitions.data_quality import STOP, DataCheck
+from recsys_tasks.partitions.quarantine import QuarantinedDay
 
 VERDICT = {
     "day": "2026-01-16",
@@ -51,7 +53,8 @@ class TestVerdict:
             "precision@k 0.0321 ± 0.0006, of the popular tracks 0.0101 (3,257 listeners).",
             "Against release 40, the incumbent when it was judged: -2.00%, 95% interval -4.00% to +0.33%.",
             "On the same listeners it is worse than the release before, or not surely good enough beside it. "
-            "What decides it: [gate] margin and pass_z for PASS, block_z and block_loss for BLOCK.",
+            "What decides it: [gate] margin, pass_z and hold_z for PASS, block_z and block_loss for BLOCK (see recsys "
+            "gate plan).",
             "Release 41 (data of 2026-01-15, 30 hours old) is live.",
             "Run: http://airflow/dags/d/runs/r%2B1",
             "Report: http://airflow/recsys/report/2026-01-16/c0-ff",
@@ -116,11 +119,12 @@ class TestOthers:
 
     def test_streams_that_were_refused_are_not_mended_by_clearing_the_failed_task(self):
         """Date and check stand in the subject; mend from the extraction on, or accept, by commands that work."""
-        reason = (
-            "DataRefused: Nothing is trained on these streams: 2026-01-12: volume: 90 streams, 0.01 times the median "
-            "of 7 days before (8,000), asked: 0.5 to 2 times; 2026-01-12: tracks: 9. Mend the source and rerun."
+        checks = (
+            DataCheck("volume", STOP, "90 streams, 0.01 times the median of 7 days before (8,000)", "0.5 to 2 times"),
+            DataCheck("tracks", STOP, "9", "more"),
         )
-        alert = of_failure(FAILED | {"task": "check_data"}, reason, LINKS[0], "2026-01-13")
+        refusal = QuarantinedDay(date(2026, 1, 12), checks).refusal()
+        alert = of_failure(FAILED | {"task": "check_data"}, f"DataRefused: {refusal}", LINKS[0], "2026-01-13")
         assert alert.subject.startswith("2026-01-12 quarantined: volume: 90 streams, 0.01 times the median")
         assert len(alert.subject) <= SUBJECT_LENGTH
         assert "recsys run --date 2026-01-13 --accept-data WHY" in alert.text
