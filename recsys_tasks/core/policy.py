@@ -33,6 +33,9 @@ class GateConfig(Section):
     evidence_places: int = Field(default=500, ge=0)
     """Where lists of length k tell candidate and live release too coarsely apart, lists of so many places are compared
     as well; 0: never. Fewer, and a small service needs more days to see a loss."""
+    evidence_users: int = Field(default=5_000, ge=0)
+    """Scored users up to which such lists are made. More, and a large service pays some seconds a day for what its many
+    users tell it already; fewer, and a small one needs more days to see a loss."""
     history_days: int = Field(default=28, ge=7)
     """Judged days before that a day is held against. More, and an old level hides a slow change."""
     collapse_loss: Share = 0.3

@@ -24,6 +24,9 @@ class LongLists:
 
     places: int  # 0: never
     enough: float  # standard error, as a share of the live release's mean, up to which lists of length k are enough
+    most_listeners: int = (
+        1 << 31
+    )  # that are scored, up to which lists are made: they cost as many listeners as there are
     earlier: Callable[[], EvaluatedModel | None] = lambda: None  # opens a release of a week before, if it is needed
 
 
@@ -73,12 +76,15 @@ def long_lists(
 
     Returns:
         ``candidate_evidence``, ``incumbent_evidence``, ``popularity_evidence`` and, where there is an earlier release,
-        ``candidate_earlier_evidence`` and ``earlier_evidence``. Nothing where the short lists are enough.
+        ``candidate_earlier_evidence`` and ``earlier_evidence``. Nothing where the short lists are enough,
+        or the listeners too many.
     """
+    if not wanted.places or len(asked.scored) > wanted.most_listeners:
+        return {}
     one, two = (short[f"{who}_common_precision"] for who in ("candidate", "incumbent"))
     pair = paired_difference(one, two)
     fine = pair["standard_error"] is not None and pair["standard_error"] <= wanted.enough * pair["incumbent"]
-    if fine or not wanted.places:
+    if fine:
         return {}
     common = incumbent.own_cols >= 0
     lists = _of_common(candidate, incumbent, "incumbent", asked, wanted.places)

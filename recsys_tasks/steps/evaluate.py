@@ -161,7 +161,7 @@ def _scored(
         at.config.evaluation.k,
         (today - matrix.users.first_days[holdout.user_rows]).astype(np.float64),
         reference_model(at, reference, matrix, holdout) if reference else None,
-        LongLists(policy.evidence_places, policy.fine_error, opened_earlier),
+        LongLists(policy.evidence_places, policy.fine_error, policy.evidence_users, opened_earlier),
     )
 
 

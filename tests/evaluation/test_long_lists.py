@@ -36,9 +36,9 @@ def random_model(day, seed):
     return EvaluatedModel(IndexedFactors(search, vectors), PopularTracks(holdout.listeners, 0), np.arange(n), n)
 
 
-def evaluated(day, enough, places=40, earlier=lambda: None):
+def evaluated(day, enough, places=40, most=100, earlier=lambda: None):
     """Two random models on the day."""
-    long = LongLists(places, enough, earlier)
+    long = LongLists(places, enough, most, earlier)
     matrix, holdout = day
     none_new = matrix.tracks.first_days > 10**6
     return evaluate_models(holdout, random_model(day, 1), random_model(day, 2), none_new, K, long=long).per_user
@@ -49,7 +49,7 @@ class TestLongLists:
         """Columns of candidate, live release and popular tracks; none where the short lists are enough, or never."""
         names = {"candidate_evidence", "incumbent_evidence", "popularity_evidence"}
         assert names <= set(evaluated(day, enough=0.0))
-        for settings in ({"enough": 1e9}, {"enough": 0.0, "places": 0}):
+        for settings in ({"enough": 1e9}, {"enough": 0.0, "places": 0}, {"enough": 0.0, "most": 3}):
             assert not [name for name in evaluated(day, **settings) if "evidence" in name]
 
     def test_the_release_of_a_week_before_is_opened_only_then(self, day):
