@@ -1,9 +1,7 @@
 """The daily run of a world in memory: folded, split, trained from yesterday's factors, published."""
 
-import pickle
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.gate_calibration.recorded_worlds import DatedWorld
 from recsys_tasks.core.config import EvaluationConfig
@@ -15,9 +13,8 @@ from recsys_tasks.recommenders.base import Parent, TrainingData
 from recsys_tasks.recommenders.factors import Factors
 
 EVERYBODY = 1 << 30
-HALF = EvaluationConfig(
-    max_users=EVERYBODY, wanted_users=EVERYBODY, salt="recsys", min_history=1
-)  # of the day's known listeners are hidden
+HALF = EvaluationConfig(max_users=EVERYBODY, wanted_users=EVERYBODY, salt="recsys", min_history=1)
+"""Half of the day's known listeners are hidden."""
 WEEK = 7
 
 
@@ -94,16 +91,3 @@ def chain(world: DatedWorld, days: int) -> Iterator[tuple[Morning, Evening]]:
         evening = run(world, morning)
         yield morning, evening
         releases = [*releases, evening.candidate][-WEEK:]
-
-
-def keep(folder: Path, morning: Morning) -> None:
-    """Write what is needed to run the day again with other plays (``damaged_days``)."""
-    (folder / f"before-{morning.recorded:03}.pickle").write_bytes(pickle.dumps(morning))
-
-
-def kept(folder: Path) -> Iterator[Morning]:
-    """The days that were kept."""
-    for path in sorted(folder.glob("before-*.pickle")):
-        morning = pickle.loads(path.read_bytes())  # noqa: S301 - written by keep
-        assert isinstance(morning, Morning)  # noqa: S101 - and by nobody else
-        yield morning

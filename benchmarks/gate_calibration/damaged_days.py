@@ -1,6 +1,6 @@
 """Days that went wrong, and days with planted accounts, recorded like sound ones.
 
-    python -m benchmarks.gate_calibration.recorded_days WORLD --to DIR --keep N     # first
+    python -m benchmarks.gate_calibration.recorded_days WORLD --to DIR     # first
     python -m benchmarks.gate_calibration.damaged_days WORLD --to DIR               # what is not there yet
     python -m benchmarks.gate_calibration.damaged_days WORLD --to DIR --ring N      # a ring over the first N days
 
@@ -28,7 +28,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from benchmarks.gate_calibration.daily_runs import Morning, chain, kept, run
+from benchmarks.gate_calibration.daily_runs import EVERYBODY, Morning, chain, run
 from benchmarks.gate_calibration.hidden_ranks import Listing, popular_scores
 from benchmarks.gate_calibration.recorded_days import NOBODY, WORLDS, K, record, save
 from benchmarks.gate_calibration.recorded_worlds import SLEEPER_ID, DatedWorld, counted, joined
@@ -200,6 +200,8 @@ def main() -> None:
     parser.add_argument("world", choices=("sparse", "demo"))
     parser.add_argument("--to", type=Path, required=True, metavar="DIR", help="where the sound days are")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
+    parser.add_argument("--every", type=int, default=8, metavar="N", help="damage every so many days (8)")
+    parser.add_argument("--days", type=int, default=EVERYBODY, metavar="N", help="of the first so many days")
     parser.add_argument("--ring", type=int, default=0, metavar="N", help="record a ring over so many days instead")
     options = parser.parse_args()
     folder = options.to / options.world
@@ -208,8 +210,8 @@ def main() -> None:
         if options.ring:
             record_ring(world, options.ring, folder)
             return
-        for morning in kept(folder):
-            for kind in options.kinds:
+        for morning, _ in chain(world, options.days):
+            for kind in options.kinds if morning.recorded % options.every == 0 else ():
                 if not (folder / f"day-{morning.recorded:03}-{kind}.npz").exists():
                     damage(world, morning, kind, folder)
 

@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from benchmarks.gate_calibration.daily_runs import EVERYBODY, Evening, Morning, chain, keep
+from benchmarks.gate_calibration.daily_runs import EVERYBODY, Evening, Morning, chain
 from benchmarks.gate_calibration.hidden_ranks import HiddenPlays, Listing, popular_scores, reference_listing
 from benchmarks.gate_calibration.recorded_worlds import DatedWorld, demo, journey, lastfm, sparse
 from recsys_tasks.core.domain import day_number
@@ -130,7 +130,6 @@ def main() -> None:
     parser.add_argument("world", choices=WORLDS)
     parser.add_argument("--to", type=Path, required=True, metavar="DIR")
     parser.add_argument("--days", type=int, default=EVERYBODY, metavar="N")
-    parser.add_argument("--keep", type=int, metavar="N", help="keep what damaged_days needs, every so many days")
     parser.add_argument("--data", type=Path, default=Path(), metavar="PATH", help="journey's folder, lastfm's file")
     options = parser.parse_args()
     folder = options.to / options.world
@@ -139,8 +138,6 @@ def main() -> None:
         print(HEAD, flush=True)
         for morning, evening in chain(world, options.days):
             save(folder, f"day-{morning.recorded:03}", record(world, morning, evening))
-            if options.keep and morning.recorded % options.keep == 0:
-                keep(folder, morning)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recsys_tasks.core.domain import Day, Figures
+from recsys_tasks.core.domain import Figures
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.gate.measured import LONG, levels_in
-from recsys_tasks.gate.past import PastDay, usual
+from recsys_tasks.gate.past import PastDay, Usual, usual
 
 LEAST_DAYS = 7
 """Fewer days before are no history to call a day a collapse by."""
@@ -61,16 +61,16 @@ def _fall(who: str, levels: Mapping[str, float], past: Sequence[PastDay], policy
     """By the long lists where enough days before had them, for these say more; else by precision@k."""
     for name in (f"{who}{LONG}", who):
         known = [(day.day, day.levels[name]) for day in past if day.levels.get(name)][-policy.history_days :]
-        if name in levels and len(known) >= LEAST_DAYS:
-            return _fallen(who, levels[name], known, policy)
+        before = usual([float(np.log(earlier)) for _, earlier in known])
+        if name in levels and before is not None and before.days >= LEAST_DAYS:
+            least = _least(before, policy)
+            level, days = float(np.exp(before.median)), [day.isoformat() for day, _ in known]
+            fell = levels[name] < least
+            return Fall(who, levels[name], level, least, before.days, days[0], days[-1]) if fell else None
     return None
 
 
-def _fallen(who: str, value: float, known: Sequence[tuple[Day, float]], policy: GateConfig) -> Fall | None:
-    before = usual([float(np.log(earlier)) for _, earlier in known])
-    assert before is not None  # noqa: S101 - there are enough days
+def _least(before: Usual, policy: GateConfig) -> float:
+    """The level below which a figure has fallen. before: of its logarithm."""
     level, spread = float(np.exp(before.median)), before.spread * float(1 + FEW_DAYS / before.days)
-    least = level * min(1 - policy.collapse_loss, float(np.exp(-policy.collapse_spreads * spread)))
-    if value >= least:
-        return None
-    return Fall(who, value, level, least, before.days, known[0][0].isoformat(), known[-1][0].isoformat())
+    return level * min(1 - policy.collapse_loss, float(np.exp(-policy.collapse_spreads * spread)))

@@ -12,6 +12,7 @@ from recsys_tasks.evaluation.estimates import Z_95, PerUser, Values, mean_and_er
 from recsys_tasks.gate.past import Loss
 
 LEAST_ERROR = 1e-9
+"""Share of the other model's mean: what an error of nothing is written as, so that it can be divided by."""
 INFLUENTIAL = 0.01
 """Share of the listeners without whom the verdict is told a second time."""
 
@@ -53,9 +54,8 @@ PAIRS = {
     "lead_evidence": ("candidate_evidence", "popularity_evidence"),
 }
 """Figure -> columns of the candidate and of the model beside it."""
-
-
 LONG = " in long lists"
+"""Behind the name of a level that is not precision@k."""
 
 
 def levels_in(figures: Mapping[str, Any]) -> dict[str, float]:

@@ -95,5 +95,5 @@ def _holds_of_several(error: float, policy: GateConfig) -> float:
     held = 0
     for i in range(LEAST_BEFORE, len(days)):
         fall = pooled(days[i].against_earlier, days[max(0, i - 2 * policy.history_days) : i], policy)
-        held += bool(fall and fall.share < -policy.pooled_z * fall.error and fall.today < -policy.margin)
+        held += bool(fall and fall.z < -policy.pooled_z and fall.today < -policy.margin)
     return held / YEARS

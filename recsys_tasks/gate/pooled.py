@@ -1,4 +1,4 @@
-"""Evidence of several days: what one day of few listeners cannot decide, three, seven or fourteen can.
+"""Evidence of several days: what one day of few listeners cannot decide, three or seven can.
 
 Every candidate is also compared with a release that is a week older. That difference stays what it is while nothing is
 wrong, so the mean of the last days is held against the mean of the days before them. A loss that passed on its first

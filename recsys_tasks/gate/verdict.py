@@ -126,7 +126,7 @@ def _against_releases(figures: Figures, beside: Beside, policy: GateConfig) -> V
     fall = pooled(loss_in(figures.get("earlier")), beside.past, policy)
     if fall is not None:
         figures = figures | {"pooled": vars(fall)}
-        if fall.share < -policy.pooled_z * fall.error and fall.today < -policy.margin:
+        if fall.z < -policy.pooled_z and fall.today < -policy.margin:
             return _verdict("HOLD", rules.POOLED, (wording.fell_over_days(fall, beside.earlier, policy),), figures)
     reasons = (wording.above_popular(figures), wording.holds(figures, best, policy))
     return _verdict("PASS", rules.NONE, reasons, figures)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.gate_calibration.daily_runs import chain, keep, kept
+from benchmarks.gate_calibration.daily_runs import chain
 from benchmarks.gate_calibration.damaged_days import KINDS, damage, record_ring
 from benchmarks.gate_calibration.hidden_ranks import HiddenPlays, reference_listing
 from benchmarks.gate_calibration.recorded_days import precision, record
@@ -46,8 +46,7 @@ def days(world):
 def damaged(world, days, tmp_path_factory):
     """The arrays of the last day after each kind of damage."""
     folder = tmp_path_factory.mktemp("damaged")
-    keep(folder, days[-1][0])
-    (morning,) = kept(folder)
+    morning = days[-1][0]
     for kind in KINDS:
         damage(world, morning, kind, folder)
     return {kind: np.load(folder / f"day-003-{kind}.npz") for kind in KINDS}
