@@ -6,9 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsys_tasks.core.domain import Day
-
-MAD_TO_SPREAD = 1.4826
-"""The median absolute deviation of a normal distribution, times this, is its standard deviation."""
+from recsys_tasks.partitions.shape_checks import NORMAL_MAD
 
 
 @dataclass(frozen=True)
@@ -44,4 +42,4 @@ def usual(values: Sequence[float]) -> Usual | None:
         return None
     found = np.asarray(values, dtype=np.float64)
     median = float(np.median(found))
-    return Usual(median, MAD_TO_SPREAD * float(np.median(np.abs(found - median))), len(found))
+    return Usual(median, NORMAL_MAD * float(np.median(np.abs(found - median))), len(found))
