@@ -38,155 +38,178 @@ from typing import Any
 
 import pendulum
 from recsys_dag import alerting
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param, PokeReturnValue, TriggerRule, task
-from recsys_dag.context import last_scheduled_day, task_run
+from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, task
+from recsys_dag.context import task_run
 from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_skip
+from recsys_dag.services import live_index, make_dags, manual, schedule_of
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
-from recsys_timetable import DailyUntil
 
-LIVE_INDEX = Asset("live_index", uri="recsys://live_index")
+from recsys_tasks.core.services import Service
+
 PATIENT = 8  # retries of what asks the source: about three quarters of an hour, the length of a failover
 BOOTSTRAP = timedelta(hours=12)  # a first run on an old service reads and folds its whole history
-STATE_POOL = "recsys_state"  # one slot: two runs would only do each other's work again
-END = last_scheduled_day()
+ANY_POOL = "default_pool"  # for what does not work on the store; the others share the service's pool of one slot
 
-with DAG(
-    "daily_recommendations",
-    description="Streams of a day to a gated, versioned Annoy index",
-    doc_md=__doc__,
-    schedule=DailyUntil(END.isoformat()) if END else CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
-    start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    on_failure_callback=alerting.tell_what_nobody_told,
-    tags=["recommendations"],
-    params={
-        "day": Param(None, type=["null", "string"], format="date", description="UTC date; empty: the run's own"),
+
+@task.sensor(
+    pool=ANY_POOL, mode="reschedule", poke_interval=300, timeout=timedelta(days=2).total_seconds(), retries=PATIENT
+)
+def wait_for_day() -> PokeReturnValue:
+    """Rescheduled, so that waiting holds no slot."""
+    from recsys_tasks.steps import source_is_complete
+
+    with task_run("wait_for_day", with_source=True) as run:
+        return PokeReturnValue(is_done=source_is_complete(run.at, run.day, pendulum.now("UTC")))
+
+
+@task(retries=PATIENT, execution_timeout=BOOTSTRAP)
+def extract_streams() -> dict[str, Any]:
+    """Missing dates, the late window and the day itself: one path for a first run, a hole and a backfill."""
+    from recsys_tasks import steps
+
+    with task_run("extract_streams", with_source=True) as run:
+        return run.keep(steps.extract_streams(run.at, run.day, run.params["allow_empty_day"]))
+
+
+@task
+def check_data(extracted: dict[str, Any]) -> dict[str, Any]:
+    """Before anything is made of the streams: what a wrong day taught a model is hard to take back."""
+    from recsys_tasks import steps
+
+    with task_run("check_data") as run:
+        return run.keep(steps.check_data(run.at, run.day, run.signature, run.params["accept_data"] or ""))
+
+
+@task(execution_timeout=BOOTSTRAP)
+def increment_matrix(checked: dict[str, Any]) -> dict[str, Any]:
+    """One merge on an ordinary day; from the restated date on after a restatement."""
+    from recsys_tasks import steps
+
+    with task_run("increment_matrix") as run:
+        return run.keep(steps.increment_matrix(run.at, run.day, run.params["rebuild_through"]))
+
+
+@task
+def train_als(matrix: dict[str, Any]) -> dict[str, Any]:
+    """Hidden plays are left out, so that the evaluation asks what the model cannot know."""
+    from recsys_tasks import steps
+
+    with task_run("train_als") as run:
+        return run.keep(steps.train_als(run.at, run.day, matrix["split"], run.params["cold_start"]))
+
+
+@task
+def build_index(model: dict[str, Any]) -> dict[str, Any]:
+    """The recall is measured here, on users that the search parameters were not chosen on."""
+    from recsys_tasks import steps
+
+    with task_run("build_index") as run:
+        return run.keep(steps.build_index(run.at, run.day, model["model"]))
+
+
+@task
+def evaluate(candidate: dict[str, Any]) -> dict[str, Any]:
+    """Through the built index, as a reader would ask it."""
+    from recsys_tasks import steps
+
+    with task_run("evaluate") as run:
+        return run.keep(steps.evaluate(run.at, run.day, candidate["candidate"]))
+
+
+@task(multiple_outputs=False)
+def gate(evaluation: dict[str, Any], ti: Any = None) -> dict[str, Any]:
+    """A failed task, not a skipped one: the run must be red, and a retry would say the same."""
+    from recsys_tasks import steps
+
+    with task_run("gate") as run:
+        verdict = run.keep(steps.gate(run.at, run.day, evaluation["judgement"]))
+    return pass_or_fail(verdict, ti)
+
+
+@task
+def publish(verdict: dict[str, Any], outlet_events: Any = None) -> dict[str, Any]:
+    """Skipped, and no event of the asset, when what is live does not change."""
+    from recsys_tasks import steps
+
+    with task_run("publish") as run:
+        older = run.params["publish_older"] or ""
+        outcome = run.keep(steps.publish(run.at, run.day, verdict["candidate"], run.signature, older))
+    return tell_or_skip(outcome, outlet_events[live_index(run.service)])
+
+
+@task
+def report(ti: Any = None) -> dict[str, Any]:
+    """A teardown: it tells what became of the day, and a page that cannot be drawn keeps nothing from going live."""
+    from recsys_tasks import steps
+
+    judgement = judgement_of(ti)
+    with task_run("report") as run:
+        return run.keep(steps.write_report(run.at, run.day, judgement))
+
+
+@task(pool=ANY_POOL, trigger_rule=TriggerRule.ALL_DONE, retries=10)
+def alert(ti: Any = None, dag_run: Any = None) -> list[str]:
+    """A task of its own, with retries: a callback is lost when its worker is killed."""
+    with task_run("alert") as run:
+        alerting.keep(run_alerts(ti, dag_run, run.service, run.at.store), run.service)
+    return alerting.deliver(run.service)
+
+
+@task
+def retention() -> dict[str, Any]:
+    """A teardown: it tidies up after good and bad runs, and never decides their colour."""
+    from recsys_tasks import steps
+
+    with task_run("retention") as run:
+        return run.keep(steps.retain(run.at, pendulum.now("UTC")))
+
+
+def asked() -> dict[str, Param]:
+    """What a person may ask of a run; each DAG has its own, because a run that is tried in a test writes into them."""
+    word = {"default": None, "type": ["null", "string"]}
+    return {
+        "day": Param(**word, format="date", description="UTC date; empty: the run's own"),
         "cold_start": Param(False, type="boolean", description="Train from drawn factors although yesterday's exist"),
         "allow_empty_day": Param(False, type="boolean", description="A date without streams is an empty partition"),
         "rebuild_through": Param(False, type="boolean", description="Also fold the later dates of a restated one now"),
         "publish_older": Param(
-            None, type=["null", "string"], description="Why this date goes live although newer data are; it is pinned"
+            **word, description="Why this date goes live although newer data are; it is then pinned"
         ),
-        "accept_data": Param(
-            None, type=["null", "string"], description="Why streams are right that check_data refuses"
-        ),
-    },
-    default_args={
-        "on_failure_callback": alerting.tell_failure,
-        "retries": 3,
-        "retry_delay": timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=10),
-        "execution_timeout": timedelta(hours=2),
-    },
-) as dag:
+        "accept_data": Param(**word, description="Why streams are right that check_data refuses"),
+    }
 
-    @task.sensor(mode="reschedule", poke_interval=300, timeout=timedelta(days=2).total_seconds(), retries=PATIENT)
-    def wait_for_day() -> PokeReturnValue:
-        """Rescheduled, so that waiting holds no slot."""
-        from recsys_tasks.steps import source_is_complete
 
-        with task_run("wait_for_day", with_source=True) as run:
-            return PokeReturnValue(is_done=source_is_complete(run.at, run.day, pendulum.now("UTC")))
+def daily_recommendations(service: Service) -> None:
+    """One run a day, one at a time, never one for the days that were missed: extraction fills those."""
+    with DAG(
+        service.daily,
+        description="Streams of a day to a gated, versioned Annoy index",
+        doc_md=manual(__doc__, service),
+        schedule=schedule_of(service),
+        start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
+        catchup=False,
+        max_active_runs=1,
+        on_failure_callback=alerting.tell_what_nobody_told,
+        tags=["recommendations"],
+        params=asked(),
+        default_args={
+            "pool": service.pool,
+            "on_failure_callback": alerting.tell_failure,
+            "retries": 3,
+            "retry_delay": timedelta(seconds=30),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=10),
+            "execution_timeout": timedelta(hours=2),
+        },
+    ):
+        extracted = extract_streams()
+        verdict = gate(evaluate(build_index(train_als(increment_matrix(check_data(extracted))))))
+        published = publish.override(outlets=[live_index(service)])(verdict)
+        wait_for_day() >> extracted
+        verdict >> alert()
+        published >> [report().as_teardown(), retention().as_teardown()]
+        verdict.operator.operator_extra_links = (ReportLink(), VerdictLink())
+        published.operator.operator_extra_links = (ReportLink(), VerdictLink(), LiveIndexLink())
 
-    @task(pool=STATE_POOL, retries=PATIENT, execution_timeout=BOOTSTRAP)
-    def extract_streams() -> dict[str, Any]:
-        """Missing dates, the late window and the day itself: one path for a first run, a hole and a backfill."""
-        from recsys_tasks import steps
 
-        with task_run("extract_streams", with_source=True) as run:
-            return run.keep(steps.extract_streams(run.at, run.day, run.params["allow_empty_day"]))
-
-    @task(pool=STATE_POOL)
-    def check_data(extracted: dict[str, Any]) -> dict[str, Any]:
-        """Before anything is made of the streams: what a wrong day taught a model is hard to take back."""
-        from recsys_tasks import steps
-
-        with task_run("check_data") as run:
-            return run.keep(steps.check_data(run.at, run.day, run.signature, run.params["accept_data"] or ""))
-
-    @task(pool=STATE_POOL, execution_timeout=BOOTSTRAP)
-    def increment_matrix(checked: dict[str, Any]) -> dict[str, Any]:
-        """One merge on an ordinary day; from the restated date on after a restatement."""
-        from recsys_tasks import steps
-
-        with task_run("increment_matrix") as run:
-            return run.keep(steps.increment_matrix(run.at, run.day, run.params["rebuild_through"]))
-
-    @task(pool=STATE_POOL)
-    def train_als(matrix: dict[str, Any]) -> dict[str, Any]:
-        """Hidden plays are left out, so that the evaluation asks what the model cannot know."""
-        from recsys_tasks import steps
-
-        with task_run("train_als") as run:
-            return run.keep(steps.train_als(run.at, run.day, matrix["split"], run.params["cold_start"]))
-
-    @task(pool=STATE_POOL)
-    def build_index(model: dict[str, Any]) -> dict[str, Any]:
-        """The recall is measured here, on users that the search parameters were not chosen on."""
-        from recsys_tasks import steps
-
-        with task_run("build_index") as run:
-            return run.keep(steps.build_index(run.at, run.day, model["model"]))
-
-    @task(pool=STATE_POOL)
-    def evaluate(candidate: dict[str, Any]) -> dict[str, Any]:
-        """Through the built index, as a reader would ask it."""
-        from recsys_tasks import steps
-
-        with task_run("evaluate") as run:
-            return run.keep(steps.evaluate(run.at, run.day, candidate["candidate"]))
-
-    @task(pool=STATE_POOL, multiple_outputs=False)
-    def gate(evaluation: dict[str, Any], ti: Any = None) -> dict[str, Any]:
-        """A failed task, not a skipped one: the run must be red, and a retry would say the same."""
-        from recsys_tasks import steps
-
-        with task_run("gate") as run:
-            verdict = run.keep(steps.gate(run.at, run.day, evaluation["judgement"]))
-        return pass_or_fail(verdict, ti)
-
-    @task(pool=STATE_POOL, outlets=[LIVE_INDEX])
-    def publish(verdict: dict[str, Any], outlet_events: Any = None) -> dict[str, Any]:
-        """Skipped, and no event of the asset, when what is live does not change."""
-        from recsys_tasks import steps
-
-        with task_run("publish") as run:
-            older = run.params["publish_older"] or ""
-            outcome = run.keep(steps.publish(run.at, run.day, verdict["candidate"], run.signature, older))
-        return tell_or_skip(outcome, outlet_events[LIVE_INDEX])
-
-    @task(pool=STATE_POOL)
-    def report(ti: Any = None) -> dict[str, Any]:
-        """A teardown: it tells what became of the day, and a page that cannot be drawn keeps nothing from going live."""
-        from recsys_tasks import steps
-
-        judgement = judgement_of(ti)
-        with task_run("report") as run:
-            return run.keep(steps.write_report(run.at, run.day, judgement))
-
-    @task(trigger_rule=TriggerRule.ALL_DONE, retries=10)
-    def alert(ti: Any = None, dag_run: Any = None) -> list[str]:
-        """A task of its own, with retries: a callback is lost when its worker is killed."""
-        outbox = alerting.own_outbox()
-        with task_run("alert") as run:
-            alerting.keep(run_alerts(ti, dag_run, run.at.store), outbox)
-        return alerting.deliver(outbox)
-
-    @task(pool=STATE_POOL)
-    def retention() -> dict[str, Any]:
-        """A teardown: it tidies up after good and bad runs, and never decides their colour."""
-        from recsys_tasks import steps
-
-        with task_run("retention") as run:
-            return run.keep(steps.retain(run.at, pendulum.now("UTC")))
-
-    extracted = extract_streams()
-    verdict = gate(evaluate(build_index(train_als(increment_matrix(check_data(extracted))))))
-    published = publish(verdict)
-    wait_for_day() >> extracted
-    verdict >> alert()
-    published >> [report().as_teardown(), retention().as_teardown()]
-    verdict.operator.operator_extra_links = (ReportLink(), VerdictLink())
-    published.operator.operator_extra_links = (ReportLink(), VerdictLink(), LiveIndexLink())
+make_dags(daily_recommendations)

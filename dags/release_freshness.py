@@ -23,47 +23,58 @@ from recsys_dag import alerting
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
 from recsys_dag.context import own_workplace
 from recsys_dag.events import green_or_red, hourly_alerts, seen_or_skip
+from recsys_dag.services import make_dags, manual, this_service
 
-with DAG(
-    "release_freshness",
-    description="Age and checksums of what is live, and alerts that are still owed",
-    doc_md=__doc__,
-    schedule=CronTriggerTimetable("20 * * * *", timezone="UTC"),
-    start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
-    catchup=False,
-    max_active_runs=1,
-    tags=["recommendations"],
-    default_args={
-        "on_failure_callback": alerting.tell_failure,
-        "retries": 3,
-        "retry_delay": timedelta(seconds=30),
-        "retry_exponential_backoff": True,
-        "max_retry_delay": timedelta(minutes=10),
-        "execution_timeout": timedelta(minutes=30),
-    },
-) as dag:
+from recsys_tasks.core.services import Service
 
-    @task
-    def look() -> dict[str, Any]:
-        """What changed lies in the outbox before anything is sent or red."""
-        from recsys_tasks import steps
 
-        with own_workplace() as at:
-            seen = steps.look_at_live(at, pendulum.now("UTC"))
-            outbox = alerting.own_outbox()
-            alerting.keep(hourly_alerts(seen, outbox), outbox)
-        return seen_or_skip(seen)
+@task
+def look() -> dict[str, Any]:
+    """What changed lies in the outbox before anything is sent or red."""
+    from recsys_tasks import steps
 
-    @task(trigger_rule=TriggerRule.ALL_DONE)
-    def deliver() -> list[str]:
-        """Also what daily runs could not deliver, and also when the look itself failed."""
-        return alerting.deliver(alerting.own_outbox())
+    service = this_service()
+    with own_workplace(service) as at:
+        seen = steps.look_at_live(at, pendulum.now("UTC"))
+        alerting.keep(hourly_alerts(seen, service), service)
+    return seen_or_skip(seen)
 
-    @task(retries=0)
-    def fresh_and_sound(seen: dict[str, Any]) -> None:
-        """A leaf beside the delivery, so that a delivered alert turns no red hour green."""
-        green_or_red(seen)
 
-    seen = look()
-    seen >> deliver()
-    fresh_and_sound(seen)
+@task(trigger_rule=TriggerRule.ALL_DONE)
+def deliver() -> list[str]:
+    """Also what daily runs could not deliver, and also when the look itself failed."""
+    return alerting.deliver(this_service())
+
+
+@task(retries=0)
+def fresh_and_sound(seen: dict[str, Any]) -> None:
+    """A leaf beside the delivery, so that a delivered alert turns no red hour green."""
+    green_or_red(seen)
+
+
+def release_freshness(service: Service) -> None:
+    """One look an hour; the hours that were missed are of no interest."""
+    with DAG(
+        service.freshness,
+        description="Age and checksums of what is live, and alerts that are still owed",
+        doc_md=manual(__doc__, service),
+        schedule=CronTriggerTimetable("20 * * * *", timezone="UTC"),
+        start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
+        catchup=False,
+        max_active_runs=1,
+        tags=["recommendations"],
+        default_args={
+            "on_failure_callback": alerting.tell_failure,
+            "retries": 3,
+            "retry_delay": timedelta(seconds=30),
+            "retry_exponential_backoff": True,
+            "max_retry_delay": timedelta(minutes=10),
+            "execution_timeout": timedelta(minutes=30),
+        },
+    ):
+        seen = look()
+        seen >> deliver()
+        fresh_and_sound(seen)
+
+
+make_dags(release_freshness)

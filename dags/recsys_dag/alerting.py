@@ -28,13 +28,15 @@ from airflow.sdk.exceptions import (
 from airflow.sdk.execution_time import task_runner
 
 from recsys_dag.channels import TAKEN
-from recsys_dag.context import business_day, path_of
+from recsys_dag.context import business_day
+from recsys_dag.services import service_of
 from recsys_tasks.alerting.alerts import Alert, of_failure
-from recsys_tasks.core.errors import RecsysError, StorageError
+from recsys_tasks.core.errors import ConfigError, RecsysError, StorageError
 
 if TYPE_CHECKING:
     from recsys_tasks.alerting.outbox import Outbox, Send
     from recsys_tasks.core.policy import AlertConfig
+    from recsys_tasks.core.services import Service
 
 CHANNELS = Path(__file__).with_name("channels.py")
 SECONDS = 10  # that the other side of a connection has, once we speak to it
@@ -52,26 +54,27 @@ class SaidNo(AirflowFailException):
     """A task that is red on purpose; another task tells why."""
 
 
-def keep(alerts: Iterable[Alert], outbox: "Outbox") -> None:
+def keep(alerts: Iterable[Alert], service: "Service") -> None:
     """Store alerts, owed to the connections of this moment; one that was stored before stays as it was."""
-    connections = alert_config().connections
+    connections, outbox = alert_config(service).connections, own_outbox(service)
     for alert in alerts:
         if not connections:
             log.warning("Nobody is told: [alert] names no connection. %s\n%s", alert.subject, alert.text)
         outbox.put(alert, connections, datetime.now(UTC))
 
 
-def deliver(outbox: "Outbox") -> list[str]:
-    """Deliver whatever the outbox owes; what was taken now.
+def deliver(service: "Service") -> list[str]:
+    """Deliver whatever a service's outbox owes; what was taken now.
 
     Raises:
         AirflowSkipException: there was nothing to tell, or nobody is configured to be told.
         AlertsPending: a channel refused.
     """
-    config = alert_config()
+    config = alert_config(service)
     if not config.connections:
         raise AirflowSkipException("no alert connection is configured")
-    delivery = outbox.deliver(config.connections, _sender(config, IN_A_TASK), datetime.now(UTC))
+    sender = _sender(config, IN_A_TASK)
+    delivery = own_outbox(service).deliver(config.connections, sender, datetime.now(UTC))
     if delivery.refused:
         raise AlertsPending(f"Not delivered: {'; '.join(delivery.refused)}. Look at these connections.")
     if not delivery.taken:
@@ -83,7 +86,8 @@ def tell_failure(context: Any) -> None:
     """``on_failure_callback`` of every task: it failed for good. Runs in its worker, or in the dag-processor."""
     error = context.get("exception")
     if not isinstance(error, SaidNo | AlertsPending):
-        _tell_at_once(failure_of(context["dag_run"], context["ti"].task_id, _reason(error)))
+        alert = failure_of(context["dag_run"], context["ti"].task_id, _reason(error))
+        _tell_at_once(alert, service_of(context["dag_run"]))
 
 
 def tell_what_nobody_told(context: Any) -> None:
@@ -96,7 +100,7 @@ def tell_what_nobody_told(context: Any) -> None:
         return  # no task failed; or ``dags test``: nobody can be asked for states, and nothing was killed
     others = set(dag.task_ids) - dag.get_task("alert").get_flat_relative_ids(upstream=True) - {"alert"}
     for task in failed_tasks(ti, sorted(others)):
-        _tell_at_once(failure_of(context["dag_run"], task))
+        _tell_at_once(failure_of(context["dag_run"], task), service_of(context["dag_run"]))
 
 
 def failed_tasks(ti: Any, names: Iterable[str]) -> list[str]:
@@ -119,16 +123,18 @@ def _day_of(dag_run: Any) -> list[str]:
         return []
 
 
-def alert_config() -> "AlertConfig":
+def alert_config(service: "Service") -> "AlertConfig":
     """The table ``[alert]`` alone: a slip in another table must not silence the alert about it.
 
     Raises:
-        ConfigError: the file or a field of the table is wrong.
+        ConfigError: no file is named, or it or a field of the table is wrong.
     """
     from recsys_tasks.core.config import load_table
     from recsys_tasks.core.policy import AlertConfig
 
-    return load_table(Path(os.environ["RECSYS_CONFIG"]), "alert", AlertConfig)
+    if service.config is None:
+        raise ConfigError("No configuration named: set RECSYS_CONFIG to your TOML file (recsys.toml is an example).")
+    return load_table(service.config, "alert", AlertConfig)
 
 
 def run_address(dag_run: Any) -> str:
@@ -141,21 +147,21 @@ def runs_address(dag_id: str) -> str:
     return f"{_base()}/dags/{quote(dag_id, safe='')}/runs"
 
 
-def report_address(day: str, judgement: str) -> str:
+def report_address(service: "Service", day: str, judgement: str) -> str:
     """Page of a judgement's report, which the plugin serves."""
-    return f"{_base()}/recsys/report/{quote(day, safe='')}/{quote(judgement, safe='')}"
+    return f"{_base()}/recsys/{service.path}report/{quote(day, safe='')}/{quote(judgement, safe='')}"
 
 
-def own_outbox() -> "Outbox":
-    """The outbox of the store that the environment names.
+def own_outbox(service: "Service") -> "Outbox":
+    """The outbox in the store of a service.
 
     Raises:
-        ConfigError: it names none.
+        ConfigError: it has no store.
     """
     from recsys_tasks.alerting.outbox import Outbox
     from recsys_tasks.steps.workplaces import store_at
 
-    return Outbox(store_at(path_of("RECSYS_ROOT")))
+    return Outbox(store_at(service.root))
 
 
 def _base() -> str:
@@ -169,12 +175,12 @@ def _reason(error: BaseException | None) -> str:
     return str(error) if isinstance(error, OUR_WORDS) else f"{type(error).__name__}; its text stands in the log."
 
 
-def _tell_at_once(alert: Alert) -> None:
+def _tell_at_once(alert: Alert, service: "Service") -> None:
     """Store an alert and try once; what is not taken stays for the next task that delivers."""
-    config, outbox = alert_config(), own_outbox()
+    config, outbox = alert_config(service), own_outbox(service)
     send, known = _sender(config, IN_A_CALLBACK), outbox.holds(alert.key)
     try:
-        keep([alert], outbox)
+        keep([alert], service)
     except StorageError as error:  # a full disk is no reason for silence: told without a note that it was
         log.error("The alert cannot be stored: %s", error)
         log.info("Told: %s.", list(send(alert, config.connections)))

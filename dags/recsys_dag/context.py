@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
+from recsys_dag.services import this_service
 from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavailable
 
 if TYPE_CHECKING:
+    from recsys_tasks.core.services import Service
     from recsys_tasks.steps import Signature, Workplace
     from recsys_tasks.steps.results import Result
 
-SOURCE_CONNECTION = "recsys_source"
 RETRIABLE = (SourceUnavailable, PublishConflict)
 WORDS = ("publish_older", "accept_data")
 """Parameters that are a person's word, and stand in a log with that person's name."""
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 class TaskRun:
     """What the body of a task needs."""
 
+    service: "Service"
     at: "Workplace"
     day: date
     signature: "Signature"
@@ -64,25 +65,12 @@ def business_day(dag_run: Any, params: Mapping[str, Any]) -> date:
     return instant.astimezone(UTC).date()
 
 
-def last_scheduled_day() -> date | None:
-    """The end of the schedule, from the table ``[schedule]`` alone: a slip in another table fails a task, with an alert,
-    where it would make the whole DAG vanish.
-
-    Raises:
-        ConfigError: the file is missing or not TOML, or a field of the table is wrong.
-    """
-    from recsys_tasks.core.config import ScheduleConfig, load_table
-
-    path = path_of("RECSYS_CONFIG")
-    return load_table(path, "schedule", ScheduleConfig).end_date if path else None
-
-
-def source_address() -> str | None:
-    """libpq address of the source: the Airflow connection ``recsys_source``, else RECSYS_SOURCE_DSN."""
+def source_address(service: "Service") -> str | None:
+    """libpq address of the source: the service's connection in Airflow, else its variable of the environment."""
     try:
-        connection = BaseHook.get_connection(SOURCE_CONNECTION)
+        connection = BaseHook.get_connection(service.connection)
     except AirflowNotFoundException:
-        return os.environ.get("RECSYS_SOURCE_DSN")
+        return os.environ.get(service.dsn_variable)
     from psycopg2 import ProgrammingError
     from psycopg2.extensions import make_dsn
 
@@ -98,7 +86,7 @@ def source_address() -> str | None:
         return str(make_dsn(**given, **{name: value for name, value in parts.items() if value}))
     except (ProgrammingError, TypeError):
         raise AirflowFailException(
-            f"Connection {SOURCE_CONNECTION} has extras that libpq does not know, or twice: {', '.join(given)}."
+            f"Connection {service.connection} has extras that libpq does not know, or twice: {', '.join(given)}."
         ) from None
 
 
@@ -111,17 +99,17 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
     """
     from recsys_tasks.steps import Signature, recorded
 
-    context = get_current_context()
+    context, service = get_current_context(), this_service()
     dag_run, params = context["dag_run"], context["params"]
     day = business_day(dag_run, params)
     if day >= datetime.now(UTC).date():
         raise AirflowFailException(f"{day} is not over yet. Give an earlier day.")
     signature = Signature(signer(dag_run, params), "passed the gate", datetime.now(UTC).isoformat(), dag_run.run_id)
     with (
-        own_workplace(with_source) as at,
+        own_workplace(service, with_source) as at,
         recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC)) as record,
     ):
-        yield TaskRun(at, day, signature, params, record)
+        yield TaskRun(service, at, day, signature, params, record)
 
 
 def signer(dag_run: Any, params: Mapping[str, Any]) -> str:
@@ -138,24 +126,18 @@ def signer(dag_run: Any, params: Mapping[str, Any]) -> str:
 
 
 @contextmanager
-def own_workplace(with_source: bool = False) -> Iterator["Workplace"]:
-    """The workplace that the environment names; what the library refuses in it fails the task for good.
+def own_workplace(service: "Service", with_source: bool = False) -> Iterator["Workplace"]:
+    """The workplace of a service; what the library refuses in it fails the task for good.
 
     Raises:
         AirflowFailException: the failure is final; its text says what to do.
     """
     from recsys_tasks.steps.workplaces import workplace
 
-    address = source_address() if with_source else None
+    address = source_address(service) if with_source else None
     try:
-        yield workplace(path_of("RECSYS_ROOT"), path_of("RECSYS_CONFIG"), address, log.info)
+        yield workplace(service.root, service.config, address, log.info)
     except RETRIABLE:
         raise
     except RecsysError as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from None
-
-
-def path_of(variable: str) -> Path | None:
-    """What an environment variable names; None where it is not set."""
-    value = os.environ.get(variable)
-    return Path(value) if value else None

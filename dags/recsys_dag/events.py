@@ -5,11 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from recsys_dag.alerting import SaidNo, failed_tasks, failure_of, report_address, run_address, runs_address
+from recsys_dag.alerting import (
+    SaidNo,
+    failed_tasks,
+    failure_of,
+    own_outbox,
+    report_address,
+    run_address,
+    runs_address,
+)
 from recsys_tasks.alerting.alerts import Alert, of_drift, of_verdict
 
 if TYPE_CHECKING:
-    from recsys_tasks.alerting.outbox import Outbox
+    from recsys_tasks.core.services import Service
     from recsys_tasks.steps.results import Seen
     from recsys_tasks.storage.store import ArtefactStore
 
@@ -45,7 +53,7 @@ def judgement_of(ti: Any) -> str:
     return str(verdict["judgement"])
 
 
-def run_alerts(ti: Any, dag_run: Any, store: "ArtefactStore") -> list[Alert]:
+def run_alerts(ti: Any, dag_run: Any, service: "Service", store: "ArtefactStore") -> list[Alert]:
     """What a run has to tell: a verdict that is no PASS, a slow decline, or which task failed before any verdict."""
     from recsys_tasks.steps import live_entry, live_sentence
 
@@ -54,18 +62,19 @@ def run_alerts(ti: Any, dag_run: Any, store: "ArtefactStore") -> list[Alert]:
         before = ti.task.get_flat_relative_ids(upstream=True)
         return [failure_of(dag_run, task) for task in failed_tasks(ti, sorted(before))]
     live = live_sentence(store, datetime.now(UTC))
-    links = {"run": run_address(dag_run), "report": report_address(verdict["day"], verdict["judgement"])}
+    report = report_address(service, verdict["day"], verdict["judgement"])
+    links = {"run": run_address(dag_run), "report": report}
     refused = (
         [] if verdict["outcome"] == "PASS" else [of_verdict(verdict, live, **links, newest_entry=live_entry(store))]
     )
     return [*refused, *(of_drift(alarm, verdict["day"], live, **links) for alarm in verdict["alarms"])]
 
 
-def hourly_alerts(seen: "Seen", outbox: "Outbox") -> list[Alert]:
+def hourly_alerts(seen: "Seen", service: "Service") -> list[Alert]:
     """What began or ended since the last look at what is live."""
     from recsys_tasks.steps import freshness_alerts
 
-    return freshness_alerts(outbox, seen, runs_address("daily_recommendations"))
+    return freshness_alerts(own_outbox(service), seen, runs_address(service.daily))
 
 
 def tell_or_skip(outcome: dict[str, Any], event: Any) -> dict[str, Any]:

@@ -60,6 +60,18 @@ class SourceConfig(Section):
     """A statement that takes longer than this many seconds is broken off and retried."""
 
 
+SERVICE_NAME = "[a-z][a-z0-9_]{0,39}"
+
+
+class ServiceConfig(Section):
+    """What the service of this file is called, and where its store lies; see core/services.py."""
+
+    name: str = Field(default="", pattern=f"^({SERVICE_NAME})?$")
+    """Part of every id of the service in Airflow. Empty: the file's name in a folder of services, otherwise none."""
+    root: str = Field(default="", pattern="^(/.*)?$")
+    """The store, an absolute path. Empty: RECSYS_ROOT; in a folder of services its subfolder of the service's name."""
+
+
 CATALOGUE_COLUMNS = ("track_id", "title", "artist", "artist_id", "released_on", "kind", "available")
 """Columns that every catalogue has, beside its features; those that the source lacks are null."""
 
@@ -173,6 +185,7 @@ class EvaluationConfig(Section):
 class Config(Section):
     """The whole file."""
 
+    service: ServiceConfig = ServiceConfig()
     source: SourceConfig
     catalogue: CatalogueConfig | None = None
     schedule: ScheduleConfig = ScheduleConfig()

@@ -78,9 +78,11 @@ class TestSource:
         """What the connection says of TLS reaches libpq, and wins over the environment's address."""
         from recsys_dag.context import source_address
 
+        from recsys_tasks.core.services import Service
+
         monkeypatch.setenv("RECSYS_SOURCE_DSN", "host=other")
         monkeypatch.setenv("AIRFLOW_CONN_RECSYS_SOURCE", "postgres://reader:x@db:5433/music?sslmode=verify-full")
-        assert parse_dsn(source_address()) == {
+        assert parse_dsn(source_address(Service("", None, None))) == {
             "host": "db",
             "port": "5433",
             "user": "reader",
@@ -94,6 +96,8 @@ class TestSource:
         from airflow.sdk.exceptions import AirflowFailException
         from recsys_dag.context import source_address
 
+        from recsys_tasks.core.services import Service
+
         monkeypatch.setenv("AIRFLOW_CONN_RECSYS_SOURCE", "postgres://reader:x@db/music?sslmod=verify-full")
         with pytest.raises(AirflowFailException, match="sslmod"):
-            source_address()
+            source_address(Service("", None, None))

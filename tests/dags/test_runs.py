@@ -112,11 +112,12 @@ class TestWatch:
 
     def test_before_the_first_release_it_only_delivers(self, sinks):
         """Nothing can be stale yet; what daily runs could not deliver still goes out."""
-        from recsys_dag.alerting import keep, own_outbox
+        from recsys_dag.alerting import keep
+        from recsys_dag.services import own_services
 
         from recsys_tasks.alerting.alerts import of_failure
 
-        keep([of_failure({"dag": "d", "run": "r", "task": "t", "cleared": 0}, "boom", "")], own_outbox())
+        keep([of_failure({"dag": "d", "run": "r", "task": "t", "cleared": 0}, "boom", "")], own_services()[0])
         run = load_dag("release_freshness").test()
         assert (str(run.state), states_of(run)) == (
             "success",

@@ -10,21 +10,22 @@ from settings import TOML
 class TestAlert:
     def test_what_refuses_is_red_and_what_was_missed_comes_later_once(self, sinks, tmp_path, capfd):
         """First nobody takes it, then all do: each channel has the alert exactly once, no secret left a connection."""
-        from recsys_dag.alerting import AlertsPending, deliver, keep, own_outbox
+        from recsys_dag.alerting import AlertsPending, deliver, keep
+        from recsys_dag.services import own_services
 
         from recsys_tasks.alerting.alerts import of_failure
 
         failed = {"dag": "d", "run": "r", "task": "t", "cleared": 0}
-        keep([of_failure(failed, "boom postgresql://u:canary-of-a-task@db/x", "http://log")], own_outbox())
+        keep([of_failure(failed, "boom postgresql://u:canary-of-a-task@db/x", "http://log")], own_services()[0])
         sinks.web.answer, sinks.mail.answer = "302", "550 canary-of-the-server"
         with pytest.raises(AlertsPending) as refused:
-            deliver(own_outbox())
+            deliver(own_services()[0])
         said = str(refused.value)
         for part in ("mail (SMTPRecipientsRefused)", "hook (status 302)", "slack (AirflowException 302)"):
             assert f"'t failed in r' to alert_{part}" in said
         sinks.mail.answer, sinks.web.answer = "", ""
         sinks.web.received.clear()
-        assert len(deliver(own_outbox())) == 3
+        assert len(deliver(own_services()[0])) == 3
         assert received(sinks) == [1, 1, 1]
         assert not sinks.web.bodies("/followed")
         stored = "".join(path.read_text() for path in (tmp_path / "store" / "alerts").rglob("*") if path.is_file())
@@ -33,16 +34,17 @@ class TestAlert:
     def test_nothing_owed_is_skipped_and_nobody_to_tell_is_said(self, sinks, tmp_path, caplog):
         """No alert: skipped. No connection: skipped too, with the alert in the log, and not stored as told."""
         from airflow.sdk.exceptions import AirflowSkipException
-        from recsys_dag.alerting import deliver, keep, own_outbox
+        from recsys_dag.alerting import deliver, keep
+        from recsys_dag.services import own_services
 
         from recsys_tasks.alerting.alerts import of_damage
 
         with pytest.raises(AirflowSkipException, match="nothing to tell"):
-            deliver(own_outbox())
+            deliver(own_services()[0])
         (tmp_path / "config.toml").write_text(TOML)
-        keep([of_damage(0, "CorruptArtefact: x", "", "")], own_outbox())
+        keep([of_damage(0, "CorruptArtefact: x", "", "")], own_services()[0])
         with pytest.raises(AirflowSkipException, match="no alert connection"):
-            deliver(own_outbox())
+            deliver(own_services()[0])
         assert not (tmp_path / "store" / "alerts").exists()
 
     def test_a_slip_in_another_table_does_not_silence_alerts(self, sinks, tmp_path):

@@ -1,0 +1,105 @@
+"""The services that the environment names, as DAGs: one of each kind for every service."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import Asset, CronDataIntervalTimetable, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+from recsys_timetable import DailyUntil
+
+from recsys_tasks.core.config import ScheduleConfig, load_table
+from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.services import Service, service_of_dag, services
+
+
+def own_services() -> list[Service]:
+    """The services that RECSYS_CONFIG and RECSYS_ROOT name."""
+    return services(path_of("RECSYS_CONFIG"), path_of("RECSYS_ROOT"))
+
+
+def make_dags(make: Callable[[Service], None]) -> None:
+    """Make a DAG for each service; one that cannot be made keeps no other one away.
+
+    An import error would: Airflow schedules no DAG of such a file. So of several services, ``recsys_services.py`` tells
+    which of them are refused, and why.
+
+    Raises:
+        ConfigError: there is only one service, and its DAG cannot be made.
+    """
+    every = own_services()
+    for service in every:
+        if not (problem := problem_of(service)):
+            make(service)
+        elif len(every) == 1:
+            raise ConfigError(problem)
+
+
+def problem_of(service: Service) -> str:
+    """Why a service has no DAGs; empty where it has."""
+    try:
+        schedule_of(service)
+    except ConfigError as error:
+        return service.problem or str(error)
+    return service.problem
+
+
+def schedule_of(service: Service) -> Any:
+    """UTC days, without an end or until the last scheduled day.
+
+    From the table ``[schedule]`` alone: a slip in another table fails a task, with an alert, where it would make the
+    whole DAG vanish.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or a field of the table is wrong.
+    """
+    last = load_table(service.config, "schedule", ScheduleConfig).end_date if service.config else None
+    return DailyUntil(last.isoformat()) if last else CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
+
+
+def live_index(service: Service) -> Asset:
+    """The asset whose events tell of new releases."""
+    return Asset(service.asset, uri=service.asset_uri)
+
+
+def manual(text: str, service: Service) -> str:
+    """The page of a DAG with the ids and commands of its service."""
+    if not service.name:
+        return text
+    text = text.replace("`recsys ", f"`recsys --service {service.name} ")
+    for word in ("daily", "freshness", "delivery"):
+        text = text.replace(f"`{getattr(Service('', None, None), word)}`", f"`{getattr(service, word)}`")
+    return text
+
+
+def service_of(dag_run: Any) -> Service:
+    """The service that a run works for.
+
+    Raises:
+        ConfigError: its configuration is gone, or cannot be read.
+    """
+    every = own_services()
+    found = service_of_dag(dag_run.dag_id, every)
+    if found is None:
+        problems = " ".join(service.problem for service in every if service.problem)
+        raise ConfigError(f"No service of RECSYS_CONFIG makes the DAG {dag_run.dag_id}. {problems}".rstrip())
+    return found
+
+
+def this_service() -> Service:
+    """The service that the running task works for.
+
+    Raises:
+        AirflowFailException: its configuration is gone, or cannot be read.
+    """
+    try:
+        return service_of(get_current_context()["dag_run"])
+    except ConfigError as error:
+        raise AirflowFailException(f"ConfigError: {error}") from None
+
+
+def path_of(variable: str) -> Path | None:
+    """What an environment variable names; None where it is not set."""
+    value = os.environ.get(variable)
+    return Path(value) if value else None

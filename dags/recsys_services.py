@@ -1,0 +1,16 @@
+"""No DAG: where Airflow shows, as this file's import error, which of several services have none, and why.
+
+An error in the files that make the DAGs would keep the other services from being scheduled.
+"""
+
+from recsys_dag.services import own_services, path_of, problem_of
+
+from recsys_tasks.core.errors import ConfigError
+
+EVERY = own_services()
+PROBLEMS = [problem for service in EVERY if (problem := problem_of(service))]
+
+if not EVERY:
+    raise ConfigError(f"{path_of('RECSYS_CONFIG')} holds no *.toml, so there is no service. Put one there for each.")
+if PROBLEMS and len(EVERY) > 1:  # the only one is refused in its own file
+    raise ConfigError(" ".join(PROBLEMS))
