@@ -33,15 +33,20 @@ once; what is not delivered is tried again by the next run, and every hour by `r
 out of the list is owed nothing more.
 """
 
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pendulum
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where this folder is not Airflow's folder of DAGs itself
+
 from recsys_dag import alerting
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, task
 from recsys_dag.context import task_run
 from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_skip
-from recsys_dag.services import live_index, make_dags, manual, schedule_of
+from recsys_dag.services import live_index, make_dags, schedule_of
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
 
 from recsys_tasks.core.services import Service
@@ -184,7 +189,7 @@ def daily_recommendations(service: Service) -> None:
     with DAG(
         service.daily,
         description="Streams of a day to a gated, versioned Annoy index",
-        doc_md=manual(__doc__, service),
+        doc_md=service.worded(__doc__),
         schedule=schedule_of(service),
         start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
         catchup=False,

@@ -3,6 +3,11 @@
 An error in the files that make the DAGs would keep the other services from being scheduled.
 """
 
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where this folder is not Airflow's folder of DAGs itself
+
 from recsys_dag.services import own_services, path_of, problem_of
 
 from recsys_tasks.core.errors import ConfigError

@@ -15,15 +15,20 @@ or `recsys rollback N --by --why`. **Not delivered**: mend the connection, or ta
 `[alert] connections`.
 """
 
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pendulum
+
+sys.path.insert(0, str(Path(__file__).parent))  # also where this folder is not Airflow's folder of DAGs itself
+
 from recsys_dag import alerting
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
 from recsys_dag.context import own_workplace
 from recsys_dag.events import green_or_red, hourly_alerts, seen_or_skip
-from recsys_dag.services import make_dags, manual, this_service
+from recsys_dag.services import make_dags, this_service
 
 from recsys_tasks.core.services import Service
 
@@ -57,7 +62,7 @@ def release_freshness(service: Service) -> None:
     with DAG(
         service.freshness,
         description="Age and checksums of what is live, and alerts that are still owed",
-        doc_md=manual(__doc__, service),
+        doc_md=service.worded(__doc__),
         schedule=CronTriggerTimetable("20 * * * *", timezone="UTC"),
         start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
         catchup=False,

@@ -1,35 +1,47 @@
-"""The plugin: our pages, links and timetable made known to Airflow.
+"""The plugin: our pages, links, timetable and pools made known to Airflow.
 
-Who may read the DAG ``daily_recommendations`` may read the pages; who may edit it may act on them; nobody else gets
-anything but a refusal. Airflow itself mounts a plugin's app open to everybody.
+Whatever fails here becomes one page that says what is missing: the API server, and every other program of Airflow that
+loads plugins, lives on.
 """
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
-from recsys_links import LiveIndexLink, ReportLink, VerdictLink
-from recsys_timetable import DailyUntil
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+log = logging.getLogger(__name__)
+OPERATOR_LINKS: list[Any] = []
+TIMETABLES: list[Any] = []
+LISTENERS: list[Any] = []
+try:
+    import recsys_pools
+    from recsys_links import LiveIndexLink, ReportLink, VerdictLink
+    from recsys_timetable import DailyUntil
+except Exception:
+    log.exception("Links, timetable and pools of the recommendations cannot be loaded")
+else:
+    OPERATOR_LINKS, TIMETABLES, LISTENERS = [ReportLink(), VerdictLink(), LiveIndexLink()], [DailyUntil], [recsys_pools]
+
 
 def pages() -> "FastAPI":
-    """The app; each of its routes asks who the caller is and whether they may read the DAG."""
-    from airflow.api_fastapi.core_api.security import requires_access_dag
-    from fastapi import Depends, FastAPI
-    from recsys_ui import acts, asking, browse, reports, views
-    from recsys_ui.web import DAG_ID, Sorry, sorry
+    """The app of all pages; where it cannot be made, the app of the one page that says why."""
+    from recsys_ui import missing
 
-    from recsys_tasks.core.errors import RecsysError
+    try:
+        from recsys_needs import lacking
 
-    may_read = Depends(requires_access_dag(method="GET", param_dag_id=DAG_ID))
-    app = FastAPI(dependencies=[may_read], openapi_url=None, docs_url=None, redoc_url=None)
-    for room in (views, browse, asking, acts, reports):
-        app.include_router(room.router)
-    for refusal in (Sorry, RecsysError, OSError):
-        app.add_exception_handler(refusal, sorry)
-    return app
+        if said := lacking():
+            log.error("The pages of the recommendations cannot be shown. %s", said)
+            return missing.app(said)
+        from recsys_ui.front import front
+
+        return front()
+    except (Exception, SystemExit) as error:
+        log.exception("The pages of the recommendations cannot be shown")
+        return missing.app(f"{type(error).__name__}: {error}. The log of the API server says more.")
 
 
 def _view(name: str, href: str, destination: str, route: str, **more: str) -> dict[str, str]:
@@ -37,12 +49,13 @@ def _view(name: str, href: str, destination: str, route: str, **more: str) -> di
 
 
 class RecsysPlugin(AirflowPlugin):
-    """Makes pages, links and the timetable known to Airflow."""
+    """Makes pages, links, the timetable and the pools known to Airflow."""
 
     name = "recsys"
-    operator_extra_links = [ReportLink(), VerdictLink(), LiveIndexLink()]  # noqa: RUF012 - Airflow's own interface
-    timetables = [DailyUntil]  # noqa: RUF012
-    external_views = [  # noqa: RUF012
+    operator_extra_links = OPERATOR_LINKS
+    timetables = TIMETABLES
+    listeners = LISTENERS
+    external_views = [  # noqa: RUF012 - Airflow's own interface
         _view("Recommendations", "/recsys/live", "nav", "recommendations", category="browse"),
         _view("Recommendations", "/recsys/dag?dag_id={DAG_ID}", "dag", "recsys-live"),
         _view("Report", "/recsys/report?dag_id={DAG_ID}&run_id={RUN_ID}", "dag_run", "recsys-report"),
@@ -51,4 +64,8 @@ class RecsysPlugin(AirflowPlugin):
     @property
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """Built when the API server asks: what it needs costs a second, and every worker loads this file."""
-        return [{"app": pages(), "url_prefix": "/recsys", "name": "recsys pages"}]
+        try:
+            return [{"app": pages(), "url_prefix": "/recsys", "name": "recsys pages"}]
+        except (Exception, SystemExit):  # not even the page that says so can be made
+            log.exception("There are no pages of the recommendations")
+            return []

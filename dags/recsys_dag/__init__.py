@@ -1,14 +1,16 @@
 """What the DAG files need of Airflow: the business day, the workplace of a task, and the alert.
 
 Raises:
-    ImportError: Airflow is older than the DAGs need. Whoever imports this package first is told so in a sentence, and not
-        by the name of something that the older Airflow lacks.
+    ImportError: something that the DAGs need is missing here: the plugins, a package, a newer Airflow. Whoever imports
+        this package first is told so in a sentence, and not by the name of what some module found lacking.
 """
 
-from airflow import __version__
-from packaging.version import Version
+try:
+    from recsys_needs import lacking
+except ModuleNotFoundError:
+    raise ImportError(
+        "These DAGs need the plugins of the same project. Put what lies in its plugins/ into Airflow's plugins folder."
+    ) from None
 
-OLDEST = "3.2"
-
-if Version(__version__).release < Version(OLDEST).release:
-    raise ImportError(f"These DAGs need Airflow {OLDEST} or newer, and this is Airflow {__version__}. Upgrade Airflow.")
+if missing := lacking():
+    raise ImportError(missing)

@@ -140,4 +140,4 @@ def own_workplace(service: "Service", with_source: bool = False) -> Iterator["Wo
     except RETRIABLE:
         raise
     except RecsysError as error:
-        raise AirflowFailException(f"{type(error).__name__}: {error}") from None
+        raise AirflowFailException(service.worded(f"{type(error).__name__}: {error}")) from None

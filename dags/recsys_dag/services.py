@@ -63,16 +63,6 @@ def live_index(service: Service) -> Asset:
     return Asset(service.asset, uri=service.asset_uri)
 
 
-def manual(text: str, service: Service) -> str:
-    """The page of a DAG with the ids and commands of its service."""
-    if not service.name:
-        return text
-    text = text.replace("`recsys ", f"`recsys --service {service.name} ")
-    for word in ("daily", "freshness", "delivery"):
-        text = text.replace(f"`{getattr(Service('', None, None), word)}`", f"`{getattr(service, word)}`")
-    return text
-
-
 def service_of(dag_run: Any) -> Service:
     """The service that a run works for.
 

@@ -13,16 +13,17 @@ from typing import Annotated, Any
 from unicodedata import category
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
-from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from airflow.api_fastapi.core_api.security import GetUserDep
 from airflow.models.log import Log
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from recsys_tasks.core.services import Service
 from recsys_tasks.pages.acting import LIMIT, LONG_LIMIT, End, Outcome, act, standing
 from recsys_tasks.pages.remembered import log_of
-from recsys_ui.web import DAG_ID, SAFE, store
+from recsys_ui.web import SAFE, may, service_of, store
 
 LARGEST = 16_384  # bytes of a body
 LONGEST = 1000  # characters of a reason
@@ -31,7 +32,6 @@ UNSEEN = ("Cc", "Zl", "Zp")  # control characters, and what breaks a line
 STATUS = {End.DONE: 200, End.REFUSED: 409, End.BROKEN: 500}
 EVENT = {End.DONE: "", End.REFUSED: "_refused", End.BROKEN: "_failed"}
 
-may_act = requires_access_dag(method="PUT", param_dag_id=DAG_ID)
 router = APIRouter()
 one_release = Lock()  # finishing a bundle takes memory: one at a time
 log = logging.getLogger(__name__)
@@ -107,6 +107,16 @@ COMMANDS = {"judge_again": "gate"}
 """Commands whose name is not that of the act."""
 
 
+def may_act(request: Request) -> None:
+    """Let those pass who may edit the DAG of the service.
+
+    Raises:
+        HTTPException: the caller may not.
+    """
+    if not may(request, "PUT", service_of(request)):
+        raise HTTPException(403, "Forbidden")
+
+
 async def body(request: Request) -> bytes:
     """The bytes that were sent.
 
@@ -126,32 +136,24 @@ async def body(request: Request) -> bytes:
 @router.get("/acts")
 def possible(request: Request, user: GetUserDep) -> JSONResponse:
     """Tell what this person may do, and upon what; the pages show buttons for it."""
-    kept = store()
+    kept, service = store(request), service_of(request)
     rights = {
         "user": user.get_name(),
-        "may_act": _may(request, user, "PUT"),
-        "may_backfill": _may(request, user, "POST", DagAccessEntity.RUN),
+        "may_act": may(request, "PUT", service),
+        "may_backfill": may(request, "POST", service, DagAccessEntity.RUN),
     }
     return JSONResponse(rights | standing(kept, log_of(kept)), headers=SAFE)
 
 
 @router.post("/acts/{name}", dependencies=[Depends(may_act)])
-def do(name: str, sent: Annotated[bytes, Depends(body)], user: GetUserDep) -> JSONResponse:
+def do(request: Request, name: str, sent: Annotated[bytes, Depends(body)], user: GetUserDep) -> JSONResponse:
     """Act, or say why not."""
     asked = _parse(name, sent)
-    outcome = _refusal_if_changed(asked) or _run(name, asked, user.get_name())
-    _record(f"recommendations_{name}{EVENT[outcome.end]}", user, asked, outcome.words)
+    outcome = _refusal_if_changed(request, asked) or _run(service_of(request), name, asked, user.get_name())
+    _record(f"recommendations_{name}{EVENT[outcome.end]}", service_of(request).daily, user, asked, outcome.words)
     if outcome.end is not End.DONE:
         raise HTTPException(STATUS[outcome.end], outcome.words)
     return JSONResponse({"said": outcome.words}, headers=SAFE)
-
-
-def _may(request: Request, user: Any, method: str, entity: Any = None) -> bool:
-    try:
-        requires_access_dag(method, entity, DAG_ID)(request, user)
-    except HTTPException:
-        return False
-    return True
 
 
 def _parse(name: str, sent: bytes) -> Signed:
@@ -169,18 +171,19 @@ def _parse(name: str, sent: bytes) -> Signed:
         raise HTTPException(422, "; ".join(wrong).replace("Value error, ", "")) from None
 
 
-def _refusal_if_changed(asked: Signed) -> Outcome | None:
+def _refusal_if_changed(request: Request, asked: Signed) -> Outcome | None:
     """The refusal where what the person acts upon has changed since: somebody else was faster."""
-    newest = log_of(store()).live
+    newest = log_of(store(request)).live
     if newest is None or newest.number == asked.seen:
         return None
     text = f"What is live has changed since you looked: {newest.kind} by {newest.by} ({newest.why}). "
     return Outcome(End.REFUSED, f"{text}Look at the page again, then act if you still want to.")
 
 
-def _run(name: str, asked: Signed, by: str) -> Outcome:
+def _run(service: Service, name: str, asked: Signed, by: str) -> Outcome:
     """Run the act's command; only one release at a time."""
-    arguments = [COMMANDS.get(name, name), *asked.arguments, f"--by={by}", f"--why={asked.why}"]
+    to = [f"--service={service.name}"] if service.name else []
+    arguments = [*to, COMMANDS.get(name, name), *asked.arguments, f"--by={by}", f"--why={asked.why}"]
     if name != "release":
         return act(arguments, os.environ, LIMIT)
     if not one_release.acquire(blocking=False):
@@ -191,12 +194,12 @@ def _run(name: str, asked: Signed, by: str) -> Outcome:
         one_release.release()
 
 
-def _record(event: str, user: Any, asked: Signed, words: str) -> None:
+def _record(event: str, dag_id: str, user: Any, asked: Signed, words: str) -> None:
     """Write a row of the audit log; the release log has the act even where this row cannot be written."""
     extra = json.dumps(asked.model_dump() | {"said": words}, ensure_ascii=False)
     name = user.get_name()
     try:
         with create_session(scoped=False) as session:
-            session.add(Log(event=event, owner=name, owner_display_name=name, extra=extra, dag_id=DAG_ID))
+            session.add(Log(event=event, owner=name, owner_display_name=name, extra=extra, dag_id=dag_id))
     except Exception:
         log.exception("%s could not be written to the audit log", event)

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
-from recsys_ui.web import SAFE, Sorry, home, page, store
+from recsys_ui.web import SAFE, Sorry, home, own_services, page, store
 
 if TYPE_CHECKING:
     from recsys_tasks.pages.readers import Limits, Readers
@@ -29,7 +29,7 @@ def ask(request: Request) -> Response:
     from recsys_tasks.pages.questions import Question, parse_question
     from recsys_tasks.pages.remembered import log_of
 
-    readers = _readers()
+    readers = _readers(request)
     log, question = log_of(readers.store), Question()
     try:
         question = parse_question(request.query_params)
@@ -80,7 +80,7 @@ def _answer(request: Request, name: str) -> JSONResponse:
 
     try:
         question = parse_only(name, request.query_params)
-        readers = _readers()
+        readers = _readers(request)
         entry = entry_of(log_of(readers.store), question.a)
         return JSONResponse(readers.ask(entry, lambda opened: json_of(opened, question)), headers=SAFE)
     except Sorry as error:
@@ -95,8 +95,8 @@ def _words(error: Exception) -> str:
     return str(error) if isinstance(error, RecsysError) else f"{type(error).__name__}: {error}"
 
 
-def _readers() -> "Readers":
-    """The open releases of the store that this server's environment names.
+def _readers(request: Request) -> "Readers":
+    """The open releases of the store; the services share what they may take of this server's memory.
 
     Raises:
         Sorry: the store is not there, or the bound of memory is no number.
@@ -106,12 +106,13 @@ def _readers() -> "Readers":
     megabytes = os.environ.get(MEMORY, "")
     if megabytes and not (megabytes.isascii() and megabytes.isdecimal() and int(megabytes)):
         raise Sorry("A setting is wrong", f"{MEMORY} is {megabytes!r}. Set it to a number of megabytes.", 503)
-    return _open_readers(store().root, Limits(memory=int(megabytes) * 1_000_000) if megabytes else Limits())
+    bytes_of_all = int(megabytes) * 1_000_000 if megabytes else Limits().memory
+    return _open_readers(store(request).root, Limits(memory=bytes_of_all // max(1, len(own_services()))))
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=64)
 def _open_readers(root: Path, limits: "Limits") -> "Readers":
-    """The one ``Readers`` of this process, which holds what is open."""
+    """The one ``Readers`` of a store in this process, which holds what is open."""
     from recsys_tasks.pages.readers import Readers
     from recsys_tasks.storage.posix import PosixStore
 

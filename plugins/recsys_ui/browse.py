@@ -20,7 +20,7 @@ def history(request: Request, dates: str = "") -> HTMLResponse:
     from recsys_tasks.pages.history import history as gathered
 
     length = dates if dates in LENGTHS else USUAL
-    return page(request, "history", "history", **gathered(store(), policy().gate, length))
+    return page(request, "history", "history", **gathered(store(request), policy(request).gate, length))
 
 
 @router.get("/candidates")
@@ -37,7 +37,7 @@ def candidates(
     from recsys_tasks.pages.candidates import wanted
 
     asked = wanted(verdict, first, last, page_number, log)
-    return page(request, "candidates", "candidates", **gathered(store(), asked))
+    return page(request, "candidates", "candidates", **gathered(store(request), asked))
 
 
 @router.get("/lineage/{name}")
@@ -50,7 +50,7 @@ def lineage(request: Request, name: str) -> HTMLResponse:
         text = "A release is named by its number, a candidate by its digest: 8 to 64 characters of 0-9 and a-f."
         raise Sorry("No such release or candidate", text)
     try:
-        return page(request, "lineage", "candidates", **gathered(store(), name))
+        return page(request, "lineage", "candidates", **gathered(store(request), name))
     except (UnknownId, NotStored):
         text = f"Nothing here is called {name}: no release has this number, or not exactly one candidate begins so. "
         raise Sorry("No such release or candidate", f"{text}Candidates and releases lists all of them.") from None

@@ -6,10 +6,10 @@ Nothing that a caller sends becomes part of a path before it was found there.
 import re
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
-from recsys_ui.web import DAG_ID, SAFE, Sorry, store
+from recsys_ui.web import SAFE, Sorry, service_of, store
 
 if TYPE_CHECKING:
     from recsys_tasks.storage.store import ArtefactStore
@@ -26,23 +26,28 @@ router = APIRouter(default_response_class=HTMLResponse)
 
 
 @router.get("/report/{date}/{judgement}")
-def of_judgement(date: str, judgement: str) -> HTMLResponse:
+def of_judgement(request: Request, date: str, judgement: str) -> HTMLResponse:
     """Send the report of a judgement, by its date and its name."""
-    return HTMLResponse(_stored(store(), date, judgement), headers=HEADERS)
+    return _sent(request, date, judgement)
 
 
 @router.get("/report")
-def of_run(dag_id: str, run_id: str) -> HTMLResponse:
+def of_run(request: Request, dag_id: str, run_id: str) -> HTMLResponse:
     """Send the report of what a run judged; Airflow shows this view on the runs of every DAG."""
-    if dag_id != DAG_ID:
-        raise Sorry(NO_REPORT, f"Reports are written by {DAG_ID}; a run of {dag_id} has none.")
+    ours = service_of(request).daily
+    if dag_id != ours:
+        raise Sorry(NO_REPORT, f"Reports are written by {ours}; a run of {dag_id} has none.")
     from recsys_tasks.storage.run_records import RunRecords
 
-    kept = store()
-    judged = (RunRecords(kept).last(run_id, "evaluate") or {}).get("result")
+    judged = (RunRecords(store(request)).last(run_id, "evaluate") or {}).get("result")
     if not judged:
         raise Sorry(NO_REPORT, "This run has judged nothing yet. Its report is there when its task gate is over.")
-    return HTMLResponse(_stored(kept, judged["day"], judged["judgement"]), headers=HEADERS)
+    return _sent(request, judged["day"], judged["judgement"])
+
+
+def _sent(request: Request, date: str, judgement: str) -> HTMLResponse:
+    content = _stored(store(request), date, judgement).decode()
+    return HTMLResponse(service_of(request).worded(content), headers=HEADERS)
 
 
 def _stored(kept: "ArtefactStore", date: str, judgement: str) -> bytes:

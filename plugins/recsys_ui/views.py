@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from recsys_ui.web import DAG_ID, SAFE, Sorry, home, page, policy, store
+from recsys_ui.web import SAFE, Sorry, home, page, policy, service_of, store
 
 router = APIRouter(default_response_class=HTMLResponse)
 
@@ -17,10 +17,11 @@ def first(request: Request) -> Response:
 
 
 @router.get("/dag")
-def of_dag(request: Request, dag_id: str = DAG_ID) -> HTMLResponse:
+def of_dag(request: Request, dag_id: str = "") -> HTMLResponse:
     """Show the tab of a DAG; Airflow shows this view on every DAG."""
-    if dag_id != DAG_ID:
-        raise Sorry("Nothing to show", f"Recommendations are made by {DAG_ID}; {dag_id} has no part in them.", 200)
+    ours = service_of(request).daily
+    if dag_id not in ("", ours):
+        raise Sorry("Nothing to show", f"Recommendations are made by {ours}; {dag_id} has no part in them.", 200)
     return live(request)
 
 
@@ -29,7 +30,7 @@ def live(request: Request) -> HTMLResponse:
     """Show what is live, how old and how good it is, and what came of the newest candidate."""
     from recsys_tasks.pages.live import live as gathered
 
-    return page(request, "live", "live", **gathered(store(), policy().freshness, datetime.now(UTC)))
+    return page(request, "live", "live", **gathered(store(request), policy(request).freshness, datetime.now(UTC)))
 
 
 @router.get("/static/{name}")

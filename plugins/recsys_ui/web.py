@@ -1,17 +1,19 @@
-"""What every page of ours needs: the store, the policy, the headers, and kind words where there is nothing to show."""
+"""What every page of ours needs: its service with store and policy, the headers, kind words where there is nothing."""
 
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import Request
+from fastapi import HTTPException, Request
 from fastapi.responses import HTMLResponse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from recsys_tasks.core.config import Config
+    from recsys_tasks.core.services import Service
     from recsys_tasks.storage.posix import PosixStore
 
-DAG_ID = "daily_recommendations"
 SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
 HEADERS = SAFE | {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src data:; "
@@ -32,13 +34,46 @@ def home(request: Request) -> str:
     return f"{request.scope.get('root_path', '')}/"
 
 
+def service_of(request: Request) -> "Service":
+    """The service whose app was asked."""
+    found: Service = request.app.state.service
+    return found
+
+
+def own_services() -> "list[Service]":
+    """The services that this server's environment names."""
+    from recsys_tasks.core.services import services
+
+    return services(_path("RECSYS_CONFIG"), _path("RECSYS_ROOT"))
+
+
+def readable(request: Request, every: "Iterable[Service]") -> "list[Service]":
+    """Those of some services whose pages the caller may read."""
+    return [service for service in every if may(request, "GET", service)]
+
+
+def may(request: Request, method: Any, service: "Service", entity: Any = None) -> bool:
+    """Whether the caller has a right on the DAG of a service."""
+    from airflow.api_fastapi.core_api.security import requires_access_dag
+
+    try:
+        requires_access_dag(method, entity, service.daily)(request, request.state.user)
+    except HTTPException:
+        return False
+    return True
+
+
 def page(request: Request, template: str, view: str, status: int = 200, **context: Any) -> HTMLResponse:
-    """A page in the common frame."""
+    """A page in the common frame, whose head offers the other services that the caller may read."""
+    from recsys_tasks.core.services import Service
     from recsys_tasks.pages.site import render
 
+    service, every = request.app.state.service or Service("", None, None), own_services()
     ours = home(request)
-    airflow = ours.removesuffix("recsys/")
-    content = render(template, view, home=ours, airflow=airflow, **context)
+    top = ours.removesuffix(service.path)
+    others = readable(request, every) if len(every) > 1 and hasattr(request.state, "user") else []
+    frame = {"home": ours, "top": top, "airflow": top.removesuffix("recsys/"), "service": service, "services": others}
+    content = service.worded(render(template, view, **frame, **context))
     return HTMLResponse(content, status_code=status, headers=HEADERS)
 
 
@@ -50,23 +85,27 @@ def sorry(request: Request, error: Exception) -> HTMLResponse:
     return page(request, "note", "", 503, heading="The store cannot be read", text=text)
 
 
-def store() -> "PosixStore":
-    """The store. It is imported here, because every process of Airflow loads these files and only one serves them.
+def store(request: Request) -> "PosixStore":
+    """The store of the service. It is imported here, because every process of Airflow loads these files and only one
+    serves them.
 
     Raises:
-        Sorry: the environment does not name it, or it is not there.
+        Sorry: nothing names it, it is not there, or the file that may name it cannot be read.
     """
     from recsys_tasks.storage.posix import PosixStore
 
-    root = _named("RECSYS_ROOT", "store")
+    service = service_of(request)
+    if service.name and service.problem:
+        raise Sorry("The configuration is not sound", service.problem, 503)
+    root = _named(service.root, "RECSYS_ROOT", "store")
     if not os.access(root, os.R_OK | os.X_OK):
         text = f"The store {root} is missing or may not be read by this server. Mount it for the API server too."
         raise Sorry("The store cannot be read", text, 503)
     return PosixStore(root.resolve())
 
 
-def policy() -> "Config":
-    """The configuration.
+def policy(request: Request) -> "Config":
+    """The configuration of the service.
 
     Raises:
         Sorry: the environment does not name it, or it is not sound.
@@ -75,19 +114,23 @@ def policy() -> "Config":
     from recsys_tasks.core.errors import ConfigError
 
     try:
-        return load_config(_named("RECSYS_CONFIG", "configuration"))
+        return load_config(_named(service_of(request).config, "RECSYS_CONFIG", "configuration"))
     except ConfigError as error:
         raise Sorry("The configuration is not sound", str(error), 503) from None
 
 
-def _named(variable: str, what: str) -> Path:
-    """The path that a variable of this server's environment names.
+def _named(path: Path | None, variable: str, what: str) -> Path:
+    """A path that something names.
 
     Raises:
-        Sorry: it is not set.
+        Sorry: nothing does.
     """
-    path = os.environ.get(variable)
-    if not path:
+    if path is None:
         text = f"This server does not know the {what}. Set {variable} for the API server as for the workers."
         raise Sorry(f"No {what}", text, 503)
-    return Path(path)
+    return path
+
+
+def _path(variable: str) -> Path | None:
+    value = os.environ.get(variable)
+    return Path(value) if value else None

@@ -61,7 +61,9 @@ def register(subparsers: Any) -> None:
     """Add the commands to the parser."""
     world = subparsers.add_parser("world", help="make a synthetic music service, or look at how real a log is")
     world_commands = world.add_subparsers(metavar="COMMAND", required=True)
-    _add_make(_leaf(world_commands, "make", "invent a music service and write it into Postgres", MAKE, _make))
+    make = _leaf(world_commands, "make", "invent a music service and write it into Postgres", MAKE, _make)
+    make.set_defaults(any_service=True)
+    _add_make(make)
     _leaf(world_commands, "realism", "how much the streams look like listening", REALISM, _realism)
     ceiling = _leaf(world_commands, "ceiling", "the judged days beside what an oracle would score", CEILING, _ceiling)
     ceiling.add_argument("--truth", type=Path, required=True, metavar="FILE", help="what `world make --truth` kept")
@@ -70,6 +72,7 @@ def register(subparsers: Any) -> None:
     lastfm = _leaf(load_commands, "lastfm1k", "the Last.fm-1K log", LASTFM_1K, _load_lastfm1k)
     table = _leaf(load_commands, "table", "a CSV, TSV or Parquet file with named columns", TABLE, _load_table)
     for parser in (lastfm, table):
+        parser.set_defaults(any_service=True)
         parser.add_argument("file", type=Path, metavar="FILE", help="the log")
         _add_replace(parser)
     _add_columns(table)

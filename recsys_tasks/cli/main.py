@@ -13,6 +13,7 @@ import pyarrow as pa
 from recsys_tasks.cli import demo, gate, lineage, pipeline, releases, report, tune
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.core.errors import ConfigError, RecsysError
+from recsys_tasks.core.services import Service, service_called, services
 
 DESCRIPTION = """The daily recommendation pipeline without Airflow.
 
@@ -30,19 +31,24 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   world, load                make a synthetic music service, or load a real log, into Postgres
 """
 EPILOG = """environment: RECSYS_ROOT the store's directory, RECSYS_CONFIG the TOML file, RECSYS_SOURCE_DSN the source's
-address (postgresql://...).
+address (postgresql://...). RECSYS_CONFIG may be a folder of TOML files, one for each service: then --service, or
+RECSYS_SERVICE, says which, RECSYS_ROOT holds a store for each, and the address is RECSYS_SOURCE_DSN_<NAME>.
 Exit code: 0 done, 1 refused with a reason, 2 wrong usage or configuration, 3 HOLD or BLOCK."""
 
 
 def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one command; its exit code."""
+    service = Service("", None, None)
     try:
         args = parser(environment).parse_args(argv)
+        if not args.any_service:
+            service = service_called(args.service, services(args.config, args.root))
+            args.root, args.config, args.dsn = service.root, service.config, environment.get(service.dsn_variable)
         args.now = lambda: datetime.now(UTC)
         args.tell = lambda line: print(line, file=sys.stderr, flush=True)
         answer: Answer = args.handler(args)
     except RecsysError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        print(service.worded(f"{type(error).__name__}: {error}"), file=sys.stderr)
         return 2 if isinstance(error, ConfigError) else 1
     except (OSError, pa.ArrowException) as error:
         print(
@@ -53,9 +59,11 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     except KeyboardInterrupt:
         print("Stopped; nothing was half-written.", file=sys.stderr)
         return 130
-    print(json.dumps(answer.data, indent=1, default=str) if getattr(args, "json", False) else answer.text)
+    print(
+        json.dumps(answer.data, indent=1, default=str) if getattr(args, "json", False) else service.worded(answer.text)
+    )
     if answer.warning:
-        print(answer.warning, file=sys.stderr)
+        print(service.worded(answer.warning), file=sys.stderr)
     return answer.exit_code
 
 
@@ -76,6 +84,13 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         config=_path(environment.get("RECSYS_CONFIG")),
         dsn=environment.get("RECSYS_SOURCE_DSN"),
         user=environment.get("USER") or f"uid {os.getuid()}",
+        any_service=False,
+    )
+    found.add_argument(
+        "--service",
+        default=environment.get("RECSYS_SERVICE", ""),
+        metavar="NAME",
+        help="which of several services the command is for; else RECSYS_SERVICE",
     )
     commands = found.add_subparsers(metavar="COMMAND", required=True)
     for group in (pipeline, gate, report, lineage, releases, tune, demo):

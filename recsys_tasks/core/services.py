@@ -13,6 +13,21 @@ from pathlib import Path
 from recsys_tasks.core.config import SERVICE_NAME, ServiceConfig, load_table
 from recsys_tasks.core.errors import ConfigError
 
+COMMANDS = (
+    "run ",
+    "gate ",
+    "report ",
+    "status",
+    "lineage ",
+    "verify",
+    "rollback ",
+    "release ",
+    "pin ",
+    "unpin ",
+    "tune",
+)
+"""How the commands begin that alerts, pages and reports advise."""
+
 
 @dataclass(frozen=True)
 class Service:
@@ -76,6 +91,16 @@ class Service:
     def path(self) -> str:
         """Where its pages lie below ``/recsys/``."""
         return f"{self.name}/" if self.name else ""
+
+    def worded(self, text: str) -> str:
+        """A text with the commands and the ids of this service, where it has those of the unnamed one."""
+        if not self.name:
+            return text
+        text = re.sub(rf"\brecsys (?={'|'.join(COMMANDS)})", f"recsys --service {self.name} ", text)
+        unnamed = Service("", None, None)
+        for what in ("daily", "freshness", "delivery", "pool", "connection", "dsn_variable"):
+            text = re.sub(rf"\b{getattr(unnamed, what)}\b", getattr(self, what), text)
+        return text
 
     def _named(self, word: str) -> str:
         return f"{word}_{self.name}" if self.name else word

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from recsys_tasks.core import formatting
+from recsys_tasks.core.services import Service
 
 HERE = Path(__file__).parent
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
@@ -22,6 +23,10 @@ FORMATS = (
     "significant",
 )
 """Formats of figures that the templates use."""
+
+
+ONLY = {"service": Service("", None, None), "services": (), "top": ""}
+"""What the frame shows where there is one service, without a name: nothing to choose from."""
 
 
 class View(NamedTuple):
@@ -45,10 +50,11 @@ def render(template: str, view: str, **context: Any) -> str:
     Args:
         template: name of its template, without the endings.
         view: path of the entry of ``VIEWS`` that is shown as chosen; empty for none.
-        **context: everything that the template names; a missing name is an error.
+        **context: everything that the template names; a missing name is an error. Of several services also
+            ``service``, the ``services`` to choose from, and ``top``, the address below which all of them lie.
     """
     found = _environment().get_template(f"{template}.html.jinja")
-    return found.render(views=VIEWS, view=view, **context)
+    return found.render(views=VIEWS, view=view, **(ONLY | context))
 
 
 @cache

@@ -16,9 +16,11 @@ def client(monkeypatch):
     from recsys_ui import asking
     from recsys_ui.web import Sorry, sorry
 
+    from recsys_tasks.core.services import Service
+
     def serve(at):
-        monkeypatch.setenv("RECSYS_ROOT", str(at.store.root))
         app = FastAPI()
+        app.state.service = Service("", None, at.store.root)
         app.include_router(asking.router)
         app.add_exception_handler(Sorry, sorry)
         return TestClient(app, follow_redirects=False)

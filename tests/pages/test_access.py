@@ -30,18 +30,22 @@ def ask(airflow_home, finished, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def routes(ask):
-    """Every route of every app of the plugin: method, path with names filled in."""
+    """Every route of the plugin: method, path with names filled in."""
     from fastapi.routing import APIRoute
     from recsys_pages import RecsysPlugin
+    from recsys_ui.front import app_of, hand_on
+    from recsys_ui.web import own_services
 
+    (mounted,) = RecsysPlugin().fastapi_apps
+    assert [route.app for route in mounted["app"].routes] == [hand_on]
+    (service,) = own_services()
     found = []
-    for mounted in RecsysPlugin().fastapi_apps:
-        for route in mounted["app"].routes:
-            assert isinstance(route, APIRoute), f"{route} is none that Airflow's rights are asked for"
-            named = route.param_convertors
-            for values in product(*(SAMPLES[name] for name in named)):
-                path = mounted["url_prefix"] + route.path.format(**dict(zip(named, values, strict=True)))
-                found += [(method, path) for method in route.methods]
+    for route in app_of(service).routes:
+        assert isinstance(route, APIRoute), f"{route} is none that Airflow's rights are asked for"
+        named = route.param_convertors
+        for values in product(*(SAMPLES[name] for name in named)):
+            path = mounted["url_prefix"] + route.path.format(**dict(zip(named, values, strict=True)))
+            found += [(method, path) for method in route.methods]
     assert {("GET", "/recsys/live"), ("POST", "/recsys/acts/pin")} <= set(found)
     return found
 

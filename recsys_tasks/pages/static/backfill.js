@@ -2,7 +2,7 @@
 import { dialog } from "./dialog.js";
 import { airflow, line, send } from "./server.js";
 
-const DAG = "daily_recommendations";
+const DAG = document.body.dataset.dag;
 const SHOWN = 14; // dates listed before the rest is counted
 const by = (id) => document.getElementById(id);
 const inputs = document.querySelectorAll("#backfill input, #backfill select, #backfill textarea");

@@ -1,6 +1,6 @@
 // Asking the server, and its refusals in words. Whatever it says is shown as text, never as HTML.
 export const home = document.body.dataset.home;
-export const airflow = home.replace(/recsys\/$/, "");
+export const airflow = document.body.dataset.airflow;
 
 const WORDS = {
   401: "Your session has ended. Sign in to Airflow again, then come back to this page.",
