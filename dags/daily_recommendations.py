@@ -46,7 +46,7 @@ from recsys_dag import alerting
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, task
 from recsys_dag.context import task_run
 from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_skip
-from recsys_dag.services import live_index, make_dags, schedule_of
+from recsys_dag.services import live_index, make_dags, schedule_of, use_resources
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
 
 from recsys_tasks.core.services import Service
@@ -206,7 +206,7 @@ def daily_recommendations(service: Service) -> None:
             "max_retry_delay": timedelta(minutes=10),
             "execution_timeout": timedelta(hours=2),
         },
-    ):
+    ) as dag:
         extracted = extract_streams()
         verdict = gate(evaluate(build_index(train_als(increment_matrix(check_data(extracted))))))
         published = publish.override(outlets=[live_index(service)])(verdict)
@@ -215,6 +215,7 @@ def daily_recommendations(service: Service) -> None:
         published >> [report().as_teardown(), retention().as_teardown()]
         verdict.operator.operator_extra_links = (ReportLink(), VerdictLink())
         published.operator.operator_extra_links = (ReportLink(), VerdictLink(), LiveIndexLink())
+    use_resources(dag, service)
 
 
 make_dags(daily_recommendations)

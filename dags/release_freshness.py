@@ -28,7 +28,7 @@ from recsys_dag import alerting
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
 from recsys_dag.context import own_workplace
 from recsys_dag.events import green_or_red, hourly_alerts, seen_or_skip
-from recsys_dag.services import make_dags, this_service
+from recsys_dag.services import make_dags, this_service, use_resources
 
 from recsys_tasks.core.services import Service
 
@@ -76,10 +76,11 @@ def release_freshness(service: Service) -> None:
             "max_retry_delay": timedelta(minutes=10),
             "execution_timeout": timedelta(minutes=30),
         },
-    ):
+    ) as dag:
         seen = look()
         seen >> deliver()
         fresh_and_sound(seen)
+    use_resources(dag, service)
 
 
 make_dags(release_freshness)

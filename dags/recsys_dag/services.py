@@ -1,17 +1,22 @@
 """The services that the environment names, as DAGs: one of each kind for every service."""
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import Asset, CronDataIntervalTimetable, get_current_context
+from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, get_current_context
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
 from recsys_timetable import DailyUntil
 
 from recsys_tasks.core.config import ScheduleConfig, load_table
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.installation import TasksConfig
 from recsys_tasks.core.services import Service, service_of_dag, services
+
+log = logging.getLogger(__name__)
 
 
 def own_services() -> list[Service]:
@@ -38,11 +43,15 @@ def make_dags(make: Callable[[Service], None]) -> None:
 
 def problem_of(service: Service) -> str:
     """Why a service has no DAGs; empty where it has."""
+    if service.problem:
+        return service.problem
     try:
         schedule_of(service)
     except ConfigError as error:
-        return service.problem or str(error)
-    return service.problem
+        return str(error)
+    unknown = sorted(name for name in resources_of(service).executors() if not _is_executor(name))
+    said = f"{service.config}: [tasks] names {', '.join(unknown)}, which [core] executor of this Airflow does not."
+    return f"{said} Add it there, or name one of those." if unknown else ""
 
 
 def schedule_of(service: Service) -> Any:
@@ -56,6 +65,23 @@ def schedule_of(service: Service) -> Any:
     """
     last = load_table(service.config, "schedule", ScheduleConfig).end_date if service.config else None
     return DailyUntil(last.isoformat()) if last else CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
+
+
+def use_resources(dag: DAG, service: Service) -> None:
+    """Let the tasks of a DAG run where the table ``[tasks]`` says."""
+    resources = resources_of(service)
+    for task in dag.tasks:
+        for name, value in resources.of(task.task_id).items():
+            setattr(task, name, value)
+
+
+def resources_of(service: Service) -> TasksConfig:
+    """The table ``[tasks]``; a slip in it fails every task that reads the whole file, the first of a run among them."""
+    try:
+        return load_table(service.config, "tasks", TasksConfig) if service.config else TasksConfig()
+    except ConfigError as error:
+        log.warning("The tasks run where they run by default. %s", error)
+        return TasksConfig()
 
 
 def live_index(service: Service) -> Asset:
@@ -93,3 +119,16 @@ def path_of(variable: str) -> Path | None:
     """What an environment variable names; None where it is not set."""
     value = os.environ.get(variable)
     return Path(value) if value else None
+
+
+def _is_executor(name: str) -> bool:
+    if conf.getboolean("core", "multi_team", fallback=False):
+        return True  # a team's own executors are known to Airflow alone, which looks at them itself
+    from airflow.exceptions import UnknownExecutorException
+    from airflow.executors.executor_loader import ExecutorLoader
+
+    try:
+        ExecutorLoader.lookup_executor_name_by_str(name)
+    except UnknownExecutorException:
+        return False
+    return True

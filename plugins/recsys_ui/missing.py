@@ -17,6 +17,7 @@ PAGE = """<!doctype html>
 <style>
 html {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }}
 body {{ max-width: 80ch; margin: 2em auto; padding: 0 1.5em; }}
+h1 {{ font-size: 1.4em; }}
 p {{ overflow-wrap: anywhere; }}
 </style></head>
 <body><h1>The pages of the recommendations cannot be shown</h1>

@@ -9,9 +9,10 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
 
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.installation import ServiceConfig, TasksConfig
 from recsys_tasks.core.policy import (
     AlertConfig,
     DriftConfig,
@@ -22,7 +23,7 @@ from recsys_tasks.core.policy import (
 )
 from recsys_tasks.core.sections import Positive, Section, Share
 
-Table = TypeVar("Table", bound=Section)
+Table = TypeVar("Table", bound=BaseModel)
 IdType = Literal["bigint", "text", "uuid"]
 Optional = Annotated[str | None, AfterValidator(lambda name: name or None)]
 """Name of a column that need not exist; TOML has no null, so an empty name says that there is none."""
@@ -58,18 +59,6 @@ class SourceConfig(Section):
     """So many closed dates before the run's own are extracted again, and restated where streams came late."""
     statement_timeout_s: Positive = 3600
     """A statement that takes longer than this many seconds is broken off and retried."""
-
-
-SERVICE_NAME = "[a-z][a-z0-9_]{0,39}"
-
-
-class ServiceConfig(Section):
-    """What the service of this file is called, and where its store lies; see core/services.py."""
-
-    name: str = Field(default="", pattern=f"^({SERVICE_NAME})?$")
-    """Part of every id of the service in Airflow. Empty: the file's name in a folder of services, otherwise none."""
-    root: str = Field(default="", pattern="^(/.*)?$")
-    """The store, an absolute path. Empty: RECSYS_ROOT; in a folder of services its subfolder of the service's name."""
 
 
 CATALOGUE_COLUMNS = ("track_id", "title", "artist", "artist_id", "released_on", "kind", "available")
@@ -189,6 +178,7 @@ class Config(Section):
     source: SourceConfig
     catalogue: CatalogueConfig | None = None
     schedule: ScheduleConfig = ScheduleConfig()
+    tasks: TasksConfig = TasksConfig()
     als: AlsConfig = AlsConfig()
     index: IndexConfig = IndexConfig()
     evaluation: EvaluationConfig = EvaluationConfig()

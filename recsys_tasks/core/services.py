@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from recsys_tasks.core.config import SERVICE_NAME, ServiceConfig, load_table
+from recsys_tasks.core.config import load_table
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.installation import SERVICE_NAME, ServiceConfig
 
 COMMANDS = (
     "run ",

@@ -7,6 +7,7 @@ import pytest
 
 from recsys_tasks.core.config import Config, load_config, parse_config
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.installation import TaskResources, TasksConfig
 
 EXAMPLE = Path(__file__).parents[2] / "recsys.toml"
 CATALOGUE = "[source]\nhistory_start = 2026-01-01\n[catalogue]\ntable = 't'\n"
@@ -18,11 +19,20 @@ class TestExample:
         values = tomllib.loads(EXAMPLE.read_text())
         for name, field in Config.model_fields.items():
             section = field.annotation if name != "catalogue" else field.annotation.__args__[0]
-            missing = section.model_fields.keys() - values[name].keys() - {"end_date"}
+            fields = set() if name == "tasks" else section.model_fields.keys()  # what it names are tasks
+            missing = fields - values[name].keys() - {"end_date"}
             assert missing == set(), name
         defaults = parse_config({key: values[key] for key in ("source", "catalogue")})
         assert load_config(EXAMPLE) == defaults
         assert parse_config({"source": {"history_start": values["source"]["history_start"]}}).source == defaults.source
+
+    def test_its_examples_of_resources_are_sound(self):
+        """Uncommented, they parse, and show every field that a task may ask for."""
+        table = EXAMPLE.read_text().split("[tasks]")[1].split("\n[")[0]
+        lines = [line.removeprefix("# ") for line in table.splitlines() if line.startswith("# ")]
+        shown = TasksConfig.model_validate(tomllib.loads("\n".join(lines)))
+        asked = {name for each in shown.root.values() for name, value in each if value is not None}
+        assert asked == set(TaskResources.model_fields)
 
     def test_the_demo_has_a_sound_configuration(self):
         """The demo's own file passes the same validation."""
@@ -41,6 +51,9 @@ class TestRefusals:
             ("[source]\nhistory_start = 'soon'\n", "source.history_start"),
             (CATALOGUE + "features.kind = 'k'\n", "not be called kind"),
             (CATALOGUE + "features.Ab = 'k'\n", "features.Ab"),
+            (CATALOGUE + "[tasks.train]\nqueue = 'q'\n", "there is no task train; there are default, wait_for_day, "),
+            (CATALOGUE + "[tasks.train_als]\nslots = 1\n", "tasks.train_als.slots"),
+            (CATALOGUE + "[tasks]\nqueue = 'q'\n", "tasks.queue"),
             ("[source", "not TOML"),
         ],
     )
