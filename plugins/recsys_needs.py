@@ -4,7 +4,7 @@ import re
 import sys
 from importlib.util import find_spec
 
-from airflow import __version__
+import airflow
 
 OLDEST = "3.2"
 MODULES = (
@@ -30,8 +30,8 @@ MODULES = (
 
 def lacking() -> str:
     """What is missing here and how to mend it; empty where nothing is."""
-    if release(__version__) < release(OLDEST):
-        return f"These DAGs need Airflow {OLDEST} or newer, and this is Airflow {__version__}. Upgrade Airflow."
+    if release(airflow.__version__) < release(OLDEST):
+        return f"These DAGs need Airflow {OLDEST} or newer, and this is Airflow {airflow.__version__}. Upgrade Airflow."
     missing = [name for name in MODULES if find_spec(name) is None]
     return to_install(*missing) if missing else ""
 

@@ -73,7 +73,7 @@ def deliver(service: "Service") -> list[str]:
     config = alert_config(service)
     if not config.connections:
         raise AirflowSkipException("no alert connection is configured")
-    sender = _sender(config, IN_A_TASK)
+    sender = _sender(service, config, IN_A_TASK)
     delivery = own_outbox(service).deliver(config.connections, sender, datetime.now(UTC))
     if delivery.refused:
         raise AlertsPending(f"Not delivered: {'; '.join(delivery.refused)}. Look at these connections.")
@@ -178,7 +178,7 @@ def _reason(error: BaseException | None) -> str:
 def _tell_at_once(alert: Alert, service: "Service") -> None:
     """Store an alert and try once; what is not taken stays for the next task that delivers."""
     config, outbox = alert_config(service), own_outbox(service)
-    send, known = _sender(config, IN_A_CALLBACK), outbox.holds(alert.key)
+    send, known = _sender(service, config, IN_A_CALLBACK), outbox.holds(alert.key)
     try:
         keep([alert], service)
     except StorageError as error:  # a full disk is no reason for silence: told without a note that it was
@@ -190,10 +190,19 @@ def _tell_at_once(alert: Alert, service: "Service") -> None:
             log.info("Told: %s. Not delivered yet: %s.", list(delivery.taken), list(delivery.refused))
 
 
-def _sender(config: "AlertConfig", patience_s: int) -> "Send":
+def signed(alert: Alert, service: "Service") -> Alert:
+    """An alert as it leaves: which service it is about stands in its subject, its key and the commands that it advises."""
+    if not service.name:
+        return alert
+    lines = tuple(map(service.worded, alert.lines))
+    return Alert(f"{alert.key}-{service.name}", f"{service.name}: {service.worded(alert.subject)}", lines)
+
+
+def _sender(service: "Service", config: "AlertConfig", patience_s: int) -> "Send":
     """Sends an alert through connections of Airflow, in processes of their own (see channels.py)."""
 
     def send(alert: Alert, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+        alert = signed(alert, service)
         content = {part: getattr(alert, part) for part in ("key", "subject", "text", "html", "slack")}
         content |= {"seconds": SECONDS, "mail_to": config.mail_to}
         messages = []
