@@ -61,8 +61,8 @@ def choose() -> FastAPI:
 @choice.get("/")
 @choice.get("/live")
 def first(request: Request) -> RedirectResponse:
-    """Lead to the first service that the caller may read."""
-    every = own_services()
+    """Lead to the first service that the caller may read; those with a problem come last."""
+    every = sorted(own_services(), key=lambda service: bool(service.problem))
     if not every:
         raise Sorry("No service", "RECSYS_CONFIG names a folder without a *.toml. Put one there for each service.")
     if not (mine := readable(request, every)):
