@@ -32,5 +32,5 @@ class LiveIndexLink(BaseOperatorLink):
     name = "Live index"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """Path of the asset's page in the UI."""
-        return "/assets?name_pattern=live_index"
+        """Path of the asset's page in the UI; its name ends as that of the DAG does."""
+        return f"/assets?name_pattern={quote(ti_key.dag_id.replace('daily_recommendations', 'live_index', 1))}"

@@ -32,8 +32,16 @@ def lacking() -> str:
     """What is missing here and how to mend it; empty where nothing is."""
     if release(airflow.__version__) < release(OLDEST):
         return f"These DAGs need Airflow {OLDEST} or newer, and this is Airflow {airflow.__version__}. Upgrade Airflow."
-    missing = [name for name in MODULES if find_spec(name) is None]
+    missing = [name for name in MODULES if not is_there(name)]
     return to_install(*missing) if missing else ""
+
+
+def is_there(module: str) -> bool:
+    """Whether a module can be found; whether it can also be loaded is seen when it is."""
+    try:
+        return find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def to_install(*modules: str) -> str:
