@@ -24,7 +24,7 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
 
-# Pools that the DAG's tasks ask for, and their slots; a task whose pool is missing waits for ever.
+# Pools that the DAG's tasks ask for, and their slots.
 POOLS: Mapping[str, int] = {"recsys_state": 1}
 
 
