@@ -41,7 +41,7 @@ class CorruptArtefact(RecsysError):
 
 
 class Unreadable(RecsysError):
-    """A stored file may not be read by this account, or the disk does not give it; it is not damaged: mend the rights."""
+    """A stored file may not be read by this account, or the disk does not give it; it is sound: mend the rights."""
 
 
 class OtherStore(RecsysError):
