@@ -4,7 +4,7 @@ A store is private to the account that made it, or shared by the accounts of a g
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 
@@ -14,6 +14,20 @@ class Access:
 
     directory: int
     file: int  # never writable: what is stored is replaced, not changed
+    owner: int | None = None  # number of the account that everything is given to; None: it stays with its maker
+
+    def give(self, path: Path) -> None:
+        """Set the owner and the mode of what was just made."""
+        if self.owner is not None:
+            os.chown(path, self.owner, -1)  # before the mode, of which it clears the bit that hands the group on
+        path.chmod(self.directory if path.is_dir() else self.file)
+
+    def under(self, root: Path) -> "Access":
+        """The same for this process: what root makes in another account's store is that account's, as all the rest."""
+        if os.geteuid() != 0 or not root.exists():
+            return self
+        owner = root.stat().st_uid
+        return replace(self, owner=owner) if owner != 0 else self
 
 
 PRIVATE = Access(0o700, 0o400)
@@ -36,6 +50,6 @@ def make_directories(root: Path, directory: Path, access: Access) -> None:
     for each in [root, *reversed([parent for parent in (directory, *directory.parents) if root in parent.parents])]:
         each.mkdir(access.directory, exist_ok=True)
         found = each.stat()
-        theirs_to_set = found.st_uid == os.geteuid() and (missing or each != root)
-        if theirs_to_set and found.st_mode & 0o7777 != access.directory:
-            each.chmod(access.directory)
+        is_ours = found.st_uid == os.geteuid() and (missing or each != root)
+        if is_ours and (access.owner is not None or found.st_mode & 0o7777 != access.directory):
+            access.give(each)

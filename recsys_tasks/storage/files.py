@@ -81,7 +81,7 @@ def new_directory(root: Path, final: Path) -> Iterator[NewDirectory]:
         directory = NewDirectory(temporary)
         yield directory
         for path in sorted(temporary.rglob("*")):
-            path.chmod(access.directory if path.is_dir() else access.file)
+            access.give(path)
             _sync(path)
         _sync(temporary)
         make_directories(root, final.parent, access)
@@ -158,7 +158,7 @@ def _storing(root: Path, path: Path) -> Iterator[tuple[Path, Access]]:
 def _stage(temporary: Path, content: bytes, access: Access) -> Path:
     staged = temporary / "content"
     write_file(staged, lambda output: output.write(content))
-    staged.chmod(access.file)
+    access.give(staged)
     _sync(staged)
     return staged
 

@@ -68,5 +68,5 @@ def access_under(root: Path) -> Access:
     try:
         content = (root / MARK).read_bytes()
     except FileNotFoundError:
-        return PRIVATE
-    return parse_mark(content, str(root / MARK)).access
+        return PRIVATE.under(root)
+    return parse_mark(content, str(root / MARK)).access.under(root)

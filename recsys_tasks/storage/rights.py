@@ -24,7 +24,7 @@ def require_rights(root: Path) -> None:
         raise StorageError(f"Nothing can be stored in {root}: {forbidden(root, NEEDED, root)}")
     if not root.exists():
         return
-    refused = [path for path in _folders(root) if not os.access(path, NEEDED, effective_ids=True)]
+    refused = [Path(path) for path in _folders(root) if not os.access(path, NEEDED, effective_ids=True)]
     if refused:
         named = "; ".join(f"{path} {owned(path)}" for path in refused[:NAMED])
         more = f", and {len(refused) - NAMED:,} directories more" if len(refused) > NAMED else ""
@@ -34,13 +34,14 @@ def require_rights(root: Path) -> None:
         )
 
 
-def _folders(root: Path) -> Iterator[Path]:
-    for folder in _below(root):
+def _folders(root: Path) -> Iterator[str]:
+    """The two levels of directories; as plain text, for a store may have thousands of them."""
+    for folder in _below(str(root)):
         yield folder
-        if os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+        if os.access(folder, NEEDED, effective_ids=True):
             yield from _below(folder)
 
 
-def _below(folder: Path) -> Iterator[Path]:
+def _below(folder: str) -> list[str]:
     with os.scandir(folder) as entries:
-        yield from (Path(entry.path) for entry in entries if entry.is_dir(follow_symlinks=False))
+        return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]

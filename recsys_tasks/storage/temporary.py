@@ -64,6 +64,6 @@ def _locked_directory(parent: Path, access: Access) -> tuple[Path, int]:
             continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if path.is_dir():
-            os.fchmod(descriptor, access.directory)
+            access.give(path)
             return path, descriptor
         os.close(descriptor)
