@@ -73,7 +73,7 @@ def share(store: PosixStore, group: str, now: datetime) -> StoreState:
     """Let the accounts of a group work in a store, from now on and in all that is stored already.
 
     Raises:
-        ConfigError: there is no such group, the store's owner is not of it, or the store is somebody else's.
+        ConfigError: there is no such group, this account is not of it, or the store is somebody else's.
         StorageError: the store refused.
     """
     try:
@@ -81,11 +81,11 @@ def share(store: PosixStore, group: str, now: datetime) -> StoreState:
     except KeyError:
         advice = f"Make it (groupadd {group}), or name another"
         raise ConfigError(f"There is no group {group} on this machine. {advice}.") from None
-    owner = _owner(store)
-    if number not in _groups(owner):
+    who = os.geteuid() or _owner(store)  # root acts for the owner
+    if number not in _groups(who):
         raise ConfigError(
-            f"Account {user_name(owner)} is no member of group {group}. Make it one (usermod -aG {group} "
-            f"{user_name(owner)}); it counts from its next login on."
+            f"Account {user_name(who)} is no member of group {group}. Make it one (usermod -aG {group} "
+            f"{user_name(who)}); it counts from its next login on."
         )
     return _changed(store, group, now, Rule(SHARED, number))
 
@@ -123,12 +123,12 @@ def _owner(store: PosixStore) -> int:
     return store.root.stat().st_uid if store.holds("") else os.geteuid()
 
 
-def _groups(owner: int) -> set[int]:
+def _groups(number: int) -> set[int]:
     """Numbers of the groups of an account: of this process, if it is its own."""
-    if owner == os.geteuid():
+    if number == os.geteuid():
         return {os.getegid(), *os.getgroups()}
     try:
-        account = pwd.getpwuid(owner)
+        account = pwd.getpwuid(number)
     except KeyError:
         return set()
     return set(os.getgrouplist(account.pw_name, account.pw_gid))
