@@ -57,10 +57,11 @@ def store() -> "PosixStore":
         Sorry: the environment does not name it, or it is not there.
     """
     from recsys_tasks.storage.posix import PosixStore
+    from recsys_tasks.storage.refusals import unavailable
 
     root = _named("RECSYS_ROOT", "store")
     if not os.access(root, os.R_OK | os.X_OK):
-        text = f"The store {root} is missing or may not be read by this server. Mount it for the API server too."
+        text = f"{unavailable(root)} The API server needs the same store as the workers, and the right to read it."
         raise Sorry("The store cannot be read", text, 503)
     return PosixStore(root.resolve())
 

@@ -82,7 +82,7 @@ def share(store: PosixStore, group: str, now: datetime) -> StoreState:
         advice = f"Make it (groupadd {group}), or name another"
         raise ConfigError(f"There is no group {group} on this machine. {advice}.") from None
     who = os.geteuid() or _owner(store)  # root acts for the owner
-    if number not in _groups(who):
+    if who != 0 and number not in _groups(who):
         raise ConfigError(
             f"Account {user_name(who)} is no member of group {group}. Make it one (usermod -aG {group} "
             f"{user_name(who)}); it counts from its next login on."

@@ -57,6 +57,13 @@ def forbidden(path: Path, wanted: int, root: Path | None = None) -> str:
     return f"this is {account()}, and {found} {owned(found)}. {_mend(found, wanted, root)}"
 
 
+def unavailable(root: Path) -> str:
+    """Why a store cannot be read: this account is refused, or there is none."""
+    if obstacle(root, os.R_OK | os.X_OK):
+        return f"The store {root} may not be read: {forbidden(root, os.R_OK | os.X_OK, root)}"
+    return f"There is no store at {root}."
+
+
 def obstacle(path: Path, wanted: int) -> Path | None:
     """The first directory on the way to a path, or the path itself, that refuses this account; None: nothing does.
 
@@ -69,7 +76,7 @@ def obstacle(path: Path, wanted: int) -> Path | None:
         if not os.access(each, wanted if after is None else os.X_OK, effective_ids=True):
             return each
         if after is not None and not os.path.lexists(after):
-            return None if os.access(each, wanted | os.X_OK, effective_ids=True) else each
+            return None if os.access(each, wanted & os.W_OK | os.X_OK, effective_ids=True) else each
     return None
 
 
