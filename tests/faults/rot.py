@@ -12,6 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from faults.byte_damages import IN_PLACE
 from faults.ground import DAY, Ground
 from faults.outcome import Outcome
 from faults.working import FAST, SIGNED, Worker
@@ -160,28 +161,6 @@ KINDS = {
     "newest log entry": Kind("releases/log/{number}.json", Bench.log),
 }
 Contents = dict[Path, bytes | None]  # what becomes of files; None: they vanish
-
-
-def _flip(random: Random, content: bytes) -> bytes:
-    place = random.randrange(len(content))
-    return content[:place] + bytes([content[place] ^ 1 << random.randrange(8)]) + content[place + 1 :]
-
-
-def _cut(random: Random, content: bytes) -> bytes:
-    return content[: random.randrange(len(content))]
-
-
-def _zero(random: Random, content: bytes) -> bytes:
-    begin = random.randrange(len(content))
-    end = min(len(content), begin + random.choice((1, 512, 4096)))
-    return content[:begin] + bytes(end - begin) + content[end:]
-
-
-def _longer(random: Random, content: bytes) -> bytes:
-    return content + random.randbytes(random.choice((1, 4096)))
-
-
-IN_PLACE = {"a flipped bit": _flip, "cut": _cut, "zeros": _zero, "longer": _longer}
 
 
 def damaged(random: Random, mine: list[Path], older: list[Path], is_log: bool) -> tuple[str, Contents]:
