@@ -24,7 +24,7 @@ def require_rights(root: Path) -> None:
         raise StorageError(f"Nothing can be stored in {root}: {forbidden(root, NEEDED, root)}")
     if not root.exists():
         return
-    refused = [Path(path) for path in _folders(root) if not os.access(path, NEEDED, effective_ids=True)]
+    refused = [Path(path) for path in _folders(root) if _refuses(path)]
     if refused:
         named = "; ".join(f"{path} {owned(path)}" for path in refused[:NAMED])
         more = f", and {len(refused) - NAMED:,} directories more" if len(refused) > NAMED else ""
@@ -45,3 +45,8 @@ def _folders(root: Path) -> Iterator[str]:
 def _below(folder: str) -> list[str]:
     with os.scandir(folder) as entries:
         return [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+
+
+def _refuses(path: str) -> bool:
+    """Whether a directory refuses this account; one that has gone since, as a temporary does, refuses nobody."""
+    return not os.access(path, NEEDED, effective_ids=True) and os.path.lexists(path)

@@ -3,6 +3,7 @@
 import os
 import stat
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,14 @@ class TestSharedWork:
         theirs = "s.replace('things/two', b'2'); s.remove('matrices/a'); print(s.names('matrices'), len(s.sweep()))"
         assert BOB.run("-c", f"{STORE}{theirs}", str(alices)).stdout.strip() == "[] 1"
         assert ALICE.run("-c", f"{STORE}print(s.read('things/two'))", str(alices)).stdout.strip() == "b'2'"
+
+    def test_a_writer_that_ends_meanwhile_refuses_nobody(self, tmp_path):
+        """Temporary directories come and go while the rights are looked at: one that has gone is no lack of rights."""
+        store = PosixStore(tmp_path / "store")
+        with ThreadPoolExecutor(4) as writers:
+            writing = [writers.submit(store.replace, f"things/{n}", b"1") for n in range(200)]
+            while not all(each.done() for each in writing):
+                store.require_rights()
 
 
 class TestWords:
