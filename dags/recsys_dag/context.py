@@ -17,11 +17,15 @@ from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavail
 if TYPE_CHECKING:
     from recsys_tasks.core.services import Service
     from recsys_tasks.steps import Signature, Workplace
+    from recsys_tasks.steps.one_store import StoreUsed
     from recsys_tasks.steps.results import Result
 
 RETRIABLE = (SourceUnavailable, PublishConflict)
 WORDS = ("publish_older", "accept_data")
 """Parameters that are a person's word, and stand in a log with that person's name."""
+FIRST_STEPS, STORE = ("wait_for_day", "extract_streams"), "store"
+"""The task that a run begins with, and the one where somebody left it out; the key of XCom under which it says on which
+store it worked."""
 log = logging.getLogger(__name__)
 
 
@@ -92,7 +96,8 @@ def source_address(service: "Service") -> str | None:
 
 @contextmanager
 def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
-    """Give a task its workplace, keep a record of it, and tell Airflow which failures a retry cannot mend.
+    """Give a task its workplace on the store of its run, keep a record of it, and tell Airflow which failures a retry
+    cannot mend.
 
     Raises:
         AirflowFailException: the failure is final; its text says what to do.
@@ -100,16 +105,28 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
     from recsys_tasks.steps import Signature, recorded
 
     context, service = get_current_context(), this_service()
-    dag_run, params = context["dag_run"], context["params"]
+    dag_run, params, begun_on = context["dag_run"], context["params"], _begun_on(step, context["ti"])
     day = business_day(dag_run, params)
     if day >= datetime.now(UTC).date():
         raise AirflowFailException(f"{day} is not over yet. Give an earlier day.")
     signature = Signature(signer(dag_run, params), "passed the gate", datetime.now(UTC).isoformat(), dag_run.run_id)
     with (
         own_workplace(service, with_source) as at,
-        recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC)) as record,
+        recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC), begun_on) as record,
     ):
+        if begun_on is None:
+            context["ti"].xcom_push(STORE, record["store"])
         yield TaskRun(service, at, day, signature, params, record)
+
+
+def _begun_on(step: str, ti: Any) -> "StoreUsed | None":
+    """The store that the first step of a run worked on; None where this is that step."""
+    from recsys_tasks.core.records import from_json
+    from recsys_tasks.steps.one_store import StoreUsed
+
+    before = FIRST_STEPS[: FIRST_STEPS.index(step)] if step in FIRST_STEPS else FIRST_STEPS
+    found = next(filter(None, (ti.xcom_pull(task_ids=each, key=STORE) for each in before)), None)
+    return from_json(StoreUsed, found) if found else None
 
 
 def signer(dag_run: Any, params: Mapping[str, Any]) -> str:

@@ -93,13 +93,14 @@ def store(request: Request) -> "PosixStore":
         Sorry: nothing names it, it is not there, or the file that may name it cannot be read.
     """
     from recsys_tasks.storage.posix import PosixStore
+    from recsys_tasks.storage.refusals import unavailable
 
     service = service_of(request)
     if service.name and service.problem:
         raise Sorry("The configuration is not sound", service.problem, 503)
     root = _named(service.root, "RECSYS_ROOT", "store")
     if not os.access(root, os.R_OK | os.X_OK):
-        text = f"The store {root} is missing or may not be read by this server. Mount it for the API server too."
+        text = f"{unavailable(root)} The API server needs the same store as the workers, and the right to read it."
         raise Sorry("The store cannot be read", text, 503)
     return PosixStore(root.resolve())
 

@@ -20,6 +20,10 @@ AFTER_AN_ERROR: Mapping[str, tuple[Step, ...]] = {
         Step("Restore the file that is named from a backup, or remove its artefact, so that it is made again"),
         Step("Clear the run from extract_streams on, downstream tasks with it: what is sound is not made again"),
     ),
+    "OtherStore": (
+        Step("Mount one shared folder on every machine that runs tasks, and set RECSYS_ROOT to it everywhere"),
+        Step("Clear the run from its first task on, downstream tasks with it"),
+    ),
     "GateRefused": (
         Step("The live release changed, and against the new one the gate says no: a retry says the same"),
         Step("Read the newest judgement of the date, and what can be done", ("recsys status",)),

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from recsys_tasks.alerting.alerts import Alert
-from recsys_tasks.core.errors import NotStored
+from recsys_tasks.core.errors import NotStored, Unreadable
 from recsys_tasks.storage.store import ArtefactStore
 
 FOLDER, ALERT, MARK = "alerts", "alert.json", ".delivered"
@@ -114,6 +114,8 @@ class Outbox:
         for key in stored if keys is None else [key for key in stored if key in keys]:
             try:
                 letters.append(_read(key, self._store.read(f"{_folder(key)}/{ALERT}")))
+            except Unreadable as error:
+                complaints.append(str(error))
             except (OSError, ValueError, KeyError, TypeError, NotStored):
                 where = self._store.where(f"{_folder(key)}/{ALERT}")
                 complaints.append(f"{where} cannot be read; remove its directory")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsys_tasks.cli import demo, gate, lineage, pipeline, releases, report, tune
+from recsys_tasks.cli import demo, gate, lineage, pipeline, releases, report, store, tune
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.core.services import Service, service_called, services
@@ -25,6 +25,7 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   similar TRACK              tracks like a track
   lineage N                  the way back from a release to the streams of each date
   verify                     every file of the live release against its checksums
+  store                      which store this is, and whose; --group NAME shares it, --private keeps it
   rollback N --by --why      an earlier release goes live again, and is pinned
   release DIGEST --by --why  a held candidate goes live on a named person's word
   tune                       choose weight, a, lambda and factors on your own days
@@ -93,7 +94,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="which of several services the command is for; else RECSYS_SERVICE",
     )
     commands = found.add_subparsers(metavar="COMMAND", required=True)
-    for group in (pipeline, gate, report, lineage, releases, tune, demo):
+    for group in (pipeline, gate, report, lineage, releases, store, tune, demo):
         group.register(commands)
     return found
 

@@ -14,6 +14,7 @@ from recsys_tasks.release.releases import Releases
 from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.serving.reader import Answered, Reader
 from recsys_tasks.steps import Signature, release_candidate, rewrite_reports, roll_back, set_pin
+from recsys_tasks.steps.sharing import look_at_store
 from recsys_tasks.steps.workplaces import store_at
 
 TRACK_COLUMNS = {"track_id": "track", "title": "title", "artist": "artist", "score": "score"}
@@ -31,7 +32,7 @@ def register(commands: Any) -> None:
         asked.add_argument("--release", type=release_number, help="ask this release instead of the live one")
         asked.set_defaults(handler=handler)
         asked.add_argument("--json", action="store_true", help="the answer as JSON")
-    verify: ArgumentParser = commands.add_parser("verify", help="every file of the live release against its checksums")
+    verify: ArgumentParser = commands.add_parser("verify", help="every file of the live release, and the store's modes")
     verify.add_argument("--release", type=release_number, help="this release instead of the live one")
     verify.add_argument("--json", action="store_true", help="the answer as JSON")
     verify.set_defaults(handler=_verify)
@@ -96,7 +97,9 @@ def _verify(args: Namespace) -> Answer:
     files = sum(len(part.manifest.files) for part in parts.values())
     size = sum(file.size for part in parts.values() for file in part.manifest.files.values())
     text = f"Release {entry.release} (data of {entry.day}) is sound: {files} files, {count(size)} bytes."
-    return Answer({"release": entry.release, "files": files, "bytes": size}, text)
+    state = look_at_store(store)  # sound files that the next account may not read are of little use
+    answer = {"release": entry.release, "files": files, "bytes": size, "store": state.to_json()}
+    return Answer(answer, f"{text}\n{state}") if state.is_sound else Answer(answer, text, warning=str(state))
 
 
 def _rollback(args: Namespace) -> Answer:

@@ -40,6 +40,14 @@ class CorruptArtefact(RecsysError):
     """A stored file is missing or differs from its manifest: remove or restore the artefact named, then rerun."""
 
 
+class Unreadable(RecsysError):
+    """A stored file may not be read by this account, or the disk does not give it; it is sound: mend the rights."""
+
+
+class OtherStore(RecsysError):
+    """A step finds another store than the one its run began on: RECSYS_ROOT must name one shared folder."""
+
+
 class NotStored(RecsysError):
     """An artefact was asked for that no run has stored yet: run the step before it."""
 

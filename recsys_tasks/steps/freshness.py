@@ -8,7 +8,7 @@ from typing import Any
 from recsys_tasks.alerting.alerts import Alert, alarm_key, of_damage, of_staleness
 from recsys_tasks.alerting.outbox import Outbox
 from recsys_tasks.core.digests import canonical_json
-from recsys_tasks.core.errors import RecsysError, StorageError
+from recsys_tasks.core.errors import RecsysError, StorageError, Unreadable
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.reporting.overview import age_hours
@@ -22,7 +22,11 @@ VERIFIED = "releases/verified.json"
 
 
 def look_at_live(at: Workplace, now: datetime) -> Seen:
-    """Look at the release log, the age of what is live, and, when it is time again, at each of its files."""
+    """Look at the release log, the age of what is live, and, when it is time again, at each of its files.
+
+    Raises:
+        Unreadable: this account may not read it, which says nothing about it.
+    """
     seen = Seen(bound_hours=at.config.freshness.max_age_hours)
     try:
         live = at.releases.log().live
@@ -31,6 +35,8 @@ def look_at_live(at: Workplace, now: datetime) -> Seen:
         age = age_hours(live.day.isoformat(), now)
         seen = replace(seen, live=_sentence(live, age), stale=age > at.config.freshness.max_age_hours)
         _verify_when_due(at, live, now)
+    except Unreadable:
+        raise
     except (RecsysError, OSError) as error:
         sentence = seen.live or "What is live cannot be said."
         return replace(seen, live=sentence, damage=f"{type(error).__name__}: {error}")
@@ -41,6 +47,8 @@ def live_sentence(store: ArtefactStore, now: datetime) -> str:
     """What is live and how old it is, in words, whatever state the release log is in."""
     try:
         live = Releases(store).log().live
+    except Unreadable:
+        return "What is live cannot be said: the release log could not be read."
     except (RecsysError, OSError):
         return "What is live cannot be said: the release log is damaged."
     return _sentence(live, age_hours(live.day.isoformat(), now)) if live else NOTHING

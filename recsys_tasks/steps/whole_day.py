@@ -10,6 +10,7 @@ from recsys_tasks.steps.evaluate import evaluate
 from recsys_tasks.steps.extract import extract_streams
 from recsys_tasks.steps.index import build_index
 from recsys_tasks.steps.matrix import increment_matrix
+from recsys_tasks.steps.one_store import begin
 from recsys_tasks.steps.publish import publish
 from recsys_tasks.steps.quality import check_data
 from recsys_tasks.steps.report import write_report
@@ -38,11 +39,14 @@ def run_day(
     A HOLD or BLOCK is a result here, not an error.
 
     Raises:
+        StorageError: this account may not work in the store; nothing was begun.
         RecsysError: a step refused; what was live stays live.
     """
 
+    begun_on = begin(at.store, now())
+
     def step(name: str, work: Callable[[], R]) -> R:
-        with recorded(at.store, signature.run_id, name, signature.by, now) as record:
+        with recorded(at.store, signature.run_id, name, signature.by, now, begun_on) as record:
             result = work()
             record["result"] = result.to_json()
             return result

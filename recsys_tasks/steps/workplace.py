@@ -10,6 +10,7 @@ from typing import Any
 from recsys_tasks.core.config import Config
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.memory import count_peak_anew, peak_megabytes
+from recsys_tasks.core.records import as_json
 from recsys_tasks.core.versions import library_versions
 from recsys_tasks.partitions.checked import CheckedDays
 from recsys_tasks.partitions.quarantine import Quarantine
@@ -23,6 +24,7 @@ from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
 from recsys_tasks.repositories.splits import Splits
 from recsys_tasks.source.postgres import Source
+from recsys_tasks.steps.one_store import StoreUsed, begin, same_store
 from recsys_tasks.storage.run_records import RunRecords
 from recsys_tasks.storage.store import ArtefactStore
 
@@ -125,17 +127,36 @@ class Signature:
 
 @contextmanager
 def recorded(
-    store: ArtefactStore, run_id: str, step: str, by: str, now: Callable[[], datetime]
+    store: ArtefactStore,
+    run_id: str,
+    step: str,
+    by: str,
+    now: Callable[[], datetime],
+    begun_on: StoreUsed | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """Keep when a step began, its seconds and peak memory, who started it, with which versions of Python and of the
-    libraries, and how it ended, under ``runs/``.
+    """See that a step works on the store of its run; keep when it began, its seconds and peak memory, who started it,
+    with which versions of Python and of the libraries, and how it ended, under ``runs/``.
+
+    Args:
+        store: where the step works.
+        run_id: of the run that it belongs to.
+        step: its name.
+        by: who started it.
+        now: the clock.
+        begun_on: the store that an earlier step of the run worked on; None: this is the first.
 
     Yields:
-        A record to which the step's result may be added, in its stored form.
+        A record, which holds the store (``StoreUsed``) and to which the step's result may be added, in its stored form.
+
+    Raises:
+        OtherStore: the run began on another store.
+        StorageError: this account may not work in the store.
     """
     count_peak_anew()
     began = now()
+    used = same_store(store, begun_on) if begun_on else begin(store, began)
     record: dict[str, Any] = {"step": step, "by": by, "began": began.isoformat(), "outcome": "ok"}
+    record["store"] = as_json(used)
     try:
         yield record
     except BaseException as error:

@@ -21,6 +21,7 @@ from recsys_tasks.core.errors import BadData, CorruptArtefact, NotStored
 from recsys_tasks.core.records import Json
 from recsys_tasks.storage.files import Output, new_directory, sha256_of, write_file
 from recsys_tasks.storage.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, NotAManifest, StoredFile, parse_manifest
+from recsys_tasks.storage.refusals import reading
 
 VERIFIED_TOGETHER, WRITTEN_TOGETHER = 2, 3
 """Files at a time: hashing keeps a core busy each, and whoever writes also waits for the disk."""
@@ -77,7 +78,8 @@ class Artefact:
         """
         file = self.file(f"{name}.npy")
         try:  # mapped in any case: to load it, numpy would first take all the memory that the header asks for
-            values = np.load(file, mmap_mode="r", allow_pickle=False)
+            with reading(file):
+                values = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, OverflowError):
             raise _corrupt(file, "is no array of the size that its header says") from None
         if not isinstance(values, np.memmap) or values.dtype.kind not in "iuf" or not values.dtype.isnative:
@@ -94,7 +96,8 @@ class Artefact:
         """
         file = self.file(f"{name}.parquet")
         try:
-            return pq.read_table(file, memory_map=False)
+            with reading(file):
+                return pq.read_table(file, memory_map=False)
         except (OSError, pa.ArrowException):
             raise _corrupt(file, "is no Parquet table") from None
 
@@ -153,6 +156,7 @@ def open_artefact(path: Path, digest: str | None = None, only: Collection[str] =
     Raises:
         NotStored: there is no such directory.
         CorruptArtefact: the manifest or a file is missing, foreign, of another size or of other bytes.
+        OSError: the file system does not give it.
     """
     if not path.is_dir():
         raise NotStored(f"{path} does not exist. Run the step that makes it first.")
@@ -171,15 +175,16 @@ def read_manifest(path: Path) -> Manifest:
     """The manifest of a stored directory, checked for its shape and its checksum.
 
     Raises:
-        CorruptArtefact: it is missing, unreadable, altered, of another format or place, or names a file elsewhere.
+        CorruptArtefact: it is missing, altered, of another format or place, or names a file elsewhere.
+        OSError: the file system does not give it.
     """
     file = path / MANIFEST
     try:
         if file.is_symlink() or file.stat().st_size > LARGEST_MANIFEST:
             raise NotAManifest("is not a plain manifest")
         return parse_manifest(file.read_bytes(), path.as_posix())
-    except OSError as error:
-        raise _corrupt(file, f"is missing or unreadable ({type(error).__name__})") from None
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise _corrupt(file, "is missing") from None
     except NotAManifest as error:
         raise _corrupt(file, str(error)) from None
 

@@ -1,4 +1,4 @@
-"""The one place that writes bytes: temporary name, length check, read-only bit, fsync, rename or link, directory fsync.
+"""The one place that writes bytes: temporary name, length check, modes, fsync, rename or link, directory fsync.
 
 Nothing here is ever seen half-written. A new directory appears under its name complete or not at all (rename); a new
 file appears only if its name was free (link); a replaced file is the old one or the new one (rename). What a function
@@ -16,16 +16,17 @@ from threading import Thread
 from typing import BinaryIO, Protocol
 
 from recsys_tasks.core.errors import StorageError
+from recsys_tasks.storage.access import Access, make_directories
+from recsys_tasks.storage.mark import access_under
+from recsys_tasks.storage.refusals import FORBIDDEN, forbidden, obstacle
 from recsys_tasks.storage.temporary import temporary_directory
 
-_READ_ONLY = 0o444
 _WORTH_A_THREAD = 1 << 20  # bytes
 _ADVICE = {
     errno.ENOSPC: "Make room",
     errno.EDQUOT: "Make room, or raise the quota of this user",
     errno.EFBIG: "Raise the limit on the size of one file (ulimit -f)",
     errno.EROFS: "The file system is read-only: remount it",
-    errno.EACCES: "Give this user write access",
     errno.EIO: "The disk failed: look at the kernel's log",
 }
 
@@ -76,15 +77,14 @@ def new_directory(root: Path, final: Path) -> Iterator[NewDirectory]:
     Raises:
         StorageError: the disk is full, broken or read-only, or the rights are missing.
     """
-    with _storage_errors(final), temporary_directory(root) as temporary:
+    with _storing(root, final) as (temporary, access):
         directory = NewDirectory(temporary)
         yield directory
         for path in sorted(temporary.rglob("*")):
-            if path.is_file():
-                path.chmod(_READ_ONLY)
+            access.give(path)
             _sync(path)
         _sync(temporary)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_directories(root, final.parent, access)
         try:
             temporary.rename(final)
             directory.was_free = True
@@ -100,9 +100,9 @@ def link_new(root: Path, final: Path, content: bytes) -> bool:
     Raises:
         StorageError: the disk is full, broken or read-only, or the rights are missing.
     """
-    with _storage_errors(final), temporary_directory(root) as temporary:
-        staged = _stage(temporary, content)
-        final.parent.mkdir(parents=True, exist_ok=True)
+    with _storing(root, final) as (temporary, access):
+        staged = _stage(temporary, content, access)
+        make_directories(root, final.parent, access)
         try:
             os.link(staged, final)
         except FileExistsError:
@@ -117,9 +117,9 @@ def replace_file(root: Path, final: Path, content: bytes) -> None:
     Raises:
         StorageError: the disk is full, broken or read-only, or the rights are missing.
     """
-    with _storage_errors(final), temporary_directory(root) as temporary:
-        staged = _stage(temporary, content)
-        final.parent.mkdir(parents=True, exist_ok=True)
+    with _storing(root, final) as (temporary, access):
+        staged = _stage(temporary, content, access)
+        make_directories(root, final.parent, access)
         staged.rename(final)
         make_durable(root, final)
 
@@ -141,15 +141,24 @@ def make_durable(root: Path, path: Path) -> None:
 
 def remove_tree(root: Path, path: Path) -> None:
     """Remove a directory so that it is never seen half-removed under its own name."""
-    with _storage_errors(path), temporary_directory(root) as doomed:
+    with _storing(root, path) as (doomed, _):
         path.rename(doomed / path.name)
         make_durable(root, path)  # otherwise a power loss might undo the rename, and not the removals that follow
 
 
-def _stage(temporary: Path, content: bytes) -> Path:
+@contextmanager
+def _storing(root: Path, path: Path) -> Iterator[tuple[Path, Access]]:
+    """A temporary directory on the way to a path of a store, and the store's modes."""
+    with _storage_errors(path):
+        access = access_under(root)
+        with temporary_directory(root, access) as temporary:
+            yield temporary, access
+
+
+def _stage(temporary: Path, content: bytes, access: Access) -> Path:
     staged = temporary / "content"
     write_file(staged, lambda output: output.write(content))
-    staged.chmod(_READ_ONLY)
+    access.give(staged)
     _sync(staged)
     return staged
 
@@ -189,8 +198,13 @@ def _storage_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        said = "; ".join([error.strerror or str(error), *getattr(error, "__notes__", ())])
-        advice = _ADVICE.get(error.errno or 0, "Mend the cause")
-        raise StorageError(
-            f"{path} cannot be written: {said}. {advice}, then rerun; nothing was half-written."
-        ) from error
+        raise StorageError(f"{path} cannot be written: {_why(path, error)}; nothing was half-written.") from error
+
+
+def _why(path: Path, error: OSError) -> str:
+    said = "; ".join([error.strerror or str(error), *getattr(error, "__notes__", ())])
+    if error.errno in FORBIDDEN:
+        named = [Path(name) for name in (error.filename, error.filename2) if isinstance(name, str)]
+        where = next((name for name in named if obstacle(name, os.W_OK)), path)
+        return f"{said}: {forbidden(where, os.W_OK)} Then rerun"
+    return f"{said}. {_ADVICE.get(error.errno or 0, 'Mend the cause')}, then rerun"

@@ -1,10 +1,9 @@
 """The store on a local POSIX file system: what ``files`` promises, under the names of ``ArtefactStore``."""
 
-import errno
 import fcntl
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,11 @@ from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.storage.artefacts import Artefact, Content, open_artefact, read_manifest, save_artefact
 from recsys_tasks.storage.files import link_new, make_durable, remove_tree, replace_file
 from recsys_tasks.storage.manifest import Manifest
+from recsys_tasks.storage.mark import access_under
+from recsys_tasks.storage.refusals import reading
+from recsys_tasks.storage.rights import require_rights
 from recsys_tasks.storage.store import Stamp
 from recsys_tasks.storage.temporary import sweep, temporary_directory
-
-_NOTHING_THERE = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG)
 
 
 class PosixStore:
@@ -44,31 +44,29 @@ class PosixStore:
     @contextmanager
     def workspace(self) -> Iterator[str]:
         """As ``ArtefactStore``: on the file system of the root."""
-        with temporary_directory(self.root) as folder:
+        with temporary_directory(self.root, access_under(self.root)) as folder:
             yield str(folder)
 
     def open(self, name: str, digest: str | None = None, only: Collection[str] = ()) -> Artefact:
         """As ``ArtefactStore``: the files where they lie."""
-        return open_artefact(self.root / name, digest, only)
+        with self._reading(name):
+            return open_artefact(self.root / name, digest, only)
 
     def manifest(self, name: str) -> Manifest:
         """As ``ArtefactStore``."""
-        return read_manifest(self.root / name)
+        with self._reading(name):
+            return read_manifest(self.root / name)
 
     def holds(self, name: str) -> bool:
         """As ``ArtefactStore``."""
-        try:
-            return (self.root / name).exists()
-        except OSError:  # no file system takes a name of that length
-            return False
+        return self._status(name, follow=True) is not None
 
     def names(self, folder: str) -> list[str]:
         """As ``ArtefactStore``."""
         try:
-            return sorted(os.listdir(self.root / folder))
-        except OSError as error:
-            if error.errno not in _NOTHING_THERE:
-                raise
+            with self._reading(folder):
+                return sorted(os.listdir(self.root / folder))
+        except OSError:  # there is no such folder
             return []
 
     def remove(self, name: str) -> None:
@@ -79,11 +77,12 @@ class PosixStore:
         """As ``ArtefactStore``."""
         path = self.root / name
         try:
-            if most is not None and (path.is_symlink() or path.stat().st_size > most):
-                raise CorruptArtefact(
-                    f"{path} is not a plain file of at most {most:,} bytes. Restore it from a backup."
-                )
-            return path.read_bytes()
+            with self._reading(name):
+                if most is not None and (path.is_symlink() or path.stat().st_size > most):
+                    raise CorruptArtefact(
+                        f"{path} is not a plain file of at most {most:,} bytes. Restore it from a backup."
+                    )
+                return path.read_bytes()
         except FileNotFoundError:
             raise NotStored(f"{path} does not exist. Run the step that makes it first.") from None
 
@@ -105,28 +104,26 @@ class PosixStore:
 
     def stamp(self, name: str) -> Stamp | None:
         """As ``ArtefactStore``: of the name itself, not of what a link leads to."""
-        try:
-            found = (self.root / name).lstat()
-        except OSError as error:
-            if error.errno not in _NOTHING_THERE:
-                raise
-            return None
-        return Stamp(found.st_size, found.st_mtime_ns, f"{found.st_ctime_ns} {found.st_ino}")
+        found = self._status(name, follow=False)
+        return Stamp(found.st_size, found.st_mtime_ns, f"{found.st_ctime_ns} {found.st_ino}") if found else None
 
     def written_at(self, name: str) -> float:
         """As ``ArtefactStore``."""
-        return (self.root / name).stat().st_mtime
+        with self._reading(name):
+            return (self.root / name).stat().st_mtime
 
     def bytes_of(self, name: str) -> int:
         """As ``ArtefactStore``."""
         path = self.root / name
-        files = path.rglob("*") if path.is_dir() else [path]
-        return sum(file.stat().st_size for file in files if file.is_file())
+        with self._reading(name):
+            files = path.rglob("*") if path.is_dir() else [path]
+            return sum(file.stat().st_size for file in files if file.is_file())
 
     @contextmanager
     def locked(self, name: str, wait: bool = True) -> Iterator[bool]:
         """As ``ArtefactStore``: a lock that ends with the process that holds it."""
-        descriptor = os.open(self.root / name, os.O_RDONLY | os.O_DIRECTORY)
+        with self._reading(name):
+            descriptor = os.open(self.root / name, os.O_RDONLY | os.O_DIRECTORY)
         try:
             yield _locked(descriptor, wait)
         finally:
@@ -135,6 +132,21 @@ class PosixStore:
     def sweep(self) -> list[str]:
         """As ``ArtefactStore``: temporary directories whose lock nobody holds."""
         return sweep(self.root)
+
+    def require_rights(self) -> None:
+        """As ``ArtefactStore``: of the root, and of the two levels of directories below it."""
+        require_rights(self.root)
+
+    def _status(self, name: str, follow: bool) -> os.stat_result | None:
+        """What the file system says of a name; None where there is nothing."""
+        try:
+            with self._reading(name):
+                return os.stat(self.root / name, follow_symlinks=follow)
+        except OSError:  # there is nothing, or no file system takes a name of that length
+            return None
+
+    def _reading(self, name: str) -> AbstractContextManager[None]:
+        return reading(self.root / name, self.root)
 
 
 def _locked(descriptor: int, wait: bool) -> bool:

@@ -16,6 +16,7 @@
     releases/log/<n>.json         the append-only log
     runs/<run_id>/<step>.json     clocks, seconds, memory, who started it; <step>.2.json of a second try, and so on
     alerts/<key>/                 the outbox
+    store.json                    the mark: which store this is, and who shares it
 
 Names are relative, with ``/`` between their parts. They carry the first 16 hexadecimal digits of a digest; manifests
 carry all 64, and opening compares them. Each room that keeps something has a repository over this protocol, which
@@ -66,6 +67,7 @@ class ArtefactStore(Protocol):
         Raises:
             NotStored: there is none.
             CorruptArtefact: a file is missing or differs from the manifest.
+            Unreadable: this account may not read it, or the disk does not give it; so for every method that reads.
         """
 
     def manifest(self, name: str) -> Manifest:
@@ -122,6 +124,13 @@ class ArtefactStore(Protocol):
 
     def sweep(self) -> list[str]:
         """Remove what dead writers left behind; names of what was removed."""
+
+    def require_rights(self) -> None:
+        """Refuse at once where this account may not read, and write to, everything that a day may need.
+
+        Raises:
+            StorageError: it may not; the message says what belongs to whom.
+        """
 
 
 def day_in(name: str) -> Day | None:

@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from recsys_tasks.storage.access import Access, make_directories
+
 TEMPORARY = ".tmp"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextmanager
-def temporary_directory(root: Path) -> Iterator[Path]:
+def temporary_directory(root: Path, access: Access) -> Iterator[Path]:
     """Make a directory under the root's own file system, locked while its writer lives, removed at the end."""
-    (root / TEMPORARY).mkdir(parents=True, exist_ok=True)
-    path, descriptor = _locked_directory(root / TEMPORARY)
+    make_directories(root, root / TEMPORARY, access)
+    path, descriptor = _locked_directory(root / TEMPORARY, access)
     try:
         yield path
     except OSError as error:
@@ -39,8 +41,8 @@ def sweep(root: Path) -> list[str]:
     for path in sorted((root / TEMPORARY).glob("*")):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-        except (FileNotFoundError, NotADirectoryError):
-            continue  # its writer has just finished, or it is none of ours
+        except (FileNotFoundError, NotADirectoryError, PermissionError):
+            continue  # its writer has just finished, or it is none of ours, or not ours to remove
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path, ignore_errors=True)
@@ -52,7 +54,7 @@ def sweep(root: Path) -> list[str]:
     return removed
 
 
-def _locked_directory(parent: Path) -> tuple[Path, int]:
+def _locked_directory(parent: Path, access: Access) -> tuple[Path, int]:
     """A new directory under a lock; another one if a sweep took the first between its making and its locking."""
     while True:
         path = Path(tempfile.mkdtemp(dir=parent))
@@ -62,5 +64,6 @@ def _locked_directory(parent: Path) -> tuple[Path, int]:
             continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if path.is_dir():
+            access.give(path)
             return path, descriptor
         os.close(descriptor)

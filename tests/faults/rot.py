@@ -12,17 +12,20 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from faults.byte_damages import IN_PLACE
 from faults.ground import DAY, Ground
 from faults.outcome import Outcome
 from faults.working import FAST, SIGNED, Worker
 from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
+from recsys_tasks.partitions.repository import StoredPartition
 from recsys_tasks.release.bundle import open_gated
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, publish
 from recsys_tasks.steps.stored_models import open_model
 from recsys_tasks.steps.verdict import recomputed
 from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.stored_mark import mark_of
 
 Use = Callable[["Bench"], Any]
 
@@ -60,6 +63,19 @@ class Bench:
         """Warned of in the verdict."""
         if self.at.checked.found(DAY, str(self.at.partitions.digest(DAY))) is None:
             raise NotStored(f"{self.root} holds no checks of {DAY}")  # the verdict does without
+
+    def traces(self) -> None:
+        """Made into the shape of the day, and compared with."""
+        self._held(self.at.shapes.traces(self._partition()), "traces")
+
+    def shape(self) -> None:
+        """Compared with tomorrow."""
+        self._held(self.at.shapes.find(self._partition()), "shape")
+
+    def mark(self) -> None:
+        """Looked at by every step."""
+        if mark_of(self.store) is None:
+            raise NotStored(f"{self.root} has no mark")
 
     def matrix(self) -> None:
         """Trained on, and extended tomorrow."""
@@ -105,6 +121,17 @@ class Bench:
         except CorruptArtefact:
             publish(self.at, DAY, self.candidate, SIGNED)
 
+    def _partition(self) -> StoredPartition:
+        found = self.at.partitions.newest(DAY)
+        if found is None:
+            raise NotStored(f"{self.root} has no partition of {DAY}")
+        return found
+
+    def _held(self, found: object, what: str) -> None:
+        """A damaged one counts as none: it costs the history one day, and stops nothing."""
+        if found is None:
+            raise NotStored(f"{self.root} holds no {what} of {DAY}")
+
 
 @dataclass(frozen=True)
 class Kind:
@@ -118,6 +145,9 @@ class Kind:
 KINDS = {
     "partition": Kind("partitions/{day}", Bench.partition),
     "data checks": Kind("data_checks/{day}/found-*", Bench.data_checks),
+    "traces": Kind("data_checks/{day}/traces-*", Bench.traces),
+    "shape": Kind("data_checks/{day}/shape-*", Bench.shape),
+    "mark": Kind("store.json", Bench.mark),
     "catalogue": Kind("catalogues/{day}-*", Bench.catalogue),
     "matrix": Kind("matrices/{day}-*", Bench.matrix),
     "split": Kind("splits/{day}-*", Bench.split),
@@ -131,28 +161,6 @@ KINDS = {
     "newest log entry": Kind("releases/log/{number}.json", Bench.log),
 }
 Contents = dict[Path, bytes | None]  # what becomes of files; None: they vanish
-
-
-def _flip(random: Random, content: bytes) -> bytes:
-    place = random.randrange(len(content))
-    return content[:place] + bytes([content[place] ^ 1 << random.randrange(8)]) + content[place + 1 :]
-
-
-def _cut(random: Random, content: bytes) -> bytes:
-    return content[: random.randrange(len(content))]
-
-
-def _zero(random: Random, content: bytes) -> bytes:
-    begin = random.randrange(len(content))
-    end = min(len(content), begin + random.choice((1, 512, 4096)))
-    return content[:begin] + bytes(end - begin) + content[end:]
-
-
-def _longer(random: Random, content: bytes) -> bytes:
-    return content + random.randbytes(random.choice((1, 4096)))
-
-
-IN_PLACE = {"a flipped bit": _flip, "cut": _cut, "zeros": _zero, "longer": _longer}
 
 
 def damaged(random: Random, mine: list[Path], older: list[Path], is_log: bool) -> tuple[str, Contents]:

@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.steps import Signature, Workplace, publish, whole_day
+from recsys_tasks.steps.one_store import StoreUsed
 from recsys_tasks.steps.results import Reported
 from recsys_tasks.steps.workplace import recorded
 from recsys_tasks.storage.posix import PosixStore
@@ -138,11 +139,13 @@ def a_day(pipe: Connection, job: Job) -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (job.largest_file, job.largest_file))
 
     @contextmanager
-    def reported(store: PosixStore, run_id: str, step: str, by: str, now: Any) -> Iterator[dict[str, Any]]:
+    def reported(
+        store: PosixStore, run_id: str, step: str, by: str, now: Any, begun_on: StoreUsed
+    ) -> Iterator[dict[str, Any]]:
         pipe.send(("step", step, now().timestamp()))
         if job.snapshots:
             shutil.copytree(store.root, job.snapshots / step, copy_function=os.link)
-        with recorded(store, run_id, step, by, now) as record:
+        with recorded(store, run_id, step, by, now, begun_on) as record:
             yield record
             pipe.send(("done", step, record["result"]))
 
