@@ -9,7 +9,8 @@ from recsys_tasks.core.config import Config, load_config, parse_config
 from recsys_tasks.core.errors import ConfigError
 
 EXAMPLE = Path(__file__).parents[2] / "recsys.toml"
-CATALOGUE = "[source]\nhistory_start = 2026-01-01\n[catalogue]\ntable = 't'\n"
+SOURCE = "[source]\nhistory_start = 2026-01-01\n"
+CATALOGUE = SOURCE + "[catalogue]\ntable = 't'\n"
 
 
 class TestExample:
@@ -41,6 +42,9 @@ class TestRefusals:
             ("[source]\nhistory_start = 'soon'\n", "source.history_start"),
             (CATALOGUE + "features.kind = 'k'\n", "not be called kind"),
             (CATALOGUE + "features.Ab = 'k'\n", "features.Ab"),
+            (SOURCE + "[schedule]\ntimezone = 'Europe/Berln'\n", r"schedule.timezone.*Did you mean Europe/Berlin"),
+            (SOURCE + "[schedule]\nday_starts_at = '24:00'\n", "schedule.day_starts_at.*HH:MM"),
+            (SOURCE + "[schedule]\nday_starts_at = 04:00:00\n", "schedule.day_starts_at"),
             ("[source", "not TOML"),
         ],
     )
