@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.plugins_manager import AirflowPlugin
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
-from recsys_timetable import DailyUntil
+from recsys_timetable import BusinessDaily, DailyUntil
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -41,7 +41,7 @@ class RecsysPlugin(AirflowPlugin):
 
     name = "recsys"
     operator_extra_links = [ReportLink(), VerdictLink(), LiveIndexLink()]  # noqa: RUF012 - Airflow's own interface
-    timetables = [DailyUntil]  # noqa: RUF012
+    timetables = [DailyUntil, BusinessDaily]  # noqa: RUF012
     external_views = [  # noqa: RUF012
         _view("Recommendations", "/recsys/live", "nav", "recommendations", category="browse"),
         _view("Recommendations", "/recsys/dag?dag_id={DAG_ID}", "dag", "recsys-live"),

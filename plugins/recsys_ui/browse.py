@@ -20,7 +20,8 @@ def history(request: Request, dates: str = "") -> HTMLResponse:
     from recsys_tasks.pages.history import history as gathered
 
     length = dates if dates in LENGTHS else USUAL
-    return page(request, "history", "history", **gathered(store(), policy().gate, length))
+    config = policy()
+    return page(request, "history", "history", **gathered(store(), config.gate, length, config.schedule.days))
 
 
 @router.get("/candidates")
