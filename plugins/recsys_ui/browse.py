@@ -20,8 +20,7 @@ def history(request: Request, dates: str = "") -> HTMLResponse:
     from recsys_tasks.pages.history import history as gathered
 
     length = dates if dates in LENGTHS else USUAL
-    config = policy()
-    return page(request, "history", "history", **gathered(store(), config.gate, length, config.schedule.days))
+    return page(request, "history", "history", **gathered(store(), policy().gate, length))
 
 
 @router.get("/candidates")

@@ -1,10 +1,8 @@
 """The page *Over time*: the plots over the judged dates, as JSON for the script and as tables of the same numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.pages.remembered import RememberedRuns, judgements_of, log_of
 from recsys_tasks.release.series import by_date
@@ -18,14 +16,13 @@ USUAL = "90"
 """Dates that are shown when nothing is asked for."""
 
 
-def history(store: ArtefactStore, gate: GateConfig, length: str, days: BusinessDays = UTC_DAYS) -> dict[str, Any]:
+def history(store: ArtefactStore, gate: GateConfig, length: str) -> dict[str, Any]:
     """Everything that the page *Over time* names.
 
     Args:
         store: where to look.
         gate: the policy of now, for the levels that it asks for.
         length: a key of ``LENGTHS``: how many of the newest judged dates are shown.
-        days: which instants belong to which date.
 
     Raises:
         CorruptArtefact: the release log is damaged.
@@ -33,8 +30,7 @@ def history(store: ArtefactStore, gate: GateConfig, length: str, days: BusinessD
     judgements, damaged = judgements_of(store, log_of(store))
     dates = [rows[0] for rows in by_date(judgements).values()]
     rows = dates[-(LENGTHS[length] or len(dates)) :]
-    found = _plots(rows, minutes_of(store), gate) if rows else []
-    plots = [replace(plot, days=days.name) for plot in found]
+    plots = _plots(rows, minutes_of(store), gate) if rows else []
     return {
         "plots": plots,
         "rows": rows,
