@@ -1,7 +1,7 @@
 """
 # Daily recommendations
 
-Turns one business day of streams into an index of recommendations, and puts it live only if it is good enough.
+Turns one day of streams (a UTC date, unless `[schedule]` names a zone and an hour) into an index of recommendations, and puts it live only if it is good enough.
 
 | task | does | when it fails |
 |---|---|---|
@@ -41,7 +41,7 @@ from recsys_dag import alerting
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, task
 from recsys_dag.context import task_run
 from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_skip
-from recsys_dag.services import days_of, live_index, make_dags, manual, schedule_of
+from recsys_dag.services import live_index, make_dags, manual, schedule_of
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
 
 from recsys_tasks.core.services import Service
@@ -168,7 +168,9 @@ def asked() -> dict[str, Param]:
     """What a person may ask of a run; each DAG has its own, because a run that is tried in a test writes into them."""
     word = {"default": None, "type": ["null", "string"]}
     return {
-        "day": Param(**word, format="date", description="Business day; empty: the run's own"),
+        "day": Param(
+            **word, format="date", description="Date, of UTC unless [schedule] names a zone; empty: the run's own"
+        ),
         "cold_start": Param(False, type="boolean", description="Train from drawn factors although yesterday's exist"),
         "allow_empty_day": Param(False, type="boolean", description="A date without streams is an empty partition"),
         "rebuild_through": Param(False, type="boolean", description="Also fold the later dates of a restated one now"),
@@ -186,7 +188,7 @@ def daily_recommendations(service: Service) -> None:
         description="Streams of a day to a gated, versioned Annoy index",
         doc_md=manual(__doc__, service),
         schedule=schedule_of(service),
-        start_date=pendulum.datetime(2000, 1, 1, tz=days_of(service).zone),
+        start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
         catchup=False,
         max_active_runs=1,
         on_failure_callback=alerting.tell_what_nobody_told,

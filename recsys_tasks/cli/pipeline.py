@@ -33,7 +33,7 @@ RUN_COLUMNS = {"day": "day", "users": "scored", "precision": "candidate p@k", "p
 def register(commands: Any) -> None:
     """Add the commands to the parser."""
     run: ArgumentParser = commands.add_parser("run", help="all steps of a day, or of a range of days")
-    run.add_argument("--date", required=True, help="business day, e.g. 2026-11-22")
+    run.add_argument("--date", required=True, help="date, of UTC unless [schedule] names a zone, e.g. 2026-11-22")
     run.add_argument("--to", help="last date of a range, each run in turn")
     run.add_argument("--cold-start", action="store_true", help="train from drawn factors although yesterday's exist")
     run.add_argument("--allow-empty-day", action="store_true", help="a date without streams is an empty partition")
