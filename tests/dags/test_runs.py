@@ -59,6 +59,17 @@ class TestRuns:
         assert found is not None
         assert found.figures.rows_read == rows
 
+    def test_a_day_that_is_not_over_says_when_it_ends(self, sinks, dag, world_dsn, monkeypatch, tmp_path):
+        """By the clock of its zone, in the alert as in the log; nothing waits for it, and nothing is extracted."""
+        monkeypatch.setenv("RECSYS_SOURCE_DSN", world_dsn)
+        zone = "[schedule]\ntimezone = 'Europe/Berlin'\nday_starts_at = '04:00'\n"
+        (tmp_path / "config.toml").write_text(TOML + ALERTS + zone)
+        run = load_dag().test(run_conf={"day": "2999-01-01"})
+        states = states_of(run)
+        assert (states["wait_for_day"], states["extract_streams"]) == ("failed", "upstream_failed")
+        text = sinks.web.bodies(f"/{CANARY}/hook")[0]["text"]
+        assert "2999-01-01 is not over yet: it ends at 2999-01-02 04:00 CET (Europe/Berlin)." in text
+
     def test_a_backfill_goes_past_the_schedules_end(self, dag, tmp_path):
         """All dates of its range get a run, as a person asked for; the schedule itself still ends at its date."""
         from airflow.serialization.serialized_objects import DagSerialization
