@@ -1,7 +1,7 @@
 """
 # Daily recommendations
 
-Turns one UTC day of streams into an index of recommendations, and puts it live only if it is good enough.
+Turns one day of streams (a UTC date, unless `[schedule]` names a zone and an hour) into an index of recommendations, and puts it live only if it is good enough.
 
 | task | does | when it fails |
 |---|---|---|
@@ -173,7 +173,9 @@ def asked() -> dict[str, Param]:
     """What a person may ask of a run; each DAG has its own, because a run that is tried in a test writes into them."""
     word = {"default": None, "type": ["null", "string"]}
     return {
-        "day": Param(**word, format="date", description="UTC date; empty: the run's own"),
+        "day": Param(
+            **word, format="date", description="Date, of UTC unless [schedule] names a zone; empty: the run's own"
+        ),
         "cold_start": Param(False, type="boolean", description="Train from drawn factors although yesterday's exist"),
         "allow_empty_day": Param(False, type="boolean", description="A date without streams is an empty partition"),
         "rebuild_through": Param(False, type="boolean", description="Also fold the later dates of a restated one now"),

@@ -19,11 +19,12 @@ LISTENERS: list[Any] = []
 try:
     import recsys_pools
     from recsys_links import LiveIndexLink, ReportLink, VerdictLink
-    from recsys_timetable import DailyUntil
+    from recsys_timetable import BusinessDaily, DailyUntil
 except Exception:
     log.exception("Links, timetable and pools of the recommendations cannot be loaded")
 else:
-    OPERATOR_LINKS, TIMETABLES, LISTENERS = [ReportLink(), VerdictLink(), LiveIndexLink()], [DailyUntil], [recsys_pools]
+    OPERATOR_LINKS = [ReportLink(), VerdictLink(), LiveIndexLink()]
+    TIMETABLES, LISTENERS = [DailyUntil, BusinessDaily], [recsys_pools]
 
 
 def pages() -> "FastAPI":

@@ -29,7 +29,7 @@ from airflow.sdk.execution_time import task_runner
 
 from recsys_dag.channels import TAKEN
 from recsys_dag.context import business_day
-from recsys_dag.services import service_of
+from recsys_dag.services import days_of, service_of
 from recsys_tasks.alerting.alerts import Alert, of_failure
 from recsys_tasks.core.errors import ConfigError, RecsysError, StorageError
 
@@ -118,8 +118,9 @@ def failure_of(dag_run: Any, task: str, reason: str = KILLED) -> Alert:
 def _day_of(dag_run: Any) -> list[str]:
     """The date that a run is about, for the commands of an alert; none where it cannot be told, which stops no alert."""
     try:
-        return [business_day(dag_run, dag_run.conf or {}).isoformat()]
-    except (AirflowFailException, AttributeError, TypeError, ValueError):
+        days = days_of(service_of(dag_run))
+        return [business_day(dag_run, dag_run.conf or {}, days).isoformat()]
+    except (AirflowFailException, ConfigError, AttributeError, TypeError, ValueError):
         return []
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook, get_current_context
@@ -15,6 +15,7 @@ from recsys_dag.services import this_service
 from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavailable
 
 if TYPE_CHECKING:
+    from recsys_tasks.core.business_days import BusinessDays
     from recsys_tasks.core.services import Service
     from recsys_tasks.steps import Signature, Workplace
     from recsys_tasks.steps.one_store import StoreUsed
@@ -47,26 +48,31 @@ class TaskRun:
         return reference
 
 
-def business_day(dag_run: Any, params: Mapping[str, Any]) -> date:
-    """The UTC date that a run is about, whatever started it.
+def business_day(dag_run: Any, params: Mapping[str, Any], days: "BusinessDays") -> date:
+    """The business day that a run is about, whatever started it.
 
     A typed-in day goes first; then the interval's start (scheduled, backfill, manual with a logical date); a run
-    without a logical date is about yesterday, counted from when it may start.
+    without a logical date is about the last day that was over when it might start.
 
     Raises:
-        AirflowFailException: the data interval holds no time at all, or a backfill names one day for all its dates.
+        AirflowFailException: the data interval holds no time at all, or was cut by another rule of what a day is; or a
+            backfill names one day for all its dates.
     """
+    kind = getattr(dag_run.run_type, "value", dag_run.run_type)
     if params.get("day"):
-        if getattr(dag_run.run_type, "value", dag_run.run_type) == "backfill":
+        if kind == "backfill":
             raise AirflowFailException("Leave `day` empty in a backfill: each of its runs is about its own date.")
         return date.fromisoformat(params["day"])
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     if start is not None and end is not None and end <= start:
         raise AirflowFailException(f"The run's data interval is empty ({start} to {end}). Name the day (param day).")
+    if kind in ("scheduled", "backfill") and start is not None and start != days.start(days.of(start)):
+        raise AirflowFailException(
+            f"The run's data interval begins at {days.clock(start)}, and no day does: the zone or the hour of [schedule] "
+            "changed since. Trigger the day by its name (param day)."
+        )
     instant = start or dag_run.logical_date
-    if instant is None:
-        instant = dag_run.run_after - timedelta(days=1)
-    return instant.astimezone(UTC).date()
+    return days.of(instant) if instant else days.last_finished(dag_run.run_after)
 
 
 def source_address(service: "Service") -> str | None:
@@ -106,17 +112,16 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
 
     context, service = get_current_context(), this_service()
     dag_run, params, begun_on = context["dag_run"], context["params"], _begun_on(step, context["ti"])
-    day = business_day(dag_run, params)
-    if day >= datetime.now(UTC).date():
-        raise AirflowFailException(f"{day} is not over yet. Give an earlier day.")
-    signature = Signature(signer(dag_run, params), "passed the gate", datetime.now(UTC).isoformat(), dag_run.run_id)
-    with (
-        own_workplace(service, with_source) as at,
-        recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC), begun_on) as record,
-    ):
-        if begun_on is None:
-            context["ti"].xcom_push(STORE, record["store"])
-        yield TaskRun(service, at, day, signature, params, record)
+    with own_workplace(service, with_source) as at:
+        day = business_day(dag_run, params, at.days)
+        if at.days.end(day) > datetime.now(UTC):
+            ends = at.days.clock(at.days.end(day))
+            raise AirflowFailException(f"{day} is not over yet: it ends at {ends}. Give an earlier day.")
+        signature = Signature(signer(dag_run, params), "passed the gate", datetime.now(UTC).isoformat(), dag_run.run_id)
+        with recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC), begun_on) as record:
+            if begun_on is None:
+                context["ti"].xcom_push(STORE, record["store"])
+            yield TaskRun(service, at, day, signature, params, record)
 
 
 def _begun_on(step: str, ti: Any) -> "StoreUsed | None":

@@ -9,8 +9,9 @@ from typing import Any
 from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, get_current_context
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException
-from recsys_timetable import DailyUntil
+from recsys_timetable import BusinessDaily, DailyUntil
 
+from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.core.config import ScheduleConfig, load_table
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.installation import TasksConfig
@@ -55,7 +56,7 @@ def problem_of(service: Service) -> str:
 
 
 def schedule_of(service: Service) -> Any:
-    """UTC days, without an end or until the last scheduled day.
+    """The business days of the service, without an end or until the last scheduled day.
 
     From the table ``[schedule]`` alone: a slip in another table fails a task, with an alert, where it would make the
     whole DAG vanish.
@@ -63,8 +64,24 @@ def schedule_of(service: Service) -> Any:
     Raises:
         ConfigError: the file is missing or not TOML, or a field of the table is wrong.
     """
-    last = load_table(service.config, "schedule", ScheduleConfig).end_date if service.config else None
-    return DailyUntil(last.isoformat()) if last else CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
+    table = _schedule_table(service)
+    last = table.end_date.isoformat() if table.end_date else ""
+    if not table.days.is_default:
+        return BusinessDaily(table.timezone, table.day_starts_at, last)
+    return DailyUntil(last) if last else CronDataIntervalTimetable("0 0 * * *", timezone="UTC")
+
+
+def days_of(service: Service) -> BusinessDays:
+    """Which instants belong to which date of a service, from the table ``[schedule]`` alone.
+
+    Raises:
+        ConfigError: the file is missing or not TOML, or a field of the table is wrong.
+    """
+    return _schedule_table(service).days
+
+
+def _schedule_table(service: Service) -> ScheduleConfig:
+    return load_table(service.config, "schedule", ScheduleConfig) if service.config else ScheduleConfig()
 
 
 def use_resources(dag: DAG, service: Service) -> None:

@@ -30,7 +30,9 @@ def live(request: Request) -> HTMLResponse:
     """Show what is live, how old and how good it is, and what came of the newest candidate."""
     from recsys_tasks.pages.live import live as gathered
 
-    return page(request, "live", "live", **gathered(store(request), policy(request).freshness, datetime.now(UTC)))
+    config = policy(request)
+    shown = gathered(store(request), config.freshness, datetime.now(UTC), config.schedule.days)
+    return page(request, "live", "live", **shown)
 
 
 @router.get("/static/{name}")

@@ -34,7 +34,7 @@ def register(commands: Any) -> None:
     gate.add_argument(
         "what", nargs="?", choices=("plan",), help="what the policy can see on this service, and its cost"
     )
-    gate.add_argument("--date", default="", help="UTC date of the data, e.g. 2026-11-22")
+    gate.add_argument("--date", default="", help="date of the data, e.g. 2026-11-22")
     how = gate.add_mutually_exclusive_group()
     how.add_argument(
         "--todays-policy", action="store_true", help="show it by the configuration's policy; nothing stays"

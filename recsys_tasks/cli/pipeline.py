@@ -7,6 +7,8 @@ from typing import Any
 
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
+from recsys_tasks.core.business_days import UTC_DAYS
+from recsys_tasks.core.config import ScheduleConfig, load_table
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError, DataRefused, DayIncomplete, RecsysError
 from recsys_tasks.core.formatting import count
@@ -31,7 +33,7 @@ RUN_COLUMNS = {"day": "day", "users": "scored", "precision": "candidate p@k", "p
 def register(commands: Any) -> None:
     """Add the commands to the parser."""
     run: ArgumentParser = commands.add_parser("run", help="all steps of a day, or of a range of days")
-    run.add_argument("--date", required=True, help="UTC date, e.g. 2026-11-22")
+    run.add_argument("--date", required=True, help="date, of UTC unless [schedule] names a zone, e.g. 2026-11-22")
     run.add_argument("--to", help="last date of a range, each run in turn")
     run.add_argument("--cold-start", action="store_true", help="train from drawn factors although yesterday's exist")
     run.add_argument("--allow-empty-day", action="store_true", help="a date without streams is an empty partition")
@@ -132,7 +134,8 @@ def _row(run: DayRun, live: Entry | None) -> dict[str, Any]:
 
 
 def _status(args: Namespace) -> Answer:
-    status = overview(store_at(args.root), args.now())
+    days = load_table(args.config, "schedule", ScheduleConfig).days if args.config else UTC_DAYS
+    status = overview(store_at(args.root), args.now(), days)
     return Answer(status, status_text(status))
 
 

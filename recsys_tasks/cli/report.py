@@ -16,7 +16,7 @@ def register(commands: Any) -> None:
     """Add the command to the parser."""
     text = "one self-contained HTML page on what the gate said of a date, and why; prints its path"
     report: ArgumentParser = commands.add_parser("report", help=text, description=text)
-    report.add_argument("--date", required=True, help="UTC date of the data, e.g. 2026-11-22")
+    report.add_argument("--date", required=True, help="date of the data, e.g. 2026-11-22")
     report.add_argument("--out", type=Path, help="write a copy to this file too")
     report.add_argument("--json", action="store_true", help="the answer as JSON")
     report.set_defaults(handler=_report)

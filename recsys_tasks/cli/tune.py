@@ -43,7 +43,7 @@ def register(commands: Any) -> None:
         "tune", help="choose weight, a, lambda", description=DESCRIPTION, formatter_class=RawDescriptionHelpFormatter
     )
     parser.add_argument("--split", choices=("time", "random"), default="time", help="what is hidden (time)")
-    parser.add_argument("--date", help="time: last UTC date to use")
+    parser.add_argument("--date", help="time: last date to use")
     parser.add_argument("--days", type=int, default=1, help="time: so many last days are scored (1)")
     parser.add_argument("--file", type=Path, help="random: file of undated play counts")
     for name in ("user", "track", "plays"):
@@ -73,7 +73,7 @@ def _tune(args: Namespace) -> Answer:
 
 def _time_split(args: Namespace) -> TuningSplit:
     if not args.date:
-        raise ConfigError("--split time needs --date, the last UTC date to use.")
+        raise ConfigError("--split time needs --date, the last date to use.")
     at: Workplace = workplace_of(args)
     last = parse_day(args.date)
     if not 1 <= args.days <= (last - at.config.source.history_start).days:

@@ -4,13 +4,16 @@ The address of the source database is never part of it: it comes from the enviro
 the Airflow connection ``recsys_source``.
 """
 
+import re
 import tomllib
-from datetime import date
+from datetime import date, time
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
 
+from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.installation import ServiceConfig, TasksConfig
 from recsys_tasks.core.policy import (
@@ -54,7 +57,7 @@ class SourceConfig(Section):
     min_ms_played: int = Field(default=30_000, ge=0)
     """A stream shorter than this many milliseconds does not qualify."""
     history_start: date
-    """First UTC date that is ever extracted; every missing date since then is filled by the next run."""
+    """First business day that is ever extracted; every missing one since then is filled by the next run."""
     late_window_days: int = Field(default=3, ge=0, le=60)
     """So many closed dates before the run's own are extracted again, and restated where streams came late."""
     statement_timeout_s: Positive = 3600
@@ -97,14 +100,39 @@ class CatalogueConfig(Section):
 
 
 class ScheduleConfig(Section):
-    """When a day counts as complete, and when the schedule ends."""
+    """What a business day is, when it counts as complete, and when the schedule ends."""
 
+    timezone: str = "UTC"
+    """Time zone whose dates are the business days, by its name in the IANA database (Europe/Berlin)."""
+    day_starts_at: str = "00:00"
+    """Local time, HH:MM, with which a business day begins. When it or the zone changes, the next run extracts all dates
+    again: the days of a matrix are all cut in one way."""
     grace_minutes: int = Field(default=60, ge=0)
     """Minutes after the day's end before it is looked at."""
     longest_wait_hours: int = Field(default=6, ge=0)
     """Hours after the day's end when it counts as complete even though no later stream was seen."""
     end_date: date | None = None
     """Last date that the schedule runs by itself; null: it goes on."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_known(cls, timezone: str) -> str:
+        try:
+            return BusinessDays(timezone).zone
+        except ConfigError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("day_starts_at")
+    @classmethod
+    def _is_a_time_of_day(cls, text: str) -> str:
+        if not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", text):
+            raise ValueError("a time of the day is written HH:MM, from 00:00 to 23:59")
+        return text
+
+    @cached_property
+    def days(self) -> BusinessDays:
+        """Which instants belong to which date."""
+        return BusinessDays(self.timezone, time.fromisoformat(self.day_starts_at))
 
 
 class AlsConfig(Section):

@@ -35,7 +35,7 @@ def day_number(day: Day) -> int:
 
 
 def parse_day(text: str) -> Day:
-    """A UTC date from ``YYYY-MM-DD``.
+    """A date from ``YYYY-MM-DD``.
 
     Raises:
         ConfigError: the text is not such a date.

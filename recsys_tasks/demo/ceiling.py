@@ -25,7 +25,7 @@ def days_with_ceiling(at: Workplace, truth: Path, now: datetime) -> list[dict[st
         now: the instant that the age of the live release is counted to.
     """
     world = build_world(load_truth(truth))
-    days: list[dict[str, Any]] = overview(at.store, now)["days"]
+    days: list[dict[str, Any]] = overview(at.store, now, at.days)["days"]
     for row in days:
         row["oracle"] = oracle_of(at, world, row)
         row["times"] = f"{decimal(row['precision'] / row['popularity'], 1)} x" if row["popularity"] else None

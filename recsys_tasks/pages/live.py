@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError
 from recsys_tasks.core.policy import FreshnessConfig
 from recsys_tasks.pages.remembered import log_of, quarantined_of, rows_of
@@ -18,13 +19,16 @@ from recsys_tasks.storage.store import ArtefactStore
 Row = Mapping[str, Any]
 
 
-def live(store: ArtefactStore, freshness: FreshnessConfig, now: datetime) -> dict[str, Any]:
+def live(
+    store: ArtefactStore, freshness: FreshnessConfig, now: datetime, days: BusinessDays = UTC_DAYS
+) -> dict[str, Any]:
     """Everything that the page *Live* names.
 
     Args:
         store: where to look.
         freshness: from which age on a release is stale.
         now: the instant of the request, UTC.
+        days: which instants belong to which date.
 
     Raises:
         CorruptArtefact: the log or a manifest of a judgement is damaged.
@@ -40,18 +44,16 @@ def live(store: ArtefactStore, freshness: FreshnessConfig, now: datetime) -> dic
     }
     if log.live is None:
         return shown
-    return shown | _details(store, log, log.live, rows, now)
+    age = age_hours(log.live.day.isoformat(), now, days)
+    ended = "" if days.is_default else days.clock(days.end(log.live.day))
+    return shown | {"age": age, "ended": ended} | _details(store, log, log.live, rows)
 
 
-def _details(
-    store: ArtefactStore, log: ReleaseLog, entry: Entry, rows: Sequence[dict[str, Any]], now: datetime
-) -> dict[str, Any]:
-    age = age_hours(entry.day.isoformat(), now)
+def _details(store: ArtefactStore, log: ReleaseLog, entry: Entry, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     published = log.release(entry.release)
     before = next((e for e in reversed(log.entries[: entry.number - 1]) if e.release != entry.release), None)
     parts, damage = _parts(store, entry)
     return {
-        "age": age,
         "published": published,
         "before": before,
         "judged": that_made(entry, rows),

@@ -41,7 +41,7 @@ class DayTraces:
     pairs: Hashes = field(repr=False)  # (at most SAMPLED_PAIRS,)
     popular: Tally
     events: Hashes = field(repr=False)  # (at most SAMPLED_EVENTS,); none where there are no event ids
-    hours: tuple[int, ...] | None  # (24,) qualified rows by UTC hour; None: not counted when the date was extracted
+    hours: tuple[int, ...] | None  # (24,) qualified rows by local hour; None: not counted when extracted
 
 
 def traces_of(counts: PlayCounts, events: Hashes | None = None, hours: tuple[int, ...] | None = None) -> DayTraces:
@@ -50,7 +50,7 @@ def traces_of(counts: PlayCounts, events: Hashes | None = None, hours: tuple[int
     Args:
         counts: its play counts.
         events: the sample of its event ids; None where they are not known any more.
-        hours: its rows by UTC hour; None where they were not counted.
+        hours: its rows by hour of the local clock; None where they were not counted.
     """
     pairs = mix(_hashes(counts.user_ids, "listener") ^ mix(_hashes(counts.track_ids, "track")))
     by_track = counts.track_ids.value_counts()

@@ -1,4 +1,4 @@
-"""The play counts of a UTC date, and what became of each of its rows: read = kept + dropped."""
+"""The play counts of a business day, and what became of each of its rows: read = kept + dropped."""
 
 from dataclasses import dataclass, field, replace
 
@@ -31,7 +31,7 @@ def account_for(day: Day, counts: PlayCounts, traces: DayTraces, tally: DayTally
     """Put the play counts of a date beside the source's tally of its rows: what is in neither came twice.
 
     Args:
-        day: UTC date.
+        day: its date.
         counts: its play counts.
         traces: what is kept of its rows; the hours are the tally's.
         tally: what the source counted of its rows.

@@ -42,7 +42,7 @@ class DayShape:
     track_ranks: float | None  # Spearman's correlation of listeners per track with those of the dates before
     artist_ranks: float | None  # the same of artists
     replayed: float | None  # share of sampled event ids that occurred on the dates before
-    hours: tuple[int, ...] | None  # (24,) qualified rows by UTC hour
+    hours: tuple[int, ...] | None  # (24,) qualified rows by hour of the local clock
 
 
 @dataclass(frozen=True)

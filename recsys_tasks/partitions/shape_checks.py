@@ -106,7 +106,7 @@ def shape_checks(day: Day, shape: DayShape | None, history: History, policy: Qua
     """Compare the shape of a day with those of the dates before it.
 
     Args:
-        day: UTC date.
+        day: its date.
         shape: its shape; None of an empty date.
         history: dates before it with their shapes, without those that were refused; ``shape_history_days`` at most.
         policy: how many spreads are let pass.

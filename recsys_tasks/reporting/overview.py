@@ -1,9 +1,11 @@
 """The overview of a store: what is live, the releases, the judged days, and the steps of the last run."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from typing import Any
 
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
+from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.formatting import count, decimal
 from recsys_tasks.partitions.checked import CheckedDays
 from recsys_tasks.partitions.quarantine import Quarantine
@@ -21,7 +23,7 @@ Row = dict[str, Any]
 NEXT = "What to do next:"
 
 
-def overview(store: ArtefactStore, now: datetime) -> dict[str, Any]:
+def overview(store: ArtefactStore, now: datetime, days: BusinessDays = UTC_DAYS) -> dict[str, Any]:
     """What is live, all releases, quarantined dates, the judgements, the gate's last word, and the newest run's steps.
 
     Judgements come by date; of one date the one that counts is the last.
@@ -32,7 +34,7 @@ def overview(store: ArtefactStore, now: datetime) -> dict[str, Any]:
     log, judgements = Releases(store).log(), Judgements(store)
     rows = [judgement_row(log, judgements, judgement) for judgement in judgements.of()]
     return {
-        "live": _live_row(log, now),
+        "live": _live_row(log, now, days),
         "releases": [_release_row(log, number) for number in _numbers(log)],
         "quarantined": [str(found) for found in Quarantine(Partitions(store), CheckedDays(store)).days()],
         "days": [row for of_date in by_date(rows).values() for row in reversed(of_date)],
@@ -42,10 +44,9 @@ def overview(store: ArtefactStore, now: datetime) -> dict[str, Any]:
     }
 
 
-def age_hours(day: str, now: datetime) -> float:
-    """Hours since the end of a data day (UTC): the age of a release."""
-    end = datetime.combine(datetime.fromisoformat(day).date() + timedelta(days=1), time(), UTC)
-    return (now - end).total_seconds() / 3600
+def age_hours(day: str, now: datetime, days: BusinessDays) -> float:
+    """Hours since the end of a data day: the age of a release."""
+    return (now - days.end(parse_day(day))).total_seconds() / 3600
 
 
 DAY_COLUMNS = {
@@ -106,7 +107,7 @@ def _last_steps(store: ArtefactStore) -> list[Row]:
     return [{name: step[name] for name in names} for step in kept.of_run(runs[-1]["run_id"])] if runs else []
 
 
-def _live_row(log: ReleaseLog, now: datetime) -> Row | None:
+def _live_row(log: ReleaseLog, now: datetime, days: BusinessDays) -> Row | None:
     entry = log.live
     if entry is None:
         return None
@@ -116,7 +117,7 @@ def _live_row(log: ReleaseLog, now: datetime) -> Row | None:
         "entry": entry.number,
         "kind": entry.kind,
         "day": day,
-        "age_hours": age_hours(day, now),
+        "age_hours": age_hours(day, now, days),
         "pinned": entry.pinned,
         "by": entry.by,
         "why": entry.why,

@@ -67,7 +67,7 @@ def plot_svg(plot: Plot) -> str:
         axes.set_ylim(low, high)
         axes.set_ylabel(plot.unit)
         (_day_axis if plot.axis == DAY_AXIS else _step_axis)(axes, at)
-        axes.set_xlabel(plot.axis)
+        axes.set_xlabel(plot.axis_name)
         if plot.bounds or len(axes.get_legend_handles_labels()[0]) > 1:  # the unit says what a line alone is
             _legend(axes)
 

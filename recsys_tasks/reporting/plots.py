@@ -15,7 +15,7 @@ from recsys_tasks.reporting.intervals import Estimate
 Rows: TypeAlias = Sequence[Mapping[str, Any]]
 Value: TypeAlias = float | None
 Values: TypeAlias = tuple[Value, ...]
-DAY_AXIS = "day (UTC)"
+DAY_AXIS = "day"
 INTERVAL = "95% interval"
 FEW = 45
 """Points up to which each has a dot and an interval of its own, and each passed day a mark; beyond, only lines, bands
@@ -67,6 +67,7 @@ class Plot:
     marks: tuple[Mark, ...] = ()
     judged: bool = False  # a date is read together with its verdict
     axis: str = DAY_AXIS
+    days: str = "UTC"  # what a day is, in words
     stacked: bool = False  # bars on each other; all values are counts or sizes
     from_zero: bool = True  # the upright axis shows zero
 
@@ -74,6 +75,11 @@ class Plot:
     def few(self) -> bool:
         """Whether each point has a dot of its own."""
         return len(self.points) <= FEW
+
+    @property
+    def axis_name(self) -> str:
+        """What stands below the lower axis."""
+        return f"{self.axis} ({self.days})" if self.axis == DAY_AXIS else self.axis
 
     @property
     def has_values(self) -> bool:
@@ -84,7 +90,7 @@ class Plot:
     def summary(self) -> str:
         """Title, unit, points and newest values, for those who do not see the plot."""
         first, last = self.points[0], self.points[-1]
-        span = f"{self.axis} {first}" if first == last else f"{self.axis} {first} to {last}"
+        span = f"{self.axis_name} {first}" if first == last else f"{self.axis_name} {first} to {last}"
         newest = ", ".join(f"{line.name} {self.written(line.values[-1])}" for line in self.lines)
         bounds = "".join(f"; {bound.name}" for bound in self.bounds)
         return f"{self.title}: {self.unit}, {span}. Newest: {newest}{bounds}."

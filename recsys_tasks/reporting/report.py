@@ -5,7 +5,7 @@ same stored figures give the same page. Titles and artists come from outside; th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from recsys_tasks.core import formatting
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.domain import Figures, Verdict
 from recsys_tasks.core.policy import DriftConfig, GateConfig
 from recsys_tasks.gate.drift import Drift, drift
@@ -49,6 +50,7 @@ class Material:
     log: ReleaseLog
     accepted: Sequence[Row]  # who accepted the day's data although a check stopped them: by, why, at, found
     run: str  # that judged first; empty where no record tells
+    days: BusinessDays = UTC_DAYS
 
 
 def render(material: Material) -> str:
@@ -119,7 +121,7 @@ def plots(m: Material, slow: Drift, k: int) -> list[Plot | Forest]:
     found.append(run_plots.loss_by_iteration(m.figures["training"]["losses"]))
     if m.verdict.figures["slices"]:
         found.append(quality_plots.slices(m.verdict.figures["slices"]))
-    return found
+    return [replace(plot, days=m.days.name) if isinstance(plot, Plot) else plot for plot in found]
 
 
 def _drawn(plot: Plot | Forest) -> dict[str, Any]:

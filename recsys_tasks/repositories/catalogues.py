@@ -25,7 +25,7 @@ class Catalogues:
         """Digest of the snapshot of a date under a configuration; None where none was taken.
 
         Args:
-            day: UTC date of the run.
+            day: business day of the run.
             rule: digest of the configuration that decides what a snapshot holds.
         """
         names = [name for name in self._store.names(FOLDER) if name.startswith(f"{day.isoformat()}-")]

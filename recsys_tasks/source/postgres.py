@@ -4,8 +4,8 @@ SELECT alone suffices, and nothing is written. A row is dropped for the first re
 the reasons add up: ``private`` (or not known to be public), ``null_id`` (or an empty text), ``short`` (or of unknown
 length), ``duplicate``. Private rows are counted by the server and never sent; duplicates are left to whoever counts.
 
-A day is [D 00:00, D+1 00:00) in UTC. A row whose instant is null, infinite or outside the years 1 to 9999 lies in no
-day. Duplicates are looked for within a day.
+A day is a business day (``core.business_days``), a UTC date where nothing else is configured. A row whose instant is
+null, infinite or outside the years 1 to 9999 lies in no day. Duplicates are looked for within a day.
 
 A row is one play; how long it lasted, in whole milliseconds, only decides whether it counts. Nothing is rounded here:
 a column of fractions is refused, and a view has to say what they mean.
@@ -19,6 +19,7 @@ then counted as such.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -26,17 +27,17 @@ from typing import Any, Self
 import pyarrow as pa
 from sqlalchemy import Connection
 
+from recsys_tasks.core.business_days import EARLIEST, LATEST, UTC_DAYS, BusinessDays
 from recsys_tasks.core.config import CatalogueConfig, SourceConfig
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Day
+from recsys_tasks.core.domain import EPOCH, Day
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.source.catalogue import empty_catalogue, read_catalogue
 from recsys_tasks.source.connection import Cursor, Snapshot, connect, disconnect, parse_address, snapshot
 from recsys_tasks.source.queries import (
-    AFTER_LAST_INSTANT,
-    FIRST_INSTANT,
+    QUARTER_S,
+    Window,
     instants_query,
-    midnight,
     stream_types,
     streams_query,
     tally_query,
@@ -67,14 +68,14 @@ DEFAULTS = ReadSettings()
 
 @dataclass(frozen=True)
 class DayTally:
-    """What the server counts of the rows of a UTC date, each row under the first reason that holds."""
+    """What the server counts of the rows of a day, each row under the first reason that holds."""
 
     rows_read: int
     private: int
     null_id: int
     short: int
     fingerprint: str | None  # see Source.fingerprint
-    hours: tuple[int, ...]  # (24,) qualified rows by UTC hour
+    hours: tuple[int, ...]  # (24,) qualified rows by hour of the local clock
 
     @property
     def qualified(self) -> int:
@@ -84,7 +85,7 @@ class DayTally:
 
 @dataclass(frozen=True)
 class OpenDay:
-    """A UTC date in an open snapshot."""
+    """A day in an open snapshot."""
 
     streams: pa.Table
     """Its qualified streams: user_id, track_id, event_id, and the instant where there is no event_id."""
@@ -107,11 +108,13 @@ class Source:
         config: SourceConfig,
         catalogue: CatalogueConfig | None = None,
         settings: ReadSettings = DEFAULTS,
+        days: BusinessDays = UTC_DAYS,
     ) -> None:
         self._address = parse_address(dsn)
         self._config = config
         self._catalogue = catalogue
         self._settings = settings
+        self._days = days
         self._connection: Connection | None = None
         self._types: dict[str, str] = {}  # of the columns of the streams, once checked
 
@@ -142,14 +145,15 @@ class Source:
 
     @contextmanager
     def open_day(self, day: Day) -> Iterator[OpenDay]:
-        """Read the qualified streams of a UTC date, which may be none, and keep their snapshot open for the tally.
+        """Read the qualified streams of a day, which may be none, and keep their snapshot open for the tally.
 
         Raises:
             SourceUnavailable: the source cannot be reached or broke off.
             SourceMismatch: its tables are not what the configuration says.
         """
         with self._snapshot() as at:
-            query, types = streams_query(self._config, self._types, day), stream_types(self._config, self._types)
+            query = streams_query(self._config, self._types, self._window(day))
+            types = stream_types(self._config, self._types)
             table, block_bytes = self._config.streams_table, self._settings.block_bytes
             streams = copy_streams(at.cursor, query, types, table, block_bytes)
             yield OpenDay(streams, partial(self._tally_of, at.cursor, day, streams.num_rows))
@@ -169,22 +173,23 @@ class Source:
 
     def has_stream_at_or_after(self, day: Day) -> bool:
         """Whether a stream of this date, or of the year after it, has arrived: the days before it are then complete."""
-        start, end = midnight(day), midnight(day, WATERMARK_DAYS)
-        return bool(self._ask("SELECT EXISTS (SELECT FROM {table} WHERE {within})", start, end))
+        year = timedelta(days=WATERMARK_DAYS)
+        end = LATEST if date.max - day < year else self._days.start(day + year)
+        return bool(self._ask("SELECT EXISTS (SELECT FROM {table} WHERE {within})", (self._days.start(day), end)))
 
     def unusable_instants(self) -> int:
         """Count the rows that lie in no day: the instant is null, infinite, or beyond the years 1 to 9999."""
         return int(self._ask("SELECT count(*) FROM {table} WHERE {instant} IS NULL OR NOT {within}"))
 
     def first_day(self) -> Day | None:
-        """UTC date of the first stream, None where there is none; a stray instant of 1970 is one too."""
-        found: Day | None = self._ask("SELECT (min({instant}) AT TIME ZONE 'UTC')::date FROM {table} WHERE {within}")
-        return found
+        """Day of the first stream, None where there is none; a stray instant of 1970 is one too."""
+        found: datetime | None = self._ask("SELECT min({instant}) FROM {table} WHERE {within}")
+        return self._days.of(found) if found else None
 
     def last_day(self) -> Day | None:
-        """UTC date of the last stream, None where there is none; a stray instant of the year 9999 is one too."""
-        found: Day | None = self._ask("SELECT (max({instant}) AT TIME ZONE 'UTC')::date FROM {table} WHERE {within}")
-        return found
+        """Day of the last stream, None where there is none; a stray instant of the year 9999 is one too."""
+        found: datetime | None = self._ask("SELECT max({instant}) FROM {table} WHERE {within}")
+        return self._days.of(found) if found else None
 
     def catalogue(self) -> pa.Table:
         """Read the whole catalogue, in the form that ``read_catalogue`` describes; no rows where none is configured.
@@ -214,14 +219,16 @@ class Source:
 
     def _tally(self, cursor: Cursor, day: Day) -> DayTally:
         can_hash = self._can_hash(cursor)
-        cursor.execute(tally_query(self._config, self._types, day, can_hash))
-        by_hour, hours = cursor.fetchall(), [0] * HOURS
-        for hour, rows, *dropped, _ in by_hour:
-            hours[int(hour)] = rows - sum(dropped)
-        read, private, null_id, short = (sum(row[place] for row in by_hour) for place in (1, 2, 3, 4))
-        checksums = [int(row[-1]) for row in by_hour if row[-1] is not None]
+        window = self._window(day)
+        cursor.execute(tally_query(self._config, self._types, window, can_hash))
+        by_quarter, hours = cursor.fetchall(), [0] * HOURS
+        for quarter, rows, *dropped, _ in by_quarter:
+            hours[self._hour(int(quarter))] += rows - sum(dropped)
+        read, private, null_id, short = (sum(row[place] for row in by_quarter) for place in (1, 2, 3, 4))
+        checksums = [int(row[-1]) for row in by_quarter if row[-1] is not None]
         checksum = str(sum(checksums)) if checksums else "None"
-        fingerprint = digest_of("streams", read, private, null_id, short, checksum) if can_hash else None
+        cut = () if self._days.is_default else (self._days.name, *map(str, window))
+        fingerprint = digest_of("streams", read, private, null_id, short, checksum, *cut) if can_hash else None
         return DayTally(read, private, null_id, short, fingerprint, tuple(hours))
 
     def _tally_of(self, cursor: Cursor, day: Day, received: int) -> DayTally:
@@ -234,12 +241,19 @@ class Source:
             )
         return tally
 
+    def _window(self, day: Day) -> Window:
+        return self._days.start(day), self._days.end(day)
+
+    def _hour(self, quarter: int) -> int:
+        """The hour that the local clock shows in a quarter of an hour, which are numbered from 1970 on."""
+        return self._days.hour(datetime.combine(EPOCH, time(), UTC) + quarter * timedelta(seconds=QUARTER_S))
+
     def _can_hash(self, cursor: Cursor) -> bool:
         return cursor.connection.server_version >= self._settings.hashes_since
 
-    def _ask(self, question: str, start: str = FIRST_INSTANT, end: str = AFTER_LAST_INSTANT) -> Any:
+    def _ask(self, question: str, window: Window = (EARLIEST, LATEST)) -> Any:
         with self._snapshot() as at:
-            at.cursor.execute(instants_query(question, self._config, start, end))
+            at.cursor.execute(instants_query(question, self._config, window))
             return _row(at.cursor)[0]
 
 

@@ -1,17 +1,21 @@
 """The questions about streams that are put to the source, as SQL: names quoted as identifiers, values as literals."""
 
-from datetime import date, timedelta
+from datetime import datetime
 
 import pyarrow as pa
 from psycopg2 import sql
 
+from recsys_tasks.core.business_days import LATEST
 from recsys_tasks.core.config import IdType, SourceConfig
-from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError
 
 INTEGERS = ("smallint", "integer", "bigint")
 ID_ARROW: dict[IdType, pa.DataType] = {"bigint": pa.int64(), "text": pa.string(), "uuid": pa.string()}
-FIRST_INSTANT, AFTER_LAST_INSTANT = "0001-01-01 00:00:00+00", "10000-01-01 00:00:00+00"
+AFTER_LAST_INSTANT = "10000-01-01 00:00:00+00"
+QUARTER_S = 900
+"""Seconds of a quarter of an hour: the clocks of all zones differ by whole ones."""
+Window = tuple[datetime, datetime]
+"""Instants: from the first on, up to and without the second."""
 
 
 def table_parts(table: str) -> tuple[str | None, str]:
@@ -32,48 +36,43 @@ def table_name(table: str) -> sql.Identifier:
     return sql.Identifier(*([schema] if schema else []), name)
 
 
-def midnight(day: Day, days_later: int = 0) -> str:
-    """The instant at which a date begins in UTC, or that of a date so many days later."""
-    if (date.max - day).days < days_later:
-        return AFTER_LAST_INSTANT
-    return f"{(day + timedelta(days=days_later)).isoformat()} 00:00:00+00"
-
-
-def instants_query(question: str, config: SourceConfig, start: str, end: str) -> sql.Composed:
-    """Fill in a question about the instants of all rows; its ``{within}`` stands for start <= instant < end."""
+def instants_query(question: str, config: SourceConfig, window: Window) -> sql.Composed:
+    """Fill in a question about the instants of all rows; its ``{within}`` stands for those of the window."""
     instant = sql.Identifier(config.streamed_at)
     return sql.SQL(question).format(
-        table=table_name(config.streams_table), instant=instant, within=_within(instant, start, end)
+        table=table_name(config.streams_table), instant=instant, within=_within(instant, window)
     )
 
 
-def tally_query(config: SourceConfig, types: dict[str, str], day: Day, summed: bool) -> sql.Composed:
-    """Count the rows of each UTC hour of a day: all, private, null_id, short, each under the first reason that holds.
+def tally_query(config: SourceConfig, types: dict[str, str], window: Window, summed: bool) -> sql.Composed:
+    """Count the rows of each quarter of an hour: all, private, null_id, short, each under the first reason that holds.
 
-    An hour without rows is left out. Beside the counts stands a checksum.
+    Quarters are numbered from 1970 on, so that no time zone of the server has a say in them; one without rows is left
+    out. Beside the counts stands a checksum.
 
     The checksum is the sum of a hash of each row that ``streams_query`` would send, whatever their order: null where
     there is no such row, or where it is not asked for.
     """
     question = (
-        "SELECT date_part('hour', {instant}), count(*), "
+        "SELECT floor(date_part('epoch', {instant}) / {quarter}), count(*), "
         "count(*) FILTER (WHERE {private}), count(*) FILTER (WHERE NOT {private} AND {null_id}), "
-        "count(*) FILTER (WHERE NOT {private} AND NOT {null_id} AND {short}), {checksum} FROM {table} WHERE {day} "
-        "GROUP BY 1"
+        "count(*) FILTER (WHERE NOT {private} AND NOT {null_id} AND {short}), {checksum} FROM {table} "
+        "WHERE {within} GROUP BY 1"
     )
     conditions = _conditions(config)
     form = "sum({hash}) FILTER (WHERE NOT {private} AND NOT {null_id} AND NOT {short})" if summed else "NULL"
     checksum = sql.SQL(form).format(hash=_hash_of_row(config, types), **conditions)
     instant = sql.Identifier(config.streamed_at)
-    return sql.SQL(question).format(checksum=checksum, instant=instant, **conditions, **_rows_of(config, day))
+    quarter, rows = sql.Literal(QUARTER_S), _rows_of(config, window)
+    return sql.SQL(question).format(checksum=checksum, instant=instant, quarter=quarter, **conditions, **rows)
 
 
-def streams_query(config: SourceConfig, types: dict[str, str], day: Day) -> sql.Composed:
-    """Select the qualified streams of a day: user_id, track_id, event_id, and the instant where no event_id is."""
+def streams_query(config: SourceConfig, types: dict[str, str], window: Window) -> sql.Composed:
+    """Select the qualified streams of a window: user_id, track_id, event_id, and the instant where no event_id is."""
     question = (
         "SELECT {user} AS user_id, {track} AS track_id, {event} AS event_id, "
         "CASE WHEN {event} IS NULL THEN {instant} END AS instant "
-        "FROM {table} WHERE {day} AND NOT {private} AND NOT {null_id} AND NOT {short}"
+        "FROM {table} WHERE {within} AND NOT {private} AND NOT {null_id} AND NOT {short}"
     )
     return sql.SQL(question).format(
         user=id_value(config.user_id, config.user_id_type),
@@ -81,7 +80,7 @@ def streams_query(config: SourceConfig, types: dict[str, str], day: Day) -> sql.
         event=_event(config, types),
         instant=sql.Identifier(config.streamed_at),
         **_conditions(config),
-        **_rows_of(config, day),
+        **_rows_of(config, window),
     )
 
 
@@ -100,15 +99,14 @@ def has_number_events(config: SourceConfig, types: dict[str, str]) -> bool:
     return config.event_id is None or types[config.event_id] in INTEGERS
 
 
-def _within(instant: sql.Identifier, start: str, end: str) -> sql.Composed:
-    return sql.SQL("({0} >= {1}::timestamptz AND {0} < {2}::timestamptz)").format(
-        instant, sql.Literal(start), sql.Literal(end)
-    )
+def _within(instant: sql.Identifier, window: Window) -> sql.Composed:
+    start, end = (sql.Literal(AFTER_LAST_INSTANT if each == LATEST else each.isoformat(" ")) for each in window)
+    return sql.SQL("({0} >= {1}::timestamptz AND {0} < {2}::timestamptz)").format(instant, start, end)
 
 
-def _rows_of(config: SourceConfig, day: Day) -> dict[str, sql.Composable]:
-    within = _within(sql.Identifier(config.streamed_at), midnight(day), midnight(day, 1))
-    return {"table": table_name(config.streams_table), "day": within}
+def _rows_of(config: SourceConfig, window: Window) -> dict[str, sql.Composable]:
+    within = _within(sql.Identifier(config.streamed_at), window)
+    return {"table": table_name(config.streams_table), "within": within}
 
 
 def id_value(column: str, kind: IdType) -> sql.Composed:

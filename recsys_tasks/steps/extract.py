@@ -7,10 +7,11 @@ A backfill, a hole, a restated day and the first run on an existing service are 
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.config import SourceConfig
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Day, PlayCounts
@@ -38,8 +39,7 @@ def source_is_complete(at: Workplace, day: Day, now: datetime) -> bool:
     Raises:
         SourceUnavailable: the source cannot be asked.
     """
-    schedule = at.config.schedule
-    end = datetime.combine(day + timedelta(days=1), time(), UTC)
+    schedule, end = at.config.schedule, at.days.end(day)
     if now < end + timedelta(minutes=schedule.grace_minutes):
         return False
     if now >= end + timedelta(hours=schedule.longest_wait_hours):
@@ -53,7 +53,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
 
     Args:
         at: store, configuration, source.
-        day: UTC date of the run.
+        day: business day of the run.
         allow_empty: whether a date without a qualified stream becomes a partition of zero rows.
 
     Raises:
@@ -98,7 +98,7 @@ def _brought_up_to_date(
     at: Workplace, source: Source, date: Day, day: Day, allow_empty: bool
 ) -> tuple[StoredPartition, str]:
     """The newest version of a date, which is extracted unless it is what the source holds; what became of it."""
-    rule = qualification_rule(at.config.source)
+    rule = qualification_rule(at.config.source, at.days)
     if stored := _unchanged(at, source, date, rule):
         return stored, UNCHANGED
     extracted = extract_day(source, date)
@@ -123,7 +123,7 @@ def _snapshot(at: Workplace, source: Source, day: Day) -> str | None:
 
 
 def extract_day(source: Source, day: Day) -> ExtractedDay:
-    """Count the qualified streams of a UTC date, which may be none.
+    """Count the qualified streams of a day, which may be none.
 
     Raises:
         SourceUnavailable: the source cannot be reached, broke off, or sent another number of rows than it counted.
@@ -178,14 +178,15 @@ def _listed(days: Iterable[Day]) -> str:
     return ", ".join(day.isoformat() for day in days)
 
 
-def qualification_rule(source: SourceConfig) -> str:
-    """Digest of what decides which streams count: a partition made under another rule is extracted again."""
-    return digest_of("rule", source.model_dump(exclude={"history_start", "late_window_days", "statement_timeout_s"}))
+def qualification_rule(source: SourceConfig, days: BusinessDays = UTC_DAYS) -> str:
+    """Digest of what decides which streams count, and on which date: a partition of another rule is extracted again."""
+    streams = source.model_dump(exclude={"history_start", "late_window_days", "statement_timeout_s"})
+    return digest_of("rule", streams, *([] if days.is_default else [days.name]))
 
 
 def _wanted_days(at: Workplace, day: Day) -> Iterator[Day]:
     """Dates to extract: missing ones, those of another rule, those of the late window, and the day itself."""
-    rule, late = qualification_rule(at.config.source), day - timedelta(days=at.config.source.late_window_days)
+    rule, late = qualification_rule(at.config.source, at.days), day - timedelta(days=at.config.source.late_window_days)
     for date in dates(at.config.source.history_start, day):
         newest = at.partitions.newest(date)
         if date >= late or newest is None or newest.rule != rule:

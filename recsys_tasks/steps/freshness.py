@@ -7,6 +7,7 @@ from typing import Any
 
 from recsys_tasks.alerting.alerts import Alert, alarm_key, of_damage, of_staleness
 from recsys_tasks.alerting.outbox import Outbox
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.digests import canonical_json
 from recsys_tasks.core.errors import RecsysError, StorageError, Unreadable
 from recsys_tasks.release.log import Entry
@@ -32,7 +33,7 @@ def look_at_live(at: Workplace, now: datetime) -> Seen:
         live = at.releases.log().live
         if live is None:
             return seen
-        age = age_hours(live.day.isoformat(), now)
+        age = age_hours(live.day.isoformat(), now, at.days)
         seen = replace(seen, live=_sentence(live, age), stale=age > at.config.freshness.max_age_hours)
         _verify_when_due(at, live, now)
     except Unreadable:
@@ -43,7 +44,7 @@ def look_at_live(at: Workplace, now: datetime) -> Seen:
     return seen
 
 
-def live_sentence(store: ArtefactStore, now: datetime) -> str:
+def live_sentence(store: ArtefactStore, now: datetime, days: BusinessDays = UTC_DAYS) -> str:
     """What is live and how old it is, in words, whatever state the release log is in."""
     try:
         live = Releases(store).log().live
@@ -51,7 +52,7 @@ def live_sentence(store: ArtefactStore, now: datetime) -> str:
         return "What is live cannot be said: the release log could not be read."
     except (RecsysError, OSError):
         return "What is live cannot be said: the release log is damaged."
-    return _sentence(live, age_hours(live.day.isoformat(), now)) if live else NOTHING
+    return _sentence(live, age_hours(live.day.isoformat(), now, days)) if live else NOTHING
 
 
 def live_entry(store: ArtefactStore) -> Entry | None:

@@ -21,7 +21,7 @@ def increment_matrix(at: Workplace, day: Day, rebuild_through: bool = False) -> 
 
     Args:
         at: store and configuration.
-        day: UTC date of the run.
+        day: business day of the run.
         rebuild_through: fold the stale matrices of later dates again too; otherwise their next run does, by itself.
 
     Raises:

@@ -31,7 +31,7 @@ def check_data(at: Workplace, day: Day, signature: Signature, accept: str = "") 
 
     Args:
         at: store and configuration (the policy).
-        day: UTC date of the run.
+        day: business day of the run.
         signature: who runs it, and when.
         accept: a person's reason to train on the streams of this very day although a check says stop; empty: nobody
             accepts. Another date is accepted by a run for that date: nobody accepts what he has not been shown.

@@ -63,4 +63,5 @@ def gather(at: Workplace, judgement: Judgement) -> Material:
         log=log,
         accepted=[asdict(each) for each in at.checked.accepted(day, at.partitions.digest(day))],
         run=str(first["run_id"]) if first else "",
+        days=at.days,
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.core.config import Config
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.memory import count_peak_anew, peak_megabytes
@@ -41,6 +42,11 @@ class Workplace:
     config: Config
     dsn: str | None = None
     progress: Callable[[str], None] = silent
+
+    @property
+    def days(self) -> BusinessDays:
+        """Which instants belong to which date."""
+        return self.config.schedule.days
 
     @cached_property
     def partitions(self) -> Partitions:
@@ -112,7 +118,7 @@ class Workplace:
             raise ConfigError(
                 "No address of the source database: set RECSYS_SOURCE_DSN, or the Airflow connection recsys_source."
             )
-        return Source(self.dsn, self.config.source, self.config.catalogue)
+        return Source(self.dsn, self.config.source, self.config.catalogue, days=self.days)
 
 
 @dataclass(frozen=True)

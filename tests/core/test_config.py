@@ -10,7 +10,8 @@ from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.installation import TaskResources, TasksConfig
 
 EXAMPLE = Path(__file__).parents[2] / "recsys.toml"
-CATALOGUE = "[source]\nhistory_start = 2026-01-01\n[catalogue]\ntable = 't'\n"
+SOURCE = "[source]\nhistory_start = 2026-01-01\n"
+CATALOGUE = SOURCE + "[catalogue]\ntable = 't'\n"
 
 
 class TestExample:
@@ -54,6 +55,9 @@ class TestRefusals:
             (CATALOGUE + "[tasks.train]\nqueue = 'q'\n", "there is no task train; there are default, wait_for_day, "),
             (CATALOGUE + "[tasks.train_als]\nslots = 1\n", "tasks.train_als.slots"),
             (CATALOGUE + "[tasks]\nqueue = 'q'\n", "tasks.queue"),
+            (SOURCE + "[schedule]\ntimezone = 'Europe/Berln'\n", r"schedule.timezone.*Did you mean Europe/Berlin"),
+            (SOURCE + "[schedule]\nday_starts_at = '24:00'\n", "schedule.day_starts_at.*HH:MM"),
+            (SOURCE + "[schedule]\nday_starts_at = 04:00:00\n", "schedule.day_starts_at"),
             ("[source", "not TOML"),
         ],
     )

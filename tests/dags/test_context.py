@@ -6,6 +6,8 @@ from types import SimpleNamespace
 import pytest
 from psycopg2.extensions import parse_dsn
 
+from recsys_tasks.core.business_days import UTC_DAYS
+
 START = datetime(2026, 11, 22, tzinfo=UTC)
 
 
@@ -33,7 +35,7 @@ class TestBusinessDay:
             logical_date=logical,
             run_after=after,
         )
-        assert business_day(run, params) == day
+        assert business_day(run, params, UTC_DAYS) == day
 
     def test_one_day_for_all_dates_of_a_backfill_is_refused(self, dag):
         """The dialog of a backfill offers the parameter; each of its runs would do the same day."""
@@ -42,9 +44,9 @@ class TestBusinessDay:
 
         end = START + timedelta(days=1)
         run = SimpleNamespace(run_type="backfill", data_interval_start=START, data_interval_end=end)
-        assert business_day(run, {"day": None}) == START.date()
+        assert business_day(run, {"day": None}, UTC_DAYS) == START.date()
         with pytest.raises(AirflowFailException, match="Leave `day` empty in a backfill"):
-            business_day(run, {"day": "2026-11-01"})
+            business_day(run, {"day": "2026-11-01"}, UTC_DAYS)
 
     def test_an_interval_without_time_is_refused(self, dag):
         """A timetable that gives instants, not days, would shift every date by one; a day by name is still taken."""
@@ -54,8 +56,8 @@ class TestBusinessDay:
         at = {name: START for name in ("data_interval_start", "data_interval_end", "logical_date", "run_after")}
         run = SimpleNamespace(run_type="manual", **at)
         with pytest.raises(AirflowFailException, match="data interval is empty"):
-            business_day(run, {})
-        assert business_day(run, {"day": "2026-11-01"}) == date(2026, 11, 1)
+            business_day(run, {}, UTC_DAYS)
+        assert business_day(run, {"day": "2026-11-01"}, UTC_DAYS) == date(2026, 11, 1)
 
 
 class TestSigner:

@@ -3,9 +3,11 @@
 import os
 from datetime import UTC, date, datetime
 
+from conftest import fetch
 from dag_runs import ALERTS, CANARY, load_dag, received, states_of
 from settings import TOML, damage
 
+from recsys_tasks.partitions.repository import Partitions
 from recsys_tasks.release.judgements import FIGURES
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.storage.posix import PosixStore
@@ -37,6 +39,36 @@ class TestRuns:
         run = ending.test(logical_date=datetime(2026, 9, 1, tzinfo=UTC), run_conf={"day": "2026-01-13"})
         assert len(run.get_task_instances()) == 12
         assert (tmp_path / "store" / "releases" / "log" / "1.json").exists()
+
+    def test_a_business_day_of_berlin_is_published(self, dag, world_dsn, monkeypatch, tmp_path):
+        """Four o'clock in Berlin ends the day before: its streams alone are in the partition that goes live."""
+        (tmp_path / "config.toml").write_text(
+            f"{TOML}\n[schedule]\ntimezone = 'Europe/Berlin'\nday_starts_at = '04:00'\n"
+        )
+        monkeypatch.setenv("RECSYS_SOURCE_DSN", world_dsn)
+        run = load_dag().test(logical_date=datetime(2026, 1, 15, 3, tzinfo=UTC))
+        assert str(run.state) == "success"
+        assert (run.data_interval_start, run.data_interval_end) == tuple(
+            datetime(2026, 1, n, 3, tzinfo=UTC) for n in (14, 15)
+        )
+        store, day = PosixStore(tmp_path / "store"), date(2026, 1, 14)
+        assert Releases(store).log().require_live().day == day
+        window = "streamed_at >= '2026-01-14 04:00 Europe/Berlin' AND streamed_at < '2026-01-15 04:00 Europe/Berlin'"
+        ((rows,),) = fetch(world_dsn, f"SELECT count(*) FROM streams WHERE {window}")
+        found = Partitions(store).newest(day)
+        assert found is not None
+        assert found.figures.rows_read == rows
+
+    def test_a_day_that_is_not_over_says_when_it_ends(self, sinks, dag, world_dsn, monkeypatch, tmp_path):
+        """By the clock of its zone, in the alert as in the log; nothing waits for it, and nothing is extracted."""
+        monkeypatch.setenv("RECSYS_SOURCE_DSN", world_dsn)
+        zone = "[schedule]\ntimezone = 'Europe/Berlin'\nday_starts_at = '04:00'\n"
+        (tmp_path / "config.toml").write_text(TOML + ALERTS + zone)
+        run = load_dag().test(run_conf={"day": "2999-01-01"})
+        states = states_of(run)
+        assert (states["wait_for_day"], states["extract_streams"]) == ("failed", "upstream_failed")
+        text = sinks.web.bodies(f"/{CANARY}/hook")[0]["text"]
+        assert "2999-01-01 is not over yet: it ends at 2999-01-02 04:00 CET (Europe/Berlin)." in text
 
     def test_a_backfill_goes_past_the_schedules_end(self, dag, tmp_path):
         """All dates of its range get a run, as a person asked for; the schedule itself still ends at its date."""

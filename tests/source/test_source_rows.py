@@ -7,6 +7,7 @@ import psycopg2
 import pytest
 from source_tables import DAY, config, create_streams, extract, insert, triples
 
+from recsys_tasks.core.business_days import UTC_DAYS
 from recsys_tasks.core.errors import SourceMismatch
 from recsys_tasks.source import rows as source_rows
 from recsys_tasks.source.postgres import DEFAULTS, ReadSettings, Source
@@ -23,7 +24,7 @@ def test_instant_as_it_is_sent(source_dsn: str, kind: Any) -> None:
     asked = config(user_id_type=kind), {"event_id": "bigint"}
     connection = psycopg2.connect(source_dsn, options="-c TimeZone=UTC")
     with connection.cursor() as cursor:
-        query, types = streams_query(*asked, DAY), stream_types(*asked)
+        query, types = streams_query(*asked, (UTC_DAYS.start(DAY), UTC_DAYS.end(DAY))), stream_types(*asked)
         streams = source_rows.copy_streams(cursor, query, types, "streams", DEFAULTS.block_bytes)
     connection.close()
     assert streams.select(["event_id", "instant"]).to_pylist() == [

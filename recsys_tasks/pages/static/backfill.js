@@ -35,8 +35,10 @@ async function look() {
   const body = wanted();
   const { backfills } = await send(`${airflow}api/v2/backfills/dry_run`, body);
   if (!backfills.length) throw new Error("No date of these would run: they have runs already, or are not over yet.");
-  const { is_paused: paused } = await send(`${airflow}api/v2/dags/${DAG}`);
-  const days = backfills.map((each) => each.logical_date.slice(0, 10));
+  const { is_paused: paused, timetable_summary: schedule } = await send(`${airflow}api/v2/dags/${DAG}`);
+  const timeZone = schedule?.match(/^daily, (\S+)/)?.[1] ?? "UTC"; // as the schedule names it: recsys_timetable.py
+  const local = new Intl.DateTimeFormat("sv-SE", { timeZone }); // YYYY-MM-DD
+  const days = backfills.map((each) => local.format(new Date(each.logical_date)));
   const more = days.length > SHOWN ? ` and ${days.length - SHOWN} more` : "";
   const runs = days.length === 1 ? "1 run" : `${days.length} runs`;
   by("backfill-plan").replaceChildren(sentence(`${runs}: ${days.slice(0, SHOWN).join(", ")}${more}.`));
