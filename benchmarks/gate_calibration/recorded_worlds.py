@@ -58,7 +58,8 @@ class DatedWorld:
 
 def sparse() -> DatedWorld:
     """A service with little signal."""
-    return dated(_noisy(SPARSE), AlsConfig(tolerance=2e-4, threads=1), HISTORY)
+    als = AlsConfig(weight="linear", a=40.0, regularization=0.01, tolerance=2e-4, threads=1)  # as it was recorded
+    return dated(_noisy(SPARSE), als, HISTORY)
 
 
 def demo() -> DatedWorld:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from recsys_tasks.cli import demo, gate, lineage, pipeline, releases, report, tune
 from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.telling import answer, tell
 from recsys_tasks.core.errors import ConfigError, RecsysError
 
 DESCRIPTION = """The daily recommendation pipeline without Airflow.
@@ -39,24 +39,21 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         args = parser(environment).parse_args(argv)
         args.now = lambda: datetime.now(UTC)
-        args.tell = lambda line: print(line, file=sys.stderr, flush=True)
-        answer: Answer = args.handler(args)
+        args.tell = tell
+        found: Answer = args.handler(args)
     except RecsysError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        tell(f"{type(error).__name__}: {error}")
         return 2 if isinstance(error, ConfigError) else 1
     except (OSError, pa.ArrowException) as error:
-        print(
-            f"{type(error).__name__}: {str(error).splitlines()[0]}. Look at the file, its rights and the disk.",
-            file=sys.stderr,
-        )
+        tell(f"{type(error).__name__}: {str(error).splitlines()[0]}. Look at the file, its rights and the disk.")
         return 1
     except KeyboardInterrupt:
-        print("Stopped; nothing was half-written.", file=sys.stderr)
+        tell("Stopped; nothing was half-written.")
         return 130
-    print(json.dumps(answer.data, indent=1, default=str) if getattr(args, "json", False) else answer.text)
-    if answer.warning:
-        print(answer.warning, file=sys.stderr)
-    return answer.exit_code
+    answer(json.dumps(found.data, indent=1, default=str) if getattr(args, "json", False) else found.text)
+    if found.warning:
+        tell(found.warning)
+    return found.exit_code
 
 
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
