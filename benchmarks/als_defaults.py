@@ -4,7 +4,7 @@
     python -m benchmarks.als_defaults --data DIR --grid     # first, what they were chosen from
 
 ``DIR`` holds a folder for each data set, under the name that is printed; one that is absent is named and left out. Two
-made-up worlds need no data. The grid is scored on the choosing half of three sets alone; of these the table shows the
+made-up worlds need no data. The grid is scored on one half of the users of most sets; of these the table shows the
 other half, and all users of the sets that took no part.
 
 With a time split, the tracks that a listener first played after a date are hidden; with a random one, a fifth of each
@@ -42,7 +42,7 @@ K = 10
 BEFORE = AlsConfig(weight="linear", a=40.0, regularization=0.01, threads=1)
 """The defaults until they were measured."""
 NOW = AlsConfig(threads=1)
-LOG_A, LINEAR_A, LAMBDAS = (1.0, 3.0, 10.0, 30.0), (0.01, 0.1, 1.0), (1.0, 3.0, 10.0, 30.0, 100.0)
+LOG_A, LINEAR_A, LAMBDAS = (1.0, 3.0, 10.0, 30.0), (0.01, 0.03, 0.1), (1.0, 3.0, 10.0, 30.0, 100.0)
 Numbers = npt.NDArray[np.int64]
 
 
@@ -71,6 +71,16 @@ def movielens(folder: Path) -> TuningSplit:
     table = _csv(folder / "ml-latest-small" / "ratings.csv", ",")
     users, tracks = _numbers(table, "userId"), _numbers(table, "movieId")
     return _random(users, tracks, np.ones_like(users))
+
+
+def citeulike(folder: Path) -> TuningSplit:
+    """Articles that a user keeps: a line for each user, the number of articles before their numbers."""
+    path = folder / "citeulike-a" / "users.dat"
+    if not path.exists():
+        raise Absent(path.parent.name)
+    kept = [np.array(line.split()[1:], dtype=np.int64) for line in path.read_text().splitlines()]
+    tracks = np.concatenate(kept)
+    return _random(np.repeat(np.arange(len(kept)), [len(each) for each in kept]), tracks, np.ones_like(tracks))
 
 
 def journey(folder: Path) -> TuningSplit:
@@ -103,9 +113,10 @@ SETS = (
     DataSet("lastfm-2k", "a fifth, at random", lastfm, chosen_on=True),
     DataSet("complete-journey", "the last 4 of 53 weeks", journey, chosen_on=True),
     DataSet("demo world", "a day after 24", lambda _folder: last_day(demo()), chosen_on=True),
+    DataSet("sparse world", "a day after 24", lambda _folder: last_day(sparse_world()), chosen_on=True),
+    DataSet("amazon-music", "2016 and later", amazon, chosen_on=True),
     DataSet("ml-latest-small", "a fifth, at random", movielens),
-    DataSet("amazon-music", "2016 and later", amazon),
-    DataSet("sparse world", "a day after 24", lambda _folder: last_day(sparse_world())),
+    DataSet("citeulike-a", "a fifth, at random", citeulike),
 )
 
 
@@ -143,13 +154,13 @@ def reported(of: DataSet, split: TuningSplit) -> list[str]:
     return cells
 
 
-def main() -> None:
-    """Print the tables."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Print the tables. words: of the command line; None: those of the process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--grid", action="store_true", help="also what the defaults were chosen from")
     parser.add_argument("--only", nargs="+", choices=[each.name for each in SETS], metavar="SET", help="some of them")
-    args = parser.parse_args()
+    args = parser.parse_args(words)
     began = time.monotonic()
     with threadpool_limits(1):
         splits = dict(_present([each for each in SETS if not args.only or each.name in args.only], args.data))

@@ -9,7 +9,7 @@ from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError, DataRefused, DayIncomplete, RecsysError
-from recsys_tasks.core.formatting import count, megabytes
+from recsys_tasks.core.formatting import count
 from recsys_tasks.release.advice import Judged, explanation, rule_of, steps
 from recsys_tasks.release.compared import incumbent_release, naming_the_incumbent
 from recsys_tasks.release.log import Entry
@@ -102,11 +102,12 @@ def _run_one(args: Namespace, at: Workplace, day: Day, rebuild_through: bool) ->
 
 
 def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The judged days as a table; below it which dates were restated, and what became of matrices."""
-    changed = [row["extracted"]["summary"] for row in rows if row["extracted"]["restated"] or row["extracted"]["stale"]]
+    """The judged days as a table; below it what became of dates that were there before, and of matrices."""
+    became = [row["extracted"]["summary"] for row in rows]
+    told = [summary for row, summary in zip(rows, became, strict=True) if summary != f"{row['day']} extracted"]
     rebuilt = [f"{row['day']}: folded again: {', '.join(row['rebuilt'])}" for row in rows if row["rebuilt"]]
     advised = [f"{row['day']}: {row['decided_by']}\n" + "\n".join(row["next"]) for row in rows if row["next"]]
-    return "\n".join([as_table(rows, RUN_COLUMNS), *changed, *rebuilt, *advised])
+    return "\n".join([as_table(rows, RUN_COLUMNS), *told, *rebuilt, *advised])
 
 
 def _row(run: DayRun, live: Entry | None) -> dict[str, Any]:
@@ -139,6 +140,6 @@ def _status(args: Namespace) -> Answer:
 
 def _retention(args: Namespace) -> Answer:
     removed = retain(workplace_of(args), args.now(), args.dry_run)
-    answer, total = removed.to_json(), f"{count(removed.removed)} removed, {megabytes(removed.bytes)}"
+    answer, total = removed.to_json(), f"{count(removed.removed)} removed, {count(removed.bytes)} bytes"
     lines = [as_table(answer["items"], {"name": "artefact", "bytes": "bytes"})] if removed.items else []
     return Answer(answer, "\n".join([*lines, f"{total}{' (dry run: nothing was)' if args.dry_run else ''}."]))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.formatting import count, fraction, signed_fraction
+from recsys_tasks.core.formatting import count, fraction, signed_fraction, significant
 from recsys_tasks.evaluation.tuning import Reported, Trial, Tried, Tuned
 from recsys_tasks.evaluation.tuning_scores import Gains, Interval, Means
 from recsys_tasks.reporting.terminal_tables import as_table
@@ -28,7 +28,8 @@ def progress_line(tried: Tried, k: int) -> str:
 
 def described(config: AlsConfig) -> str:
     """A setting in a few words."""
-    return f"{config.weight}, a = {config.a:g}, lambda = {config.regularization:g}, {config.factors} factors"
+    a, regularization = significant(config.a), significant(config.regularization)
+    return f"{config.weight}, a = {a}, lambda = {regularization}, {config.factors} factors"
 
 
 def as_data(tuned: Tuned) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def _row(trial: Trial) -> dict[str, Any]:
 
 
 def _shown(trial: Trial, tuned: Tuned) -> dict[str, Any]:
-    numbers = {"a": f"{trial.config.a:g}", "regularization": f"{trial.config.regularization:g}"}
+    numbers = {"a": significant(trial.config.a), "regularization": significant(trial.config.regularization)}
     return _row(trial) | numbers | {"note": "today's settings" if trial == tuned.current else ""}
 
 
@@ -124,4 +125,4 @@ def _gains(found: Gains) -> dict[str, Any]:
 
 
 def _value(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return significant(value) if isinstance(value, float) else str(value)

@@ -113,9 +113,9 @@ class AlsConfig(Section):
     """Length of a factor vector."""
     weight: Literal["linear", "log"] = "log"
     """w: ``linear`` is plays, ``log`` is log(1 + plays)."""
-    a: float = Field(default=3.0, gt=0)
+    a: float = Field(default=1.0, gt=0)
     """Confidence of one unit of w over that of an unheard track; with ``linear``, a hundredth of it suits."""
-    regularization: float = Field(default=30.0, ge=0)
+    regularization: float = Field(default=10.0, ge=0)
     """lambda, on both sides."""
     cap: Positive = 1000
     """Plays of one user and track beyond this count as this many."""
