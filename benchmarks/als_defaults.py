@@ -141,17 +141,17 @@ def chosen_from(splits: Sequence[TuningSplit], say: Callable[[str], None]) -> st
     return _table(["setting", *(each.name for each in SETS if each.chosen_on), "mean"], rows)
 
 
-def reported(of: DataSet, split: TuningSplit) -> list[str]:
-    """The table's row of one data set."""
+def reported(of: DataSet, split: TuningSplit) -> list[list[str]]:
+    """The rows of one data set, one for each metric."""
     rows = np.sort(split.reporting if of.chosen_on else np.concatenate([split.choosing, split.reporting]))
     popular = scores_of_popular(split, rows, K)
     before, now = (_scored(split, config, rows) for config in (BEFORE, NOW))
-    cells = [of.name, of.how, f"{len(rows):,}"]
+    found = []
     for metric in Scores._fields:
         values = [getattr(each, metric) for each in (popular, before, now)]
-        cells += [" / ".join(fraction(each.mean()) for each in values), _gain(values[2], values[0])]
-        cells.append(_gain(values[2], values[1]))
-    return cells
+        gains = [_gain(values[2], values[0]), _gain(values[2], values[1])]
+        found.append([of.name, of.how, f"{len(rows):,}", *(fraction(each.mean()) for each in values), *gains])
+    return found
 
 
 def main(words: Sequence[str] | None = None) -> None:
@@ -166,13 +166,13 @@ def main(words: Sequence[str] | None = None) -> None:
         splits = dict(_present([each for each in SETS if not args.only or each.name in args.only], args.data))
         if args.grid:
             print(chosen_from([split for of, split in splits.items() if of.chosen_on], _say) + "\n")
-        print(_table(HEADING, [reported(*each) for each in splits.items()]))
+        found = [reported(*each) for each in splits.items()]
+    for place, metric in enumerate(Scores._fields):
+        print(f"{metric}@{K}\n\n{_table(HEADING, [rows[place] for rows in found])}\n")
     _say(f"{time.monotonic() - began:.0f} s")
 
 
-HEADING = ["data", "hidden", "users"]
-for _metric in ("precision@10", "nDCG@10"):
-    HEADING += [f"{_metric}: popular / before / now", "now - popular", "now - before"]
+HEADING = ["data", "hidden", "users", "popular tracks", "before", "now", "now less popular", "now less before"]
 
 
 def _present(wanted: Sequence[DataSet], folder: Path) -> list[tuple[DataSet, TuningSplit]]:

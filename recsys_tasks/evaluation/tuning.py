@@ -1,10 +1,10 @@
 """Choose weight, a, lambda and factors on hidden plays, and report the winner on users not used to choose it.
 
 Settings are compared by nDCG@k: it sees the place of a hit and not only that there is one, and a listener with one
-hidden play counts as much as one with many, so that the same listeners tell two settings better apart than precision@k
-does, which stands beside it. The search goes from coarse to fine: a grid in decades of a and lambda for each weight,
-then a pattern search (Hooke and Jeeves 1961) around the best in steps of a decade, a half and a quarter, which walks on
-as long as a neighbour is better, beyond the grid up to what is allowed; then longer vectors, as long as these help.
+hidden play counts as much as one with many. precision@k, by which the gate decides, stands beside it. The search goes
+from coarse to fine: a grid in decades of a and lambda for each weight, then a pattern search (Hooke and Jeeves 1961)
+around the best in steps of a decade, a half and a quarter, which walks on as long as a neighbour is better, beyond the
+grid up to what is allowed; then longer vectors, as long as these help.
 """
 
 from collections import Counter
