@@ -130,15 +130,16 @@ def grid() -> list[AlsConfig]:
 
 
 def chosen_from(splits: Sequence[TuningSplit], say: Callable[[str], None]) -> str:
-    """The settings of the grid by the mean of their nDCG, as shares of the best one's on each set."""
+    """The grid: nDCG as a share of the best one's on each set, the mean over the sets, and the worst of them."""
     found = []  # (n_settings, n_sets)
     for config in grid():
         found.append([_scored(split, config, split.choosing).ndcg.mean() for split in splits])
-        say(f"{_words(config)}: {found[-1]}")
+        say(f"{config.weight}, a = {config.a:g}, lambda = {config.regularization:g}: {found[-1]}")
     shares = np.array(found) / np.max(found, axis=0)
-    order = np.argsort(-shares.mean(axis=1))
-    rows = [[_words(grid()[n]), *(f"{share:.2f}" for share in (*shares[n], shares[n].mean()))] for n in order]
-    return _table(["setting", *(each.name for each in SETS if each.chosen_on), "mean"], rows)
+    cells = [f"{each.mean():.2f} ({each.min():.2f})" for each in shares]
+    names = [f"{config.weight}, a = {config.a:g}" for config in grid()[:: len(LAMBDAS)]]
+    rows = [[name, *cells[len(LAMBDAS) * n :][: len(LAMBDAS)]] for n, name in enumerate(names)]
+    return _table(["", *(f"lambda = {each:g}" for each in LAMBDAS)], rows)
 
 
 def reported(of: DataSet, split: TuningSplit) -> list[list[str]]:
@@ -192,10 +193,6 @@ def _scored(split: TuningSplit, config: AlsConfig, rows: Numbers) -> Scores:
 def _gain(one: Values, other: Values) -> str:
     found = interval(one, other)
     return f"{signed_fraction(found.difference)} [{signed_fraction(found.low)}, {signed_fraction(found.high)}]"
-
-
-def _words(config: AlsConfig) -> str:
-    return f"{config.weight}, a = {config.a:g}, lambda = {config.regularization:g}"
 
 
 def _random(users: Numbers, tracks: Numbers, plays: Numbers) -> TuningSplit:

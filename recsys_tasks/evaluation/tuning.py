@@ -30,9 +30,6 @@ from recsys_tasks.evaluation.tuning_scores import (
 from recsys_tasks.evaluation.tuning_split import TuningSplit
 from recsys_tasks.recommenders.factors import Factors
 
-GROWTH = 1.5
-"""A trial takes about as long as its number of factors to this power, of which the next longer one is foreseen."""
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -235,9 +232,9 @@ class Search:
         return self._watch.clock() - self._began
 
     def _expected(self, factors: int) -> float:
-        """Seconds of a trial, by the last one with vectors of the nearest length."""
+        """Seconds of a trial: those of the last one with vectors of the nearest length, in proportion to the length."""
         nearest = min(self._seconds, key=lambda n: abs(log10(n / factors)))
-        return float(self._seconds[nearest] * (factors / nearest) ** GROWTH)
+        return self._seconds[nearest] * factors / nearest
 
     def _seconds_left(self) -> float:
         planned = sum(n * self._expected(factors) for factors, n in self._planned.items())

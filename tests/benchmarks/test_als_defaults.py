@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.als_defaults import NOW, SETS, citeulike, main
+from benchmarks.als_defaults import LAMBDAS, NOW, SETS, chosen_from, citeulike, grid, main
 from benchmarks.gate_calibration.recorded_worlds import ALS
 from recsys_tasks.core.config import AlsConfig
 
@@ -37,6 +37,14 @@ class TestTable:
         main(["--data", str(data), "--only", "lastfm-2k"])
         assert capsys.readouterr().out.splitlines()[4].split("|")[3].strip() == str(len(split.reporting))
         assert not set(split.choosing) & set(split.reporting)
+
+    def test_the_grid_has_a_row_for_each_weight_and_a(self, data):
+        """The best setting of a single set has its whole share; each lambda has a column."""
+        split = next(each for each in SETS if each.name == "lastfm-2k").made(data)
+        heading, _, *rows = chosen_from([split], lambda _line: None).splitlines()
+        assert heading.count("lambda = ") == len(LAMBDAS)
+        assert len(rows) * len(LAMBDAS) == len(grid())
+        assert sum(row.count("1.00 (1.00)") for row in rows) >= 1
 
     def test_it_measures_what_is_shipped(self):
         """The column of now is the library's defaults, whatever they become."""
