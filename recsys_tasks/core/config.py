@@ -114,7 +114,7 @@ class AlsConfig(Section):
     weight: Literal["linear", "log"] = "log"
     """w: ``linear`` is plays, ``log`` is log(1 + plays)."""
     a: float = Field(default=1.0, gt=0)
-    """Confidence of one unit of w over that of an unheard track; with ``linear``, a hundredth of it suits."""
+    """Confidence of one unit of w over that of an unheard track; with ``linear``, 0.01 and a lambda of 1 suit."""
     regularization: float = Field(default=10.0, ge=0)
     """lambda, on both sides."""
     cap: Positive = 1000
