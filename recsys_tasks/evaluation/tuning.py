@@ -144,17 +144,16 @@ class Search:
         self._split, self._current, self._k, self._watch = split, current, k, watch
         self._began = watch.clock()
         self._trials: dict[AlsConfig, Trial] = {}
-        self._reported: dict[
-            AlsConfig, Scores
-        ] = {}  # of the current setting, and of each that was the best of its time
+        self._reported: dict[AlsConfig, Scores] = {}  # of the current setting, and of each that was once the best
         self._seconds: dict[int, float] = {}  # of the last trial with vectors of a length
         self._planned: Counter[int] = Counter()  # trials to come, by length of a vector
 
     def plan(self, lengths: Sequence[int]) -> None:
-        """Expect a search over these lengths."""
+        """Expect the current settings, and a search over these lengths."""
         shortest, *longer = lengths
         self._planned = Counter({shortest: len(coarse(shortest)) + AROUND * len(FINE)})
         self._planned.update(dict.fromkeys(longer, 1 + AROUND * len(MEDIUM)))
+        self._planned[self._current.factors] += 1
 
     def leave(self, factors: int) -> None:
         """Expect no more trials with vectors of a length."""
