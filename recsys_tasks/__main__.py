@@ -8,8 +8,12 @@ def run() -> int:
     """Run the command that this process was started with; return its exit code."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy loads: the same input gives the same bytes
     from recsys_tasks.cli.main import main
+    from recsys_tasks.cli.telling import flush
 
-    return main(sys.argv[1:], os.environ)
+    try:
+        return main(sys.argv[1:], os.environ)
+    finally:
+        flush()
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from scipy import sparse
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.demo.world import World, WorldParams, build_world, day_streams
-from recsys_tasks.evaluation.tuning import TuningSplit, split_random, split_time
+from recsys_tasks.evaluation.tuning_split import TuningSplit, split_random, split_time
 from recsys_tasks.matrix.play_matrix import canonical, empty_matrix, fold, pad
 
 MIN_MS = 30_000

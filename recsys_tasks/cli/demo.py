@@ -1,7 +1,6 @@
 """Commands that fill a source database: world make, world realism, load lastfm1k, load table."""
 
 import argparse
-import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import asdict, fields, replace
@@ -10,6 +9,7 @@ from typing import Any, get_args
 
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
+from recsys_tasks.cli.telling import tell
 from recsys_tasks.core.config import IdType
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import ConfigError
@@ -145,9 +145,9 @@ def _make(args: Namespace) -> Answer:
     given = {field.name: getattr(args, field.name) for field in fields(WorldParams)}
     params = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
     listeners = f"{count(params.users)} listeners"
-    _progress(f"A world of {listeners} and {params.days} days from {params.start}, seed {params.seed}")
+    tell(f"A world of {listeners} and {params.days} days from {params.start}, seed {params.seed}")
     world = build_world(params)
-    written = write_world(dsn, world, replace=args.replace, progress=_progress)
+    written = write_world(dsn, world, replace=args.replace, progress=tell)
     if args.truth is not None:
         save_truth(params, args.truth)
     figures = realism(dsn)
@@ -184,7 +184,7 @@ def _ceiling(args: Namespace) -> Answer:
 
 
 def _load_lastfm1k(args: Namespace) -> Answer:
-    return _loaded(args, load_lastfm1k(_dsn(args), args.file, anew=args.replace, progress=_progress))
+    return _loaded(args, load_lastfm1k(_dsn(args), args.file, anew=args.replace, progress=tell))
 
 
 def _load_table(args: Namespace) -> Answer:
@@ -205,7 +205,7 @@ def _load_table(args: Namespace) -> Answer:
         text = TextFormat(args.names_delimiter, args.names_encoding)
         names = NamesFile(args.names, args.names_track, args.names_title, args.names_artist, text)
     text = TextFormat(args.delimiter, args.encoding)
-    report = load_table(_dsn(args), args.file, layout, text=text, names=names, anew=args.replace, progress=_progress)
+    report = load_table(_dsn(args), args.file, layout, text=text, names=names, anew=args.replace, progress=tell)
     return _loaded(args, report)
 
 
@@ -220,8 +220,3 @@ def _dsn(args: Namespace) -> str:
     if not args.dsn:
         raise ConfigError("No source database. Set RECSYS_SOURCE_DSN, such as postgresql://user@host:5432/music.")
     return str(args.dsn)
-
-
-def _progress(line: str) -> None:
-    """Progress goes beside the answer, so that --json stays one document."""
-    print(line, file=sys.stderr, flush=True)

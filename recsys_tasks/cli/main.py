@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 
 from recsys_tasks.cli import demo, gate, lineage, pipeline, releases, report, store, tune
 from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.telling import answer, tell
 from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.core.services import Service, service_called, services
 
@@ -46,26 +46,22 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
             service = service_called(args.service, services(args.config, args.root))
             args.root, args.config, args.dsn = service.root, service.config, environment.get(service.dsn_variable)
         args.now = lambda: datetime.now(UTC)
-        args.tell = lambda line: print(line, file=sys.stderr, flush=True)
-        answer: Answer = args.handler(args)
+        args.tell = tell
+        found: Answer = args.handler(args)
     except RecsysError as error:
-        print(service.worded(f"{type(error).__name__}: {error}"), file=sys.stderr)
+        tell(service.worded(f"{type(error).__name__}: {error}"))
         return 2 if isinstance(error, ConfigError) else 1
     except (OSError, pa.ArrowException) as error:
-        print(
-            f"{type(error).__name__}: {str(error).splitlines()[0]}. Look at the file, its rights and the disk.",
-            file=sys.stderr,
-        )
+        tell(f"{type(error).__name__}: {str(error).splitlines()[0]}. Look at the file, its rights and the disk.")
         return 1
     except KeyboardInterrupt:
-        print("Stopped; nothing was half-written.", file=sys.stderr)
+        tell("Stopped; nothing was half-written.")
         return 130
-    print(
-        json.dumps(answer.data, indent=1, default=str) if getattr(args, "json", False) else service.worded(answer.text)
-    )
-    if answer.warning:
-        print(service.worded(answer.warning), file=sys.stderr)
-    return answer.exit_code
+    text = json.dumps(found.data, indent=1, default=str) if getattr(args, "json", False) else service.worded(found.text)
+    answer(text)
+    if found.warning:
+        tell(service.worded(found.warning))
+    return found.exit_code
 
 
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:

@@ -104,10 +104,12 @@ def _run_one(args: Namespace, at: Workplace, day: Day, rebuild_through: bool) ->
 
 
 def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The judged days as a table, and below it what became of their partitions, and of later matrices."""
+    """The judged days as a table; below it what became of dates that were there before, and of matrices."""
+    became = [row["extracted"]["summary"] for row in rows]
+    told = [summary for row, summary in zip(rows, became, strict=True) if summary != f"{row['day']} extracted"]
     rebuilt = [f"{row['day']}: folded again: {', '.join(row['rebuilt'])}" for row in rows if row["rebuilt"]]
     advised = [f"{row['day']}: {row['decided_by']}\n" + "\n".join(row["next"]) for row in rows if row["next"]]
-    return "\n".join([as_table(rows, RUN_COLUMNS), *(row["extracted"]["summary"] for row in rows), *rebuilt, *advised])
+    return "\n".join([as_table(rows, RUN_COLUMNS), *told, *rebuilt, *advised])
 
 
 def _row(run: DayRun, live: Entry | None) -> dict[str, Any]:
@@ -141,6 +143,6 @@ def _status(args: Namespace) -> Answer:
 
 def _retention(args: Namespace) -> Answer:
     removed = retain(workplace_of(args), args.now(), args.dry_run)
-    answer, total = removed.to_json(), f"{removed.removed} removed, {count(removed.bytes)} bytes"
+    answer, total = removed.to_json(), f"{count(removed.removed)} removed, {count(removed.bytes)} bytes"
     lines = [as_table(answer["items"], {"name": "artefact", "bytes": "bytes"})] if removed.items else []
     return Answer(answer, "\n".join([*lines, f"{total}{' (dry run: nothing was)' if args.dry_run else ''}."]))

@@ -2,6 +2,7 @@
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -48,7 +49,8 @@ def _register_signed(commands: Any) -> None:
     ):
         signed: ArgumentParser = commands.add_parser(name, help=text, description=text)
         if argument:
-            signed.add_argument(argument, type=release_number if argument == "release" else str)
+            kind, meaning = SIGNED_ARGUMENTS[argument]
+            signed.add_argument(argument, type=kind, help=meaning)
         if name == "release":
             signed.add_argument("--older", action="store_true", help="also when newer data are live; it is then pinned")
         signed.add_argument("--by", required=True, help="who you are; stands in the log")
@@ -66,6 +68,12 @@ def release_number(text: str) -> int:
     if not re.fullmatch("[1-9][0-9]{0,11}", text, re.ASCII):
         raise ArgumentTypeError(f"{text!r} is no number of a release; `status` lists them")
     return int(text)
+
+
+SIGNED_ARGUMENTS: dict[str, tuple[Callable[[str], Any], str]] = {
+    "release": (release_number, "number of the release, as `status` lists it"),
+    "candidate": (str, "how the candidate's digest begins"),
+}
 
 
 def _recommend(args: Namespace) -> Answer:
@@ -86,7 +94,8 @@ def _similar(args: Namespace) -> Answer:
 
 def _listed(found: Answered, heading: str) -> Answer:
     rows = [asdict(track) | {"track_id": str(track.track_id)} for track in found.tracks]
-    return Answer(asdict(found), f"{heading}\n{as_table(rows, TRACK_COLUMNS)}")
+    columns = TRACK_COLUMNS | {"score": "listeners" if found.popular else "score"}
+    return Answer(asdict(found), f"{heading}\n{as_table(rows, columns)}")
 
 
 def _verify(args: Namespace) -> Answer:

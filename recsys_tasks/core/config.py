@@ -140,11 +140,11 @@ class AlsConfig(Section):
 
     factors: Annotated[int, Field(ge=1, le=512)] = 40
     """Length of a factor vector."""
-    weight: Literal["linear", "log"] = "linear"
+    weight: Literal["linear", "log"] = "log"
     """w: ``linear`` is plays, ``log`` is log(1 + plays)."""
-    a: float = Field(default=40.0, gt=0)
-    """Confidence of one unit of w over that of an unheard track."""
-    regularization: float = Field(default=0.01, ge=0)
+    a: float = Field(default=1.0, gt=0)
+    """Confidence of one unit of w over that of an unheard track; with ``linear``, 0.01 and a lambda of 1 suit."""
+    regularization: float = Field(default=10.0, ge=0)
     """lambda, on both sides."""
     cap: Positive = 1000
     """Plays of one user and track beyond this count as this many."""

@@ -1,50 +1,65 @@
-"""Choose weight, a, lambda and factors on hidden plays, and report the winner on users not used to choose it."""
+"""Choose weight, a, lambda and factors on hidden plays, and report the winner on users not used to choose it.
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import product
+Settings are compared by nDCG@k: it sees the place of a hit and not only that there is one, and a listener with one
+hidden play counts as much as one with many. precision@k, by which the gate decides, stands beside it. The search goes
+from coarse to fine: a grid in decades of a and lambda for each weight, then a pattern search (Hooke and Jeeves 1961)
+around the best in steps of a decade, a half and a quarter, which walks on as long as a neighbour is better, beyond the
+grid up to what is allowed; then longer vectors, as long as these help.
+"""
 
-import numpy as np
-import numpy.typing as npt
-from scipy import sparse
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import log10
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.core.keyed_random import keyed_hash
-from recsys_tasks.evaluation.lists import is_hit
-from recsys_tasks.evaluation.metrics import precision
-from recsys_tasks.matrix.play_matrix import canonical, fold
-from recsys_tasks.matrix.popularity import first_unplayed, listeners_of, popular_order
-from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.base import TrainingData
-from recsys_tasks.recommenders.exact_search import exact_top
-from recsys_tasks.recommenders.vectors import Played
-
-LINEAR_A = (0.01, 0.1, 1.0, 10.0, 40.0)
-LOG_A = (0.3, 1.0, 3.0, 10.0)
-LAMBDAS = (0.1, 1.0, 10.0, 30.0)
-HIDDEN_SHARE = 0.2
-
-
-@dataclass(frozen=True)
-class TuningSplit:
-    """Plays to train on, and hidden plays of two groups of users."""
-
-    users: Vocabulary
-    tracks: Vocabulary
-    training: sparse.csr_matrix  # (n_users, n_tracks) play counts
-    hidden: sparse.csr_matrix  # (n_users, n_tracks), no cell of training among them
-    choosing: npt.NDArray[np.int64]  # rows of the users that the parameters are chosen on
-    reporting: npt.NDArray[np.int64]  # rows of the others
+from recsys_tasks.evaluation.tuning_grid import AROUND, FINE, MEDIUM, Point, coarse, edges_of
+from recsys_tasks.evaluation.tuning_scores import (
+    Gains,
+    Means,
+    Rows,
+    Scores,
+    gains,
+    means,
+    nothing_found,
+    scores_of,
+    scores_of_popular,
+    trained,
+)
+from recsys_tasks.evaluation.tuning_split import TuningSplit
+from recsys_tasks.recommenders.factors import Factors
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One setting, and its precision@k on the choosing users."""
+    """One setting, and its means on the choosing users."""
 
     config: AlsConfig
-    precision: float
+    means: Means
+
+
+@dataclass(frozen=True)
+class Tried:
+    """How far the search is, after a trial."""
+
+    trial: Trial
+    best: Trial  # of all so far
+    done: int  # trials
+    to_come: int  # about, as the search is planned: how far a winner has to be followed nobody knows before
+    seconds_left: float  # about, or until the time is up
+
+
+@dataclass(frozen=True)
+class Reported:
+    """Means on the users that nothing was chosen on, and by how much the winner scores more."""
+
+    users: int
+    winner: Means
+    current: Means
+    popular: Means
+    over_current: Gains
+    over_popular: Gains
 
 
 @dataclass(frozen=True)
@@ -52,9 +67,11 @@ class Tuned:
     """All trials, best first, and what the best is worth on the users that it was not chosen on."""
 
     trials: tuple[Trial, ...]
-    reported: float
-    reported_popularity: float
-    users: int
+    current: Trial  # the settings that were given
+    choosing_users: int
+    reported: Reported
+    edges: tuple[str, ...]  # parameters of the winner that stand at the edge of what is allowed
+    stopped: bool  # the time was up before the search had ended
 
     @property
     def winner(self) -> AlsConfig:
@@ -62,78 +79,162 @@ class Tuned:
         return self.trials[0].config
 
 
-def settings(base: AlsConfig, factors: Iterable[int]) -> Iterator[AlsConfig]:
-    """The settings that are tried: both weights, a wide range of a and lambda, each length of a vector."""
-    weights = [("linear", a) for a in LINEAR_A] + [("log", a) for a in LOG_A]
-    for (weight, a), regularization, n in product(weights, LAMBDAS, factors):
-        update = {"weight": weight, "a": a, "regularization": regularization, "factors": n}
-        yield AlsConfig.model_validate(base.model_dump() | update)
+@dataclass(frozen=True)
+class Watch:
+    """The time that a search may take, and who follows it."""
+
+    clock: Callable[[], float]  # seconds since any moment
+    seconds: float = float("inf")
+    tell: Callable[[Tried], None] = lambda _tried: None
 
 
-def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary, seed: int) -> TuningSplit:
-    """Hide a fifth of the cells of undated play counts, drawn at random."""
-    cells = canonical(plays.astype(np.uint32)).tocoo()
-    hidden = np.random.default_rng(seed).random(cells.nnz) < HIDDEN_SHARE
-    parts = [
-        sparse.csr_matrix((cells.data[chosen], (cells.row[chosen], cells.col[chosen])), shape=plays.shape)
-        for chosen in (~hidden, hidden)
-    ]
-    return _grouped(users, tracks, canonical(parts[0]), canonical(parts[1]))
+class TimeIsUp(Exception):
+    """The next trial would end beyond the budget."""
 
 
-def split_time(before: PlayMatrix, after: Sequence[tuple[Day, PlayCounts]]) -> TuningSplit:
-    """Hide the discoveries of the last days: tracks that a known user had not played before them."""
-    whole = before
-    for day, counts in after:
-        whole = fold(whole, day, counts, "")
-    n_users, n_tracks = before.counts.shape
-    later = canonical(whole.counts[:n_users, :n_tracks] - before.counts)
-    known = later.multiply(before.counts > 0)
-    return _grouped(before.users, before.tracks, before.counts, canonical(sparse.csr_matrix(later - known)))
+def tune(split: TuningSplit, current: AlsConfig, factors: Sequence[int], k: int, watch: Watch) -> Tuned:
+    """Try settings from a cold start each, and report the best; the current one is tried first, and may win.
 
-
-def tune(split: TuningSplit, configs: Iterable[AlsConfig], k: int, progress: Callable[[str], None]) -> Tuned:
-    """Train each setting cold, and order them by precision@k on the choosing users.
+    Args:
+        split: plays to train on, and hidden plays of two groups of users.
+        current: today's settings; what is not searched for is taken from them.
+        factors: lengths of a vector that may be tried.
+        k: length of the list.
+        watch: the budget. The trial of the current settings is made in any case.
 
     Raises:
         BadData: no user has a hidden play.
     """
     if not len(split.choosing) or not len(split.reporting):
         raise BadData("No play could be hidden: give more days (--days) or more users.")
-    trials = []
-    for config in configs:
-        scored = score(split, config, split.choosing, k)
-        trials.append(Trial(config, scored))
-        progress(f"{described(config)}: precision@{k} {scored:.4f}")
-    trials.sort(key=lambda trial: -trial.precision)
-    order = popular_order(listeners_of(split.training))
-    popular = first_unplayed(order, split.training[split.reporting], k)
-    return Tuned(
-        tuple(trials),
-        score(split, trials[0].config, split.reporting, k),
-        float(precision(is_hit(popular, split.hidden[split.reporting])).mean()),
-        len(split.reporting),
-    )
+    search = Search(split, current, k, watch)
+    lengths = sorted(set(factors))
+    search.plan(lengths)
+    search.attempt(current)
+    stopped = False
+    try:
+        _search(search, lengths)
+    except TimeIsUp:
+        stopped = True
+    return search.result(lengths, stopped)
 
 
-def score(split: TuningSplit, config: AlsConfig, rows: npt.NDArray[np.int64], k: int) -> float:
-    """Mean precision@k of exact lists for some users, from a cold start."""
-    als, played = Als(config), split.training[rows]
-    factors = als.fit(TrainingData(split.training, split.users, split.tracks)).component
-    vectors = als.user_vectors(played, factors.item_factors)
-    found = exact_top(factors.item_factors, vectors, Played(played.indptr, played.indices), k).cols
-    return float(precision(is_hit(found.astype(np.int64), split.hidden[rows])).mean())
+def _search(search: "Search", lengths: Sequence[int]) -> None:
+    """From coarse to fine with the shortest vectors, then with longer ones as long as they help."""
+    shortest, *longer = lengths
+    best = search.best_of(coarse(shortest))
+    for step in FINE:
+        best = search.walk(best, step)
+    search.leave(shortest)
+    for n in longer:
+        found = search.best_of([replace(best, factors=n)])
+        for step in MEDIUM:
+            found = search.walk(found, step)
+        if search.score(found) <= search.score(best):
+            return
+        search.leave(n)
+        best = found
 
 
-def described(config: AlsConfig) -> str:
-    """A setting in a few words."""
-    return f"{config.weight:6} a = {config.a:<5g} lambda = {config.regularization:<4g} {config.factors} factors"
+class Search:
+    """The trials so far; nothing is trained twice, and nothing that would end beyond the budget."""
 
+    def __init__(self, split: TuningSplit, current: AlsConfig, k: int, watch: Watch) -> None:
+        """Nothing is tried yet."""
+        self._split, self._current, self._k, self._watch = split, current, k, watch
+        self._began = watch.clock()
+        self._trials: dict[AlsConfig, Trial] = {}
+        self._reported: dict[AlsConfig, Scores] = {}  # of the current setting, and of each that was once the best
+        self._seconds: dict[int, float] = {}  # of the last trial with vectors of a length
+        self._planned: Counter[int] = Counter()  # trials to come, by length of a vector
 
-def _grouped(
-    users: Vocabulary, tracks: Vocabulary, training: sparse.csr_matrix, hidden: sparse.csr_matrix
-) -> TuningSplit:
-    """Two halves of the users who have both history and hidden plays, by a hash of their id."""
-    asked = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(training.indptr) > 0))
-    first = keyed_hash(users.ids.take(asked), "tune") % np.uint64(2) == 0
-    return TuningSplit(users, tracks, training, hidden, asked[first], asked[~first])
+    def plan(self, lengths: Sequence[int]) -> None:
+        """Expect the current settings, and a search over these lengths."""
+        shortest, *longer = lengths
+        self._planned = Counter({shortest: len(coarse(shortest)) + AROUND * len(FINE)})
+        self._planned.update(dict.fromkeys(longer, 1 + AROUND * len(MEDIUM)))
+        self._planned[self._current.factors] += 1
+
+    def leave(self, factors: int) -> None:
+        """Expect no more trials with vectors of a length."""
+        self._planned[factors] = 0
+
+    def best_of(self, points: Iterable[Point]) -> Point:
+        """The best of some points, each of which is tried."""
+        return max(points, key=self.score)
+
+    def walk(self, start: Point, step: int) -> Point:
+        """From neighbour to better neighbour, until none is better."""
+        while (found := self.best_of([start, *start.around(step)])) != start:
+            start = found
+        return start
+
+    def score(self, point: Point) -> float:
+        """nDCG@k on the choosing users; tried now if it was not.
+
+        Raises:
+            TimeIsUp: the trial would end beyond the budget.
+        """
+        config = point.setting(self._current)
+        if config not in self._trials:
+            if self._elapsed() + self._expected(config.factors) > self._watch.seconds:
+                raise TimeIsUp
+            self.attempt(config)
+        return self._trials[config].means.ndcg
+
+    def attempt(self, config: AlsConfig) -> None:
+        """Train a setting and score it; where it is the best so far, on the reporting users too, unseen."""
+        began = self._watch.clock()
+        try:
+            factors = trained(self._split, config)
+        except BadData:  # a factor grew beyond all bounds: a setting that finds nothing
+            factors = None
+        trial = Trial(config, means(self._scored(config, factors, self._split.choosing)))
+        self._trials[config] = trial
+        if trial == self._best() or config == self._current:
+            self._reported[config] = self._scored(config, factors, self._split.reporting)
+        self._seconds[config.factors] = self._watch.clock() - began
+        self._planned[config.factors] = max(0, self._planned[config.factors] - 1)
+        self._watch.tell(self._tried(trial))
+
+    def result(self, lengths: Sequence[int], stopped: bool) -> Tuned:
+        """What came of it."""
+        best, current = self._best(), self._trials[self._current]
+        winner, now = self._reported[best.config], self._reported[self._current]
+        popular = scores_of_popular(self._split, self._split.reporting, self._k)
+        reported = Reported(
+            users=len(self._split.reporting),
+            winner=means(winner),
+            current=means(now),
+            popular=means(popular),
+            over_current=gains(winner, now),
+            over_popular=gains(winner, popular),
+        )
+        trials = sorted(self._trials.values(), key=lambda trial: -trial.means.ndcg)
+        edges = edges_of(best.config, lengths)
+        return Tuned(tuple(trials), current, len(self._split.choosing), reported, edges, stopped)
+
+    def _scored(self, config: AlsConfig, factors: Factors | None, rows: Rows) -> Scores:
+        if factors is None:
+            return nothing_found(rows)
+        return scores_of(self._split, config, factors, rows, self._k)
+
+    def _tried(self, trial: Trial) -> Tried:
+        to_come = self._planned.total()
+        return Tried(trial, self._best(), len(self._trials), to_come, self._seconds_left())
+
+    def _best(self) -> Trial:
+        """The first of the best."""
+        return max(self._trials.values(), key=lambda trial: trial.means.ndcg)
+
+    def _elapsed(self) -> float:
+        return self._watch.clock() - self._began
+
+    def _expected(self, factors: int) -> float:
+        """Seconds of a trial: those of the last one with vectors of the nearest length, in proportion to the length."""
+        nearest = min(self._seconds, key=lambda n: abs(log10(n / factors)))
+        return self._seconds[nearest] * factors / nearest
+
+    def _seconds_left(self) -> float:
+        planned = sum(n * self._expected(factors) for factors, n in self._planned.items())
+        return min(planned, max(0.0, self._watch.seconds - self._elapsed()))

@@ -163,7 +163,8 @@ class ReleaseLog:
             if older_too:
                 return Decision(True, f"{older}; a person wants it live, so it is pinned", PUBLISH_OLDER)
             return Decision(False, f"{older}: kept, not published")
-        return Decision(True, "no pin holds and no newer data are live")
+        before = f"in place of release {live.release} (data of {live.day})" if live else "the first release"
+        return Decision(True, before)
 
     def roll_back(self, number: int, by: str, why: str, at: str) -> Entry:
         """The entry that makes an earlier release live again, and pins it.

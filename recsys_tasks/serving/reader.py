@@ -1,6 +1,6 @@
 """Answers from the live release: verify, map, recommend, similar, and switch to a newer one without a pause."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -31,7 +31,7 @@ class Track:
     track_id: Id
     title: str | None
     artist: str | None
-    score: float
+    score: float  # of a popular track: the number of its listeners, a whole one
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class Reader:
     def _popular(self, opened: _Opened, row: int | None, k: int) -> Answered:
         names = opened.bundle.names
         played = self._played(opened, row) if row is not None else np.zeros(0, np.int64)
-        listed = [(int(col), float(names.listeners[col])) for col in first_of(names.popular.order, played, k)]
+        listed = [(int(col), int(names.listeners[col])) for col in first_of(names.popular.order, played, k)]
         found = tuple(self._named(opened, listed))
         return Answered(opened.entry.release, row is not None, False, found, popular=True)
 
@@ -159,7 +159,7 @@ class Reader:
         users = opened.bundle.users
         return users.cols[users.indptr[row] : users.indptr[row + 1]]
 
-    def _named(self, opened: _Opened, listed: list[tuple[int, float]]) -> Iterator[Track]:
+    def _named(self, opened: _Opened, listed: Sequence[tuple[int, float]]) -> Iterator[Track]:
         for col, score in listed:
             names = opened.bundle.names.of(col)
             track_id = opened.bundle.gated.tracks.ids[col].as_py()

@@ -12,6 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from recsys_tasks.core.domain import Day, Figures, day_number
+from recsys_tasks.core.formatting import count
 from recsys_tasks.core.records import Json, as_json
 from recsys_tasks.evaluation.compared import LongLists
 from recsys_tasks.evaluation.evaluated_models import Evaluation, evaluate_models
@@ -39,6 +40,7 @@ from recsys_tasks.steps.released_models import (
 )
 from recsys_tasks.steps.results import Evaluated
 from recsys_tasks.steps.stored_models import split_settings_of
+from recsys_tasks.steps.words import scores_in_words
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.stored_forms import NO_PLAYS
 
@@ -68,7 +70,8 @@ def evaluate(at: Workplace, day: Day, candidate: str) -> Evaluated:
     figures = at.judgements.load(judgement).figures
     models = [who for who in ("candidate", "incumbent", "popularity") if f"{who}_precision" in figures]
     precision = {who: figures[f"{who}_precision"]["mean"] for who in models}
-    at.progress(f"{figures['users']:,} listeners scored, precision@k: {precision}")
+    compared, k = at.judgements.key(judgement).incumbent_release, at.config.evaluation.k
+    at.progress(f"{count(figures['users'])} listeners scored, {scores_in_words(precision, k, compared)}")
     return Evaluated(day, candidate, judgement.name, precision)
 
 

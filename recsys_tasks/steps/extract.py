@@ -16,6 +16,7 @@ from recsys_tasks.core.config import SourceConfig
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Day, PlayCounts
 from recsys_tasks.core.errors import ConfigError, EmptyDay
+from recsys_tasks.core.formatting import count
 from recsys_tasks.matrix.chain import dates
 from recsys_tasks.partitions.day_traces import DayTraces, sample_events, traces_of
 from recsys_tasks.partitions.extracted_day import ExtractedDay, account_for, figures_of
@@ -27,7 +28,8 @@ from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.matrix import stale_from
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Extracted
-from recsys_tasks.steps.workplace import Workplace, in_words
+from recsys_tasks.steps.words import rows_in_words, streams_in_words
+from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.stored_forms import counts_digest
 
 EXTRACTED, RESTATED, UNCHANGED = "extracted", "restated", "unchanged"
@@ -70,7 +72,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
         remaining = Remaining(len(wanted))
         for number, date in enumerate(wanted, 1):
             newest, became[date] = _brought_up_to_date(at, source, date, day, allow_empty)
-            at.progress(f"{became[date]} {date} ({remaining.after(number)}): {in_words(newest.figures.to_json())}")
+            at.progress(f"{became[date]} {date} ({remaining.after(number)}): {_told(newest, became[date])}")
         unusable = source.unusable_instants()
         catalogue = _snapshot(at, source, day)
     if unusable:
@@ -78,7 +80,8 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
     restated = [date for date in wanted if became[date] == RESTATED]
     stale = [date for date in stale_from(at, min([*restated, day + timedelta(days=1)])) if date != day]
     summary = _summary(day, became[day], restated, stale)
-    at.progress(summary)
+    if restated or stale:
+        at.progress(summary)
     kinds = list(became.values())
     return Extracted(
         day=day,
@@ -108,6 +111,11 @@ def _brought_up_to_date(
     return _save(at, extracted, rule, figures)
 
 
+def _told(newest: StoredPartition, became: str) -> str:
+    """The streams of a date in words; of one that is what it was, only how many there are."""
+    return f"{count(newest.figures.rows_kept)} streams" if became == UNCHANGED else streams_in_words(newest.figures)
+
+
 def _snapshot(at: Workplace, source: Source, day: Day) -> str | None:
     """Digest of the day's catalogue snapshot, which is taken if there is none; None without a catalogue."""
     if at.config.catalogue is None:
@@ -118,7 +126,7 @@ def _snapshot(at: Workplace, source: Source, day: Day) -> str | None:
         tracks = source.catalogue()
         digest = catalogue_digest(tracks)
         at.catalogues.save(day, rule, digest, tracks)
-        at.progress(f"catalogue of {day}: {len(tracks):,} tracks")
+        at.progress(f"the catalogue of {day} has {count(len(tracks))} tracks")
     return digest
 
 
@@ -205,6 +213,6 @@ def _check_empty(at: Workplace, date: Day, day: Day, allowed: bool, found: Parti
         return
     lost = f", where {known.figures.rows_kept:,} were before" if known else ""
     raise EmptyDay(
-        f"The source holds no qualified stream of {date}{lost} ({in_words(found.to_json())}). Load its streams, or "
+        f"The source holds no qualified stream of {date}{lost} ({rows_in_words(found)}). Load its streams, or "
         "allow the empty day by name in a run for this very date (param allow_empty_day, option --allow-empty-day)."
     )

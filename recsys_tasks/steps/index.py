@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from recsys_tasks.core.config import IndexConfig
 from recsys_tasks.core.domain import Day, PlayMatrix
 from recsys_tasks.core.errors import BadData, NotStored
+from recsys_tasks.core.formatting import count
 from recsys_tasks.index.annoy_index import INDEX_FORMAT, build_trees, open_index
 from recsys_tasks.index.calibration import choose_parameters, sampled_queries
 from recsys_tasks.index.exact_neighbours import ExactNeighbours
@@ -22,6 +23,7 @@ from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.source.catalogue import catalogue_rule
 from recsys_tasks.steps.results import Built
 from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
+from recsys_tasks.steps.words import search_in_words
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.artefacts import LocalFile
 from recsys_tasks.storage.stored_forms import as_ids, vocabulary_table
@@ -50,7 +52,8 @@ def build_index(at: Workplace, day: Day, model: str) -> Built:
     else:
         _build(at, key)
     figures = at.bundles.manifest(candidate).figures
-    at.progress(f"candidate {candidate[:12]} of {day}: {figures['indexed']:,} tracks, searched by {figures['effort']}")
+    tracks = f"{count(figures['indexed'])} tracks"
+    at.progress(f"candidate {candidate[:12]} of {day}: {tracks}; {search_in_words(figures['effort'])}")
     return Built(day, candidate, figures["effort"])
 
 

@@ -13,7 +13,8 @@ from recsys_tasks.matrix.split import key_of_format_1, split_day, split_key
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Folded
 from recsys_tasks.steps.shapes import ShapesOfFold
-from recsys_tasks.steps.workplace import Workplace, in_words
+from recsys_tasks.steps.words import matrix_in_words
+from recsys_tasks.steps.workplace import Workplace
 
 
 def increment_matrix(at: Workplace, day: Day, rebuild_through: bool = False) -> Folded:
@@ -71,7 +72,7 @@ def _stored(at: Workplace, chain: Chain) -> tuple[str, PlayMatrix | None]:
     else:
         matrix = _folded(at, chain, digests)
         at.matrices.save(matrix, digests[-1])
-    at.progress(f"matrix of {day}: {in_words(vars(at.matrices.figures(day, digests[-1])))}")
+    at.progress(f"matrix of {day}: {matrix_in_words(at.matrices.figures(day, digests[-1]))}")
     return digests[-1], matrix
 
 

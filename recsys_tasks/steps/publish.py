@@ -44,7 +44,12 @@ def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publi
         PublishConflict: others kept publishing in between, several times over.
         CorruptArtefact: the log or the bundle is damaged; nothing is published.
     """
-    return _publish(at, day, candidate, signature, overridden=False, publish_older=publish_older.strip())
+    outcome = _publish(at, day, candidate, signature, overridden=False, publish_older=publish_older.strip())
+    if outcome.published and outcome.live:
+        at.progress(f"release {outcome.live.release} (data of {day}) is live: {outcome.reason}")
+    else:
+        at.progress(f"nothing was published: {outcome.reason}")
+    return outcome
 
 
 def release_candidate(at: Workplace, prefix: str, signature: Signature, older_too: bool = False) -> Published:

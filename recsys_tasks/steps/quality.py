@@ -44,9 +44,10 @@ def check_data(at: Workplace, day: Day, signature: Signature, accept: str = "") 
     partitions = {date: _newest(at, date) for date in _dates(at, day)}
     folded = {date: at.quarantine.folded_digest(date) for date in partitions}
     checks = {date: _looked_at(at, stored) for date, stored in partitions.items()}
-    for date, check in ((date, check) for date, found in checks.items() for check in found):
-        if date == day or check.outcome != OK:
-            at.progress(f"{date}: {check.outcome}: {check}")
+    ok = sum(check.outcome == OK for check in checks[day])
+    at.progress(f"the streams of {day} pass {ok} of {len(checks[day])} checks")
+    for date, check in ((date, check) for date, found in checks.items() for check in found if check.outcome != OK):
+        at.progress(f"{date}: {check.outcome}: {check}")
     if accept.strip():
         _accept(at, partitions[day], Word(signature.by, accept.strip(), signature.at, signature.run_id))
     quarantined = {date: found for date in partitions if (found := at.quarantine.find(date))}

@@ -12,11 +12,12 @@ class Remaining:
         self._pieces, self._clock, self._began = pieces, clock, clock()
 
     def after(self, done: int) -> str:
-        """``3 of 400, about 12 min left``: by the pace so far; after the last piece nothing is left to tell."""
+        """``3 of 400, about 12 min left``: by the pace so far; of less than a second no word is lost."""
         text = f"{done:,} of {self._pieces:,}"
         if done >= self._pieces:
             return text
-        return f"{text}, about {spoken((self._clock() - self._began) / done * (self._pieces - done))} left"
+        seconds = (self._clock() - self._began) / done * (self._pieces - done)
+        return text if seconds < 1 else f"{text}, about {spoken(seconds)} left"
 
 
 def spoken(seconds: float) -> str:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import BadData, CorruptArtefact
+from recsys_tasks.core.formatting import count
 from recsys_tasks.partitions.repository import partition_name, plays_file
 from recsys_tasks.release.bundles import FOLDER as BUNDLES
 from recsys_tasks.release.bundles import bundle_name
@@ -50,7 +51,7 @@ def retain(at: Workplace, now: datetime, dry_run: bool = False) -> Retained:
     for item in items:
         if not dry_run:
             at.store.remove(item.name)
-        at.progress(f"{'would remove' if dry_run else 'removed'} {item.name}: {item.bytes:,} bytes")
+        at.progress(f"{'would remove' if dry_run else 'removed'} {item.name}: {count(item.bytes)} bytes")
     for name in swept:
         at.progress(f"removed temporary {name}, whose writer is gone")
     return Retained(len(items), sum(item.bytes for item in items), items, dry_run)

@@ -43,8 +43,9 @@ def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> 
     else:
         digest = _trained(at, als, wanted, cold_start)
     figures = at.models.figures(day, digest)
+    iterations = "1 iteration" if figures.iterations == 1 else f"{figures.iterations} iterations"
     begun = "yesterday's factors" if figures.warm else "a cold start"
-    at.progress(f"model of {day}: iterations: {figures.iterations}, from {begun}, loss {figures.losses[-1]:.6g}")
+    at.progress(f"model of {day}: {iterations} from {begun}, loss {figures.losses[-1]:.6g}")
     return Trained(day, digest, figures.iterations, figures.warm)
 
 

@@ -1,6 +1,6 @@
 """What every step is given, and the record that is kept of its run."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -173,9 +173,3 @@ def recorded(
         record["versions"] = library_versions()
         record["peak_megabytes"] = int(peak_megabytes())
         RunRecords(store).save(run_id, step, record)
-
-
-def in_words(figures: Mapping[str, Any]) -> str:
-    """Figures as one line of a log."""
-    shown = {name: f"{value:,}" if isinstance(value, int) else value for name, value in figures.items()}
-    return ", ".join(f"{name} {value}" for name, value in shown.items())

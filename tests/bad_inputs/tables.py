@@ -103,7 +103,7 @@ def bot(source_dsn, tmp_path):
         check_data(at, DAY, SIGNED)
     assert check_data(at, DAY, SIGNED, "a load test").accepted[0].why == "a load test"
     plays = at.matrices.load(DAY, increment_matrix(at, DAY).matrix).counts
-    assert confidence(plays, AlsConfig(cap=1000)).max() == 1 + 40.0 * 1000
+    assert confidence(plays, AlsConfig(weight="linear", a=40.0, cap=1000)).max() == 1 + 40.0 * 1000
 
 
 @case(27, "a listener of 50,000 tracks in a day")

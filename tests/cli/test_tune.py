@@ -1,6 +1,7 @@
 """The command ``tune``: play counts from a file, a winner that is told, and a TOML file that keeps the rest."""
 
 import json
+import re
 import tomllib
 
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 from recsys_tasks.cli.main import main
 from recsys_tasks.cli.tune import read_play_counts, with_als
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.evaluation.tuning import split_random, tune
+from recsys_tasks.evaluation.tuning_scores import means, scores_of, scores_of_popular, trained
+from recsys_tasks.evaluation.tuning_split import split_random
 
 
 class TestToml:
@@ -48,32 +50,75 @@ def two_tastes(tmp_path):
     return path
 
 
+MINE = "# mine\n[source]\nhistory_start = 2026-01-01\n[als]\na = 7.0 # ours\nmax_iterations = 2\nthreads = 1\n"
+
+
+def tuned(file, config, *more):
+    """The command on a file of play counts: its exit code."""
+    words = ["tune", "--split", "random", "--file", str(file), "--delimiter", ",", "--factors", "4"]
+    words += ["--user", "who", "--track", "what", "--plays", "times", "-k", "5", *more]
+    return main(words, {"USER": "o", "RECSYS_CONFIG": str(config)})
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A configuration with a few settings of its own."""
+    path = tmp_path / "recsys.toml"
+    path.write_text(MINE)
+    return path
+
+
 class TestCommand:
-    def test_the_winner_is_told_and_written(self, two_tastes, tmp_path, capsys):
+    def test_the_winner_is_told_and_written(self, two_tastes, config, capsys):
         """The best of all settings stands first, and in the configuration, whose other values and comments stay."""
-        config = tmp_path / "recsys.toml"
-        config.write_text(
-            "# mine\n[source]\nhistory_start = 2026-01-01\n[als]\na = 7.0 # ours\nmax_iterations = 2\nthreads = 1\n"
-        )
-        words = ["tune", "--split", "random", "--file", str(two_tastes), "--delimiter", ",", "--factors", "4"]
-        words += ["--user", "who", "--track", "what", "--plays", "times", "-k", "5", "--write", "--json"]
-        assert main(words, {"USER": "o", "RECSYS_CONFIG": str(config)}) == 0
+        assert tuned(two_tastes, config, "--write", "--json") == 0
         told = json.loads(capsys.readouterr().out)
-        best = max(told["trials"], key=lambda trial: trial["precision"])
-        assert told["winner"] | {"precision": best["precision"]} == best
+        best = max(told["trials"], key=lambda trial: trial["ndcg"])
+        assert told["winner"] == {name: best[name] for name in told["winner"]}
         chosen = {name: told["winner"][name] for name in ("weight", "a", "regularization", "factors")}
         assert tomllib.loads(config.read_text())["als"] == {**chosen, "max_iterations": 2, "threads": 1}
         assert [line.split("#")[1] for line in config.read_text().splitlines() if "#" in line] == [" mine", " ours"]
 
-    def test_log_weight_beats_linear_forty_on_real_play_counts(self, shared_data):
-        """On Last.fm play counts log beats linear a = 40, and scores at least twice the popular tracks."""
+    def test_what_was_changed_is_said_once(self, two_tastes, config, capsys):
+        """--write tells old and new of each field and the file; a second search that finds the same changes nothing."""
+        assert tuned(two_tastes, config, "--write") == 0
+        said = capsys.readouterr().out
+        a = tomllib.loads(config.read_text())["als"]["a"]
+        assert f"Written into {config}, [als]: " in said
+        assert f"a 7 -> {a:g}" in said
+        assert "factors 40 -> 4" in said
+        written = config.read_bytes()
+        assert tuned(two_tastes, config, "--write") == 0
+        assert f"Nothing to write: {config} has these settings already." in capsys.readouterr().out
+        assert config.read_bytes() == written
+
+    def test_people_read_what_it_is_worth(self, two_tastes, config, capsys):
+        """Today's settings have a row of their own, the gain has an interval, each trial a line with what is left."""
+        assert tuned(two_tastes, config) == 0
+        told = capsys.readouterr()
+        assert any("today's settings" in line and " 7 " in line for line in told.out.splitlines())
+        assert re.search(r"winner less popular tracks +\+0\.\d+ \[\+0\.\d+, \+0\.\d+\]", told.out)
+        first, *_, last = told.err.splitlines()
+        assert re.match(r"trial 1 of about 34, about \d+ s left: log, a = 7, lambda = .*: nDCG@5 0\.\d{4} \(", first)
+        assert last.startswith(f"trial {len(told.err.splitlines())} of about ")
+
+    def test_a_budget_ends_it_with_the_best_so_far(self, two_tastes, config, capsys):
+        """After --minutes the best of what was tried is told, and that the search had not ended."""
+        assert tuned(two_tastes, config, "--minutes", "0", "--json") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["stopped"]
+        assert len(told["trials"]) == 1
+
+    def test_the_defaults_beat_those_of_before_on_real_play_counts(self, shared_data):
+        """On Last.fm play counts the defaults beat linear a = 40, and score at least twice the popular tracks."""
         file = shared_data / "lastfm-2k" / "user_artists.dat"
         split = split_random(*read_play_counts(file, ("userID", "artistID", "weight"), "\t"), 1)
-        linear = AlsConfig(weight="linear", a=40.0, regularization=0.1)
-        log = AlsConfig(weight="log", a=1.0, regularization=10.0)
-        tuned = tune(split, [linear, log], 10, lambda _line: None)
-        assert tuned.winner == log
-        assert tuned.reported > 2 * tuned.reported_popularity
+        before = AlsConfig(weight="linear", a=40.0, regularization=0.01)
+        rows = split.reporting
+        old, new = (means(scores_of(split, each, trained(split, each), rows, 10)) for each in (before, AlsConfig()))
+        popular = means(scores_of_popular(split, rows, 10))
+        assert old.ndcg < popular.ndcg < new.ndcg / 2
+        assert old.precision < popular.precision < new.precision / 2
 
     @pytest.mark.parametrize(
         ("words", "said"),

@@ -1,6 +1,8 @@
 """Tuning: honest splits, and a winner that is reported on other users."""
 
+from dataclasses import replace
 from datetime import date
+from itertools import count, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -11,8 +13,12 @@ from strategies import play_counts
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.evaluation.tuning import split_random, split_time, tune
+from recsys_tasks.evaluation.tuning import Search, Watch, tune
+from recsys_tasks.evaluation.tuning_grid import FINE, Point, edges_of
+from recsys_tasks.evaluation.tuning_split import split_random, split_time
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
+
+LOG = AlsConfig(factors=4, weight="log", a=0.01, regularization=1.0, threads=1)
 
 
 def vocabulary(n):
@@ -48,18 +54,109 @@ class TestSplits:
         assert (split.training != matrix.counts).nnz == 0
 
 
-class TestTune:
-    def test_it_finds_what_beats_popularity(self):
+def searched(split, current=LOG, factors=(4,), **watch):
+    """A whole search, by a clock that stands still."""
+    return tune(split, current, factors, 5, Watch(**{"clock": lambda: 0.0} | watch))
+
+
+@pytest.fixture(scope="module")
+def split():
+    """Two tastes, a fifth hidden."""
+    return split_random(two_tastes(), vocabulary(120), vocabulary(60), 1)
+
+
+@pytest.fixture(scope="module")
+def tuned(split):
+    """What a search finds on them."""
+    return searched(split)
+
+
+class Peak(Search):
+    """A search whose best point is known, and that trains nothing."""
+
+    def __init__(self, a, regularization):
+        self.a, self.regularization = a, regularization
+
+    def score(self, point):
+        """How near the point is."""
+        return -abs(point.a - self.a) - abs(point.regularization - self.regularization)
+
+
+class TestSearch:
+    def test_it_finds_what_beats_popularity(self, split, tuned):
         """On two tastes the winner clearly beats the popular tracks, on users that it was not chosen on."""
-        split = split_random(two_tastes(), vocabulary(120), vocabulary(60), 1)
-        configs = [AlsConfig(factors=4, weight="log", a=a, regularization=1.0) for a in (0.01, 3.0)]
-        tuned = tune(split, configs, 5, lambda _line: None)
-        assert tuned.trials[0].precision >= tuned.trials[1].precision
-        assert tuned.reported > 1.3 * tuned.reported_popularity
-        assert tuned.users == len(split.reporting)
+        assert tuned.trials[0].means.ndcg == max(trial.means.ndcg for trial in tuned.trials)
+        assert tuned.reported.users == len(split.reporting)
+        assert tuned.choosing_users == len(split.choosing)
+        assert tuned.reported.over_popular.ndcg.low > 0
+        assert tuned.reported.winner.precision > 1.3 * tuned.reported.popular.precision
+
+    def test_nothing_of_the_reporting_users_decides(self, split, tuned):
+        """Other hidden plays of the reporting users change what is reported, and neither winner nor trials."""
+        swapped = split.hidden.toarray()
+        swapped[split.reporting] = 0
+        swapped[split.reporting, 0] = 1
+        other = searched(replace(split, hidden=sparse.csr_matrix(swapped)))
+        assert other.trials == tuned.trials
+        assert other.reported.winner != tuned.reported.winner
+
+    def test_the_current_settings_are_a_trial_of_their_own(self, tuned):
+        """They are scored like all others, and the winner is compared with them on the same users."""
+        assert tuned.current.config == LOG
+        assert tuned.current in tuned.trials
+        gain = tuned.reported.winner.ndcg - tuned.reported.current.ndcg
+        assert tuned.reported.over_current.ndcg.difference == pytest.approx(gain)
+
+    @pytest.mark.parametrize(
+        ("a", "regularization", "found"),
+        [(10, 3, (10, 3)), (2, -6, (2, -6)), (90, 90, (11, 8)), (-90, 1, (-12, 1))],
+    )
+    def test_a_winner_at_the_edge_of_the_grid_is_followed(self, a, regularization, found):
+        """The search walks beyond the first grid to the best point, or to the edge of what is allowed."""
+        point, search = Point("log", 8, 8, 40), Peak(a, regularization)
+        for step in FINE:
+            point = search.walk(point, step)
+        assert (point.a, point.regularization) == found
+
+    def test_the_edge_of_what_is_allowed_is_told(self):
+        """a = 400, lambda = 100 and the longest of several vectors are named; a point within is not."""
+        at_edge = Point("log", 11, 8, 64).setting(LOG)
+        assert edges_of(at_edge, [40, 64]) == ("a = 400", "lambda = 100", "64 factors")
+        assert edges_of(Point("log", 4, 4, 64).setting(LOG), [40, 64, 128]) == ()
+        assert edges_of(Point("log", 4, 4, 64).setting(LOG), [64]) == ()
+
+    def test_longer_vectors_are_tried_as_long_as_they_help(self, split):
+        """Two tastes need few factors: the longest are not tried once a longer vector brought nothing."""
+        tuned = searched(split, factors=(2, 6, 10, 14))
+        lengths = {trial.config.factors for trial in tuned.trials[1:]}
+        assert 6 in lengths
+        assert 14 not in lengths
+
+    def test_when_the_time_is_up_the_best_so_far_is_told(self, split):
+        """A trial that would end beyond the budget is not begun; the current settings are tried in any case."""
+        ticks, told = count(), []
+        tuned = searched(split, clock=lambda: float(next(ticks)), seconds=20.0, tell=told.append)
+        assert tuned.stopped
+        assert 1 < len(tuned.trials) < 12
+        assert tuned.winner == told[-1].best.config
+        assert told[-1].seconds_left <= 20
+        assert len(searched(split, seconds=-1.0).trials) == 1
+
+    def test_the_progress_counts_down(self, tuned, split):
+        """Each trial is told once, with what is still to come."""
+        told = []
+        assert searched(split, tell=told.append).trials == tuned.trials
+        assert [tried.done for tried in told] == list(range(1, len(tuned.trials) + 1))
+        assert all(later.to_come <= earlier.to_come for earlier, later in pairwise(told))
+
+    def test_a_setting_that_breaks_off_ends_no_search(self, split):
+        """Factors that grow beyond all bounds find nothing, and the search goes on."""
+        tuned = searched(split, current=LOG.model_copy(update={"a": 1e38, "cap": 2**40}))
+        assert tuned.current.means == (0.0, 0.0)
+        assert tuned.trials[0].means.ndcg > 0
 
     def test_nothing_to_hide_is_said(self):
         """Without hidden plays there is nothing to choose by."""
-        split = split_random(sparse.csr_matrix((3, 3), dtype=np.uint32), vocabulary(3), vocabulary(3), 1)
+        empty = split_random(sparse.csr_matrix((3, 3), dtype=np.uint32), vocabulary(3), vocabulary(3), 1)
         with pytest.raises(BadData, match="No play could be hidden"):
-            tune(split, [AlsConfig()], 5, print)
+            searched(empty)

@@ -11,6 +11,11 @@ class TestRemaining:
         now = iter([1000.0, 1060.0])
         assert Remaining(12, lambda: next(now)).after(3) == "3 of 12, about 3 min left"
 
+    def test_less_than_a_second_is_not_worth_a_word(self):
+        """Three of twelve pieces in a tenth of a second: nobody waits for the rest."""
+        now = iter([1000.0, 1000.1])
+        assert Remaining(12, lambda: next(now)).after(3) == "3 of 12"
+
     def test_after_the_last_piece_nothing_is_left(self):
         """The last piece tells no time, and asks no clock for it."""
         now = iter([1000.0])

@@ -1,0 +1,128 @@
+"""What ``tune`` says: how far it is, what it found, and what it changed."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.formatting import count, fraction, signed_fraction, significant
+from recsys_tasks.evaluation.tuning import Reported, Trial, Tried, Tuned
+from recsys_tasks.evaluation.tuning_scores import Gains, Interval, Means
+from recsys_tasks.reporting.terminal_tables import as_table
+from recsys_tasks.steps.remaining import spoken
+
+SHOWN = 8
+CHOSEN = ("weight", "a", "regularization", "factors")
+"""Fields of [als] that are chosen."""
+
+
+def progress_line(tried: Tried, k: int) -> str:
+    """A trial, in a line: ``trial 7 of about 57, about 4 min left: ...``."""
+    total, means = tried.done + tried.to_come, tried.trial.means
+    left = f", about {spoken(tried.seconds_left)} left" if tried.to_come else ""
+    best = "the best so far" if tried.trial == tried.best else f"the best so far {fraction(tried.best.means.ndcg)}"
+    return (
+        f"trial {tried.done} of about {total}{left}: {described(tried.trial.config)}: nDCG@{k} {fraction(means.ndcg)} "
+        f"({best}), precision@{k} {fraction(means.precision)}"
+    )
+
+
+def described(config: AlsConfig) -> str:
+    """A setting in a few words."""
+    a, regularization = significant(config.a), significant(config.regularization)
+    return f"{config.weight}, a = {a}, lambda = {regularization}, {config.factors} factors"
+
+
+def as_data(tuned: Tuned) -> dict[str, Any]:
+    """The answer for machines."""
+    reported = tuned.reported
+    return {
+        "winner": tuned.winner.model_dump(),
+        "current": _row(tuned.current),
+        "choosing_users": tuned.choosing_users,
+        "reported": {
+            "users": reported.users,
+            **{name: getattr(reported, name)._asdict() for name in ("winner", "current", "popular")},
+            "over_current": _gains(reported.over_current),
+            "over_popular": _gains(reported.over_popular),
+        },
+        "edges": list(tuned.edges),
+        "stopped": tuned.stopped,
+        "trials": [_row(trial) for trial in tuned.trials],
+    }
+
+
+def as_text(tuned: Tuned, k: int) -> str:
+    """The answer for people: the best trials, and what the winner is worth to other listeners."""
+    columns = {"weight": "weight", "a": "a", "regularization": "lambda", "factors": "factors"}
+    columns |= {"ndcg": f"nDCG@{k}", "precision": f"precision@{k}", "note": ""}
+    shown = [*tuned.trials[:SHOWN], *(trial for trial in tuned.trials[SHOWN:] if trial == tuned.current)]
+    rows = [_shown(trial, tuned) for trial in shown]
+    parts = [
+        f"The best {min(SHOWN, len(tuned.trials))} of {len(tuned.trials)} settings, by nDCG@{k} on "
+        f"{count(tuned.choosing_users)} listeners:\n\n{as_table(rows, columns)}",
+        _worth(tuned.reported, k),
+    ]
+    if said := [*_what_to_know(tuned)]:
+        parts.append("\n".join(said))
+    return "\n\n".join(parts)
+
+
+def changes(before: AlsConfig, winner: AlsConfig) -> list[str]:
+    """Each chosen field that changes, as ``a 40 -> 3.2``."""
+    return [
+        f"{name} {_value(getattr(before, name))} -> {_value(getattr(winner, name))}"
+        for name in CHOSEN
+        if getattr(before, name) != getattr(winner, name)
+    ]
+
+
+def _row(trial: Trial) -> dict[str, Any]:
+    return trial.config.model_dump() | trial.means._asdict()
+
+
+def _shown(trial: Trial, tuned: Tuned) -> dict[str, Any]:
+    numbers = {"a": significant(trial.config.a), "regularization": significant(trial.config.regularization)}
+    return _row(trial) | numbers | {"note": "today's settings" if trial == tuned.current else ""}
+
+
+def _worth(reported: Reported, k: int) -> str:
+    """What winner, today's settings and the popular tracks are worth to the listeners that nothing was chosen on."""
+    rows: list[Mapping[str, Any]] = [
+        {"of": name} | means._asdict()
+        for name, means in (
+            ("the winner", reported.winner),
+            ("today's settings", reported.current),
+            ("the popular tracks", reported.popular),
+        )
+    ]
+    rows += [
+        {"of": f"winner less {name}", "ndcg": _interval(found.ndcg), "precision": _interval(found.precision)}
+        for name, found in (("today's settings", reported.over_current), ("popular tracks", reported.over_popular))
+    ]
+    table = as_table(rows, {"of": "", "ndcg": f"nDCG@{k}", "precision": f"precision@{k}"})
+    return f"On {count(reported.users)} other listeners, differences with intervals of 95%:\n\n{table}"
+
+
+def _what_to_know(tuned: Tuned) -> list[str]:
+    said = []
+    if tuned.winner == tuned.current.config:
+        said.append("Today's settings are the best of all that were tried.")
+    elif tuned.reported.over_current.ndcg.low <= 0:
+        said.append("On the other listeners the winner is not surely better than today's settings.")
+    if tuned.edges:
+        said.append(f"The winner stands at the edge of what is allowed ({', '.join(tuned.edges)}): more may be better.")
+    if tuned.stopped:
+        said.append("The time was up before the search had ended: this is the best of what was tried.")
+    return said
+
+
+def _interval(found: Interval) -> str:
+    return f"{signed_fraction(found.difference)} [{signed_fraction(found.low)}, {signed_fraction(found.high)}]"
+
+
+def _gains(found: Gains) -> dict[str, Any]:
+    return {name: getattr(found, name)._asdict() for name in Means._fields}
+
+
+def _value(value: Any) -> str:
+    return significant(value) if isinstance(value, float) else str(value)

@@ -1,0 +1,57 @@
+"""Plays to tune on, and plays to hide: of dated days or of undated counts, for two groups of users who never mix."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recsys_tasks.core.domain import Day, PlayCounts, PlayMatrix, Vocabulary
+from recsys_tasks.core.keyed_random import keyed_hash
+from recsys_tasks.matrix.play_matrix import canonical, fold
+
+HIDDEN_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class TuningSplit:
+    """Plays to train on, and hidden plays of two groups of users."""
+
+    users: Vocabulary
+    tracks: Vocabulary
+    training: sparse.csr_matrix  # (n_users, n_tracks) play counts
+    hidden: sparse.csr_matrix  # (n_users, n_tracks), no cell of training among them
+    choosing: npt.NDArray[np.int64]  # rows of the users that the parameters are chosen on
+    reporting: npt.NDArray[np.int64]  # rows of the others
+
+
+def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary, seed: int) -> TuningSplit:
+    """Hide a fifth of the cells of undated play counts, drawn at random."""
+    cells = canonical(plays.astype(np.uint32)).tocoo()
+    hidden = np.random.default_rng(seed).random(cells.nnz) < HIDDEN_SHARE
+    parts = [
+        sparse.csr_matrix((cells.data[chosen], (cells.row[chosen], cells.col[chosen])), shape=plays.shape)
+        for chosen in (~hidden, hidden)
+    ]
+    return _grouped(users, tracks, canonical(parts[0]), canonical(parts[1]))
+
+
+def split_time(before: PlayMatrix, after: Sequence[tuple[Day, PlayCounts]]) -> TuningSplit:
+    """Hide the discoveries of the last days: tracks that a known user had not played before them."""
+    whole = before
+    for day, counts in after:
+        whole = fold(whole, day, counts, "")
+    n_users, n_tracks = before.counts.shape
+    later = canonical(whole.counts[:n_users, :n_tracks] - before.counts)
+    known = later.multiply(before.counts > 0)
+    return _grouped(before.users, before.tracks, before.counts, canonical(sparse.csr_matrix(later - known)))
+
+
+def _grouped(
+    users: Vocabulary, tracks: Vocabulary, training: sparse.csr_matrix, hidden: sparse.csr_matrix
+) -> TuningSplit:
+    """Two halves of the users who have both history and hidden plays, by a hash of their id."""
+    asked = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(training.indptr) > 0))
+    first = keyed_hash(users.ids.take(asked), "tune") % np.uint64(2) == 0
+    return TuningSplit(users, tracks, training, hidden, asked[first], asked[~first])

@@ -1,0 +1,97 @@
+"""The command line as a terminal knows it: help for everything, readers who leave, counts in whole numbers."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from recsys_tasks.cli.main import main, parser
+
+
+def commands(found, name="recsys"):
+    """Every command of the parser with its own parser, and the lists of commands above them."""
+    yield name, found
+    for action in found._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, below in action.choices.items():
+                yield from commands(below, f"{name} {word}")
+
+
+class TestHelp:
+    def test_every_argument_of_every_command_is_explained(self):
+        """Each option and each positional argument says what it is for, and each command what it does."""
+        silent = [
+            f"{name}: {'/'.join(action.option_strings) or action.dest}"
+            for name, found in commands(parser({}))
+            for action in found._actions
+            if not isinstance(action, argparse._SubParsersAction) and not action.help
+        ]
+        silent += [
+            f"{name} {word.dest}"
+            for name, found in commands(parser({}))
+            for action in found._actions
+            if isinstance(action, argparse._SubParsersAction)
+            for word in action._choices_actions
+            if not word.help
+        ]
+        assert silent == []
+
+    def test_every_command_prints_its_help(self, capsys):
+        """No text of help breaks on a stray sign; it names every option."""
+        for name, found in commands(parser({})):
+            with pytest.raises(SystemExit) as left:
+                main([*name.split()[1:], "--help"], {})
+            said = capsys.readouterr().out
+            assert left.value.code == 0
+            assert all(word in said for action in found._actions for word in action.option_strings)
+
+
+def into_closed_pipe(root, *words, stream="stdout"):
+    """Run a command whose reader has left before the first word: its exit code, and what the other stream got."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "RECSYS_ROOT": str(root)}
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | {stream: writing}
+    try:
+        found = subprocess.run(
+            [sys.executable, "-m", "recsys_tasks", *words], env=environment, text=True, check=False, **streams
+        )
+    finally:
+        os.close(writing)
+    return found.returncode, found.stderr if stream == "stdout" else found.stdout
+
+
+class TestPipes:
+    @pytest.mark.parametrize("words", [("status",), ("lineage", "3", "--json"), ("run", "--help")], ids=" ".join)
+    def test_a_reader_who_leaves_is_no_error(self, finished, words):
+        """``recsys status | head -1`` ends as if all had been read, without a word of Python's."""
+        assert into_closed_pipe(finished.store.root, *words) == (0, "")
+
+    def test_a_refusal_keeps_its_exit_code(self, tmp_path):
+        """A script that reads only the first line still learns that there was nothing to verify."""
+        code, said = into_closed_pipe(tmp_path, "verify")
+        assert code == 1
+        assert said.startswith("NoRelease: ")
+        assert "Traceback" not in said
+
+    def test_progress_that_nobody_reads_stops_no_work(self, finished):
+        """Where standard error is closed, the answer comes all the same, with its exit code."""
+        code, said = into_closed_pipe(finished.store.root, "recommend", "123456789", stream="stderr")
+        assert code == 1
+        assert "the most popular tracks" in said
+
+
+class TestPopularTracks:
+    def test_listeners_are_counted_in_whole_numbers(self, finished, capsys):
+        """The column says that it counts listeners, largest first; a machine gets whole numbers too."""
+        environment = {"RECSYS_ROOT": str(finished.store.root), "USER": "o"}
+        assert main(["recommend", "123456789"], environment) == 1
+        heading, _, *rows = capsys.readouterr().out.splitlines()[1:]
+        assert heading.split()[-1] == "listeners"
+        counts = [int(row.split()[-1]) for row in rows]
+        assert counts == sorted(counts, reverse=True)
+        assert main(["recommend", "123456789", "--json"], environment) == 1
+        assert f'"score": {counts[0]}\n' in capsys.readouterr().out
