@@ -137,7 +137,8 @@ class Source:
         """
         with self._snapshot() as at:
             self._types = check_streams(at, self._config)
-            if self._catalogue is not None:
+        if self._catalogue is not None:
+            with self._snapshot(self._catalogue) as at:
                 check_catalogue(at, self._catalogue, self._config.track_id_type)
 
     @contextmanager
@@ -195,21 +196,27 @@ class Source:
         """
         if self._catalogue is None:
             return empty_catalogue(self._config.track_id_type)
-        with self._snapshot() as at:
+        with self._snapshot(self._catalogue) as at:
             return read_catalogue(at, self._catalogue, self._config.track_id_type, self._settings.block_bytes)
 
     @contextmanager
-    def _snapshot(self) -> Iterator[Snapshot]:
-        """Open one read-only snapshot; the first time, the streams' table is checked before it is read."""
+    def _snapshot(self, catalogue: CatalogueConfig | None = None) -> Iterator[Snapshot]:
+        """Open one read-only snapshot of the streams, or of the catalogue; a connection's first time, the table of the
+        streams is checked before it is read."""
         timeout_s, grace_s = self._config.statement_timeout_s, self._settings.stall_grace_s
+        streams = f"{self._config.streams_table} (source.streams_table)"
+        reading = f"{catalogue.table} (catalogue.table)" if catalogue else streams
         try:
             if self._connection is None:
                 self._connection = connect(self._address, 2 * timeout_s + grace_s)
-            with snapshot(self._connection, self._address, timeout_s, grace_s) as at:
-                self._types = self._types or check_streams(at, self._config)
+            with snapshot(self._connection, self._address, timeout_s, grace_s, reading) as at:
+                if catalogue is None:
+                    self._types = self._types or check_streams(at, self._config)
                 yield at
-        except BaseException:
-            self.close()  # whatever broke, the next question starts from a clean connection
+        except BaseException as error:
+            self.close()  # whatever broke, the next question starts from a clean connection,
+            self._types = {}  # and looks at the table anew
+            error.__context__ = None  # the server's words, and a row that could not be read, go no further
             raise
 
     def _tally(self, cursor: Cursor, day: Day) -> DayTally:
