@@ -177,9 +177,13 @@ class Source:
         """Count the rows that lie in no day: the instant is null, infinite, or beyond the years 1 to 9999."""
         return int(self._ask("SELECT count(*) FROM {table} WHERE {instant} IS NULL OR NOT {within}"))
 
-    def first_day(self) -> Day | None:
-        """UTC date of the first stream, None where there is none; a stray instant of 1970 is one too."""
-        found: Day | None = self._ask("SELECT (min({instant}) AT TIME ZONE 'UTC')::date FROM {table} WHERE {within}")
+    def first_day(self, since: Day | None = None) -> Day | None:
+        """UTC date of the first stream, or of the first since a date, None where there is none.
+
+        Without ``since`` a stray instant of 1970 is a stream too.
+        """
+        question = "SELECT (min({instant}) AT TIME ZONE 'UTC')::date FROM {table} WHERE {within}"
+        found: Day | None = self._ask(question, midnight(since) if since else FIRST_INSTANT)
         return found
 
     def last_day(self) -> Day | None:
