@@ -32,6 +32,7 @@ from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.source.catalogue import empty_catalogue, read_catalogue
 from recsys_tasks.source.connection import Cursor, Snapshot, connect, disconnect, parse_address, snapshot
+from recsys_tasks.source.plans import WayToADay, way_to_a_day
 from recsys_tasks.source.queries import (
     AFTER_LAST_INSTANT,
     FIRST_INSTANT,
@@ -172,6 +173,11 @@ class Source:
         """Whether a stream of this date, or of the year after it, has arrived: the days before it are then complete."""
         start, end = midnight(day), midnight(day, WATERMARK_DAYS)
         return bool(self._ask("SELECT EXISTS (SELECT FROM {table} WHERE {within})", start, end))
+
+    def way_to_a_day(self, day: Day) -> WayToADay:
+        """How the server finds the streams of a UTC date, and the index that is missing for it."""
+        with self._snapshot() as at:
+            return way_to_a_day(at, self._config, day)
 
     def unusable_instants(self) -> int:
         """Count the rows that lie in no day: the instant is null, infinite, or beyond the years 1 to 9999."""
