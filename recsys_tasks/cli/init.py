@@ -44,7 +44,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--timeout", type=int, default=60, help="seconds that a question to the source may take (60)")
     parser.add_argument("--json", action="store_true", help="the answer as JSON")
-    parser.set_defaults(handler=_init)
+    parser.set_defaults(handler=_init, any_service=True)
 
 
 def _init(args: Namespace) -> Answer:

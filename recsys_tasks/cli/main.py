@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsys_tasks.cli import demo, gate, init, lineage, pipeline, releases, report, tune
+from recsys_tasks.cli import demo, doctor, gate, init, lineage, pipeline, releases, report, tune
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.core.errors import ConfigError, RecsysError
 
 DESCRIPTION = """The daily recommendation pipeline without Airflow.
 
   init                       write a configuration from what the source shows
+  doctor                     what stands in the way of a run, and how to mend it
   run --date 2026-11-22      all steps of a day: extract, fold, train, index, evaluate, judge, publish
   gate --date D              the verdicts of a date again, from the stored figures; --judge-again by another policy
   report --date D            one HTML page: what the gate said of a date, and why
@@ -76,10 +77,11 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         root=_path(environment.get("RECSYS_ROOT")),
         config=_path(environment.get("RECSYS_CONFIG")),
         dsn=environment.get("RECSYS_SOURCE_DSN"),
+        environment=environment,
         user=environment.get("USER") or f"uid {os.getuid()}",
     )
     commands = found.add_subparsers(metavar="COMMAND", required=True)
-    for group in (init, pipeline, gate, report, lineage, releases, tune, demo):
+    for group in (init, doctor, pipeline, gate, report, lineage, releases, tune, demo):
         group.register(commands)
     return found
 

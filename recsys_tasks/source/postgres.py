@@ -19,6 +19,7 @@ then counted as such.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -173,6 +174,13 @@ class Source:
         """Whether a stream of this date, or of the year after it, has arrived: the days before it are then complete."""
         start, end = midnight(day), midnight(day, WATERMARK_DAYS)
         return bool(self._ask("SELECT EXISTS (SELECT FROM {table} WHERE {within})", start, end))
+
+    def clock(self) -> tuple[datetime, str]:
+        """The server's clock, and the time zone in which a session of this role begins."""
+        with self._snapshot() as at:
+            at.cursor.execute("SELECT clock_timestamp(), reset_val FROM pg_settings WHERE name = 'TimeZone'")
+            instant, zone = _row(at.cursor)
+            return instant, zone
 
     def way_to_a_day(self, day: Day) -> WayToADay:
         """How the server finds the streams of a UTC date, and the index that is missing for it."""
