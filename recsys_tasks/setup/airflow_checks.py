@@ -65,7 +65,7 @@ def _version(version: str) -> Check:
 
 
 def _plugin(told: Mapping[str, Any]) -> Iterator[Check]:
-    mend = "Copy plugins/ to [core] plugins_folder, and look at `airflow plugins`."
+    mend = "Copy plugins/ to [core] plugins_folder, install recsys-pipeline here, and look at `airflow plugins`."
     if told.get("loaded"):
         yield Check("airflow: plugin", OK, "recsys is loaded.")
     else:

@@ -45,7 +45,7 @@ STREAMS = {
     "streamed_at": Part(
         ("streamed_at", "played_at", "listened_at", "started_at", "start_at", "start_time", "occurred_at",
          "happened_at", "event_at", "event_time", "heard_at", "scrobbled_at", "at", "ts", "time", "timestamp",
-         "instant",         "created_at", "ended_at", "inserted_at"),
+         "instant", "created_at", "ended_at", "inserted_at"),
         (ZONED,), needed=True, mendable=(NAIVE,),
     ),
     "event_id": Part(("event_id", "stream_id", "play_id", "listen_id", "event_uuid", "play_uuid", "id", "uuid"), IDS),

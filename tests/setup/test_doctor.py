@@ -306,13 +306,14 @@ class TestAirflow:
 
     def asked(self, **variables):
         """The checks of the Airflow that the environment names, by name."""
-        environment = {**os.environ, "AIRFLOW_CONN_OPS": f"smtp://me:{PASSWORD}@mail.example", **variables}
-        checks = airflow_checks({SERVICE: ("ops", "pager")}, environment)
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        environment |= {"AIRFLOW_CONN_OPS": f"smtp://me:{PASSWORD}@mail.example"}
+        checks = airflow_checks({SERVICE: ("ops", "pager")}, environment | variables)
         assert PASSWORD not in str(checks)
         return by_name(checks)
 
     def test_a_new_airflow_lacks_everything(self, airflow_home):
-        """Version and plugin are right; pool, DAGs and a connection are missing, each with the command that makes it."""
+        """Version and plugin are right; pool, DAGs and a connection are missing, each with what makes it."""
         found = self.asked()
         assert found["airflow: version"][0] == found["airflow: plugin"][0] == OK
         assert found["airflow: connection ops"] == (OK, "of type smtp. ")
