@@ -10,9 +10,9 @@ from recsys_tasks.cli.answers import Answer
 from recsys_tasks.core.config import Config, load_config
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.services import Service, services
-from recsys_tasks.setup.airflow_checks import airflow_checks
+from recsys_tasks.setup.airflow_checks import airflow_checks, is_here
 from recsys_tasks.setup.checks import FAIL, OK, WARN, Check, failed
-from recsys_tasks.setup.source_checks import source_checks
+from recsys_tasks.setup.source_checks import no_address, source_checks
 from recsys_tasks.setup.store_checks import store_checks
 
 DESCRIPTION = """Look at the configuration, the store's file system, the source, and Airflow where it is in this
@@ -40,8 +40,7 @@ def _doctor(args: Namespace) -> Answer:
         config, found = _configuration(service)
         found += store_checks(service.root)
         if config:
-            dsn = args.environment.get(service.dsn_variable)
-            found += source_checks(dsn, service.dsn_variable, config, args.now(), args.timeout)
+            found += _source(args, service, config)
             asked[service] = config.alert.connections
         checks += [_of_service(service, check) for check in found]
     checks += airflow_checks(asked, _for_airflow(args.environment))
@@ -66,6 +65,13 @@ def _configuration(service: Service) -> tuple[Config | None, list[Check]]:
         mend = "Name Airflow connections in [alert] connections."
         checks.append(Check("configuration: alerts", WARN, "nobody is told of a HOLD, a BLOCK or a failure.", mend))
     return config, checks
+
+
+def _source(args: Namespace, service: Service, config: Config) -> list[Check]:
+    dsn = args.environment.get(service.dsn_variable)
+    if not dsn:
+        return [no_address(service.dsn_variable, elsewhere=is_here())]
+    return source_checks(dsn, config, args.now(), args.timeout)
 
 
 def _of_service(service: Service, check: Check) -> Check:

@@ -59,7 +59,10 @@ def _init(args: Namespace) -> Answer:
         return Answer(_data(proposal, ""), _text(proposal, "Nothing was written."), exit_code=1)
     _write(args.out, toml_text(proposal, today))
     done = f"{args.out} was {'replaced' if was_there else 'written'}."
-    return Answer(_data(proposal, str(args.out)), _text(proposal, f"{done}\n{_next(args.out, today - timedelta(1))}"))
+    return Answer(
+        _data(proposal, str(args.out)),
+        _text(proposal, f"{done}\n{_next(args.out, proposal.last_day or today - timedelta(1))}"),
+    )
 
 
 def _fields(settings: list[str]) -> dict[str, dict[str, str]]:

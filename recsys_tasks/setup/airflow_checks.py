@@ -21,16 +21,22 @@ _FOLDER = "from airflow.configuration import conf; print(conf.get('core', 'dags_
 Run = subprocess.CompletedProcess[str]
 
 
+def is_here() -> bool:
+    """Whether the Python that runs this has an Airflow."""
+    return find_spec("airflow") is not None
+
+
 def airflow_checks(services: Mapping[Service, Sequence[str]], environment: Mapping[str, str]) -> list[Check]:
     """Ask the Airflow of this environment. services: each with the connections that its alerts go to."""
-    if find_spec("airflow") is None:
+    if not is_here():
         mend = "Run `recsys doctor` once more with the Python of your Airflow, as the account of its tasks."
         return [Check("airflow", NOT_HERE, "not in this environment.", mend)]
     folder = _said(_python(environment, "-c", _FOLDER))
     programs = sorted(Path(folder).rglob(PROGRAM)) if folder else []
     if not programs:
         said = f"its DAGs folder ({folder or 'which it does not tell'}) has no {PROGRAM}."
-        return [Check("airflow: DAGs", FAIL, said, "Copy dags/ there, or let [core] dags_folder name it.")]
+        mend = "Copy dags/ there, or let [core] dags_folder name it; `recsys run` needs none of it."
+        return [Check("airflow: DAGs", WARN, said, mend)]
     names = {
         "pools": [service.pool for service in services],
         "connections": [name for service, alerts in services.items() for name in (service.connection, *alerts)],

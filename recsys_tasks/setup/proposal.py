@@ -42,6 +42,7 @@ class Proposal:
     found: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    last_day: Day | None = None  # with streams, and over
 
     def config(self) -> Config:
         """The values as the configuration that they are.
@@ -203,11 +204,15 @@ def _held_against_the_source(dsn: str, proposal: Proposal, today: Day, timeout_s
     with Source(dsn, asked.source, asked.catalogue) as source:
         source.check()
         start, said, lacking = (given, [], []) if given else _first_date(source, today)
+        last = None if lacking else source.last_day()
         way = source.way_to_a_day(today - timedelta(days=1))
     found = [*said, f"A day is found by {way.found_by}."] if not way.create_index else said
     missing = [f"No index on the instant: every day reads the whole table. {way.create_index}"]
     values = {**proposal.values, "source": {**proposal.values["source"], "history_start": start}}
-    return replace(proposal, values=values).with_sentences(found, [*lacking, *(missing if way.create_index else [])])
+    last = min(last, today - timedelta(days=1)) if last else None
+    return replace(proposal, values=values, last_day=last).with_sentences(
+        found, [*lacking, *(missing if way.create_index else [])]
+    )
 
 
 def _first_date(source: Source, today: Day) -> tuple[Day, list[str], list[str]]:

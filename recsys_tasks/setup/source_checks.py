@@ -15,21 +15,21 @@ MOST_APART_S = 60
 """Seconds by which two clocks may differ: a day is only looked at an hour after its end."""
 
 
-def source_checks(dsn: str | None, variable: str, config: Config, now: datetime, timeout_s: int) -> list[Check]:
+def no_address(variable: str, elsewhere: bool) -> Check:
+    """There is no address here. elsewhere: whether an Airflow may have one, which makes it no failure."""
+    mend = f"Set {variable}=postgresql://reader:...@host/database here, too, and ask again."
+    return Check("source: address", WARN if elsewhere else FAIL, f"{variable} is not set: it was not asked.", mend)
+
+
+def source_checks(dsn: str, config: Config, now: datetime, timeout_s: int) -> list[Check]:
     """Ask the source; after the first thing that keeps the others from an answer, nothing more is asked.
 
     Args:
-        dsn: its address, from the environment.
-        variable: the environment variable of the address.
+        dsn: its address.
         config: what it is held against.
         now: our clock, UTC.
         timeout_s: seconds that a question may take.
     """
-    if not dsn:
-        mend = (
-            f"Set {variable}=postgresql://reader:...@host/database here; tasks may take it from Airflow's connection."
-        )
-        return [Check("source: address", FAIL, f"{variable} is not set.", mend)]
     asked = config.source.model_copy(update={"statement_timeout_s": timeout_s})
     found: list[Check] = []
     try:
