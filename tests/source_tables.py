@@ -22,6 +22,8 @@ from recsys_tasks.steps.extract import extract_day
 DAY = date(2024, 3, 10)
 NOON = datetime(2024, 3, 10, 12, tzinfo=UTC)
 LONG = 200_000  # milliseconds
+LISTENER, PASSWORD = "listener-4711-canary", "hunter2-canary"
+"""What the view of ``raising`` says: it may turn up nowhere outside the database."""
 HOSTILE = [
     "a\nb", "a\r\nb", "tab\tid", 'q"u"o', "it's", "back\\slash", "\\N", "\\.", ",", " ", "NULL", "../../x", "{{ 7*7 }}",
     "; DROP TABLE streams; --", "\ufeffmark", "caf\u00e9", "cafe\u0301", "\U0001f3b5", "\uffff", "x" * 10_240,
@@ -57,6 +59,23 @@ def insert_many(dsn: str, rows: int) -> None:
         dsn,
         f"INSERT INTO streams SELECT i, i % 1000, i % 7919, '{NOON}'::timestamptz, {LONG}, false "
         f"FROM generate_series(1, {rows}) i",
+    )
+
+
+def raising(dsn: str, level: str = "EXCEPTION", state: str = "P0001", instant: datetime = NOON) -> None:
+    """Streams behind a view whose function says a listener's id and a password in every part of its message."""
+    create_streams(dsn)
+    insert(dsn, [(1, 7, 70, instant, LONG, False)])
+    said = f"{LISTENER} with {PASSWORD}"
+    parts = "', ".join(f"{part} = '{said}" for part in ("MESSAGE", "DETAIL", "HINT", "COLUMN", "CONSTRAINT", "TABLE"))
+    execute(
+        dsn,
+        f"CREATE FUNCTION said() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE {level} USING {parts}', "
+        f"ERRCODE = '{state}'; RETURN false; END $$",
+        "CREATE VIEW plays AS SELECT event_id, user_id, track_id, streamed_at, ms_played, said() AS private_session "
+        "FROM streams",
+        "CREATE VIEW tracks AS SELECT track_id, CASE WHEN said() THEN '' ELSE 'x' END AS title, 'y'::text AS artist, "
+        "NULL::date AS released_on FROM streams",
     )
 
 

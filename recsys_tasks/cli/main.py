@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsys_tasks.cli import demo, gate, lineage, pipeline, releases, report, store, tune
+from recsys_tasks.cli import demo, doctor, gate, init, lineage, pipeline, releases, report, store, tune
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.telling import answer, tell
 from recsys_tasks.core.errors import ConfigError, RecsysError
@@ -17,6 +17,8 @@ from recsys_tasks.core.services import Service, service_called, services
 
 DESCRIPTION = """The daily recommendation pipeline without Airflow.
 
+  init                       write a configuration from what the source shows
+  doctor                     what stands in the way of a run, and how to mend it
   run --date 2026-11-22      all steps of a day: extract, fold, train, index, evaluate, judge, publish
   gate --date D              the verdicts of a date again, from the stored figures; --judge-again by another policy
   report --date D            one HTML page: what the gate said of a date, and why
@@ -80,6 +82,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         root=_path(environment.get("RECSYS_ROOT")),
         config=_path(environment.get("RECSYS_CONFIG")),
         dsn=environment.get("RECSYS_SOURCE_DSN"),
+        environment=environment,
         user=environment.get("USER") or f"uid {os.getuid()}",
         any_service=False,
     )
@@ -90,7 +93,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="which of several services the command is for; else RECSYS_SERVICE",
     )
     commands = found.add_subparsers(metavar="COMMAND", required=True)
-    for group in (pipeline, gate, report, lineage, releases, store, tune, demo):
+    for group in (init, doctor, pipeline, gate, report, lineage, releases, store, tune, demo):
         group.register(commands)
     return found
 

@@ -8,6 +8,14 @@ class RecsysError(Exception):
     """The root: whatever this program refuses to do, it says with a subclass of this."""
 
 
+def told(error: BaseException) -> str:
+    """An error as it may stand in a record: ours with its text, another's by its name alone, for its text may hold
+    anything: an id, a row, a password.
+    """
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, RecsysError) else name
+
+
 class ConfigError(RecsysError):
     """The configuration or an argument is wrong: correct it and run again. A retry cannot help."""
 

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from recsys_tasks.core.errors import ConfigError, RecsysError, SourceMismatch, SourceUnavailable
-from recsys_tasks.source.connection import cause_of, disconnect, wrap
+from recsys_tasks.source.connection import disconnect, wrap
+from recsys_tasks.source.refusals import cause_of
 from recsys_tasks.source.schema import column_types
 
 ID_TYPES: dict[str, type[sa.types.TypeEngine[Any]]] = {"bigint": sa.BigInteger, "text": sa.Text, "uuid": sa.Uuid}

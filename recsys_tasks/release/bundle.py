@@ -4,10 +4,12 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import FloatArray, Id, Ids, Vocabulary
 from recsys_tasks.core.errors import UnknownId
@@ -20,6 +22,8 @@ from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.storage.artefacts import Artefact
 from recsys_tasks.storage.stored_forms import as_ids, vocabulary_of
+
+_UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
 @dataclass(frozen=True)
@@ -135,17 +139,44 @@ def open_users(artefact: Artefact) -> Users:
 
 
 def parse_id(ids: Ids, text: Id) -> Id:
-    """An id as the vocabulary holds it, from what a person typed.
+    """An id as the vocabulary holds it, from what a person typed: of a uuid any form that Python's ``UUID`` reads.
 
     Raises:
-        UnknownId: ids are integers here, and this is none of 64 bits; or it is no text that Postgres could hold.
+        UnknownId: ids are integers here, and this is none of 64 bits; or they are uuids, and this is none; or it is no
+            text that Postgres could hold.
     """
+    kind = "an integer of 64 bits" if pa.types.is_integer(ids.type) else "a text in UTF-8"
     try:
         if pa.types.is_integer(ids.type):
             return int(np.int64(int(text)))
-        return str(text).encode().decode()
+        typed = str(text).encode().decode()
+        return _uuid(ids, typed) if _are_uuids(ids.take(_some(len(ids)))) else typed
     except (ValueError, OverflowError):
-        raise UnknownId(f"{text!r} is no id of this service: {ids.type} is what they are.") from None
+        raise UnknownId(f"{text!r} is no id of this service: each of them is {kind}.") from None
+
+
+def _uuid(ids: Ids, typed: str) -> str:
+    """A uuid as Postgres writes it; among ids that are not all uuids, another text stays as it is.
+
+    Raises:
+        UnknownId: all ids are uuids, and this is none.
+    """
+    try:
+        return str(UUID(typed))
+    except ValueError:
+        if _are_uuids(ids):
+            raise UnknownId(f"{typed!r} is no id of this service: each of them is a uuid.") from None
+        return typed
+
+
+def _are_uuids(ids: Ids) -> bool:
+    """Whether ids are uuids as Postgres writes them. A stored vocabulary does not tell them from other texts."""
+    return len(ids) > 0 and bool(pc.all(pc.match_substring_regex(ids, _UUID)).as_py())
+
+
+def _some(length: int) -> pa.Array:
+    """Positions of a few ids, which spare most questions a look at all of them."""
+    return pa.array(np.linspace(0, max(length - 1, 0), min(length, 16)).astype(np.int64))
 
 
 def find_row(ids: Ids, order: npt.NDArray[np.integer[Any]], wanted: Id) -> int | None:

@@ -2,7 +2,7 @@
 
 SQLAlchemy holds the connection, so that its inspector sees the same snapshot; the rows travel over the psycopg2
 connection below it. Nothing here writes, and nothing here repeats a password: a message names host, database and cause
-in one line.
+in one line. Only while nobody has logged in yet are the server's own words repeated.
 """
 
 import os
@@ -20,7 +20,8 @@ import sqlalchemy
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from recsys_tasks.core.errors import ConfigError, RecsysError, SourceMismatch, SourceUnavailable
+from recsys_tasks.core.errors import ConfigError, SourceMismatch, SourceUnavailable
+from recsys_tasks.source.refusals import cause_of, condition, refusal
 
 Cursor = psycopg2.extensions.cursor
 
@@ -96,13 +97,20 @@ def connect(address: Address, patience_s: float) -> sqlalchemy.Connection:
     """
     try:
         driver = psycopg2.connect(address.dsn, **CONNECT_SETTINGS)
-        driver.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    except psycopg2.Error as error:
+        raise SourceUnavailable(
+            f"The source ({address.place}) cannot be reached: {address.without_secrets(str(error))}. "
+            "Check that it runs and that its address, user and password are right, then retry."
+        ) from None
+    try:
         with _cut_after(patience_s, driver):
+            driver.set_session(isolation_level="REPEATABLE READ", readonly=True)
             return wrap(driver)
     except (psycopg2.Error, DBAPIError) as error:
+        driver.close()
         raise SourceUnavailable(
-            f"The source ({address.place}) cannot be reached: {address.without_secrets(str(cause_of(error)))}. "
-            "Check that it runs and that its address, user and password are right, then retry."
+            f"The source ({address.place}) broke off after the login: {condition(cause_of(error))}. Retry, and if it "
+            "lasts, look at the database's log."
         ) from None
     except AssertionError:  # SQLAlchemy's, of a version() that it cannot read
         driver.close()
@@ -131,7 +139,7 @@ def disconnect(connection: sqlalchemy.Connection) -> None:
 
 @contextmanager
 def snapshot(
-    connection: sqlalchemy.Connection, address: Address, statement_timeout_s: int, stall_grace_s: float
+    connection: sqlalchemy.Connection, address: Address, statement_timeout_s: int, stall_grace_s: float, reading: str
 ) -> Iterator[Snapshot]:
     """Open one transaction that sees the source as it is at its first statement, and roll it back at the end.
 
@@ -140,6 +148,7 @@ def snapshot(
         address: where it leads to, for the messages.
         statement_timeout_s: seconds that a statement may take.
         stall_grace_s: seconds beyond two such statements after which a silent connection is cut.
+        reading: what is read, as our configuration names it, for the messages.
 
     Raises:
         SourceUnavailable: the server broke off, timed out or is overloaded.
@@ -153,11 +162,14 @@ def snapshot(
             # number with fewer digits another number.
             cursor.execute("SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 3")
             cursor.execute("SET LOCAL statement_timeout = %s", (1000 * statement_timeout_s,))
+            cursor.execute(
+                "SET LOCAL client_min_messages = error"
+            )  # a view's notices may name people: nobody logs them
             refuse_hidden_rows(cursor)
             yield Snapshot(connection, cursor)
             connection.rollback()
     except (psycopg2.Error, DBAPIError) as error:
-        raise _refusal(cause_of(error), address) from None
+        raise refusal(cause_of(error), address.place, reading) from None
 
 
 def refuse_hidden_rows(cursor: Cursor, setting: str = "row_security") -> None:
@@ -188,41 +200,3 @@ def _cut_after(seconds: float, driver: Any) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
-
-
-def cause_of(error: psycopg2.Error | DBAPIError) -> BaseException:
-    """What psycopg2 raised; SQLAlchemy's own message would repeat the statement and its values."""
-    return error.orig or error if isinstance(error, DBAPIError) else error
-
-
-def _routine_of(error: BaseException) -> str | None:
-    """The routine of PostgreSQL that raised an error: unlike the message, it is the same in every language."""
-    return error.diag.source_function if isinstance(error, psycopg2.Error) else None
-
-
-def _refusal(error: BaseException, address: Address) -> RecsysError:
-    """Turn what the server said into the decision that the operator has to take."""
-    state = getattr(error, "pgcode", None) or ""
-    primary = error.diag.message_primary if isinstance(error, psycopg2.Error) else None
-    message = address.without_secrets(primary or str(error))
-    if state == "42501" and _routine_of(error) == "check_enable_rls":
-        return SourceMismatch(
-            f"The source ({address.place}) hides rows from this role by row-level security: {message}. A day without "
-            "them would pass for the whole day. As a superuser: ALTER ROLE of the reader BYPASSRLS, or name a view "
-            "whose owner may see every row."
-        )
-    if state == "42501":
-        return SourceMismatch(
-            f"The source ({address.place}) refuses: {message}. "
-            "GRANT USAGE on the schema and SELECT on the table or view."
-        )
-    if state.startswith("22"):  # the server quotes the offending value, which may be somebody's id
-        return SourceMismatch(f"The source ({address.place}) cannot convert a value (SQLSTATE {state}). Mend the view.")
-    if state[:2] in ("42", "0A") or state == "25006":
-        return SourceMismatch(
-            f"The source ({address.place}) refuses: {message}. Correct the table or the configuration."
-        )
-    return SourceUnavailable(
-        f"The source ({address.place}) broke off: {message}. Nothing was kept of it; retry, and if it lasts, look at "
-        "the database's log."
-    )

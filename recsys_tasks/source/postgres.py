@@ -34,6 +34,7 @@ from recsys_tasks.core.domain import EPOCH, Day
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.source.catalogue import empty_catalogue, read_catalogue
 from recsys_tasks.source.connection import Cursor, Snapshot, connect, disconnect, parse_address, snapshot
+from recsys_tasks.source.plans import WayToADay, way_to_a_day
 from recsys_tasks.source.queries import (
     QUARTER_S,
     Window,
@@ -140,7 +141,8 @@ class Source:
         """
         with self._snapshot() as at:
             self._types = check_streams(at, self._config)
-            if self._catalogue is not None:
+        if self._catalogue is not None:
+            with self._snapshot(self._catalogue) as at:
                 check_catalogue(at, self._catalogue, self._config.track_id_type)
 
     @contextmanager
@@ -177,13 +179,29 @@ class Source:
         end = LATEST if date.max - day < year else self._days.start(day + year)
         return bool(self._ask("SELECT EXISTS (SELECT FROM {table} WHERE {within})", (self._days.start(day), end)))
 
+    def clock(self) -> tuple[datetime, str]:
+        """The server's clock, and the time zone in which a session of this role begins."""
+        with self._snapshot() as at:
+            at.cursor.execute("SELECT clock_timestamp(), reset_val FROM pg_settings WHERE name = 'TimeZone'")
+            instant, zone = _row(at.cursor)
+            return instant, zone
+
+    def way_to_a_day(self, day: Day) -> WayToADay:
+        """How the server finds the streams of a date, and the index that is missing for it."""
+        with self._snapshot() as at:
+            return way_to_a_day(at, self._config, self._window(day))
+
     def unusable_instants(self) -> int:
         """Count the rows that lie in no day: the instant is null, infinite, or beyond the years 1 to 9999."""
         return int(self._ask("SELECT count(*) FROM {table} WHERE {instant} IS NULL OR NOT {within}"))
 
-    def first_day(self) -> Day | None:
-        """Day of the first stream, None where there is none; a stray instant of 1970 is one too."""
-        found: datetime | None = self._ask("SELECT min({instant}) FROM {table} WHERE {within}")
+    def first_day(self, since: Day | None = None) -> Day | None:
+        """Day of the first stream, or of the first since a date, None where there is none.
+
+        Without ``since`` a stray instant of 1970 is a stream too.
+        """
+        window = (self._days.start(since) if since else EARLIEST, LATEST)
+        found: datetime | None = self._ask("SELECT min({instant}) FROM {table} WHERE {within}", window)
         return self._days.of(found) if found else None
 
     def last_day(self) -> Day | None:
@@ -200,21 +218,27 @@ class Source:
         """
         if self._catalogue is None:
             return empty_catalogue(self._config.track_id_type)
-        with self._snapshot() as at:
+        with self._snapshot(self._catalogue) as at:
             return read_catalogue(at, self._catalogue, self._config.track_id_type, self._settings.block_bytes)
 
     @contextmanager
-    def _snapshot(self) -> Iterator[Snapshot]:
-        """Open one read-only snapshot; the first time, the streams' table is checked before it is read."""
+    def _snapshot(self, catalogue: CatalogueConfig | None = None) -> Iterator[Snapshot]:
+        """Open one read-only snapshot of the streams, or of the catalogue; a connection's first time, the table of the
+        streams is checked before it is read."""
         timeout_s, grace_s = self._config.statement_timeout_s, self._settings.stall_grace_s
+        streams = f"{self._config.streams_table} (source.streams_table)"
+        reading = f"{catalogue.table} (catalogue.table)" if catalogue else streams
         try:
             if self._connection is None:
                 self._connection = connect(self._address, 2 * timeout_s + grace_s)
-            with snapshot(self._connection, self._address, timeout_s, grace_s) as at:
-                self._types = self._types or check_streams(at, self._config)
+            with snapshot(self._connection, self._address, timeout_s, grace_s, reading) as at:
+                if catalogue is None:
+                    self._types = self._types or check_streams(at, self._config)
                 yield at
-        except BaseException:
-            self.close()  # whatever broke, the next question starts from a clean connection
+        except BaseException as error:
+            self.close()  # whatever broke, the next question starts from a clean connection,
+            self._types = {}  # and looks at the table anew
+            error.__context__ = None  # the server's words, and a row that could not be read, go no further
             raise
 
     def _tally(self, cursor: Cursor, day: Day) -> DayTally:

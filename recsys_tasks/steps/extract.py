@@ -59,7 +59,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
         allow_empty: whether a date without a qualified stream becomes a partition of zero rows.
 
     Raises:
-        ConfigError: the day is before ``history_start``.
+        ConfigError: the day is before ``history_start``, or that is before the source's first stream.
         EmptyDay: a date has no qualified stream, and that was not allowed.
         SourceUnavailable, SourceMismatch: see ``source``.
     """
@@ -69,6 +69,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
     wanted, became = list(_wanted_days(at, day)), {}
     with at.source() as source:
         source.check()
+        _check_start(at, source)
         remaining = Remaining(len(wanted))
         for number, date in enumerate(wanted, 1):
             newest, became[date] = _brought_up_to_date(at, source, date, day, allow_empty)
@@ -95,6 +96,23 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
         unusable_instants=unusable,
         catalogue=catalogue,
     )
+
+
+def _check_start(at: Workplace, source: Source) -> None:
+    """Look once, before the first date is stored, whether the source has a stream of it.
+
+    Raises:
+        ConfigError: its first stream is later. Nobody has to allow the empty days before it one by one.
+    """
+    start, table = at.config.source.history_start, at.config.source.streams_table
+    if at.partitions.newest(start) is not None:
+        return
+    first = source.first_day(since=start)
+    if first is not None and first > start:
+        raise ConfigError(
+            f"source.history_start is {start}, and the first stream of {table} since then is of {first}. Set "
+            f"history_start = {first}, or load the streams before it first."
+        )
 
 
 def _brought_up_to_date(

@@ -9,7 +9,7 @@ from typing import Any
 
 from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.core.config import Config
-from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.errors import ConfigError, told
 from recsys_tasks.core.memory import count_peak_anew, peak_megabytes
 from recsys_tasks.core.records import as_json
 from recsys_tasks.core.versions import library_versions
@@ -166,7 +166,7 @@ def recorded(
     try:
         yield record
     except BaseException as error:
-        record["outcome"] = f"{type(error).__name__}: {error}"
+        record["outcome"] = told(error)
         raise
     finally:
         record["seconds"] = round((now() - began).total_seconds(), 3)

@@ -9,6 +9,7 @@ from conftest import execute
 from source_tables import DAY, LONG, NOON, config, create_streams
 
 from recsys_tasks.source import postgres as source_module
+from recsys_tasks.source.plans import WayToADay
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.extract import extract_day
 
@@ -39,3 +40,41 @@ def test_every_question_goes_by_the_index(source_dsn: str, monkeypatch: pytest.M
             assert "Seq Scan" not in plan
     connection.close()
     assert len(asked) == 7
+
+
+class TestWayToADay:
+    def way(self, dsn: str, table: str, column: str = "streamed_at") -> WayToADay:
+        """How a day of a table is found."""
+        with Source(dsn, config(streams_table=table, streamed_at=column)) as source:
+            return source.way_to_a_day(DAY)
+
+    def test_below_a_view_the_tables_own_names_are_told(self, source_dsn: str) -> None:
+        """The statement names the table and the column that the view reads; once made, the index is found."""
+        create_streams(source_dsn)
+        execute(
+            source_dsn,
+            'CREATE SCHEMA "Raw"',
+            'ALTER TABLE streams SET SCHEMA "Raw"',
+            'ALTER TABLE "Raw".streams RENAME streamed_at TO "At"',
+            'CREATE VIEW plays AS SELECT event_id, user_id, track_id, "At" AS streamed_at, ms_played, private_session '
+            'FROM "Raw".streams',
+        )
+        statement = self.way(source_dsn, "plays").create_index
+        assert statement == 'CREATE INDEX CONCURRENTLY ON "Raw"."streams" ("At");'
+        execute(source_dsn, statement)
+        assert self.way(source_dsn, "plays") == WayToADay("index streams_At_idx")
+
+    def test_partitions_need_no_index_of_their_own(self, source_dsn: str) -> None:
+        """By the instant they are as good as an index; by anything else, the index belongs on the parent."""
+        columns = (
+            "event_id int, user_id int, track_id int, streamed_at timestamptz, ms_played int, private_session bool"
+        )
+        for name, by in (("daily", "streamed_at"), ("by_user", "user_id")):
+            execute(
+                source_dsn,
+                f"CREATE TABLE {name} ({columns}) PARTITION BY RANGE ({by})",
+                f"CREATE TABLE {name}_all PARTITION OF {name} DEFAULT",
+            )
+        assert self.way(source_dsn, "daily").create_index == ""
+        assert "partitions by the instant" in self.way(source_dsn, "daily").found_by
+        assert self.way(source_dsn, "by_user").create_index == "CREATE INDEX ON by_user (streamed_at);"

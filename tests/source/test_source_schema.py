@@ -65,12 +65,14 @@ class TestTables:
             assert advice in message
 
     def test_table_altered_between_days(self, source_dsn: str) -> None:
-        """A column that vanishes after the check is a mismatch too."""
+        """A column that vanishes after the check is a mismatch too, and the next question names it."""
         create_streams(source_dsn)
         with Source(source_dsn, config()) as source:
             source.check()
             execute(source_dsn, "ALTER TABLE streams DROP user_id")
-            with pytest.raises(SourceMismatch, match="user_id"):
+            with pytest.raises(SourceMismatch, match=r"asked of streams .*: undefined_column \(42703\)"):
+                extract_day(source, DAY)
+            with pytest.raises(SourceMismatch, match="has no column user_id"):
                 extract_day(source, DAY)
 
     def test_type_that_sqlalchemy_does_not_know(self, source_dsn: str, recwarn: pytest.WarningsRecorder) -> None:
@@ -154,7 +156,7 @@ class TestRights:
         execute(source_dsn, f"GRANT SELECT ON plays TO {name}")
         with Source(address, config(streams_table="plays")) as source:
             source.check()
-            with pytest.raises(SourceMismatch, match=r"permission denied for table streams\. GRANT"):
+            with pytest.raises(SourceMismatch, match=r"read plays .*: insufficient_privilege \(42501\)\. GRANT"):
                 extract_day(source, DAY)
 
     def test_view_that_writes(self, source_dsn: str) -> None:
@@ -170,7 +172,7 @@ class TestRights:
         )
         with (
             Source(source_dsn, config(streams_table="plays")) as source,
-            pytest.raises(SourceMismatch, match="read-only transaction"),
+            pytest.raises(SourceMismatch, match="read_only_sql_transaction"),
         ):
             extract_day(source, DAY)
 
