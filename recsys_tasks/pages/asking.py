@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
+from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.pages.finding import find_tracks, shown
 from recsys_tasks.pages.questions import Question
@@ -128,15 +129,13 @@ def _track(track: Track | None) -> Row | None:
     return {"track_id": str(track.track_id), "title": title, "artist": artist, "score": track.score}
 
 
-def choices(readers: Readers, log: ReleaseLog) -> list[Row]:
-    """The releases to choose from, newest first, and whether their files are stored."""
+def choices(readers: Readers, log: ReleaseLog, asked: Question = Question()) -> list[Row]:  # noqa: B008 - frozen
+    """The releases to choose from, newest first: those whose files are stored, and those that are asked for anyway."""
+    stored = set(Bundles(readers.store).candidates())
     return [
-        {
-            "release": entry.release,
-            "day": entry.day.isoformat(),
-            "stored": Bundles(readers.store).holds(entry.candidate),
-        }
+        {"release": entry.release, "day": entry.day.isoformat(), "stored": entry.candidate[:SHORT] in stored}
         for entry in reversed(log.releases)
+        if entry.candidate[:SHORT] in stored or entry.release in (asked.a, asked.b)
     ]
 
 
@@ -145,7 +144,7 @@ def frame_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
     return {
         "question": question,
         "live": log.live,
-        "choices": choices(readers, log),
+        "choices": choices(readers, log, question),
         "columns": [],
         "overlap": "",
         "heading": "",

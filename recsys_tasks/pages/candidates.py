@@ -6,16 +6,15 @@ from typing import Any, NamedTuple
 
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.pages.remembered import RememberedRuns, judgements_of, log_of, quarantined_of
+from recsys_tasks.pages.remembered import RememberedJudgements, RememberedRuns, Trace, log_of, quarantined_of
+from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.advice import explanation, steps
 from recsys_tasks.release.bundles import GATED, Bundles
 from recsys_tasks.release.log import PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, ReleaseLog
 from recsys_tasks.release.series import by_date, judged_of, newest
 from recsys_tasks.reporting.intervals import relative_difference
-from recsys_tasks.storage.run_records import first_runs
 from recsys_tasks.storage.store import ArtefactStore
 
-Row = Mapping[str, Any]
 VERDICTS = ("PASS", "HOLD", "BLOCK")
 LENGTH = 60
 """Dates, or entries of the log, on a page."""
@@ -39,6 +38,10 @@ class Wanted(NamedTuple):
     page: int = 1  # of the dates, newest first
     log: int = 1  # page of the release log
     notes: tuple[str, ...] = ()  # sentences on what was asked for and not understood
+
+    def holds(self, day: Day) -> bool:
+        """Whether a date is asked for."""
+        return (self.first is None or day >= self.first) and (self.last is None or day <= self.last)
 
     def address(self, **changes: Any) -> str:
         """The query of this choice with changes; defaults are left out."""
@@ -81,25 +84,44 @@ def candidates(store: ArtefactStore, asked: Wanted) -> dict[str, Any]:
     Raises:
         CorruptArtefact: the release log is damaged.
     """
-    log = log_of(store)
-    judgements, damaged = judgements_of(store, log)
-    dates = by_date([*judgements, *map(_damaged_row, damaged)])
-    chosen = [found for _, rows in sorted(dates.items(), reverse=True) if (found := _matching(rows, asked))]
-    shown = page_of(chosen, asked.page)
+    log, seen = log_of(store), Viewed(store)
+    judgements = RememberedJudgements(seen, log)
+    days = judgements.days()
+    found = _of_verdict(judgements, days, asked) if asked.verdict else [day for day in days if asked.holds(day)]
+    shown = page_of(found[::-1], asked.page)
+    dates, damaged = _rows_on(judgements, shown.rows)
     last = {day: word["judgement"] for day, rows in dates.items() if (word := newest(rows))}
-    runs = first_runs(RememberedRuns(store).of_step("evaluate"), "judgement")
+    runs = RememberedRuns(seen).firsts("evaluate", "judgement") if dates else {}
+    chosen = [
+        [_shown(seen.as_store, row, runs, log, last) for row in rows if asked.verdict in ("", row["outcome"])]
+        for rows in dates.values()
+    ]
     return {
         "asked": asked,
         "verdicts": VERDICTS,
-        "judged": len(dates),
-        "dates": shown._replace(rows=[[_shown(store, row, runs, log, last) for row in rows] for rows in shown.rows]),
-        "damaged": len(damaged),
-        "quarantined": quarantined_of(store),
+        "judged": len(days),
+        "dates": shown._replace(
+            rows=[[_shown(seen.as_store, row, runs, log, last) for row in rows] for rows in chosen]
+        ),
+        "damaged": damaged,
+        "quarantined": quarantined_of(seen),
         "entries": page_of(log.entries[::-1], asked.log),
         "live": log.live,
         "kinds": KINDS,
-        "others": len(judgements) + len(damaged) - len(dates),
     }
+
+
+def _rows_on(judgements: RememberedJudgements, days: Sequence[Day]) -> tuple[dict[str, list[dict[str, Any]]], int]:
+    """Date -> its judgements, those that cannot be read too, in the order of the dates; and how many of these."""
+    rows, damaged = judgements.readable(days)
+    return by_date([*rows, *map(_damaged_row, damaged)]), len(damaged)
+
+
+def _of_verdict(judgements: RememberedJudgements, days: Sequence[Day], asked: Wanted) -> list[Day]:
+    """The dates with a judgement of the verdict that is asked for."""
+    rows, _ = judgements.readable([day for day in days if asked.holds(day)])
+    found = {row["day"] for row in rows if row["outcome"] == asked.verdict}
+    return [day for day in days if day.isoformat() in found]
 
 
 def page_of(rows: Sequence[Any], page: int) -> Shown:
@@ -109,21 +131,13 @@ def page_of(rows: Sequence[Any], page: int) -> Shown:
     return Shown(rows[(page - 1) * LENGTH : page * LENGTH], page, pages, len(rows))
 
 
-def _matching(rows: Sequence[Row], asked: Wanted) -> list[Row]:
-    """The judgements of a date that are asked for."""
-    day = rows[0]["day"]
-    if (asked.first and day < asked.first.isoformat()) or (asked.last and day > asked.last.isoformat()):
-        return []
-    return [row for row in rows if asked.verdict in ("", row["outcome"])]
-
-
-def _damaged_row(row: Row) -> dict[str, Any]:
+def _damaged_row(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a judgement that cannot be read, which stands with the others of its date."""
     return {**row, "outcome": "", "release": None, "incumbent_release": None, "candidate": ""}
 
 
 def _shown(
-    store: ArtefactStore, row: dict[str, Any], runs: Mapping[str, Row], log: ReleaseLog, last: Mapping[str, str]
+    store: ArtefactStore, row: dict[str, Any], runs: Mapping[str, Trace], log: ReleaseLog, last: Mapping[str, str]
 ) -> dict[str, Any]:
     """A judgement with what the page shows beside it. last: date -> name of its newest judgement."""
     if "damage" in row:
@@ -137,7 +151,7 @@ def _shown(
         "entry": entry,
         "by_hand": entry is not None and (entry.kind == PUBLISH_OLDER or entry.verdict != "PASS"),
         "difference": relative_difference(row["pair"]),
-        "run": evaluated["run_id"] if evaluated else entry.run_id if entry else "",
+        "run": evaluated.run_id if evaluated else entry.run_id if entry else "",
         "releasable": stored,
         "newest": last.get(row["day"]) == row["judgement"],
         "gone": refused and not stored,

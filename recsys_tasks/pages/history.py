@@ -3,8 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.pages.remembered import RememberedRuns, judgements_of, log_of
+from recsys_tasks.pages.remembered import RememberedJudgements, RememberedRuns, log_of
+from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.series import by_date
 from recsys_tasks.reporting import quality_plots, run_plots
 from recsys_tasks.reporting.plots import INTERVAL, Line, Plot
@@ -27,10 +29,12 @@ def history(store: ArtefactStore, gate: GateConfig, length: str) -> dict[str, An
     Raises:
         CorruptArtefact: the release log is damaged.
     """
-    judgements, damaged = judgements_of(store, log_of(store))
-    dates = [rows[0] for rows in by_date(judgements).values()]
-    rows = dates[-(LENGTHS[length] or len(dates)) :]
-    plots = _plots(rows, minutes_of(store), gate) if rows else []
+    seen = Viewed(store)
+    judgements = RememberedJudgements(seen, log_of(store))
+    dates = judgements.days()
+    judged, damaged = judgements.readable(dates[-(LENGTHS[length] or len(dates)) :])
+    rows = [found[0] for found in by_date(judged).values()]
+    plots = _plots(rows, minutes_of(seen, parse_day(rows[0]["day"])), gate) if rows else []
     return {
         "plots": plots,
         "rows": rows,
@@ -48,21 +52,22 @@ def history(store: ArtefactStore, gate: GateConfig, length: str) -> dict[str, An
     }
 
 
-def minutes_of(store: ArtefactStore) -> dict[str, dict[str, float]]:
+def minutes_of(seen: Viewed, since: Day | None = None) -> dict[str, dict[str, float]]:
     """Date -> step -> minutes that all runs of this date took for it.
 
     A record names its date in its result; one that does not, as that of publishing, counts for the date of its run.
+
+    Args:
+        seen: where to look.
+        since: first date that is asked for; runs that were over before it are about earlier ones. None: all.
     """
-    runs: dict[str, list[tuple[str, Row]]] = {}
-    for step, record in RememberedRuns(store).all():
-        runs.setdefault(str(record["run_id"]), []).append((step, record))
     minutes: dict[str, dict[str, float]] = {}
-    for records in runs.values():
-        day = next((found for _, record in records if (found := _day(record))), None)
+    for traces in RememberedRuns(seen).traces(since=since):
+        day = next((trace.day for trace in traces if trace.day), None)
         if day is not None:
             taken = minutes.setdefault(day, {})
-            for name, each in records:
-                taken[name] = taken.get(name, 0.0) + _seconds(each) / 60
+            for trace in traces:
+                taken[trace.step] = taken.get(trace.step, 0.0) + trace.seconds / 60
     return minutes
 
 
@@ -98,13 +103,3 @@ def _plots(rows: Sequence[Row], minutes: Mapping[str, Mapping[str, float]], gate
         run_plots.minutes_over_days(rows, minutes),
     ]
     return [plot for plot in plots if plot.has_values]
-
-
-def _day(record: Row) -> str | None:
-    result = record.get("result")
-    return str(result["day"]) if isinstance(result, dict) and "day" in result else None
-
-
-def _seconds(record: Row) -> float:
-    seconds = record.get("seconds")
-    return float(seconds) if isinstance(seconds, int | float) else 0.0

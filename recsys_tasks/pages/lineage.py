@@ -4,6 +4,10 @@ from typing import Any
 
 from recsys_tasks.pages.candidates import KINDS
 from recsys_tasks.pages.remembered import RememberedPartitions, RememberedRuns, log_of
+from recsys_tasks.pages.viewed import Viewed
+from recsys_tasks.partitions.checked import FOLDER as CHECKED
+from recsys_tasks.partitions.repository import FOLDER as PARTITIONS
+from recsys_tasks.release.judgements import FOLDER as EVALUATIONS
 from recsys_tasks.release.lineage import lineage as way_back
 from recsys_tasks.reporting.lineage_tables import drop_reasons, is_restated, libraries, row_sums
 from recsys_tasks.storage.store import ArtefactStore
@@ -21,7 +25,10 @@ def lineage(store: ArtefactStore, name: str) -> dict[str, Any]:
         NotStored: no candidate, or more than one, begins like this.
         CorruptArtefact: the log or a manifest is damaged.
     """
-    found = way_back(store, name, log_of(store), RememberedRuns(store), RememberedPartitions(store))
+    seen = Viewed(store)
+    for folder in (EVALUATIONS, PARTITIONS, CHECKED):  # every date is asked for
+        seen.stamps(folder)
+    found = way_back(seen.as_store, name, log_of(store), RememberedRuns(seen), RememberedPartitions(seen))
     rows = found["partitions"]
     return {
         "found": found,

@@ -109,7 +109,7 @@ def judgement_row(log: ReleaseLog, judgements: Judgements, judgement: Judgement)
 
 def judged(judgements: Judgements, judgement: Judgement) -> Row:
     """The figures and the verdict of a judgement, from its two manifests alone: as long as these stay, so does it."""
-    key, figures = judgements.key(judgement), judgements.figures(judgement)
+    key, figures = judgements.key_and_figures(judgement)
     verdict = judgements.verdict_figures(judgement)
     decided: Figures = verdict.get("figures", {})
     stored_at = datetime.fromtimestamp(judgements.written_at(judgement), UTC)
