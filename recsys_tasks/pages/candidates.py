@@ -1,16 +1,19 @@
 """The page *Candidates and releases*: each verdict with its reasons and what came of it, and the release log."""
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.formatting import count
 from recsys_tasks.pages.remembered import RememberedJudgements, RememberedRuns, Trace, log_of, quarantined_of
 from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.advice import explanation, steps
 from recsys_tasks.release.bundles import GATED, Bundles
-from recsys_tasks.release.log import PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, ReleaseLog
+from recsys_tasks.release.log import PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, Entry, ReleaseLog
 from recsys_tasks.release.series import by_date, judged_of, newest
 from recsys_tasks.reporting.intervals import relative_difference
 from recsys_tasks.storage.store import ArtefactStore
@@ -18,6 +21,10 @@ from recsys_tasks.storage.store import ArtefactStore
 VERDICTS = ("PASS", "HOLD", "BLOCK")
 LENGTH = 60
 """Dates, or entries of the log, on a page."""
+NUMBERS = (
+    "A release has the number of the entry that published it. Rollbacks and pins are entries too, so there are gaps between "
+    "the numbers of releases. A candidate that the gate refused takes no number."
+)
 ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 KINDS = {
@@ -25,7 +32,7 @@ KINDS = {
     PUBLISH_OLDER: "older data published",
     ROLLBACK: "rolled back",
     PIN: "pinned",
-    UNPIN: "pin lifted",
+    UNPIN: "unpinned",
 }
 
 
@@ -108,6 +115,7 @@ def candidates(store: ArtefactStore, asked: Wanted) -> dict[str, Any]:
         "entries": page_of(log.entries[::-1], asked.log),
         "live": log.live,
         "kinds": KINDS,
+        "numbers": NUMBERS if len(log.entries) > len(log.releases) else "",
     }
 
 
@@ -154,10 +162,25 @@ def _shown(
         "run": evaluated.run_id if evaluated else entry.run_id if entry else "",
         "releasable": stored,
         "newest": last.get(row["day"]) == row["judgement"],
+        "gap": gap_before(log, entry) if entry else "",
         "gone": refused and not stored,
         "decided_by": explanation(row["rule"]) if open_still else "",
         "steps": steps(judged_of(row), log.live) if open_still else [],
     }
+
+
+def gap_before(log: ReleaseLog, entry: Entry) -> str:
+    """Why the number of a release does not follow that of the release before it; empty where it does."""
+    earlier = reversed(log.entries[: entry.number - 1])
+    between = list(takewhile(lambda each: not each.is_release, earlier))[::-1]
+    if not between:
+        return ""
+    acts = Counter(KINDS.get(each.kind, each.kind) for each in between)
+    did = ", ".join(what if times == 1 else f"{count(times)} times {what}" for what, times in acts.items())
+    first, last = count(between[0].number), count(between[-1].number)
+    if len(between) == 1:
+        return f"Number {first} is no release: it stands for what was {did}."
+    return f"Numbers {first} to {last} are no releases: they stand for what was {did}."
 
 
 def _day(text: str, notes: list[str]) -> Day | None:

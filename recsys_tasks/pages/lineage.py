@@ -13,12 +13,17 @@ from recsys_tasks.reporting.lineage_tables import drop_reasons, is_restated, lib
 from recsys_tasks.storage.store import ArtefactStore
 
 
-def lineage(store: ArtefactStore, name: str) -> dict[str, Any]:
+SHOWN = 400
+"""Dates that the table of partitions lists, the newest ones, where not all are asked for."""
+
+
+def lineage(store: ArtefactStore, name: str, whole: bool = False) -> dict[str, Any]:
     """Everything that the page on what a release or a candidate was made from names.
 
     Args:
         store: where to look.
         name: number of a release, or how the digest of a candidate begins.
+        whole: whether every date is listed, however many there are.
 
     Raises:
         UnknownId: there is no such release.
@@ -35,6 +40,8 @@ def lineage(store: ArtefactStore, name: str) -> dict[str, Any]:
         "restated": [row for row in rows if is_restated(row)],
         "quarantined": [row for row in rows if row["quarantine"]],
         "newest_first": rows[::-1],
+        "shown_dates": rows[::-1] if whole else rows[: -SHOWN - 1 : -1],
+        "whole": whole,
         "reasons": drop_reasons(rows),
         "sums": row_sums(rows),
         "rules": sorted({row["rule"] for row in rows if row["rule"]}),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from cachetools import RRCache
 
-from recsys_tasks.storage.store import ArtefactStore, Stamp
+from recsys_tasks.storage.store import Stamp
 
 Found = TypeVar("Found")
 Names: TypeAlias = tuple[str, ...]
@@ -53,26 +53,16 @@ class Memory:
         with self._lock:
             self._known.clear()
 
-    def of(
-        self,
-        store: ArtefactStore,
-        names: Names,
-        read: Callable[[], Found],
-        stamps: Stamps | None = None,
-        about: str = "",
-    ) -> Found:
+    def of(self, names: Names, stamps: Stamps, read: Callable[[], Found], about: str = "") -> Found:
         """The content of some objects.
 
         Args:
-            store: where they lie.
-            names: everything that the content depends on; a missing object is a stamp too.
+            names: where everything lies that the content depends on.
+            stamps: of the names, asked for just now; a missing object is a stamp too.
             read: reads them. All who ask share its result, and nobody changes it.
-            stamps: of the names, where the caller has just asked for them.
             about: tells several contents of the same objects apart.
         """
-        key = (store.where(""), names, about)
-        if stamps is None:
-            stamps = tuple(map(store.stamp, names))  # before reading: what is replaced meanwhile is read again
+        key = (names, about)
         with self._lock:
             known = self._known.get(key)
         if known and known.stamps == stamps:

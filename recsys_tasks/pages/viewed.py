@@ -16,9 +16,10 @@ class Viewed:
     """What a request asks of a store; whatever is not remembered, the store itself answers."""
 
     def __init__(self, store: ArtefactStore, memory: Memory | None = None) -> None:
-        self.store, self._memory = store, memory or MEMORY
+        self.store, self._memory, self._place = store, memory or MEMORY, store.where("")
         self._stamps: dict[str, Stamp | None] = {}
-        self._asked: set[str] = set()  # folders whose names were all asked for their stamps
+        self._folders: dict[str, dict[str, Stamp]] = {}  # whose names were all asked for their stamps
+        self._names: dict[str, list[str]] = {}
 
     def __getattr__(self, name: str) -> Any:
         """As the store."""
@@ -32,20 +33,22 @@ class Viewed:
     def stamp(self, name: str) -> Stamp | None:
         """As ``ArtefactStore``, once in a request."""
         if name not in self._stamps:
-            known = name.rpartition("/")[0] in self._asked
+            known = name.rpartition("/")[0] in self._folders
             self._stamps[name] = None if known else self.store.stamp(name)
         return self._stamps[name]
 
     def stamps(self, folder: str) -> dict[str, Stamp]:
         """As ``ArtefactStore``, and kept for the names that are asked for later in the request."""
-        found = self.store.stamps(folder)
-        self._stamps |= {f"{folder}/{name}": stamp for name, stamp in found.items()}
-        self._asked.add(folder)
-        return found
+        if folder not in self._folders:
+            found = self._folders[folder] = self.store.stamps(folder)
+            self._stamps |= {f"{folder}/{name}": stamp for name, stamp in found.items()}
+        return self._folders[folder]
 
     def names(self, folder: str) -> list[str]:
         """As ``ArtefactStore``, from memory while nothing was added to the folder or removed from it."""
-        return self.of((folder,), lambda: self.store.names(folder), "names")
+        if folder not in self._names:
+            self._names[folder] = self.of((folder,), lambda: self.store.names(folder), "names")
+        return self._names[folder]
 
     def holds(self, name: str) -> bool:
         """As ``ArtefactStore``, by the names in its folder."""
@@ -54,4 +57,5 @@ class Viewed:
 
     def of(self, names: tuple[str, ...], read: Callable[[], Found], about: str = "") -> Found:
         """The content of some objects (``Memory.of``)."""
-        return self._memory.of(self.store, names, read, tuple(map(self.stamp, names)), about)
+        places = tuple(f"{self._place}/{name}" for name in names)
+        return self._memory.of(places, tuple(map(self.stamp, names)), read, about)

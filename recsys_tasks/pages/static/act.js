@@ -6,7 +6,7 @@ import { button, home, line, say, send } from "./server.js";
 const KEPT = "recsys-said"; // what was done, shown once more after the page has loaded again
 const by = (id) => document.getElementById(id);
 const row = by("acts");
-const cells = document.querySelectorAll("td.acts");
+const cells = document.querySelectorAll(".acts");
 let asked = null; // the act that the dialog is about
 let stands = null; // what is live, and what this person may do
 
