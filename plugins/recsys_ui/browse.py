@@ -3,14 +3,15 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
+from recsys_ui.turns import turn
 from recsys_ui.web import Sorry, page, policy, store
 
 NAME = re.compile(r"[0-9]{1,12}|[0-9a-f]{8,64}")
 
-router = APIRouter(default_response_class=HTMLResponse)
+router = APIRouter(default_response_class=HTMLResponse, dependencies=[Depends(turn)])
 
 
 @router.get("/history")

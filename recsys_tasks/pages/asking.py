@@ -8,6 +8,7 @@ from typing import Any
 from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.pages.finding import find_tracks, shown
+from recsys_tasks.pages.heard import History, history_of, listener_at
 from recsys_tasks.pages.questions import Question
 from recsys_tasks.pages.readers import Opened, Readers, TooBusy, TooSlow
 from recsys_tasks.release.bundles import Bundles
@@ -150,6 +151,7 @@ def frame_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
         "heading": "",
         "found": None,
         "problem": "",
+        "history": None,
         "measure": measure_of,
         "badge": badge_of,
         "shown": shown,
@@ -169,7 +171,29 @@ def page_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
     if not (question.listener or question.track):
         return frame
     columns = columns_of(readers, log, question)
-    return frame | {"columns": columns, "overlap": overlap(columns), "heading": _heading(question, columns)}
+    heard = _heard(readers, columns, question) if question.listener else None
+    found = {"columns": columns, "overlap": overlap(columns), "heading": _heading(question, columns), "history": heard}
+    return frame | found
+
+
+def _heard(readers: Readers, columns: Sequence[Column], question: Question) -> History | None:
+    """The listener's own history by the first release that answers; None where none does, or it takes too long."""
+    answering = next((column.entry for column in columns if column.answered and column.answered.known), None)
+    if answering is None:
+        return None
+    try:
+        return readers.ask(answering, lambda opened: history_of(opened, readers.store, question.listener))
+    except (RecsysError, OSError):
+        return None
+
+
+def random_listener(readers: Readers, log: ReleaseLog, question: Question, place: int) -> str:
+    """The id of a listener of the release that is asked. place: any number, drawn by the caller.
+
+    Raises:
+        NoRelease, UnknownId, TooLarge, TooBusy, TooSlow, CorruptArtefact: there is no answer.
+    """
+    return readers.ask(entry_of(log, question.a), lambda opened: listener_at(opened, place))
 
 
 def _heading(question: Question, columns: Sequence[Column]) -> str:

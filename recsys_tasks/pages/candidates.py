@@ -22,8 +22,8 @@ VERDICTS = ("PASS", "HOLD", "BLOCK")
 LENGTH = 60
 """Dates, or entries of the log, on a page."""
 NUMBERS = (
-    "A release has the number of the entry that published it. Rollbacks and pins are entries too, so there are gaps between "
-    "the numbers of releases. A candidate that the gate refused takes no number."
+    "A release has the number of the entry that published it. Rollbacks and pins are entries too, so there are gaps "
+    "between the numbers of releases. A candidate that the gate refused takes no number."
 )
 ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 NUMBER = re.compile(r"[1-9][0-9]{0,5}")

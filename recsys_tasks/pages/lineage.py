@@ -12,7 +12,6 @@ from recsys_tasks.release.lineage import lineage as way_back
 from recsys_tasks.reporting.lineage_tables import drop_reasons, is_restated, libraries, row_sums
 from recsys_tasks.storage.store import ArtefactStore
 
-
 SHOWN = 400
 """Dates that the table of partitions lists, the newest ones, where not all are asked for."""
 

@@ -10,6 +10,7 @@ from settings import damage
 
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.pages.history import history, minutes_of
+from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.judgements import FIGURES
 from recsys_tasks.release.series import series
 from recsys_tasks.storage.posix import PosixStore
@@ -40,11 +41,11 @@ class TestHistory:
 
     def test_minutes_are_those_of_all_runs_of_a_date(self, copied):
         """Publishing names no date and counts for that of its run; a second run of the date is added."""
-        before = minutes_of(copied.store)["2026-01-15"]
+        before = minutes_of(Viewed(copied.store))["2026-01-15"]
         result = {"day": "2026-01-15"}
         copied.runs.save("second", "train_als", {"began": "", "seconds": 60.0, "result": result})
         copied.runs.save("second", "publish", {"began": "", "seconds": 30.0, "result": {}})
-        after = minutes_of(copied.store)["2026-01-15"]
+        after = minutes_of(Viewed(copied.store))["2026-01-15"]
         assert after["train_als"] - before["train_als"] == pytest.approx(1.0)
         assert after["publish"] - before["publish"] == pytest.approx(0.5)
 
