@@ -204,7 +204,6 @@ class TestRemembered:
         assert told(log_of(counting)) == told(copied.releases.log())
         assert counting.reads == [entry_name(3)]
         roll_back(copied, 1, SIGNED)
-        aged(copied.store.root)
         counting.reads.clear()
         log_of(counting)
         assert set(counting.reads) == {entry_name(4)}
