@@ -21,6 +21,8 @@ from recsys_tasks.storage.store import ArtefactStore
 VERDICTS = ("PASS", "HOLD", "BLOCK")
 LENGTH = 60
 """Dates, or entries of the log, on a page."""
+ACTS = {ROLLBACK: "rollback", PIN: "pin", UNPIN: "lifted pin"}
+"""What an entry is that publishes nothing."""
 NUMBERS = (
     "A release has the number of the entry that published it. Rollbacks and pins are entries too, so there are gaps "
     "between the numbers of releases. A candidate that the gate refused takes no number."
@@ -175,12 +177,16 @@ def gap_before(log: ReleaseLog, entry: Entry) -> str:
     between = list(takewhile(lambda each: not each.is_release, earlier))[::-1]
     if not between:
         return ""
-    acts = Counter(KINDS.get(each.kind, each.kind) for each in between)
-    did = ", ".join(what if times == 1 else f"{count(times)} times {what}" for what, times in acts.items())
     first, last = count(between[0].number), count(between[-1].number)
+    took = [f"a {ACTS[kind]}" if n == 1 else f"{count(n)} {ACTS[kind]}s" for kind, n in _kinds(between).items()]
+    what = f"{', '.join(took[:-1])} and {took[-1]}" if took[1:] else took[0]
     if len(between) == 1:
-        return f"Number {first} is no release: it stands for what was {did}."
-    return f"Numbers {first} to {last} are no releases: they stand for what was {did}."
+        return f"Number {first} is no release but {what}."
+    return f"Numbers {first} {'and' if len(between) == 2 else 'to'} {last} are no releases but {what}."
+
+
+def _kinds(entries: Sequence[Entry]) -> Counter[str]:
+    return Counter(entry.kind for entry in entries)
 
 
 def _day(text: str, notes: list[str]) -> Day | None:

@@ -92,7 +92,7 @@ function release(candidate, day) {
 const judgeAgain = (day) => ({
   name: "judge_again",
   body: { day },
-  title: `Judge ${date(day)} again?`,
+  title: `Judge ${day} again?`,
   button: "Judge again",
   text: [
     "The same figures are judged by the policy that is configured now. Nothing goes live by this.",
@@ -120,7 +120,7 @@ function fillCell(cell) {
   }
   if (candidate && cell.dataset.newest) {
     const again = button("Judge again …", () => begin(judgeAgain(day)));
-    again.setAttribute("aria-label", `Judge the candidate of ${date(day)} again by the policy of now`);
+    again.setAttribute("aria-label", `Judge the candidate of ${day} again by the policy of now`);
     cell.append(again);
   }
 }
