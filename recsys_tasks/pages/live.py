@@ -7,10 +7,11 @@ from typing import Any
 from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError
 from recsys_tasks.core.policy import FreshnessConfig
-from recsys_tasks.pages.remembered import log_of, quarantined_of, rows_of
+from recsys_tasks.pages.remembered import RememberedJudgements, log_of, quarantined_of
+from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.bundles import Bundles, part_name
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.release.series import that_made
+from recsys_tasks.release.series import newest, that_made
 from recsys_tasks.reporting.intervals import estimate
 from recsys_tasks.reporting.overview import age_hours
 from recsys_tasks.reporting.standing import next_steps, sentence
@@ -33,8 +34,8 @@ def live(
     Raises:
         CorruptArtefact: the log or a manifest of a judgement is damaged.
     """
-    log = log_of(store)
-    rows, quarantined = rows_of(store, log), quarantined_of(store)
+    log, seen = log_of(store), Viewed(store)
+    rows, quarantined = _rows(seen, log), quarantined_of(seen)
     shown = {
         "entry": log.live,
         "sentence": sentence(log, rows, [each.day.isoformat() for each in quarantined]),
@@ -47,6 +48,14 @@ def live(
     age = age_hours(log.live.day.isoformat(), now, days)
     ended = "" if days.is_default else days.clock(days.end(log.live.day))
     return shown | {"age": age, "ended": ended} | _details(store, log, log.live, rows)
+
+
+def _rows(seen: Viewed, log: ReleaseLog) -> list[dict[str, Any]]:
+    """The judgements of the newest date on which the gate has spoken, and of the date of what is live; no others."""
+    judgements = RememberedJudgements(seen, log)
+    dates = ((day, judgements.on(day)) for day in judgements.newest_first())
+    day, rows = next(((day, found) for day, found in dates if newest(found)), (None, []))
+    return rows if log.live is None or log.live.day == day else [*judgements.on(log.live.day), *rows]
 
 
 def _details(store: ArtefactStore, log: ReleaseLog, entry: Entry, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +105,19 @@ class PosixStore:
     def stamp(self, name: str) -> Stamp | None:
         """As ``ArtefactStore``: of the name itself, not of what a link leads to."""
         found = self._status(name, follow=False)
-        return Stamp(found.st_size, found.st_mtime_ns, f"{found.st_ctime_ns} {found.st_ino}") if found else None
+        return _stamp(found) if found else None
+
+    def stamps(self, folder: str) -> dict[str, Stamp]:
+        """As ``ArtefactStore``: one reading of the directory; what is removed meanwhile is left out."""
+        found = {}
+        try:
+            with self._reading(folder), os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):
+                        found[entry.name] = _stamp(entry.stat(follow_symlinks=False))
+        except OSError:  # there is nothing, or no folder
+            return {}
+        return found
 
     def written_at(self, name: str) -> float:
         """As ``ArtefactStore``."""
@@ -147,6 +159,10 @@ class PosixStore:
 
     def _reading(self, name: str) -> AbstractContextManager[None]:
         return reading(self.root / name, self.root)
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    return Stamp(found.st_size, found.st_mtime_ns, f"{found.st_ctime_ns} {found.st_ino}")
 
 
 def _locked(descriptor: int, wait: bool) -> bool:

@@ -2,18 +2,20 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 from html import unescape
 
 import pytest
 from pages_store import LAST, candidates_page, judged_file, refused
-from settings import SIGNED, config, damage
+from settings import SIGNED, config, damage, run
 
 from recsys_tasks.pages.candidates import LENGTH, candidates, page_of, wanted
-from recsys_tasks.pages.remembered import judgements_of, log_of
+from recsys_tasks.pages.remembered import RememberedJudgements, log_of
+from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.bundles import bundle_name
 from recsys_tasks.release.judgements import judgement_of
 from recsys_tasks.release.stored_verdicts import VERDICT
-from recsys_tasks.steps import Workplace, judge_again, roll_back
+from recsys_tasks.steps import Workplace, judge_again, roll_back, set_pin
 from recsys_tasks.storage.posix import PosixStore
 
 
@@ -32,8 +34,8 @@ class TestCandidates:
         """A release names its number; a held candidate its digest and day; both cells are empty."""
         digest = refused(copied)
         page = candidates_page(copied.store)
-        assert f'<td class="acts" data-candidate="{digest}" data-day="2026-01-15" data-newest="yes"></td>' in page
-        assert '<td class="acts" data-release="2"></td>' in page
+        assert f'<div class="acts" data-candidate="{digest}" data-day="2026-01-15" data-newest="yes"></div>' in page
+        assert '<div class="acts" data-release="2"></div>' in page
         assert 'data-release="3"' not in page
 
     def test_what_can_be_done_stands_beside_what_was_refused(self, copied):
@@ -125,6 +127,16 @@ class TestCandidates:
         for said in ("release 1 rolled back", ">pinned<", ">live<", "<td>olga</td>", "&lt;b&gt;bad&lt;/b&gt;"):
             assert said in newest
 
+    def test_a_gap_between_release_numbers_is_explained_where_it_is(self, copied):
+        """A rollback and the end of its pin took two numbers: the release after them says so, and no other."""
+        assert "are no releases" not in candidates_page(copied.store)
+        roll_back(copied, 2, SIGNED)
+        set_pin(copied, False, SIGNED)
+        run(copied, date(2026, 1, 16))
+        page = candidates_page(copied.store)
+        assert page.count("Numbers 4 and 5 are no releases but a rollback and a lifted pin.") == 1
+        assert "A release has the number of the entry that published it." in page
+
     def test_an_empty_store_says_so(self, tmp_path):
         """No candidate, no release: two sentences."""
         page = candidates_page(PosixStore(tmp_path))
@@ -135,6 +147,7 @@ class TestCandidates:
 def test_judgements_come_with_their_exactness(copied):
     """Rows tell whether an exact check failed, which decides whether anybody may release the candidate."""
     refused(copied, "BLOCK", exact=True)
-    rows, damaged = judgements_of(copied.store, log_of(copied.store))
+    judgements = RememberedJudgements(Viewed(copied.store), log_of(copied.store))
+    rows, damaged = judgements.readable(judgements.days())
     assert [row["exact"] for row in rows] == [False, False, True]
     assert damaged == []
