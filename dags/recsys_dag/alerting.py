@@ -27,6 +27,7 @@ from airflow.sdk.exceptions import (
 )
 from airflow.sdk.execution_time import task_runner
 
+import recsys_tasks
 from recsys_dag.channels import TAKEN
 from recsys_dag.context import business_day
 from recsys_dag.services import service_of
@@ -230,9 +231,8 @@ def _connection(name: str) -> dict[str, Any]:
 def _answers(messages: str, patience_s: int) -> Iterator[tuple[str, str]]:
     """What the program says of each connection, as soon as it says it; its processes end when the patience does."""
     command, pipe = [sys.executable, "-P", str(CHANNELS)], subprocess.PIPE
-    with subprocess.Popen(
-        command, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as program:
+    streams: dict[str, Any] = {"stdin": pipe, "stdout": pipe, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env=_knowing_us(), text=True, start_new_session=True, **streams) as program:
         end = Timer(patience_s, os.killpg, (program.pid, signal.SIGKILL))
         end.start()
         try:
@@ -243,3 +243,9 @@ def _answers(messages: str, patience_s: int) -> Iterator[tuple[str, str]]:
             yield from map(json.loads, program.stdout)
         finally:
             end.cancel()
+
+
+def _knowing_us() -> dict[str, str]:
+    """The environment, in which another process finds the library where this one found it, behind all else."""
+    ours = str(Path(recsys_tasks.__file__).parents[1])
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [os.environ.get("PYTHONPATH"), ours]))}
