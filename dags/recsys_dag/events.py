@@ -12,6 +12,7 @@ from recsys_dag.alerting import (
     own_outbox,
     report_address,
     run_address,
+    run_of,
     runs_address,
 )
 from recsys_tasks.alerting.alerts import Alert, of_drift, of_verdict
@@ -64,9 +65,9 @@ def run_alerts(ti: Any, dag_run: Any, service: "Service", store: "ArtefactStore"
     live = live_sentence(store, datetime.now(UTC))
     report = report_address(service, verdict["day"], verdict["judgement"])
     links = {"run": run_address(dag_run), "report": report}
-    refused = (
-        [] if verdict["outcome"] == "PASS" else [of_verdict(verdict, live, **links, newest_entry=live_entry(store))]
-    )
+    refused = []
+    if verdict["outcome"] != "PASS":
+        refused = [of_verdict(verdict, live, **links, newest_entry=live_entry(store), judged_by=run_of(dag_run))]
     return [*refused, *(of_drift(alarm, verdict["day"], live, **links) for alarm in verdict["alarms"])]
 
 

@@ -93,7 +93,8 @@ class TestTask:
 
     def test_its_alerts_and_their_links_name_the_service(self, folder):
         """Subject, key, commands, and the address of the report."""
-        from recsys_dag.alerting import report_address, signed
+        from recsys_dag.alerting import report_address
+        from recsys_dag.sending import signed
         from recsys_dag.services import own_services
 
         from recsys_tasks.alerting.alerts import Alert

@@ -1,10 +1,20 @@
 """Alerts from tasks and callbacks: to every channel, once, and no secret in them."""
 
+import shlex
 from types import SimpleNamespace
 
 import pytest
 from dag_runs import ALERTS, CANARY, received
 from settings import TOML
+
+
+def parsed(command):
+    """What Airflow's own command line makes of a command."""
+    from airflow.cli.cli_parser import get_parser
+
+    words = shlex.split(command)
+    assert words[0] == "airflow"
+    return get_parser().parse_args(words[1:])
 
 
 class TestAlert:
@@ -21,7 +31,9 @@ class TestAlert:
         with pytest.raises(AlertsPending) as refused:
             deliver(own_services()[0])
         said = str(refused.value)
-        for part in ("mail (SMTPRecipientsRefused)", "hook (status 302)", "slack (AirflowException 302)"):
+        web, mail = f"127.0.0.1:{sinks.web.port}", f"127.0.0.1:{sinks.mail.port}"
+        refusals = (f"hook ({web}: status 302)", f"slack ({web}: status 302)")
+        for part in (f"mail ({mail}: no receiver was accepted (status 550))", *refusals):
             assert f"'t failed in r' to alert_{part}" in said
         sinks.mail.answer, sinks.web.answer = "", ""
         sinks.web.received.clear()
@@ -46,6 +58,56 @@ class TestAlert:
         with pytest.raises(AirflowSkipException, match="no alert connection"):
             deliver(own_services()[0])
         assert not (tmp_path / "store" / "alerts").exists()
+
+    def test_the_day_stores_what_somebody_is_owed_and_asks_nobody(self, sinks):
+        """Stored and owed: an event that starts the delivery; delivered already: skipped; never a request."""
+        from airflow.sdk.exceptions import AirflowSkipException
+        from recsys_dag.alerting import deliver, keep_or_skip
+        from recsys_dag.services import own_services
+
+        from recsys_tasks.alerting.alerts import of_damage
+
+        (service,) = own_services()
+        alerts = [of_damage(0, "CorruptArtefact: x", "", "")]
+        assert keep_or_skip(alerts, service) == ["What is live is damaged"]
+        assert keep_or_skip(alerts, service) == ["What is live is damaged"], "a retry of the task, whose event was lost"
+        assert received(sinks) == [0, 0, 0]
+        deliver(service)
+        with pytest.raises(AirflowSkipException, match="nothing to tell"):
+            keep_or_skip(alerts, service)
+
+    def test_the_hourly_try_hands_over_what_a_channel_refused(self, sinks):
+        """Refused: named for the DAG that tries with patience; taken by all: nothing to hand over."""
+        from airflow.sdk.exceptions import AirflowSkipException
+        from recsys_dag.alerting import hand_over, keep, try_once
+        from recsys_dag.services import own_services
+
+        from recsys_tasks.alerting.alerts import of_damage
+
+        (service,) = own_services()
+        keep([of_damage(0, "CorruptArtefact: x", "", "")], service)
+        sinks.mail.answer = "550 no"
+        (refused,) = hand_over(try_once(service))
+        assert refused.startswith("'What is live is damaged' to alert_mail (127.0.0.1:")
+        sinks.mail.answer = ""
+        with pytest.raises(AirflowSkipException, match="what it was owed"):
+            hand_over(try_once(service))
+        assert received(sinks) == [1, 1, 1]
+
+    def test_a_connection_that_nobody_made_is_named(self, sinks, tmp_path):
+        """A slip in the list of connections is told by its name, and keeps nothing from the others."""
+        from recsys_dag.alerting import keep, try_once
+        from recsys_dag.services import own_services
+
+        from recsys_tasks.alerting.alerts import of_damage
+
+        (tmp_path / "config.toml").write_text(TOML + ALERTS.replace("alert_slack", "alert_slakc"))
+        (service,) = own_services()
+        keep([of_damage(0, "CorruptArtefact: x", "", "")], service)
+        assert try_once(service) == [
+            "'What is live is damaged' to alert_slakc (there is no connection of that name)",
+        ]
+        assert received(sinks) == [1, 1, 0]
 
     def test_a_slip_in_another_table_does_not_silence_alerts(self, sinks, tmp_path):
         """The configuration is refused, and the alert about that is sent all the same; a failure is told once."""
@@ -76,18 +138,23 @@ class TestCommands:
     def test_airflow_understands_the_command_that_clears_a_run(self, airflow_home):
         """Options and expression as they stand in an alert; the expression names one task, and of the DAG."""
         import re
-        import shlex
 
-        from airflow.cli.cli_parser import get_parser
+        from recsys_tasks.release.commands import Run, clear, clear_from_extraction
 
-        from recsys_tasks.release.commands import clear_from_extraction
+        exact = Run("daily_recommendations", "r", "2026-01-12T00:00:00+00:00")
+        for command in (clear_from_extraction("2026-01-12"), clear(exact)):
+            asked = parsed(command)
+            assert (asked.dag_id, asked.downstream) == ("daily_recommendations", True)
+            assert str(asked.start_date) == str(asked.end_date) == "2026-01-12 00:00:00+00:00"
+            tasks = ("extract_streams", "wait_for_day", "check_data", "gate")
+            assert [task for task in tasks if re.search(asked.task_regex, task)] == ["extract_streams"]
 
-        words = shlex.split(clear_from_extraction("2026-01-12"))
-        asked = get_parser().parse_args(words[1:])
-        assert (words[0], asked.dag_id, asked.downstream) == ("airflow", "daily_recommendations", True)
-        assert str(asked.start_date)[:10] == str(asked.end_date)[:10] == "2026-01-12"
-        tasks = ("extract_streams", "wait_for_day", "check_data", "gate")
-        assert [task for task in tasks if re.search(asked.task_regex, task)] == ["extract_streams"]
+    def test_a_run_without_a_logical_date_is_named_by_its_id(self, airflow_home):
+        """No date finds a run that was started by hand without one; whatever its name is, it is one word."""
+        from recsys_tasks.release.commands import Run, clear
+
+        asked = parsed(clear(Run("daily_recommendations", "olga's run; again")))
+        assert (asked.dag_id, asked.run_id) == ("daily_recommendations", "olga's run; again")
 
     def test_a_refused_day_is_told_with_its_date_in_the_commands(self, airflow_home):
         """Typed in, or by the schedule; where it cannot be told, the alert still comes."""
