@@ -46,7 +46,7 @@ from recsys_dag import alerting
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, task
 from recsys_dag.context import task_run
 from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_skip
-from recsys_dag.services import live_index, make_dags, owed_alerts, schedule_of, use_resources
+from recsys_dag.services import live_index, make_dags, owed_alerts, schedule_of, this_service, use_resources
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
 
 from recsys_tasks.core.services import Service
@@ -154,9 +154,12 @@ def report(ti: Any = None) -> dict[str, Any]:
 
 @task(pool=ANY_POOL, trigger_rule=TriggerRule.ALL_DONE)
 def alert(ti: Any = None, dag_run: Any = None) -> list[str]:
-    """Stores, and asks nobody outside: a channel that is down must not keep the day, and the next one, waiting."""
-    with task_run("alert") as run:
-        return alerting.keep_or_skip(run_alerts(ti, dag_run, run.service, run.at.store), run.service)
+    """Stores, and asks nobody outside: a channel that is down must not keep the day, and the next one, waiting.
+
+    Needs no table of the configuration but ``[alert]``: a slip in another one is what it has to tell of.
+    """
+    service = this_service()
+    return alerting.keep_or_skip(run_alerts(ti, dag_run, service), service)
 
 
 @task

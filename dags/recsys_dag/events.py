@@ -20,7 +20,6 @@ from recsys_tasks.alerting.alerts import Alert, of_drift, of_verdict
 if TYPE_CHECKING:
     from recsys_tasks.core.services import Service
     from recsys_tasks.steps.results import Seen
-    from recsys_tasks.storage.store import ArtefactStore
 
 
 def pass_or_fail(verdict: dict[str, Any], ti: Any) -> dict[str, Any]:
@@ -54,14 +53,16 @@ def judgement_of(ti: Any) -> str:
     return str(verdict["judgement"])
 
 
-def run_alerts(ti: Any, dag_run: Any, service: "Service", store: "ArtefactStore") -> list[Alert]:
+def run_alerts(ti: Any, dag_run: Any, service: "Service") -> list[Alert]:
     """What a run has to tell: a verdict that is no PASS, a slow decline, or which task failed before any verdict."""
     from recsys_tasks.steps import live_entry, live_sentence
+    from recsys_tasks.steps.workplaces import store_at
 
     verdict = verdict_of(ti)
     if verdict is None:
         before = ti.task.get_flat_relative_ids(upstream=True)
         return [failure_of(dag_run, task) for task in failed_tasks(ti, sorted(before))]
+    store = store_at(service.root)
     live = live_sentence(store, datetime.now(UTC))
     report = report_address(service, verdict["day"], verdict["judgement"])
     links = {"run": run_address(dag_run), "report": report}

@@ -8,7 +8,7 @@ from recsys_tasks.release.commands import Run, clear, empty_day
 
 QUARANTINED = re.compile(r"(\d{4}-\d{2}-\d{2}) is quarantined[^:]*: ([^;]+?)(?:, asked\b|;|\. |$)")
 REFUSED = "DataRefused"
-SOUND = "what is sound is not made again"
+ONWARDS = "downstream tasks with it (what is sound is not made again)"
 
 
 def after_failure(reason: str, day: str, run: Run, task: str) -> Sequence[Step]:
@@ -20,14 +20,15 @@ def after_failure(reason: str, day: str, run: Run, task: str) -> Sequence[Step]:
         run: the run that the task belongs to.
         task: its id.
     """
-    again = Step(f"Clear the run from extract_streams on, downstream tasks with it: {SOUND}", (clear(run),))
+    anew = f"clear the run from extract_streams on, {ONWARDS}"
+    again = Step(anew.capitalize(), (clear(run),))
     empty = "If there truly were none, trigger the DAG with this day and allow_empty_day"
     corrupt = "Restore the file that is named from a backup, or remove its artefact, so that it is made again"
     bounds = "If a bound is wrong, change it in [quality], then clear check_data, downstream tasks with it"
     changed = "The live release changed, and against the new one the gate says no: a retry says the same"
     after: Mapping[str, Sequence[Step]] = {
         "EmptyDay": (
-            Step(f"Find the streams of that date, then {again.words[0].lower()}{again.words[1:]}", again.commands),
+            Step(f"Find the streams of that date, then {anew}", again.commands),
             Step(empty, (empty_day(day),)),
         ),
         "BadData": (Step("Mend what the message names"), again),
@@ -41,7 +42,7 @@ def after_failure(reason: str, day: str, run: Run, task: str) -> Sequence[Step]:
     return after.get(reason.partition(":")[0].strip()) or (
         Step("Read the message above; more of it stands in the log"),
         Step("Mend what it names"),
-        Step(f"Clear the failed task, downstream tasks with it: {SOUND}", (clear(run, task),)),
+        Step(f"Clear the failed task, {ONWARDS}", (clear(run, task),)),
     )
 
 

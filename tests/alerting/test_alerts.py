@@ -113,7 +113,7 @@ class TestOthers:
             "ConfigError: one",
             "three",
             f"Log: {LINKS[0]}",
-            "Clear the failed task, downstream tasks with it: what is sound is not made again: airflow dags clear ",
+            "Clear the failed task, downstream tasks with it (what is sound is not made again): airflow dags clear ",
         ):
             assert part in alert.text
         assert "four" not in alert.text

@@ -22,7 +22,7 @@ class TestRuns:
         assert set(states.values()) == {"success"}
         assert Releases(PosixStore(tmp_path / "store")).log().require_live().day == date(2026, 1, 13)
         assert sorted(os.listdir(tmp_path / "store" / "runs" / run.run_id.replace("/", "_"))) == sorted(
-            f"{name}.json" for name in [*states, "alert"]
+            f"{name}.json" for name in states
         )
 
     def test_a_run_by_hand_after_the_schedules_end_runs(self, dag, world_dsn, monkeypatch, tmp_path):
