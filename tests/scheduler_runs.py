@@ -6,7 +6,10 @@ import shlex
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from email.message import Message
+
+from recsys_tasks.demo.airflow_api import ApiRefused
 
 DAG_ID = "daily_recommendations"
 SECONDS = 400.0
@@ -31,7 +34,13 @@ class Runs:
     def end(self, name, dag_id=DAG_ID):
         """State of the run once it has ended, and of each of its tasks."""
         path = f"/dags/{dag_id}/dagRuns/{name}"
-        self.airflow.wait_until(lambda: self.api.get(path)["state"] in ENDED, SECONDS, f"{name}'s end")
+
+        def ended():
+            with suppress(ApiRefused):  # a busy machine: no answer in time
+                return self.api.get(path)["state"] in ENDED
+            return False
+
+        self.airflow.wait_until(ended, SECONDS, f"{name}'s end")
         states = {task["task_id"]: task["state"] for task in self.api.task_instances(dag_id, name)}
         return self.api.get(path)["state"], states
 

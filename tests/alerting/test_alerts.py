@@ -62,7 +62,7 @@ class TestVerdict:
             "What to do next:",
             "1. If the streams were wrong, mend the source, then clear the run from extract_streams on, downstream "
             "tasks with it; clearing a later task alone would use the same streams again: recsys run --date 2026-01-16 "
-            "or airflow tasks clear daily_recommendations -t '^extract_streams$' -d -s 2026-01-16 -e 2026-01-16",
+            "or airflow tasks clear daily_recommendations -t extract_streams -d -s 2026-01-16 -e 2026-01-16",
             "2. If the setting is wrong, change it, then have the day judged by it: "
             "recsys gate --date 2026-01-16 --judge-again --by YOU --why REASON",
             "3. If the reasons are understood and harmless, publish it all the same: "
@@ -137,7 +137,7 @@ class TestOthers:
         dated = FAILED | {"logical_date": "2026-11-28T09:30:00+00:00"}
         text = of_failure(dated, "KeyError; its text stands in the log.", "", "2026-01-13").text
         when = "2026-11-28T09:30:00+00:00"
-        assert f"airflow tasks clear daily_recommendations -t '^train_als$' -d -s {when} -e {when}" in text
+        assert f"airflow tasks clear daily_recommendations -t train_als -d -s {when} -e {when}" in text
         judged_by = Run("daily_recommendations", "by hand")
         text = of_verdict(VERDICT, LIVE, *LINKS, judged_by=judged_by).text
         assert "or airflow dags clear daily_recommendations --run-id 'by hand'" in text

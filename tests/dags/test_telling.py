@@ -1,11 +1,17 @@
 """Alerts from tasks and callbacks: to every channel, once, and no secret in them."""
 
+import json
+import re
 import shlex
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from dag_runs import ALERTS, CANARY, received
+from dag_runs import ALERTS, CANARY, load_dag, received, states_of
 from settings import TOML
+
+OTHER = datetime(2026, 3, 1, 10, 29, tzinfo=UTC)
+"""When another run was, shortly before the one that an alert is about."""
 
 
 def parsed(command):
@@ -15,6 +21,13 @@ def parsed(command):
     words = shlex.split(command)
     assert words[0] == "airflow"
     return get_parser().parse_args(words[1:])
+
+
+def advised_in(store, run_id, task):
+    """The command for Airflow in the stored alert about a task that failed in a run."""
+    alerts = [json.loads(path.read_text())["alert"] for path in (store / "alerts").rglob("alert.json")]
+    (text,) = ["\n".join(a["lines"]) for a in alerts if a["subject"].startswith(f"{task} failed in {run_id}")]
+    return re.search(r"airflow .*", text)[0]
 
 
 class TestAlert:
@@ -135,19 +148,29 @@ class TestAlert:
 
 
 class TestCommands:
-    def test_airflow_understands_the_command_that_clears_a_run(self, airflow_home):
-        """Options and expression as they stand in an alert; the expression names one task, and of the DAG."""
-        import re
+    @pytest.mark.parametrize("logical_date", [datetime(2026, 3, 1, 10, 30, tzinfo=UTC), None])
+    def test_airflow_clears_the_run_by_the_command_in_its_alert(self, sinks, dag, tmp_path, logical_date):
+        """A run that failed, with a logical date and without one: its failed task is to be done again, no other run's."""
+        from airflow.models.dagrun import DagRun
 
-        from recsys_tasks.release.commands import Run, clear, clear_from_extraction
+        (tmp_path / "config.toml").write_text(f"{TOML}{ALERTS}[als2]\n")
+        runs = [dag.test(logical_date=when, run_conf={"day": "2026-01-13"}) for when in (OTHER, logical_date)]
+        assert [states_of(run)["wait_for_day"] for run in runs] == ["failed", "failed"]
+        command = advised_in(tmp_path / "store", runs[1].run_id, "wait_for_day")
+        asked = parsed(f"{command} --yes")
+        asked.func(asked)
+        again = [DagRun.find(run_id=run.run_id)[0] for run in runs]
+        assert [states_of(run)["wait_for_day"] for run in again] == ["failed", "None"]
 
-        exact = Run("daily_recommendations", "r", "2026-01-12T00:00:00+00:00")
-        for command in (clear_from_extraction("2026-01-12"), clear(exact)):
-            asked = parsed(command)
-            assert (asked.dag_id, asked.downstream) == ("daily_recommendations", True)
-            assert str(asked.start_date) == str(asked.end_date) == "2026-01-12 00:00:00+00:00"
-            tasks = ("extract_streams", "wait_for_day", "check_data", "gate")
-            assert [task for task in tasks if re.search(asked.task_regex, task)] == ["extract_streams"]
+    def test_the_command_that_clears_finds_one_task(self, airflow_home):
+        """From the extraction on: Airflow looks for the text in the names of tasks."""
+        from recsys_tasks.release.commands import clear_from_extraction
+
+        asked = parsed(clear_from_extraction("2026-01-12"))
+        assert (asked.dag_id, asked.downstream) == ("daily_recommendations", True)
+        assert str(asked.start_date) == str(asked.end_date) == "2026-01-12 00:00:00+00:00"
+        subset = load_dag().partial_subset(asked.task_regex, include_downstream=False)
+        assert sorted(subset.task_dict) == ["extract_streams"]
 
     def test_a_run_without_a_logical_date_is_named_by_its_id(self, airflow_home):
         """No date finds a run that was started by hand without one; whatever its name is, it is one word."""
