@@ -150,7 +150,7 @@ class TestAlert:
 class TestCommands:
     @pytest.mark.parametrize("logical_date", [datetime(2026, 3, 1, 10, 30, tzinfo=UTC), None])
     def test_airflow_clears_the_run_by_the_command_in_its_alert(self, sinks, dag, tmp_path, logical_date):
-        """A run that failed, with a logical date and without one: its failed task is to be done again, no other run's."""
+        """A run that failed, with a logical date and without one: its task is to be done again, no other run's."""
         from airflow.models.dagrun import DagRun
 
         (tmp_path / "config.toml").write_text(f"{TOML}{ALERTS}[als2]\n")
