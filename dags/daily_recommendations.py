@@ -15,7 +15,7 @@ Turns one day of streams (a UTC date, unless `[schedule]` names a zone and an ho
 | `gate` | PASS, HOLD or BLOCK with reasons; **red on purpose** when it says no, never retried | read the reasons; then mend the data and clear from `extract_streams` on, judge it again by another policy, or release it by name |
 | `publish` | one immutable release, one entry in the log; *skipped* when there is nothing to publish or a pin holds | the live release stays |
 | `report` | one HTML page about the verdict, behind the button *Report*; *skipped* when nothing was judged | nothing else waits for it |
-| `alert` | tells the configured channels of a HOLD or BLOCK, a slow decline, a failure before the gate; *skipped* when there is nothing to tell | retried until delivered: look at the connections |
+| `alert` | stores what has to be told of a HOLD or BLOCK, a slow decline, a failure before the gate, and starts `alert_delivery`; *skipped* when there is nothing to tell | the store takes no file: look at its disk |
 | `retention` | removes what nobody needs any more; never decides the colour of the run | |
 
 **One date again**: Trigger, fill in `day`; or Trigger, Backfill, for a range. A rerun of an unchanged day is a no-op. An
@@ -29,8 +29,8 @@ alone would look at the same streams again), or widen the bounds in `[quality]`,
 and a reason. Then the next run folds the later days again.
 
 **Alerts** lie in the store's `alerts/` before they are sent, and each connection of `[alert] connections` gets each of them
-once; what is not delivered is tried again by the next run, and every hour by `release_freshness`. A connection that is taken
-out of the list is owed nothing more.
+once. `alert_delivery` sends them, so that a channel that is down keeps no run of this DAG waiting, and `release_freshness`
+looks every hour whether one is still owed. A connection that is taken out of the list is owed nothing more.
 """
 
 import sys
@@ -46,7 +46,7 @@ from recsys_dag import alerting
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, task
 from recsys_dag.context import task_run
 from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_skip
-from recsys_dag.services import live_index, make_dags, schedule_of, use_resources
+from recsys_dag.services import live_index, make_dags, owed_alerts, schedule_of, this_service, use_resources
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
 
 from recsys_tasks.core.services import Service
@@ -152,12 +152,14 @@ def report(ti: Any = None) -> dict[str, Any]:
         return run.keep(steps.write_report(run.at, run.day, judgement))
 
 
-@task(pool=ANY_POOL, trigger_rule=TriggerRule.ALL_DONE, retries=10)
+@task(pool=ANY_POOL, trigger_rule=TriggerRule.ALL_DONE)
 def alert(ti: Any = None, dag_run: Any = None) -> list[str]:
-    """A task of its own, with retries: a callback is lost when its worker is killed."""
-    with task_run("alert") as run:
-        alerting.keep(run_alerts(ti, dag_run, run.service, run.at.store), run.service)
-    return alerting.deliver(run.service)
+    """Stores, and asks nobody outside: a channel that is down must not keep the day, and the next one, waiting.
+
+    Needs no table of the configuration but ``[alert]``: a slip in another one is what it has to tell of.
+    """
+    service = this_service()
+    return alerting.keep_or_skip(run_alerts(ti, dag_run, service), service)
 
 
 @task
@@ -213,7 +215,7 @@ def daily_recommendations(service: Service) -> None:
         verdict = gate(evaluate(build_index(train_als(increment_matrix(check_data(extracted))))))
         published = publish.override(outlets=[live_index(service)])(verdict)
         wait_for_day() >> extracted
-        verdict >> alert()
+        verdict >> alert.override(outlets=[owed_alerts(service)])()
         published >> [report().as_teardown(), retention().as_teardown()]
         verdict.operator.operator_extra_links = (ReportLink(), VerdictLink())
         published.operator.operator_extra_links = (ReportLink(), VerdictLink(), LiveIndexLink())

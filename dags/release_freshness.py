@@ -6,13 +6,13 @@ Looks every hour, from outside the daily run, which cannot tell that it never ra
 | task | does | when it fails |
 |---|---|---|
 | `look` | age of the live release (now minus the end of its data day) and, once in `[freshness] verify_every_hours`, every one of its files against its checksum; *skipped* while nothing has been published | the message says what could not be looked at |
-| `deliver` | sends what began or ended, and whatever else the outbox still owes to a channel | retried, and again in the next hour: look at the connections |
+| `deliver` | tries once to send what began or ended, and whatever else the outbox still owes; *skipped* when it owes nothing | the outbox cannot be read: look at the store |
+| `hand_over` | starts `alert_delivery` for what a channel refused; *skipped* when every channel has what it was owed | |
 | `fresh_and_sound` | **red on purpose** while the release is older than `[freshness] max_age_hours` or something is damaged | read its message |
 
 One alert comes when the release becomes stale or damaged, one when it is not any more; the hours between are red and
 silent. **Stale**: look at the newest runs of `daily_recommendations`. **Damaged**: restore the file that the message names,
-or `recsys rollback N --by --why`. **Not delivered**: mend the connection, or take it out of
-`[alert] connections`.
+or `recsys rollback N --by --why`. A channel that is down turns `alert_delivery` red, not this DAG.
 """
 
 import sys
@@ -28,7 +28,7 @@ from recsys_dag import alerting
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
 from recsys_dag.context import own_workplace
 from recsys_dag.events import green_or_red, hourly_alerts, seen_or_skip
-from recsys_dag.services import make_dags, this_service, use_resources
+from recsys_dag.services import make_dags, owed_alerts, this_service, use_resources
 
 from recsys_tasks.core.services import Service
 
@@ -47,8 +47,14 @@ def look() -> dict[str, Any]:
 
 @task(trigger_rule=TriggerRule.ALL_DONE)
 def deliver() -> list[str]:
-    """Also what daily runs could not deliver, and also when the look itself failed."""
-    return alerting.deliver(this_service())
+    """Also what nobody else delivered, because that DAG is paused or an event was lost, and when the look itself failed."""
+    return alerting.try_once(this_service())
+
+
+@task
+def hand_over(refused: list[str]) -> list[str]:
+    """Its event starts the DAG that delivers, which tries again with patience, and is red while a channel is down."""
+    return alerting.hand_over(refused)
 
 
 @task(retries=0)
@@ -77,8 +83,9 @@ def release_freshness(service: Service) -> None:
             "execution_timeout": timedelta(minutes=30),
         },
     ) as dag:
-        seen = look()
-        seen >> deliver()
+        seen, refused = look(), deliver()
+        seen >> refused
+        hand_over.override(outlets=[owed_alerts(service)])(refused)
         fresh_and_sound(seen)
     use_resources(dag, service)
 

@@ -26,7 +26,7 @@ def load_dag(name="daily_recommendations"):
     """A fresh DAG object: dag.test writes a run's conf into it."""
     bag = load_bag()
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == ["daily_recommendations", "release_freshness"]
+    assert sorted(bag.dags) == ["alert_delivery", "daily_recommendations", "release_freshness"]
     return bag.dags[name]
 
 

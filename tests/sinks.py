@@ -5,13 +5,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_string
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ssl import SSLContext
 from typing import Any
 
 from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Web:
 
 
 @contextmanager
-def web_sink() -> Iterator[Web]:
+def web_sink(tls: SSLContext | None = None) -> Iterator[Web]:
     """A web server; /500, /302 (to /followed), /slow (a byte at a time), /huge, /hangup; anything else is taken."""
     web = Web()
 
@@ -61,6 +63,9 @@ def web_sink() -> Iterator[Web]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # whoever does not trust its certificate hangs up
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     web.port = server.server_port
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield web
@@ -89,13 +94,18 @@ class Mail:
 
 
 @contextmanager
-def mail_sink() -> Iterator[Mail]:
-    """A mail server."""
+def mail_sink(**options: Any) -> Iterator[Mail]:
+    """A mail server; ``ssl_context``: it speaks TLS from the start; ``tls_context``: it offers STARTTLS."""
     mail = Mail()
-    controller = Controller(mail, hostname="127.0.0.1", port=mail.port)
+    controller = Controller(mail, hostname="127.0.0.1", port=mail.port, **options)
     controller.start()
     yield mail
     controller.stop()
+
+
+def guarded_mail_sink() -> AbstractContextManager[Mail]:
+    """A mail server that asks for a password and accepts none."""
+    return mail_sink(authenticator=lambda *_: AuthResult(success=False, handled=False), auth_require_tls=False)
 
 
 @contextmanager
@@ -127,6 +137,6 @@ def slack(port: int, path: str) -> dict[str, Any]:
     return {"conn_type": "slackwebhook", "host": f"http://127.0.0.1:{port}", "password": path}
 
 
-def apprise(port: int, path: str) -> dict[str, Any]:
+def apprise(port: int, path: str, scheme: str = "json") -> dict[str, Any]:
     """A connection of type apprise to a JSON webhook."""
-    return {"conn_type": "apprise", "extra": {"config": {"path": f"json://127.0.0.1:{port}/{path}"}}}
+    return {"conn_type": "apprise", "extra": {"config": {"path": f"{scheme}://127.0.0.1:{port}/{path}"}}}

@@ -1,23 +1,16 @@
 """Alerts out of Airflow: into the outbox first, then through every connection of ``[alert] connections``.
 
-Tasks deliver with Airflow's retries and backoff until the last channel has the last alert. A callback stores its alert
-and tries once: Airflow ends a callback after 20 seconds, and then even retries the task that had failed for good.
+A day's run stores what it has to tell; the DAG that delivers tries with retries and backoff until the last channel has
+the last alert. A callback stores its alert and tries once: Airflow ends a callback after 20 seconds, and then even
+retries the task that had failed for good.
 """
 
-import json
 import logging
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-from threading import Timer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from airflow.sdk import BaseHook
 from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import (
     AirflowFailException,
@@ -27,20 +20,19 @@ from airflow.sdk.exceptions import (
 )
 from airflow.sdk.execution_time import task_runner
 
-from recsys_dag.channels import TAKEN
 from recsys_dag.context import business_day
+from recsys_dag.sending import sender
 from recsys_dag.services import days_of, service_of
 from recsys_tasks.alerting.alerts import Alert, of_failure
 from recsys_tasks.core.errors import ConfigError, RecsysError, StorageError
+from recsys_tasks.release.commands import Run
 
 if TYPE_CHECKING:
-    from recsys_tasks.alerting.outbox import Outbox, Send
+    from recsys_tasks.alerting.outbox import Delivery, Outbox
     from recsys_tasks.core.policy import AlertConfig
     from recsys_tasks.core.services import Service
 
-CHANNELS = Path(__file__).with_name("channels.py")
-SECONDS = 10  # that the other side of a connection has, once we speak to it
-IN_A_TASK, IN_A_CALLBACK = 60, 15  # seconds with the start of the process that speaks to it
+IN_A_TASK, IN_A_CALLBACK = 60, 15  # seconds for an alert, with the start of the process that speaks to its channels
 OUR_WORDS = (RecsysError, AirflowFailException, AirflowTaskTimeout, AirflowSensorTimeout)
 KILLED = "It left no reason: its process was killed (was memory short?), or its machine went away."
 log = logging.getLogger(__name__)
@@ -63,23 +55,65 @@ def keep(alerts: Iterable[Alert], service: "Service") -> None:
         outbox.put(alert, connections, datetime.now(UTC))
 
 
+def keep_or_skip(alerts: Iterable[Alert], service: "Service") -> list[str]:
+    """Store alerts; subjects of those that somebody is still owed, whoever stored them first.
+
+    Raises:
+        AirflowSkipException: nobody is owed any of them, so nothing has to be delivered.
+    """
+    found = list(alerts)
+    keep(found, service)
+    owed = own_outbox(service).owed(alert_config(service).connections, {alert.key for alert in found})
+    if not owed:
+        raise AirflowSkipException("there is nothing to tell")
+    return owed
+
+
+def try_once(service: "Service") -> list[str]:
+    """Send whatever a service's outbox owes; what a channel refused, and why.
+
+    Raises:
+        AirflowSkipException: there was nothing to tell, or nobody is configured to be told.
+    """
+    delivery = _attempt(service)
+    for refused in delivery.refused:
+        log.warning("Not delivered: %s", refused)
+    return list(delivery.refused)
+
+
 def deliver(service: "Service") -> list[str]:
-    """Deliver whatever a service's outbox owes; what was taken now.
+    """Send whatever a service's outbox owes; what was taken now.
 
     Raises:
         AirflowSkipException: there was nothing to tell, or nobody is configured to be told.
         AlertsPending: a channel refused.
     """
+    delivery = _attempt(service)
+    if delivery.refused:
+        raise AlertsPending(f"Not delivered: {'; '.join(delivery.refused)}. Look at these connections.")
+    return list(delivery.taken)
+
+
+def hand_over(refused: Sequence[str]) -> list[str]:
+    """What a channel refused, which the DAG that delivers is started for.
+
+    Raises:
+        AirflowSkipException: nothing was.
+    """
+    if not refused:
+        raise AirflowSkipException("every channel has what it was owed")
+    return list(refused)
+
+
+def _attempt(service: "Service") -> "Delivery":
     config = alert_config(service)
     if not config.connections:
         raise AirflowSkipException("no alert connection is configured")
-    sender = _sender(service, config, IN_A_TASK)
-    delivery = own_outbox(service).deliver(config.connections, sender, datetime.now(UTC))
-    if delivery.refused:
-        raise AlertsPending(f"Not delivered: {'; '.join(delivery.refused)}. Look at these connections.")
-    if not delivery.taken:
+    send = sender(service, config, IN_A_TASK)
+    delivery = own_outbox(service).deliver(config.connections, send, datetime.now(UTC))
+    if not delivery.taken and not delivery.refused:
         raise AirflowSkipException("there is nothing to tell")
-    return list(delivery.taken)
+    return delivery
 
 
 def tell_failure(context: Any) -> None:
@@ -111,8 +145,16 @@ def failed_tasks(ti: Any, names: Iterable[str]) -> list[str]:
 
 def failure_of(dag_run: Any, task: str, reason: str = KILLED) -> Alert:
     """The alert about a failed task: of the same key, whoever notices first."""
-    failed = {"dag": dag_run.dag_id, "run": dag_run.run_id, "task": task, "cleared": dag_run.clear_number}
+    run = run_of(dag_run)
+    failed = {"dag": run.dag, "run": run.id, "task": task, "cleared": dag_run.clear_number}
+    failed |= {"logical_date": run.logical_date}
     return of_failure(failed, reason, f"{run_address(dag_run)}/tasks/{quote(task, safe='')}", *_day_of(dag_run))
+
+
+def run_of(dag_run: Any) -> Run:
+    """How commands name a run."""
+    logical_date = getattr(dag_run, "logical_date", None)
+    return Run(dag_run.dag_id, dag_run.run_id, logical_date.isoformat() if logical_date else "")
 
 
 def _day_of(dag_run: Any) -> list[str]:
@@ -179,7 +221,7 @@ def _reason(error: BaseException | None) -> str:
 def _tell_at_once(alert: Alert, service: "Service") -> None:
     """Store an alert and try once; what is not taken stays for the next task that delivers."""
     config, outbox = alert_config(service), own_outbox(service)
-    send, known = _sender(service, config, IN_A_CALLBACK), outbox.holds(alert.key)
+    send, known = sender(service, config, IN_A_CALLBACK), outbox.holds(alert.key)
     try:
         keep([alert], service)
     except StorageError as error:  # a full disk is no reason for silence: told without a note that it was
@@ -189,58 +231,3 @@ def _tell_at_once(alert: Alert, service: "Service") -> None:
         if config.connections and not known:
             delivery = outbox.deliver(config.connections, send, datetime.now(UTC), keys={alert.key}, wait=False)
             log.info("Told: %s. Not delivered yet: %s.", list(delivery.taken), list(delivery.refused))
-
-
-def signed(alert: Alert, service: "Service") -> Alert:
-    """An alert as it leaves: which service it is about stands in its subject, its key and the commands that it advises."""
-    if not service.name:
-        return alert
-    lines = tuple(map(service.worded, alert.lines))
-    return Alert(f"{alert.key}-{service.name}", f"{service.name}: {service.worded(alert.subject)}", lines)
-
-
-def _sender(service: "Service", config: "AlertConfig", patience_s: int) -> "Send":
-    """Sends an alert through connections of Airflow, in processes of their own (see channels.py)."""
-
-    def send(alert: Alert, names: Sequence[str]) -> Iterator[tuple[str, str]]:
-        alert = signed(alert, service)
-        content = {part: getattr(alert, part) for part in ("key", "subject", "text", "html", "slack")}
-        content |= {"seconds": SECONDS, "mail_to": config.mail_to}
-        messages = []
-        for name in names:
-            try:
-                messages.append({"name": name, "connection": _connection(name), **content})
-            except Exception as error:  # one that cannot be asked for must not keep the others from their alert
-                yield name, type(error).__name__
-        answers = dict.fromkeys((message["name"] for message in messages), f"no answer within {patience_s} s")
-        for name, answer in _answers(json.dumps(messages), patience_s):
-            del answers[name]
-            yield name, "" if answer == TAKEN else answer
-        yield from answers.items()
-
-    return send
-
-
-def _connection(name: str) -> dict[str, Any]:
-    """A connection of Airflow as plain values."""
-    connection = BaseHook.get_connection(name)
-    parts = ("conn_type", "host", "login", "password", "schema", "port")
-    return {part: getattr(connection, part) for part in parts} | {"extra": connection.extra_dejson}
-
-
-def _answers(messages: str, patience_s: int) -> Iterator[tuple[str, str]]:
-    """What the program says of each connection, as soon as it says it; its processes end when the patience does."""
-    command, pipe = [sys.executable, "-P", str(CHANNELS)], subprocess.PIPE
-    with subprocess.Popen(
-        command, text=True, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, start_new_session=True
-    ) as program:
-        end = Timer(patience_s, os.killpg, (program.pid, signal.SIGKILL))
-        end.start()
-        try:
-            assert program.stdin is not None  # noqa: S101 - a pipe, as the next one
-            assert program.stdout is not None  # noqa: S101
-            with program.stdin as to_it:
-                to_it.write(messages)
-            yield from map(json.loads, program.stdout)
-        finally:
-            end.cancel()

@@ -7,8 +7,9 @@ A process of its own, because the libraries below Airflow's notifiers keep none 
 - it follows no redirect, and connects to no link-local address, where clouds keep the credentials of a machine;
 - nothing that it or a library prints or logs leaves it: addresses, tokens and a server's answer stand in such lines.
 
-What leaves is one line of JSON for each connection, as soon as it is known: its name, and ``TAKEN`` or why not, which is
-never the text of an exception.
+What leaves is one line of JSON for each connection, as soon as it is known: its name, and ``TAKEN`` or why not. That is
+host, port and what went wrong there, never the text of an exception. Which host and port were spoken to is heard from the
+interpreter, when a library looks the name up: the fields of a connection hold secrets beside them.
 """
 
 import ipaddress
@@ -21,18 +22,22 @@ import sys
 import urllib.request
 from collections.abc import Callable
 from contextlib import suppress
+from email.mime.text import MIMEText
 from importlib import import_module
 from typing import Any
+
+from recsys_tasks.alerting.refusals import IN_TIME, refusal
 
 TAKEN = "taken"
 CONNECTION = "recsys_channel"  # the name under which the one connection is known in here
 MEMORY = 512 << 20  # bytes of data; Airflow itself takes about a quarter
 PROVIDERS = {
-    "smtp": "airflow.providers.smtp.notifications.smtp",
+    "smtp": "airflow.providers.smtp.hooks.smtp",
     "slackwebhook": "airflow.providers.slack.notifications.slack_webhook",
     "http": "airflow.providers.http.hooks.http",
     "apprise": "airflow.providers.apprise.hooks.apprise",
 }
+HOST = re.compile(r"[\w.:%-]+")
 Message = dict[str, Any]
 
 
@@ -41,15 +46,25 @@ class Refused(Exception):
 
 
 def mail(message: Message) -> None:
-    """By SMTP; the key is the Message-ID."""
-    from airflow.providers.smtp.notifications.smtp import SmtpNotifier
+    """By SMTP, as plain text and as HTML; the key is the Message-ID. The notifier knows HTML alone, so its hook is asked."""
+    from airflow.providers.smtp.hooks.smtp import SmtpHook
+
+    class BothParts(SmtpHook):
+        """Puts the plain text before the HTML: a reader of mail shows the last part that it can."""
+
+        def _build_mime_message(self, *args: Any, **options: Any) -> Any:
+            mail, receivers = super()._build_mime_message(*args, **options)
+            mail.get_payload().insert(0, MIMEText(message["text"], "plain", "utf-8"))
+            return mail, receivers
 
     if not message["mail_to"]:
         raise Refused("[alert] mail_to names nobody")
+    if not message["connection"]["extra"].get("from_email"):
+        raise Refused("it has no from_email")
+    content = {"to": message["mail_to"], "subject": message["subject"], "html_content": message["html"]}
     headers = {"Message-ID": f"<{message['key']}@recsys>"}
-    content = {"subject": message["subject"], "html_content": message["html"], "custom_headers": headers}
-    # notify, not a call: a call would render the text as a template
-    SmtpNotifier(to=message["mail_to"], smtp_conn_id=CONNECTION, **content).notify({})
+    with BothParts(CONNECTION) as hook:
+        hook.send_email_smtp(**content, mime_subtype="alternative", custom_headers=headers)
 
 
 def slack(message: Message) -> None:
@@ -91,8 +106,29 @@ def apprise(message: Message) -> None:
     if len(services) != 1:  # one that refuses would have the others told again
         raise Refused(f"it names {len(services)} services; make one connection for each")
     services[0].redirects = False
+    answers = _answers_by_http()
     if not services.notify(body=message["text"], title=message["subject"], body_format=NotifyFormat.TEXT):
-        raise Refused("the service did not take it")
+        raise Refused(answers[-1] if answers else "the service did not take it")
+
+
+def _answers_by_http() -> list[str]:
+    """What came of each request from now on: Apprise writes it into its log alone."""
+    from requests.adapters import HTTPAdapter
+
+    answers: list[str] = []
+    send = HTTPAdapter.send
+
+    def watched(*args: Any, **options: Any) -> Any:
+        try:
+            answer = send(*args, **options)
+        except Exception as error:
+            answers.append(refusal(error))
+            raise
+        answers.append(f"status {answer.status_code}")
+        return answer
+
+    HTTPAdapter.send = watched  # type: ignore[method-assign]
+    return answers
 
 
 CHANNELS: dict[str, Callable[[Message], None]] = {"smtp": mail, "slackwebhook": slack, "http": post, "apprise": apprise}
@@ -109,8 +145,15 @@ def main() -> None:
     running = dict(map(_start, messages))
     while running:
         name, said = running.pop(os.wait()[0])
-        answer = os.read(said, 1000).decode() or "no answer in time"
-        os.write(answers, f"{json.dumps([name, answer])}\n".encode())
+        os.write(answers, f"{json.dumps([name, _told(os.read(said, 1 << 16).decode())])}\n".encode())
+
+
+def _told(said: str) -> str:
+    """What the process of a message said: a line for each place that it looked up, and how it went in the end."""
+    *places, answer = said.split("\n")
+    if answer == TAKEN or not places:
+        return answer or IN_TIME
+    return f"{places[-1]}: {answer or IN_TIME}"
 
 
 def _warm_up(kinds: set[str]) -> None:
@@ -121,6 +164,9 @@ def _warm_up(kinds: set[str]) -> None:
         with suppress(Exception):  # whoever needs it finds out again, and says so
             import_module(PROVIDERS[kind])
             import_module("airflow.sdk").BaseHook.get_connection(CONNECTION)
+    if "apprise" in kinds:
+        with suppress(Exception):
+            import_module("apprise").Apprise.instantiate("json://localhost")  # it then loads all of its services
 
 
 def _start(message: Message) -> tuple[int, tuple[str, int]]:
@@ -128,24 +174,26 @@ def _start(message: Message) -> tuple[int, tuple[str, int]]:
     said, say = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.write(say, _sent(message).encode())
-        os._exit(0)
+        try:
+            os.write(say, _sent(message, say).encode())
+        finally:
+            os._exit(0)  # whatever happens: this process must not go on as if it were the first one
     os.close(say)
     return pid, (message["name"], said)
 
 
-def _sent(message: Message) -> str:
+def _sent(message: Message, say: int) -> str:
     kind = message["connection"]["conn_type"]
     if kind not in CHANNELS:
         return f"it is of type {kind}; an alert needs {', '.join(CHANNELS)}"
     os.environ[f"AIRFLOW_CONN_{CONNECTION.upper()}"] = json.dumps(_bounded(message))
     try:
-        _guard(message["seconds"])
+        _guard(message["seconds"], say)
         CHANNELS[kind](message)
-    except Refused as refusal:
-        return str(refusal)
+    except Refused as refused:
+        return str(refused)
     except Exception as error:
-        return _harmless(error)
+        return refusal(error)
     return TAKEN
 
 
@@ -157,12 +205,13 @@ def _bounded(message: Message) -> dict[str, Any]:
     return connection | {"extra": connection["extra"] | {"timeout": message["seconds"], "retry_limit": 0}}
 
 
-def _guard(seconds: int) -> None:
+def _guard(seconds: int, say: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)  # nobody handles it: the process ends, whatever it waits for
     urllib.request.HTTPRedirectHandler.redirect_request = _no_redirect  # type: ignore[assignment,method-assign]
     sys.addaudithook(_no_link_local)
+    sys.addaudithook(lambda event, args: _say_place(say, *args[:2]) if event == "socket.getaddrinfo" else None)
 
 
 def _no_redirect(*_: Any) -> None:
@@ -178,11 +227,12 @@ def _no_link_local(event: str, args: tuple[Any, ...]) -> None:
             raise Refused("a link-local address")
 
 
-def _harmless(error: Exception) -> str:
-    """What kind of error it is, and the status that the other side gave, if it gave one."""
-    status = re.search(r"Status Code: (\d{3})\b", str(error))  # as the hook of Slack words it
-    code = status.group(1) if status else getattr(error, "smtp_code", "")
-    return f"{type(error).__name__} {code}".rstrip()
+def _say_place(say: int, host: Any, port: Any) -> None:
+    """At once, not at the end: who waits for a server that never answers is killed."""
+    name = host.decode(errors="replace") if isinstance(host, bytes) else str(host)
+    if not HOST.fullmatch(name):  # a whole address that somebody wrote into the host's field, with what is secret in it
+        name = "a host that is no name"
+    os.write(say, f"{f'[{name}]' if ':' in name else name}:{port}\n".encode())
 
 
 if __name__ == "__main__":

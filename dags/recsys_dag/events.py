@@ -12,6 +12,7 @@ from recsys_dag.alerting import (
     own_outbox,
     report_address,
     run_address,
+    run_of,
     runs_address,
 )
 from recsys_dag.services import days_of
@@ -20,7 +21,6 @@ from recsys_tasks.alerting.alerts import Alert, of_drift, of_verdict
 if TYPE_CHECKING:
     from recsys_tasks.core.services import Service
     from recsys_tasks.steps.results import Seen
-    from recsys_tasks.storage.store import ArtefactStore
 
 
 def pass_or_fail(verdict: dict[str, Any], ti: Any) -> dict[str, Any]:
@@ -54,20 +54,22 @@ def judgement_of(ti: Any) -> str:
     return str(verdict["judgement"])
 
 
-def run_alerts(ti: Any, dag_run: Any, service: "Service", store: "ArtefactStore") -> list[Alert]:
+def run_alerts(ti: Any, dag_run: Any, service: "Service") -> list[Alert]:
     """What a run has to tell: a verdict that is no PASS, a slow decline, or which task failed before any verdict."""
     from recsys_tasks.steps import live_entry, live_sentence
+    from recsys_tasks.steps.workplaces import store_at
 
     verdict = verdict_of(ti)
     if verdict is None:
         before = ti.task.get_flat_relative_ids(upstream=True)
         return [failure_of(dag_run, task) for task in failed_tasks(ti, sorted(before))]
+    store = store_at(service.root)
     live = live_sentence(store, datetime.now(UTC), days_of(service))
     report = report_address(service, verdict["day"], verdict["judgement"])
     links = {"run": run_address(dag_run), "report": report}
-    refused = (
-        [] if verdict["outcome"] == "PASS" else [of_verdict(verdict, live, **links, newest_entry=live_entry(store))]
-    )
+    refused = []
+    if verdict["outcome"] != "PASS":
+        refused = [of_verdict(verdict, live, **links, newest_entry=live_entry(store), judged_by=run_of(dag_run))]
     return [*refused, *(of_drift(alarm, verdict["day"], live, **links) for alarm in verdict["alarms"])]
 
 

@@ -106,6 +106,11 @@ def live_index(service: Service) -> Asset:
     return Asset(service.asset, uri=service.asset_uri)
 
 
+def owed_alerts(service: Service) -> Asset:
+    """The asset whose events say that alerts wait in the outbox; each of them starts the DAG that delivers."""
+    return Asset(service.alert_asset, uri=service.alert_asset_uri)
+
+
 def service_of(dag_run: Any) -> Service:
     """The service that a run works for.
 

@@ -3,13 +3,14 @@
 import html
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recsys_tasks.alerting.failures import after_failure, stopped_subject
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.formatting import count, signed_percent, with_error
 from recsys_tasks.release.advice import Judged, Step, cause, explanation, rule_of, steps
+from recsys_tasks.release.commands import Run
 from recsys_tasks.release.compared import incumbent_name, incumbent_release, naming_the_incumbent
 from recsys_tasks.release.log import Entry
 
@@ -52,7 +53,12 @@ class Alert:
 
 
 def of_verdict(
-    verdict: Mapping[str, Any], live: str, run: str, report: str, newest_entry: Entry | None = None
+    verdict: Mapping[str, Any],
+    live: str,
+    run: str,
+    report: str,
+    newest_entry: Entry | None = None,
+    judged_by: Run | None = None,
 ) -> Alert:
     """The alert that the gate decided HOLD or BLOCK.
 
@@ -62,9 +68,11 @@ def of_verdict(
         run: address of the run's page.
         report: address of the report's page.
         newest_entry: of the release log, which decides what the advised commands must say; None where nobody knows.
+        judged_by: the run, for the commands; None where nobody knows it.
     """
     day, outcome, candidate = verdict["day"], verdict["outcome"], verdict["candidate"]
     rule, release = rule_of(verdict), incumbent_release(verdict["figures"])
+    judged_by = judged_by and replace(judged_by, id=scrubbed(judged_by.id))
     reasons = [naming_the_incumbent(reason, release) for reason in verdict["reasons"]]
     lines = [
         f"The gate {'held back' if outcome == 'HOLD' else 'blocked'} the candidate of {day}: what was live stays live.",
@@ -73,7 +81,7 @@ def of_verdict(
         explanation(rule),
         live,
         *_addresses(run, report),
-        *_to_do(steps(Judged(day, candidate, outcome, verdict["exact"], rule), newest_entry)),
+        *_to_do(steps(Judged(day, candidate, outcome, verdict["exact"], rule, judged_by), newest_entry)),
     ]
     return _alert(("verdict", day, candidate, outcome), f"{outcome} of {day}: {cause(verdict)}", lines)
 
@@ -97,18 +105,20 @@ def of_failure(failed: Mapping[str, Any], reason: str, log: str, day: str = "DAT
     """The alert that a task failed for good.
 
     Args:
-        failed: dag, run, task, and how often the run had been cleared before: after a clear, a failure is a new one.
+        failed: dag, run, task, how often the run had been cleared before (after a clear, a failure is a new one), and
+            the run's logical_date in ISO-8601, if it has one.
         reason: the message of the task, which begins with the error's class and decides the advice; its first three
             lines are passed on.
         log: address of the task's log.
         day: ISO date that the run is about, for the commands; where nobody knows it, a word that stands for it.
     """
+    run = Run(failed["dag"], scrubbed(failed["run"]), failed.get("logical_date", ""))  # before a command quotes it
     lines = [
         f"The task {failed['task']} of run {failed['run']} ({failed['dag']}) failed and is not retried.",
         *[line.strip() for line in reason.splitlines() if line.strip()][:3],
         "What was live stays live.",
         f"Log: {log}",
-        *_to_do(after_failure(reason, day)),
+        *_to_do(after_failure(reason, day, run, failed["task"])),
     ]
     identity = ("failure", failed["dag"], failed["run"], failed["task"], failed["cleared"])
     return _alert(identity, stopped_subject(reason) or f"{failed['task']} failed in {failed['run']}", lines)

@@ -59,6 +59,11 @@ class Outbox:
         """Whether an alert of this key was ever stored."""
         return self._store.holds(f"{_folder(key)}/{ALERT}")
 
+    def owed(self, connections: Collection[str], keys: Collection[str] | None = None) -> list[str]:
+        """Subjects of the alerts that one of these connections has not had yet, oldest first. keys: of these alone."""
+        letters, _ = self._letters(keys)
+        return [letter.alert.subject for letter in letters if self._missing(letter, connections)]
+
     def deliver(
         self,
         connections: Collection[str],
@@ -83,9 +88,8 @@ class Outbox:
         taken = []
         for letter in letters:
             with self._store.locked(_folder(letter.alert.key), wait) as mine:
-                owed = [name for name in letter.connections if name in connections] if mine else []
-                missing = [name for name in owed if not self._store.holds(_mark(letter, name))]
-                if mine and not owed and not self._reached_anybody(letter):
+                missing = self._missing(letter, connections) if mine else []
+                if mine and not set(letter.connections) & set(connections) and not self._reached_anybody(letter):
                     refused.append(self._lost(letter))
                 for name, why in self._sent(letter, missing, send, at) if missing else ():
                     delivery = f"{letter.alert.subject!r} to {name}"
@@ -120,6 +124,11 @@ class Outbox:
                 where = self._store.where(f"{_folder(key)}/{ALERT}")
                 complaints.append(f"{where} cannot be read; remove its directory")
         return sorted(letters, key=lambda letter: letter.written), complaints
+
+    def _missing(self, letter: _Letter, connections: Collection[str]) -> list[str]:
+        """Which of these connections are owed the alert and have not had it."""
+        owed = [name for name in letter.connections if name in connections]
+        return [name for name in owed if not self._store.holds(_mark(letter, name))]
 
     def _reached_anybody(self, letter: _Letter) -> bool:
         return any(self._store.holds(_mark(letter, name)) for name in letter.connections)

@@ -18,7 +18,7 @@ from recsys_tasks.demo.ceiling import days_with_ceiling
 from recsys_tasks.demo.columns import TIME_FORMATS, Layout
 from recsys_tasks.demo.loaders import Loaded, NamesFile, load_lastfm1k, load_table
 from recsys_tasks.demo.log_files import TextFormat
-from recsys_tasks.demo.world import PRESETS, WorldParams, build_world, realism, save_truth, write_world
+from recsys_tasks.demo.world import PRESETS, WorldParams, build_world, holds_a_world, realism, save_truth, write_world
 from recsys_tasks.demo.world.realism import BOUNDS, Realism
 from recsys_tasks.reporting.overview import DAY_COLUMNS
 from recsys_tasks.reporting.terminal_tables import as_table
@@ -107,6 +107,7 @@ def _add_make(parser: ArgumentParser) -> None:
     ):
         parser.add_argument(f"--{name}", type=kind, help=f"{meaning} (default: the preset's)")
     parser.add_argument("--truth", type=Path, metavar="FILE", help="keep the parameters: the oracle needs them")
+    parser.add_argument("--if-empty", action="store_true", help="do nothing where streams or tracks hold rows already")
     _add_replace(parser)
 
 
@@ -142,6 +143,8 @@ def _add_text(parser: ArgumentParser, prefix: str) -> None:
 
 def _make(args: Namespace) -> Answer:
     dsn = _dsn(args)
+    if args.if_empty and holds_a_world(dsn):
+        return Answer({"written": {}}, "The tables streams and tracks hold rows already: nothing was done.")
     given = {field.name: getattr(args, field.name) for field in fields(WorldParams)}
     params = replace(PRESETS[args.preset], **{name: value for name, value in given.items() if value is not None})
     listeners = f"{count(params.users)} listeners"

@@ -22,6 +22,7 @@ TASKS = (
     "retention",
     "look",
     "deliver",
+    "hand_over",
     "fresh_and_sound",
 )
 """Names of all tasks of all DAGs of a service."""

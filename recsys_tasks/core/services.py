@@ -89,6 +89,16 @@ class Service:
         return f"recsys://live_index/{self.name}".rstrip("/")
 
     @property
+    def alert_asset(self) -> str:
+        """Name of the asset whose events start the delivery of alerts."""
+        return self._named("owed_alerts")
+
+    @property
+    def alert_asset_uri(self) -> str:
+        """Address of that asset."""
+        return f"recsys://owed_alerts/{self.name}".rstrip("/")
+
+    @property
     def path(self) -> str:
         """Where its pages lie below ``/recsys/``."""
         return f"{self.name}/" if self.name else ""
@@ -99,7 +109,7 @@ class Service:
             return text
         text = re.sub(rf"\brecsys (?={'|'.join(COMMANDS)})", f"recsys --service {self.name} ", text)
         unnamed = Service("", None, None)
-        for what in ("daily", "freshness", "delivery", "pool", "connection", "dsn_variable"):
+        for what in ("daily", "freshness", "delivery", "alert_asset", "pool", "connection", "dsn_variable"):
             text = re.sub(rf"\b{getattr(unnamed, what)}\b", getattr(self, what), text)
         return text
 

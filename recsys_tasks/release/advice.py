@@ -69,6 +69,7 @@ class Judged:
     outcome: str
     exact: bool
     rule: str
+    run: commands.Run | None = None  # that judged it, where somebody knows
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,19 @@ def rule_of(verdict: Mapping[str, Any]) -> str:
     return next((rule for words, rule in OLDER_WORDS if words in first), UNKNOWN)
 
 
-def made_anew(day: str) -> Step:
-    """How a date is made anew when its streams were wrong: what is stored of them is used again by any later task."""
+def made_anew(day: str, run: commands.Run | None = None) -> Step:
+    """How a date is made anew when its streams were wrong: what is stored of them is used again by any later task.
+
+    Args:
+        day: ISO date.
+        run: what is cleared; None where nobody knows it, and then the date's scheduled run is.
+    """
     words = (
         "If the streams were wrong, mend the source, then clear the run from extract_streams on, downstream tasks with "
         "it; clearing a later task alone would use the same streams again"
     )
-    return Step(words, (commands.run(day), commands.clear_from_extraction(day)))
+    cleared = commands.clear(run) if run else commands.clear_from_extraction(day)
+    return Step(words, (commands.run(day), cleared))
 
 
 def accepted(day: str) -> Step:
@@ -128,7 +135,7 @@ def steps(judged: Judged, live: Entry | None) -> list[Step]:
     """
     if judged.outcome not in ("HOLD", "BLOCK"):
         return []
-    mended = made_anew(judged.day)
+    mended = made_anew(judged.day, judged.run)
     if judged.exact:
         cold = Step(
             "Mend what the failed check names, then train the day anew", (commands.run(judged.day, "--cold-start"),)

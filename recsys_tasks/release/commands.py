@@ -1,7 +1,21 @@
 """The commands that alerts, pages, reports and answers advise. What a person has to fill in stands in capitals."""
 
+import shlex
+from dataclasses import dataclass
+
 SHORT = 12
 """Digits of a candidate's digest in a command."""
+EXTRACTION = "extract_streams"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of Airflow that a command names."""
+
+    dag: str
+    id: str
+    logical_date: str = ""
+    """ISO-8601 with its offset; empty for a run that was started by hand without one, which no date can name."""
 
 
 def judge_again(day: str) -> str:
@@ -21,7 +35,28 @@ def accept(day: str) -> str:
 
 def clear_from_extraction(day: str) -> str:
     """The command that has Airflow make a date's scheduled run anew, from its streams on."""
-    return f"airflow tasks clear daily_recommendations -t '^extract_streams$' -d -s {day} -e {day}"
+    return _clear("daily_recommendations", EXTRACTION, day)
+
+
+def clear(run: Run, task: str = EXTRACTION) -> str:
+    """The command that has Airflow do a task of this very run again, and what hangs on it.
+
+    ``airflow tasks clear`` knows runs by their logical date alone. One without is named by its id, and done again from
+    its first task on, where what is stored already is found.
+    """
+    if run.logical_date:
+        return _clear(run.dag, task, run.logical_date)
+    return f"airflow dags clear {run.dag} --run-id {shlex.quote(run.id)}"
+
+
+def empty_day(day: str) -> str:
+    """The command that takes a date without streams for an empty one."""
+    return run(day, "--allow-empty-day")
+
+
+def _clear(dag: str, task: str, instant: str) -> str:
+    """Airflow calls ``-t`` an expression, and looks for its text in the names of tasks: with ``^`` it finds none."""
+    return f"airflow tasks clear {dag} -t {task} -d -s {instant} -e {instant}"
 
 
 def release(candidate: str, older: bool) -> str:

@@ -19,6 +19,7 @@ from recsys_tasks.alerting.alerts import (
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.partitions.data_quality import STOP, DataCheck
 from recsys_tasks.partitions.quarantine import QuarantinedDay
+from recsys_tasks.release.commands import Run
 
 VERDICT = {
     "day": "2026-01-16",
@@ -61,7 +62,7 @@ class TestVerdict:
             "What to do next:",
             "1. If the streams were wrong, mend the source, then clear the run from extract_streams on, downstream "
             "tasks with it; clearing a later task alone would use the same streams again: recsys run --date 2026-01-16 "
-            "or airflow tasks clear daily_recommendations -t '^extract_streams$' -d -s 2026-01-16 -e 2026-01-16",
+            "or airflow tasks clear daily_recommendations -t extract_streams -d -s 2026-01-16 -e 2026-01-16",
             "2. If the setting is wrong, change it, then have the day judged by it: "
             "recsys gate --date 2026-01-16 --judge-again --by YOU --why REASON",
             "3. If the reasons are understood and harmless, publish it all the same: "
@@ -112,7 +113,7 @@ class TestOthers:
             "ConfigError: one",
             "three",
             f"Log: {LINKS[0]}",
-            "Clear the failed task",
+            "Clear the failed task, downstream tasks with it (what is sound is not made again): airflow dags clear ",
         ):
             assert part in alert.text
         assert "four" not in alert.text
@@ -128,8 +129,18 @@ class TestOthers:
         assert alert.subject.startswith("2026-01-12 quarantined: volume: 90 streams, 0.01 times the median")
         assert len(alert.subject) <= SUBJECT_LENGTH
         assert "recsys run --date 2026-01-13 --accept-data WHY" in alert.text
-        assert "-t '^extract_streams$' -d -s 2026-01-13 -e 2026-01-13" in alert.text
+        assert "airflow dags clear daily_recommendations --run-id manual__1" in alert.text
         assert "Clear the failed task" not in alert.text
+
+    def test_the_command_that_clears_names_the_run_that_failed(self):
+        """By its logical date, whatever day it is about; by its id, where it has none: never another day's run."""
+        dated = FAILED | {"logical_date": "2026-11-28T09:30:00+00:00"}
+        text = of_failure(dated, "KeyError; its text stands in the log.", "", "2026-01-13").text
+        when = "2026-11-28T09:30:00+00:00"
+        assert f"airflow tasks clear daily_recommendations -t train_als -d -s {when} -e {when}" in text
+        judged_by = Run("daily_recommendations", "by hand")
+        text = of_verdict(VERDICT, LIVE, *LINKS, judged_by=judged_by).text
+        assert "or airflow dags clear daily_recommendations --run-id 'by hand'" in text
 
     @pytest.mark.parametrize("error", ["BadData", "EmptyDay", "CorruptArtefact"])
     def test_what_lies_in_the_partition_is_made_anew_from_the_extraction_on(self, error):
@@ -181,6 +192,7 @@ class TestNothingElse:
         for alert in (
             of_failure(FAILED | {"run": text}, f"OperationalError: {text}", text),
             of_verdict(VERDICT | {"reasons": (text,)}, text, text, text),
+            of_verdict(VERDICT, LIVE, *LINKS, judged_by=Run("daily_recommendations", text)),
             of_drift({"key": "k", "text": text}, "2026-01-16", text, text, text),
             of_damage(0, text, text, text),
         ):

@@ -160,6 +160,16 @@ class TestOwed:
         assert outbox.deliver(BOTH, Channels("hook"), NOW).refused
         assert outbox.deliver(["mail"], Channels(), NOW) == NOTHING
 
+    def test_what_is_owed_can_be_asked_without_sending(self, outbox):
+        """Owed until every connection that is configured now has it; only of the alerts that are asked about."""
+        outbox.put(alert(), BOTH, NOW)
+        outbox.put(alert("b2", "another"), ["mail"], NOW)
+        assert outbox.owed(BOTH) == ["it failed", "another"]
+        assert outbox.owed(BOTH, {"b2"}) == ["another"]
+        outbox.deliver(BOTH, Channels("hook"), NOW)
+        assert outbox.owed(BOTH) == ["it failed"]
+        assert outbox.owed(["mail", "new"]) == []
+
     def test_the_oldest_goes_first_and_old_age_drops_nothing(self, outbox):
         """After a month without mail, what happened is told in the order in which it happened."""
         outbox.put(alert("b2", "then"), ["mail"], NOW)

@@ -4,10 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from sinks import apprise, free_port, mail_sink, silent_port, slack, smtp, web_sink, webhook
+from certificates import Authority
+from sinks import apprise, free_port, guarded_mail_sink, mail_sink, silent_port, slack, smtp, web_sink, webhook
 
 PROGRAM = Path(__file__).parents[2] / "dags" / "recsys_dag" / "channels.py"
 PARTS = dict.fromkeys(("conn_type", "host", "login", "password", "schema", "port")) | {"extra": {}}
@@ -20,9 +22,10 @@ MESSAGE = {
     "mail_to": ["ops@example.test", "owner@example.test"],
     "seconds": 30,
 }
-CUT = {"seconds": 2}
+CUT = {"seconds": 6}
 """The time of those who never answer."""
 CANARY = "canary-of-the-connection"
+SECURE = {"from_email": "recsys@example.test"}
 
 
 @pytest.fixture(scope="module")
@@ -33,16 +36,22 @@ def send(tmp_path_factory):
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "airflow-db-not-allowed:///",  # as in the process of a task
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
+        "PYTHONPATH": str(PROGRAM.parents[2]),
     }
 
-    def run(connections, **more):
+    def run(connections, more_environment=None, **more):
         messages = [
             MESSAGE | {"name": name, "connection": PARTS | each} | more.get(name, {})
             for name, each in connections.items()
         ]
         command = [sys.executable, "-P", str(PROGRAM)]
         done = subprocess.run(
-            command, input=json.dumps(messages).encode(), capture_output=True, env=environment, timeout=100, check=True
+            command,
+            input=json.dumps(messages).encode(),
+            capture_output=True,
+            env=environment | (more_environment or {}),
+            timeout=100,
+            check=True,
         )
         assert done.stderr == b""
         answers = dict(json.loads(line) for line in done.stdout.splitlines())
@@ -77,8 +86,10 @@ class TestTaken:
             ((receivers, letter),) = mail.received
         assert receivers == MESSAGE["mail_to"]
         assert (letter["Message-ID"], letter["From"]) == ("<c0ffee@recsys>", "recsys@example.test")
-        (part,) = letter.get_payload()
-        assert part.get_payload(decode=True).decode() == MESSAGE["html"]
+        assert letter.get_content_type() == "multipart/alternative"
+        parts = [(part.get_content_type(), part.get_payload(decode=True).decode()) for part in letter.get_payload()]
+        parts = [(kind, text.replace("\r\n", "\n")) for kind, text in parts]
+        assert parts == [("text/plain", MESSAGE["text"]), ("text/html", MESSAGE["html"])], "the best part is the last"
         (posted,) = web.bodies(f"/{CANARY}/http")
         text = f"{MESSAGE['subject']}\n{MESSAGE['text']}"
         assert posted == {"key": "c0ffee", "subject": MESSAGE["subject"], "text": text}
@@ -104,35 +115,93 @@ class TestRefused:
         patient = [name for name in connections if name.split()[1] in quick]
         answers = send(connections, **{name: CUT for name in connections if name not in patient})
         assert "canary" not in str(answers)
-        assert {name: said for name, said in answers.items() if name in patient} == {
-            "http 500": "status 500",
-            "http 302": "status 302",
-            "http hangup": "ConnectionError",
-            "http huge": "status 500",
-            "slack 500": "AirflowException 500",
-            "slack 302": "AirflowException 302",
-            "slack hangup": "RemoteDisconnected",
-            "slack huge": "MemoryError",
-            **{f"apprise {how}": "the service did not take it" for how in quick},
-        }
-        assert answers["slack slow"] == answers["apprise slow"] == "no answer in time"
+        said = {"500": "status 500", "302": "status 302", "huge": "status 500"}
+        said |= {"hangup": "the connection was closed before an answer", "slow": "no answer in time"}
+        expected = {name: f"127.0.0.1:{web.port}: {said[name.split()[1]]}" for name in connections}
+        assert answers == expected | {"slack huge": f"127.0.0.1:{web.port}: its answer is too long"}
         assert "taken" not in answers.values()
         assert not web.bodies("/followed")
         asked = [where for where, _ in web.received if CANARY in where]
         assert len(asked) == len(set(asked)), "nobody is asked twice"
 
     def test_mail_that_is_not_taken(self, send):
-        """Nobody listens, nobody answers, every receiver is refused, no receiver is named: each in time, in a word."""
-        with mail_sink() as mail, silent_port() as silent:
+        """Each in time, with host, port and what went wrong; never a word of the server."""
+        with mail_sink() as mail, silent_port() as silent, guarded_mail_sink() as guarded:
             mail.answer = "550 canary-of-the-server"
-            connections = {"dead": smtp(free_port()), "silent": smtp(silent), "refused": smtp(mail.port)}
-            answers = send(connections | {"nobody": smtp(mail.port)}, nobody={"mail_to": []}, silent=CUT)
+            dead = free_port()
+            connections = {
+                "dead": smtp(dead),
+                "silent": smtp(silent),
+                "refused": smtp(mail.port),
+                "nobody": smtp(mail.port),
+                "sender": smtp(mail.port, extra={"disable_ssl": True, "disable_tls": True}),
+                "password": smtp(guarded.port, login="user", password=CANARY),
+                "no tls": smtp(mail.port, extra={"disable_ssl": True, "from_email": "a@example.test"}),
+            }
+            answers = send(connections, nobody={"mail_to": []}, silent=CUT)
         assert answers == {
-            "dead": "ConnectionRefusedError",
-            "silent": "no answer in time",
-            "refused": "SMTPRecipientsRefused",
+            "dead": f"127.0.0.1:{dead}: connection refused",
+            "silent": f"127.0.0.1:{silent}: no answer in time",
+            "refused": f"127.0.0.1:{mail.port}: no receiver was accepted (status 550)",
             "nobody": "[alert] mail_to names nobody",
+            "sender": "it has no from_email",
+            "password": f"127.0.0.1:{guarded.port}: authentication failed (status 535)",
+            "no tls": f"127.0.0.1:{mail.port}: STARTTLS is not offered",
         }
+
+    def test_a_host_that_is_not_there(self, send):
+        """A closed port and an unknown name, by every kind of connection; a password in a name is not repeated."""
+        port = free_port()
+        names = {"closed": "127.0.0.1", "unknown": "nobody.invalid"}
+        connections = {}
+        for word, host in names.items():
+            connections |= {
+                f"{word} smtp": smtp(port, host=host),
+                f"{word} http": webhook(port, CANARY) | {"host": host},
+                f"{word} slack": slack(port, CANARY) | {"host": f"http://{host}:{port}"},
+                f"{word} apprise": {"conn_type": "apprise", "extra": {"config": {"path": f"json://{host}:{port}/x"}}},
+            }
+        connections["odd smtp"] = smtp(port, host=f"user:{CANARY}@mail.invalid")
+        answers = send(connections)
+        assert answers.pop("odd smtp") == f"a host that is no name:{port}: the name is not known"
+        said = {"closed": "connection refused", "unknown": "the name is not known"}
+        for name, answer in answers.items():
+            word = name.split()[0]
+            assert answer == f"{names[word]}:{port}: {said[word]}", name
+
+    def test_a_certificate_that_is_not_trusted(self, send, tmp_path):
+        """Expired, of another host, self-signed: it says which, by HTTP, by SMTP from the start and by STARTTLS."""
+        authority = Authority(tmp_path)
+        makers = {
+            "good": authority.good,
+            "certificate has expired": authority.expired,
+            "IP address mismatch, certificate is not valid for '127.0.0.1'": authority.of_another_host,
+            "self-signed certificate": authority.self_signed,
+        }
+        trusting = dict.fromkeys(("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"), str(authority.file))
+        with ExitStack() as stack:
+            connections, ports = {}, {}
+            for word, maker in makers.items():
+                web = stack.enter_context(web_sink(maker()))
+                secure = stack.enter_context(mail_sink(ssl_context=maker()))
+                upgrading = stack.enter_context(mail_sink(tls_context=maker()))
+                connections |= {
+                    f"{word}/http": webhook(web.port, CANARY) | {"schema": "https"},
+                    f"{word}/slack": slack(web.port, CANARY) | {"host": f"https://127.0.0.1:{web.port}"},
+                    f"{word}/apprise": apprise(web.port, CANARY, "jsons"),
+                    f"{word}/smtps": smtp(secure.port, extra=SECURE | {"disable_tls": True}),
+                    f"{word}/starttls": smtp(upgrading.port, extra=SECURE | {"disable_ssl": True}),
+                }
+                ports |= dict.fromkeys((f"{word}/{kind}" for kind in ("http", "slack", "apprise")), web.port)
+                ports |= {f"{word}/smtps": secure.port, f"{word}/starttls": upgrading.port}
+            plain = stack.enter_context(web_sink())
+            connections["plain"] = webhook(plain.port, CANARY) | {"schema": "https"}
+            answers = send(connections, trusting)
+        assert "is this a port for TLS?" in answers.pop("plain")
+        for name, answer in answers.items():
+            word = name.partition("/")[0]
+            expected = "taken" if word == "good" else f"127.0.0.1:{ports[name]}: certificate error: {word}"
+            assert answer == expected, name
 
     def test_what_is_no_channel_for_one_message_to_one_receiver(self, send, web):
         """A link-local address however it is written, two services in one connection, another type or scheme."""
@@ -147,7 +216,8 @@ class TestRefused:
             "file": {"conn_type": "http", "host": "file:///etc/passwd"},
         }
         assert send(connections) == {
-            **dict.fromkeys((*hosts, "slack"), "a link-local address"),
+            **{host: f"{host.lower()}:80: a link-local address" for host in hosts},
+            "slack": "2852039166:80: a link-local address",
             "two": "it names 2 services; make one connection for each",
             "none": "it names 0 services; make one connection for each",
             "type": "it is of type postgres; an alert needs smtp, slackwebhook, http, apprise",

@@ -24,7 +24,7 @@ class TestRuns:
         assert set(states.values()) == {"success"}
         assert Releases(PosixStore(tmp_path / "store")).log().require_live().day == date(2026, 1, 13)
         assert sorted(os.listdir(tmp_path / "store" / "runs" / run.run_id.replace("/", "_"))) == sorted(
-            f"{name}.json" for name in [*states, "alert"]
+            f"{name}.json" for name in states
         )
 
     def test_a_run_by_hand_after_the_schedules_end_runs(self, dag, world_dsn, monkeypatch, tmp_path):
@@ -91,6 +91,8 @@ class TestRuns:
         assert str(tasks["publish"].state) == "upstream_failed"
         assert {str(tasks[name].state) for name in ("alert", "report", "retention")} == {"success"}
         assert not (tmp_path / "store" / "releases").exists()
+        assert received(sinks) == [0, 0, 0], "the day's run asks nobody outside"
+        assert str(load_dag("alert_delivery").test().state) == "success"
         assert received(sinks) == [1, 1, 1]
         ((receivers, letter),) = sinks.mail.received
         assert receivers == ["ops@example.test"]
@@ -119,7 +121,9 @@ class TestRuns:
         monkeypatch.setenv("RECSYS_SOURCE_DSN", copied.dsn)
         (tmp_path / "config.toml").write_text(f"{TOML}{ALERTS}[drift]\ncusum_slack = 0\ncusum_bound = 0.1\n")
         run = dag.test(run_conf={"day": "2026-01-14"})
-        assert (str(run.state), states_of(run)["alert"], received(sinks)) == ("success", "success", [1, 1, 1])
+        assert (str(run.state), states_of(run)["alert"]) == ("success", "success")
+        load_dag("alert_delivery").test()
+        assert received(sinks) == [1, 1, 1]
         assert "Slow decline" in sinks.mail.received[0][1]["Subject"]
 
 
@@ -133,6 +137,7 @@ class TestWatch:
             config.write_text((TOML + ALERTS).replace("1_000_000", str(max_age_hours)))
             run = load_dag("release_freshness").test()
             states = states_of(run)
+            assert states["hand_over"] == "skipped"
             shown = [states[name] for name in ("look", "deliver", "fresh_and_sound")]
             seen.append((str(run.state), *shown, len(sinks.mail.received)))
         assert seen == [
@@ -153,6 +158,19 @@ class TestWatch:
         run = load_dag("release_freshness").test()
         assert (str(run.state), states_of(run)) == (
             "success",
-            {"look": "skipped", "deliver": "success", "fresh_and_sound": "skipped"},
+            {"look": "skipped", "deliver": "success", "hand_over": "skipped", "fresh_and_sound": "skipped"},
         )
         assert received(sinks) == [1, 1, 1]
+
+    def test_a_channel_that_is_down_is_not_its_colour(self, sinks):
+        """What is refused is handed to the DAG that delivers, which is red for it; the watch stays green."""
+        from recsys_dag.alerting import keep
+        from recsys_dag.services import own_services
+
+        from recsys_tasks.alerting.alerts import of_failure
+
+        keep([of_failure({"dag": "d", "run": "r", "task": "t", "cleared": 0}, "boom", "")], own_services()[0])
+        sinks.mail.answer = "450 later"
+        run = load_dag("release_freshness").test()
+        states = states_of(run)
+        assert (str(run.state), states["deliver"], states["hand_over"]) == ("success", "success", "success")

@@ -23,19 +23,32 @@ def errors_of(bag):
     return {path.rsplit("/")[-1]: text.strip().splitlines()[-1] for path, text in bag.import_errors.items()}
 
 
+def dags_of(*names):
+    """Ids of the DAGs of services."""
+    return sorted(f"{kind}_{name}" for kind in ("alert_delivery", DAILY, "release_freshness") for name in names)
+
+
+def waits_for(dag):
+    """Address of the one asset that starts a DAG."""
+    (asset,) = dag.timetable.asset_condition.objects
+    return asset.uri
+
+
 class TestFolder:
     def test_each_service_has_dags_of_its_own(self, folder):
         """Ids, pool, asset, and commands on its page; the first task and the alert wait for nobody's slot."""
         bag = load_bag()
         assert bag.import_errors == {}
-        ids = [f"{kind}_{name}" for kind in (DAILY, "release_freshness") for name in ("music", "talk")]
-        assert sorted(bag.dags) == ids
+        assert sorted(bag.dags) == dags_of("music", "talk")
         daily = bag.dags[f"{DAILY}_talk"]
         assert {task.pool for task in daily.tasks} == {"recsys_state_talk", "default_pool"}
         (asset,) = daily.task_dict["publish"].outlets
         assert (asset.name, asset.uri) == ("live_index_talk", "recsys://live_index/talk")
         assert "`recsys --service talk rollback N" in daily.doc_md
         assert "`daily_recommendations_talk`" in bag.dags["release_freshness_talk"].doc_md
+        assert "`owed_alerts_talk`" in bag.dags["alert_delivery_talk"].doc_md
+        waited_for = {name: waits_for(bag.dags[f"alert_delivery_{name}"]) for name in ("music", "talk")}
+        assert waited_for == {name: f"recsys://owed_alerts/{name}" for name in ("music", "talk")}
 
     def test_a_schedule_ends_by_its_own_file(self, folder):
         """The last day of one service is not the last day of the other."""
@@ -51,7 +64,7 @@ class TestFolder:
         """The error stands at a file without a DAG: at one that has some, Airflow would schedule none of them."""
         (folder / "talk.toml").write_text(text)
         bag = load_bag()
-        assert sorted(bag.dags) == [f"{DAILY}_music", "release_freshness_music"]
+        assert sorted(bag.dags) == dags_of("music")
         assert list(errors_of(bag)) == ["recsys_services.py"]
         assert str(folder / "talk.toml") in errors_of(bag)["recsys_services.py"]
         assert said in errors_of(bag)["recsys_services.py"]
@@ -93,7 +106,8 @@ class TestTask:
 
     def test_its_alerts_and_their_links_name_the_service(self, folder):
         """Subject, key, commands, and the address of the report."""
-        from recsys_dag.alerting import report_address, signed
+        from recsys_dag.alerting import report_address
+        from recsys_dag.sending import signed
         from recsys_dag.services import own_services
 
         from recsys_tasks.alerting.alerts import Alert
@@ -136,7 +150,7 @@ pool = "watch"
         """What the table accepts and what the DAGs hold are the same list."""
         from recsys_tasks.core.installation import TASKS
 
-        assert sorted(TASKS) == sorted(task for made in load_bag().dags.values() for task in made.task_dict)
+        assert sorted(TASKS) == sorted({task for made in load_bag().dags.values() for task in made.task_dict})
 
     @pytest.mark.parametrize("slip", ["[tasks.train]\nqueue = 'q'", "[tasks.gate]\nqueue = 3", "tasks = 3"])
     def test_a_slip_leaves_the_dag_where_it_is(self, dag, tmp_path, slip):
@@ -155,5 +169,5 @@ pool = "watch"
         """Of that service; to Airflow itself it would be one of the whole file, and stop the other's schedule."""
         (folder / "talk.toml").write_text(f"{TOML}[tasks.gate]\nexecutor = 'MoonExecutor'\n")
         bag = load_bag()
-        assert sorted(bag.dags) == [f"{DAILY}_music", "release_freshness_music"]
+        assert sorted(bag.dags) == dags_of("music")
         assert "[tasks] names MoonExecutor" in errors_of(bag)["recsys_services.py"]

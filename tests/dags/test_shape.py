@@ -40,18 +40,37 @@ class TestShape:
         assert (watch.catchup, watch.max_active_runs, watch.tags) == (False, 1, {"recommendations"})
         assert watch.doc_md
         assert watch.task_dict["look"].downstream_task_ids == {"deliver", "fresh_and_sound"}
+        assert watch.task_dict["deliver"].downstream_task_ids == {"hand_over"}
         assert watch.task_dict["fresh_and_sound"].retries == 0
         assert all(task.execution_timeout is not None for task in watch.tasks)
 
+    def test_what_delivers_is_started_by_whoever_has_something_to_tell(self, dag):
+        """One run at a time, never paused at first; both others emit the asset it waits for, and only there."""
+        delivery, watch = load_dag("alert_delivery"), load_dag("release_freshness")
+        assert (delivery.max_active_runs, delivery.is_paused_upon_creation, delivery.catchup) == (1, False, False)
+        assert delivery.doc_md
+        assert delivery.task_dict["deliver"].retries > 10
+        assert delivery.task_dict["deliver"].max_retry_delay.total_seconds() <= 120
+        (waited_for,) = delivery.timetable.asset_condition.objects
+        emitting = {
+            f"{shown.dag_id}.{task.task_id}"
+            for shown in (dag, watch)
+            for task in shown.tasks
+            if [asset for asset in task.outlets if asset.uri == waited_for.uri]
+        }
+        assert emitting == {"daily_recommendations.alert", "release_freshness.hand_over"}
+
     def test_every_failure_has_somebody_who_tells(self, dag):
-        """Every task of both DAGs calls back, and the daily DAG for those whose process was killed."""
+        """Every task of all DAGs calls back, and the daily DAG for those whose process was killed."""
         from recsys_dag.alerting import tell_failure, tell_what_nobody_told
 
-        for task in [*dag.tasks, *load_dag("release_freshness").tasks]:
+        for task in [*dag.tasks, *load_dag("release_freshness").tasks, *load_dag("alert_delivery").tasks]:
             assert [callback.__name__ for callback in task.on_failure_callback] == [tell_failure.__name__], task.task_id
         assert dag.on_failure_callback.__name__ == tell_what_nobody_told.__name__
 
-    @pytest.mark.parametrize(("name", "tasks"), [("daily_recommendations", 12), ("release_freshness", 3)])
+    @pytest.mark.parametrize(
+        ("name", "tasks"), [("daily_recommendations", 12), ("release_freshness", 4), ("alert_delivery", 1)]
+    )
     def test_a_task_body_is_short(self, name, tasks):
         """At most six lines of code a task: what can be tested without Airflow is tested without it."""
         tree = ast.parse((DAGS / f"{name}.py").read_text())
@@ -61,7 +80,7 @@ class TestShape:
         lines = {name: sum(s.end_lineno - s.lineno + 1 for s in body) for name, body in bodies.items()}
         assert max(lines.values()) <= 6, lines
 
-    @pytest.mark.parametrize("name", ["daily_recommendations", "release_freshness"])
+    @pytest.mark.parametrize("name", ["daily_recommendations", "release_freshness", "alert_delivery"])
     def test_its_page_names_every_task(self, dag, name):
         """The operator's manual in the UI and the tasks of the DAG are the same list."""
         shown = load_dag(name)

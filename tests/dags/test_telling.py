@@ -1,10 +1,33 @@
 """Alerts from tasks and callbacks: to every channel, once, and no secret in them."""
 
+import json
+import re
+import shlex
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from dag_runs import ALERTS, CANARY, received
+from dag_runs import ALERTS, CANARY, load_dag, received, states_of
 from settings import TOML
+
+OTHER = datetime(2026, 3, 1, 10, 29, tzinfo=UTC)
+"""When another run was, shortly before the one that an alert is about."""
+
+
+def parsed(command):
+    """What Airflow's own command line makes of a command."""
+    from airflow.cli.cli_parser import get_parser
+
+    words = shlex.split(command)
+    assert words[0] == "airflow"
+    return get_parser().parse_args(words[1:])
+
+
+def advised_in(store, run_id, task):
+    """The command for Airflow in the stored alert about a task that failed in a run."""
+    alerts = [json.loads(path.read_text())["alert"] for path in (store / "alerts").rglob("alert.json")]
+    (text,) = ["\n".join(a["lines"]) for a in alerts if a["subject"].startswith(f"{task} failed in {run_id}")]
+    return re.search(r"airflow .*", text)[0]
 
 
 class TestAlert:
@@ -21,7 +44,9 @@ class TestAlert:
         with pytest.raises(AlertsPending) as refused:
             deliver(own_services()[0])
         said = str(refused.value)
-        for part in ("mail (SMTPRecipientsRefused)", "hook (status 302)", "slack (AirflowException 302)"):
+        web, mail = f"127.0.0.1:{sinks.web.port}", f"127.0.0.1:{sinks.mail.port}"
+        refusals = (f"hook ({web}: status 302)", f"slack ({web}: status 302)")
+        for part in (f"mail ({mail}: no receiver was accepted (status 550))", *refusals):
             assert f"'t failed in r' to alert_{part}" in said
         sinks.mail.answer, sinks.web.answer = "", ""
         sinks.web.received.clear()
@@ -46,6 +71,56 @@ class TestAlert:
         with pytest.raises(AirflowSkipException, match="no alert connection"):
             deliver(own_services()[0])
         assert not (tmp_path / "store" / "alerts").exists()
+
+    def test_the_day_stores_what_somebody_is_owed_and_asks_nobody(self, sinks):
+        """Stored and owed: an event that starts the delivery; delivered already: skipped; never a request."""
+        from airflow.sdk.exceptions import AirflowSkipException
+        from recsys_dag.alerting import deliver, keep_or_skip
+        from recsys_dag.services import own_services
+
+        from recsys_tasks.alerting.alerts import of_damage
+
+        (service,) = own_services()
+        alerts = [of_damage(0, "CorruptArtefact: x", "", "")]
+        assert keep_or_skip(alerts, service) == ["What is live is damaged"]
+        assert keep_or_skip(alerts, service) == ["What is live is damaged"], "a retry of the task, whose event was lost"
+        assert received(sinks) == [0, 0, 0]
+        deliver(service)
+        with pytest.raises(AirflowSkipException, match="nothing to tell"):
+            keep_or_skip(alerts, service)
+
+    def test_the_hourly_try_hands_over_what_a_channel_refused(self, sinks):
+        """Refused: named for the DAG that tries with patience; taken by all: nothing to hand over."""
+        from airflow.sdk.exceptions import AirflowSkipException
+        from recsys_dag.alerting import hand_over, keep, try_once
+        from recsys_dag.services import own_services
+
+        from recsys_tasks.alerting.alerts import of_damage
+
+        (service,) = own_services()
+        keep([of_damage(0, "CorruptArtefact: x", "", "")], service)
+        sinks.mail.answer = "550 no"
+        (refused,) = hand_over(try_once(service))
+        assert refused.startswith("'What is live is damaged' to alert_mail (127.0.0.1:")
+        sinks.mail.answer = ""
+        with pytest.raises(AirflowSkipException, match="what it was owed"):
+            hand_over(try_once(service))
+        assert received(sinks) == [1, 1, 1]
+
+    def test_a_connection_that_nobody_made_is_named(self, sinks, tmp_path):
+        """A slip in the list of connections is told by its name, and keeps nothing from the others."""
+        from recsys_dag.alerting import keep, try_once
+        from recsys_dag.services import own_services
+
+        from recsys_tasks.alerting.alerts import of_damage
+
+        (tmp_path / "config.toml").write_text(TOML + ALERTS.replace("alert_slack", "alert_slakc"))
+        (service,) = own_services()
+        keep([of_damage(0, "CorruptArtefact: x", "", "")], service)
+        assert try_once(service) == [
+            "'What is live is damaged' to alert_slakc (there is no connection of that name)",
+        ]
+        assert received(sinks) == [1, 1, 0]
 
     def test_a_slip_in_another_table_does_not_silence_alerts(self, sinks, tmp_path):
         """The configuration is refused, and the alert about that is sent all the same; a failure is told once."""
@@ -73,21 +148,36 @@ class TestAlert:
 
 
 class TestCommands:
-    def test_airflow_understands_the_command_that_clears_a_run(self, airflow_home):
-        """Options and expression as they stand in an alert; the expression names one task, and of the DAG."""
-        import re
-        import shlex
+    @pytest.mark.parametrize("logical_date", [datetime(2026, 3, 1, 10, 30, tzinfo=UTC), None])
+    def test_airflow_clears_the_run_by_the_command_in_its_alert(self, sinks, dag, tmp_path, logical_date):
+        """A run that failed, with a logical date and without one: its task is to be done again, no other run's."""
+        from airflow.models.dagrun import DagRun
 
-        from airflow.cli.cli_parser import get_parser
+        (tmp_path / "config.toml").write_text(f"{TOML}{ALERTS}[als2]\n")
+        runs = [dag.test(logical_date=when, run_conf={"day": "2026-01-13"}) for when in (OTHER, logical_date)]
+        assert [states_of(run)["wait_for_day"] for run in runs] == ["failed", "failed"]
+        command = advised_in(tmp_path / "store", runs[1].run_id, "wait_for_day")
+        asked = parsed(f"{command} --yes")
+        asked.func(asked)
+        again = [DagRun.find(run_id=run.run_id)[0] for run in runs]
+        assert [states_of(run)["wait_for_day"] for run in again] == ["failed", "None"]
 
+    def test_the_command_that_clears_finds_one_task(self, airflow_home):
+        """From the extraction on: Airflow looks for the text in the names of tasks."""
         from recsys_tasks.release.commands import clear_from_extraction
 
-        words = shlex.split(clear_from_extraction("2026-01-12"))
-        asked = get_parser().parse_args(words[1:])
-        assert (words[0], asked.dag_id, asked.downstream) == ("airflow", "daily_recommendations", True)
-        assert str(asked.start_date)[:10] == str(asked.end_date)[:10] == "2026-01-12"
-        tasks = ("extract_streams", "wait_for_day", "check_data", "gate")
-        assert [task for task in tasks if re.search(asked.task_regex, task)] == ["extract_streams"]
+        asked = parsed(clear_from_extraction("2026-01-12"))
+        assert (asked.dag_id, asked.downstream) == ("daily_recommendations", True)
+        assert str(asked.start_date) == str(asked.end_date) == "2026-01-12 00:00:00+00:00"
+        subset = load_dag().partial_subset(asked.task_regex, include_downstream=False)
+        assert sorted(subset.task_dict) == ["extract_streams"]
+
+    def test_a_run_without_a_logical_date_is_named_by_its_id(self, airflow_home):
+        """No date finds a run that was started by hand without one; whatever its name is, it is one word."""
+        from recsys_tasks.release.commands import Run, clear
+
+        asked = parsed(clear(Run("daily_recommendations", "olga's run; again")))
+        assert (asked.dag_id, asked.run_id) == ("daily_recommendations", "olga's run; again")
 
     def test_a_refused_day_is_told_with_its_date_in_the_commands(self, airflow_home):
         """Typed in, or by the schedule; where it cannot be told, the alert still comes."""

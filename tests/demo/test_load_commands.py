@@ -110,6 +110,16 @@ class TestCommands:
         assert seen.out == ""
         assert run(source_dsn, "world", "realism").data["plays"] == answer.data["realism"]["plays"]
 
+    def test_make_a_world_where_there_is_none(self, source_dsn):
+        """Asked again, it ends well and changes nothing; without the option it still refuses."""
+        words = ("world", "make", "--preset", "small", "--users", 300, "--tracks", 500, "--days", 3)
+        first = run(source_dsn, *words, "--if-empty")
+        again = run(source_dsn, *words, "--if-empty")
+        assert (again.exit_code, again.data) == (0, {"written": {}})
+        assert fetch(source_dsn, "SELECT count(*) FROM streams") == [(first.data["written"]["streams"],)]
+        with pytest.raises(ConfigError, match="hold rows already"):
+            run(source_dsn, *words)
+
     def test_realism_of_an_empty_log_says_what_to_do(self, source_dsn):
         """Without tables or streams there is an instruction, not a division by zero."""
         make_tables(source_dsn)

@@ -175,11 +175,18 @@ def test_the_init_service_makes_what_the_demo_makes(services: dict[str, Any]) ->
 
 
 def test_the_demo_profile_makes_the_demos_world(services: dict[str, Any]) -> None:
-    """The profile runs the command that scripts/demo runs, and a plain start does not."""
+    """The profile runs the command of scripts/demo, but not a second time; and a plain start does not."""
     world = services["demo-world"]
     assert world["entrypoint"] == ["recsys"]
-    assert tuple(world["command"]) == MAKE_WORLD
+    assert tuple(world["command"]) == (*MAKE_WORLD, "--if-empty")
     assert {name for name, service in services.items() if "profiles" in service} == {"demo-source", "demo-world"}
+
+
+def test_the_oldest_compose_that_reads_the_file_is_named(text: str) -> None:
+    """A file of variables that may be missing is written in a form that Compose knows since 2.24."""
+    assert re.search(r"env_file:.*\n    - path: .*\n      required: false", text)
+    assert "Compose 2.24" in text.partition("name:")[0]
+    assert "Compose 2.24" in (CLONE / "README.md").read_text()
 
 
 def test_volumes_are_declared_and_shared(compose: dict[str, Any], services: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from recsys_tasks.demo.world.oracle import oracle_precision, oracle_scores, orac
 from recsys_tasks.demo.world.params import PRESETS, WorldParams, load_truth, save_truth
 from recsys_tasks.demo.world.realism import Realism, realism
 from recsys_tasks.demo.world.streams import day_streams
-from recsys_tasks.demo.world.write import write_world
+from recsys_tasks.demo.world.write import holds_a_world, write_world
 
 __all__ = [
     "PRESETS",
@@ -26,6 +26,7 @@ __all__ = [
     "WorldParams",
     "build_world",
     "day_streams",
+    "holds_a_world",
     "load_truth",
     "oracle_precision",
     "oracle_scores",

@@ -78,8 +78,22 @@ def write_world(
     return written
 
 
+def holds_a_world(dsn: str | None) -> bool:
+    """Whether the database holds streams or tracks: those of a whole world, for one transaction writes it.
+
+    Raises:
+        SourceUnavailable: the database cannot be reached, or broke off.
+    """
+    with transaction(dsn) as connection:
+        return _holds_any(connection)
+
+
+def _holds_any(connection: Connection) -> bool:
+    return any(holds_rows(connection, table) for table in ("streams", "tracks"))
+
+
 def _make_room(connection: Connection, replace: bool) -> None:
-    if not replace and any(holds_rows(connection, table) for table in ("streams", "tracks")):
+    if not replace and _holds_any(connection):
         raise ConfigError("The tables streams or tracks hold rows already. Use another database, or --replace.")
     create_tables(connection, replace=replace)
 
