@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from adoption.cluster import Cluster, running_cluster
-from adoption.manual import README, Shell, blocks, replaced
-from adoption.surroundings import CLONE, FOREIGN_DAG, folders, outside, own_copy, own_python, with_programs
 from browser import PLUGIN, Browsing, signed_in
 from sinks import Mail, mail_sink
 
+from adoption.cluster import Cluster, running_cluster
+from adoption.manual import README, Shell, blocks, replaced
+from adoption.surroundings import CLONE, FOREIGN_DAG, folders, outside, own_copy, own_python, with_programs
 from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.demo.guarded import Program, ending_in_order, plain_environment, run_to_end
 from recsys_tasks.demo.supervisor import METADATA_VARIABLE, RunningAirflow, running_airflow
@@ -71,7 +71,9 @@ class Story:
 
 def main() -> int:
     """Tell the story; 0 when all of it came about."""
-    parser = argparse.ArgumentParser(prog="scripts/adopt", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="scripts/adopt", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("--home", type=Path, default=CLONE / ".adopt", help="where everything is kept (.adopt)")
     parser.add_argument("--pictures", type=Path, help="folder of the screenshots (pictures in the home)")
     options = parser.parse_args()
@@ -170,7 +172,9 @@ def by_the_manual(story: Story) -> None:
         follow(story, begin)
         a_bad_day(story, airflow)
         follow(story, daily)
-        airflow.wait_until(lambda: all(state in ENDED for state in states(airflow, DAG_ID)), LONG, "a day and a backfill")
+        airflow.wait_until(
+            lambda: all(state in ENDED for state in states(airflow, DAG_ID)), LONG, "a day and a backfill"
+        )
         told(story, airflow)
         recovery(story, airflow)
         pictures(story, airflow)

@@ -1,4 +1,4 @@
-"""The stranger's own Postgres cluster, from the distribution's packages: passwords over TCP on the loopback interface."""
+"""The stranger's own Postgres cluster, from the distribution's packages, with passwords, on the loopback."""
 
 import os
 import pwd
@@ -28,7 +28,9 @@ class Cluster:
 
     port: int
     programs: Path
-    passwords: dict[str, str] = field(default_factory=lambda: {name: secrets.token_hex(8) for name in ("owner", "reader")})
+    passwords: dict[str, str] = field(
+        default_factory=lambda: {name: secrets.token_hex(8) for name in ("owner", "reader")}
+    )
 
     def address(self, role: str, database: str) -> str:
         """libpq address of a database for a role."""

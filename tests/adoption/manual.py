@@ -1,4 +1,4 @@
-"""The commands of README: the indented blocks below one heading, with README's example values replaced by the stranger's.
+"""The commands of README: the indented blocks below one heading, with its example values replaced by the stranger's.
 
 One shell after the other: what a block exports, the next ones have.
 """

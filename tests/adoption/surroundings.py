@@ -27,9 +27,8 @@ with DAG("{FOREIGN_DAG}", schedule=None, start_date=pendulum.datetime(2020, 1, 1
 
 def own_copy(folder: Path) -> Path:
     """The clone as another person would clone it: what git knows of, as it is now."""
-    names = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"], cwd=CLONE, check=True, capture_output=True
-    ).stdout.split(b"\0")  # fmt: skip
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listed, cwd=CLONE, check=True, capture_output=True).stdout.split(b"\0")
     for name in filter(None, map(os.fsdecode, names)):
         if (CLONE / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -63,4 +62,8 @@ def outside() -> dict[str, str]:
 
 def with_programs(environment: Mapping[str, str], python: Path) -> dict[str, str]:
     """The environment of a terminal where the stranger's virtual environment is active."""
-    return {**environment, "PATH": f"{python.parent}{os.pathsep}{environment['PATH']}", "VIRTUAL_ENV": str(python.parents[1])}
+    return {
+        **environment,
+        "PATH": f"{python.parent}{os.pathsep}{environment['PATH']}",
+        "VIRTUAL_ENV": str(python.parents[1]),
+    }
