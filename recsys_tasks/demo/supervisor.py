@@ -105,12 +105,14 @@ def running_airflow(
     beside: Sequence[Program] = (),
     say: Say = silent,
     command: Sequence[str] = AIRFLOW,
+    pools: Mapping[str, int] = POOLS,
 ) -> Iterator[RunningAirflow]:
     """Start databases and Airflow in ``home``, which is emptied first; yield when all is healthy; stop all at the end.
 
     ``base`` is the environment to start from (the caller's own, if not given); ``environment`` wins over it and over
     everything that is decided here. The programs ``beside`` run during the start, in the same environment, and must
-    have ended well before the start counts as done. ``command`` begins every command line of Airflow's.
+    have ended well before the start counts as done. ``command`` begins every command line of Airflow's; ``pools``
+    are made where they are missing.
 
     Raises:
         AlreadyRunning: somebody else uses the home.
@@ -139,7 +141,7 @@ def running_airflow(
         airflow = RunningAirflow(home, everything, components)
         stack.callback(airflow.api.close)
         airflow.wait_until(lambda: not airflow.api.unhealthy(), HEALTHY_SECONDS, "Airflow's good health")
-        for pool, slots in POOLS.items():
+        for pool, slots in pools.items():
             airflow.api.ensure_pool(pool, slots)
         timer.done(f"Airflow is healthy: {airflow.url}")
         for helper in helpers:
