@@ -70,6 +70,9 @@ def first(request: Request) -> RedirectResponse:
     return RedirectResponse(f"{home(request)}{mine[0].path}live", 307, headers=SAFE)
 
 
+choice.get("/static/{name}")(views.static)  # a refusal has the frame of all pages
+
+
 @choice.get("/dag")
 def of_dag(request: Request, dag_id: str) -> RedirectResponse:
     """Lead the tab of a DAG to its service; Airflow shows it on every DAG."""

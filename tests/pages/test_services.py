@@ -85,6 +85,7 @@ class TestChoice:
         assert answer.headers["location"] == f"/recsys/talk/report?dag_id={DAILY}_talk&run_id=a%2Bb"
         foreign = ask("GET", "/recsys/dag?dag_id=foreign", "ada")
         assert (foreign.status_code, "foreign has no part in the recommendations" in foreign.text) == (200, True)
+        assert ask("GET", "/recsys/static/page.css", "ada").status_code == 200
 
     def test_a_page_offers_the_others_that_one_may_read(self, ask):
         """The same view of each; with one service alone there is nothing to choose."""

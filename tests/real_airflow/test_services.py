@@ -30,8 +30,8 @@ def airflow():
     home.chmod(0o711)  # PostgreSQL's own account must be able to enter
     folder = home.with_suffix(".services")  # beside it: the home is emptied at the start
     folder.mkdir()
-    for name in DAYS:
-        (folder / f"{name}.toml").write_text(TOML)
+    for name, day in DAYS.items():
+        (folder / f"{name}.toml").write_text(f"{TOML}[schedule]\nend_date = {day}\n")
     (folder / "broken.toml").write_text("[service")
     world = Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "small"])
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "RECSYS"))}
@@ -55,19 +55,20 @@ def give_sources(airflow):
 
 @pytest.fixture(scope="module")
 def finished(airflow):
-    """One day of each service, run at the same time: state of each run."""
-    runs = {f"{DAILY}_{name}": f"/dags/{DAILY}_{name}/dagRuns/by_hand" for name in DAYS}
-    for dag_id, run in runs.items():
+    """A day of each service, at the same time, after which no schedule makes another: DAG -> state of its run."""
+    dags = [f"{DAILY}_{name}" for name in DAYS]
+    for dag_id, day in zip(dags, DAYS.values(), strict=True):
         airflow.wait_until(lambda dag_id=dag_id: airflow.api.dag_is_known(dag_id), SECONDS, dag_id)
+        airflow.api.create_backfill(dag_id, f"{day}T00:00:00Z", f"{day}T00:00:00Z")
         airflow.api.unpause(dag_id)
-        day = DAYS[dag_id.removeprefix(f"{DAILY}_")]
-        body = {"dag_run_id": "by_hand", "logical_date": None, "conf": {"day": day}}
-        airflow.api.post(run.removesuffix("/by_hand"), body)
 
     def states():
-        return {dag_id: airflow.api.get(run)["state"] for dag_id, run in runs.items()}
+        return {dag_id: run["state"] for dag_id in dags for run in airflow.api.runs(dag_id)}
 
-    airflow.wait_until(lambda: set(states().values()) <= {"success", "failed"}, SECONDS, "the end of both runs")
+    def ended():
+        return len(states()) == len(dags) and set(states().values()) <= {"success", "failed"}
+
+    airflow.wait_until(ended, SECONDS, "the end of both runs")
     return states()
 
 
