@@ -33,7 +33,7 @@ def source_checks(dsn: str, config: Config, now: datetime, timeout_s: int) -> li
     asked = config.source.model_copy(update={"statement_timeout_s": timeout_s})
     found: list[Check] = []
     try:
-        with Source(dsn, asked, config.catalogue) as source:
+        with Source(dsn, asked, config.catalogue, days=config.schedule.days) as source:
             found.extend(_answers(source, config, now))
     except (ConfigError, SourceMismatch) as error:
         found.append(Check("source", FAIL, str(error)))
@@ -48,16 +48,16 @@ def _answers(source: Source, config: Config, now: datetime) -> Iterator[Check]:
     yield Check("source: tables and rights", OK, f"{config.source.streams_table}{catalogue} are as configured.")
     yield _clock(source.clock(), now)
     yield _private(config)
-    today = now.date()
-    way = source.way_to_a_day(today - timedelta(days=1))
+    newest = config.schedule.days.last_finished(now)
+    way = source.way_to_a_day(newest)
     state = WARN if way.create_index else OK
     yield Check("source: index on the instant", state, f"a day is found by {way.found_by}.", way.create_index)
     first, last = source.first_day(since=config.source.history_start), source.last_day()
     yield _start(config.source.history_start, first)
-    if last and last > today + timedelta(days=1):
+    if last and last > newest + timedelta(days=2):
         yield Check("source: future", WARN, f"there are streams of {last}.", "Look at how the instants are written.")
     if first:
-        day = min(last or first, today - timedelta(days=1))
+        day = min(last or first, newest)
         yield _a_day(source, max(day, first), monotonic)
 
 

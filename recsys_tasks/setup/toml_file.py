@@ -33,9 +33,10 @@ HEAD = """\
 TAIL = """
 # [als] is at its defaults until `recsys tune --split time --date D --write` has chosen them on your own days.
 
-[alert]
-connections = []                     # Airflow connections: smtp, slackwebhook, http, apprise; empty: nobody is told
-mail_to = []                         # receivers of the smtp connections
+# Nobody is told of a HOLD, a BLOCK or a failure until connections of Airflow are named: smtp, slackwebhook, http, apprise.
+# [alert]
+# connections = ["ops_mail"]
+# mail_to = ["ops@example.com"]      # receivers of the smtp connections
 """
 
 
