@@ -154,13 +154,13 @@ class TestCommands:
         from airflow.models.dagrun import DagRun
 
         (tmp_path / "config.toml").write_text(f"{TOML}{ALERTS}[als2]\n")
-        runs = [dag.test(logical_date=when, run_conf={"day": "2026-01-13"}) for when in (OTHER, logical_date)]
-        assert [states_of(run)["wait_for_day"] for run in runs] == ["failed", "failed"]
-        command = advised_in(tmp_path / "store", runs[1].run_id, "wait_for_day")
+        mine, other = (dag.test(logical_date=when, run_conf={"day": "2026-01-13"}) for when in (logical_date, OTHER))
+        assert [states_of(run)["wait_for_day"] for run in (mine, other)] == ["failed", "failed"]
+        command = advised_in(tmp_path / "store", mine.run_id, "wait_for_day")
         asked = parsed(f"{command} --yes")
         asked.func(asked)
-        again = [DagRun.find(run_id=run.run_id)[0] for run in runs]
-        assert [states_of(run)["wait_for_day"] for run in again] == ["failed", "None"]
+        again = [DagRun.find(run_id=run.run_id)[0] for run in (mine, other)]
+        assert [states_of(run)["wait_for_day"] for run in again] == ["None", "failed"]
 
     def test_the_command_that_clears_finds_one_task(self, airflow_home):
         """From the extraction on: Airflow looks for the text in the names of tasks."""
@@ -169,7 +169,7 @@ class TestCommands:
         asked = parsed(clear_from_extraction("2026-01-12"))
         assert (asked.dag_id, asked.downstream) == ("daily_recommendations", True)
         assert str(asked.start_date) == str(asked.end_date) == "2026-01-12 00:00:00+00:00"
-        subset = load_dag().partial_subset(asked.task_regex, include_downstream=False)
+        subset = load_dag().partial_subset(asked.task_regex, include_upstream=False)
         assert sorted(subset.task_dict) == ["extract_streams"]
 
     def test_a_run_without_a_logical_date_is_named_by_its_id(self, airflow_home):
