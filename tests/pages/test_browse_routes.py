@@ -1,5 +1,6 @@
 """The routes of the pages on the past: addresses are understood or refused in words."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,15 +17,15 @@ def ask(finished, tmp_path, monkeypatch):
     from fastapi.testclient import TestClient
 
     from recsys_tasks.core.errors import RecsysError
+    from recsys_tasks.core.services import Service
 
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "plugins"))
     from recsys_ui import browse
     from recsys_ui.web import Sorry, sorry
 
     (tmp_path / "recsys.toml").write_text(TOML)
-    monkeypatch.setenv("RECSYS_CONFIG", str(tmp_path / "recsys.toml"))
-    monkeypatch.setenv("RECSYS_ROOT", str(finished.store.root))
     app = FastAPI()
+    app.state.service = Service("", tmp_path / "recsys.toml", finished.store.root)
     app.include_router(browse.router)
     for refusal in (Sorry, RecsysError, OSError):
         app.add_exception_handler(refusal, sorry)
@@ -59,10 +60,11 @@ class TestRoutes:
         assert "script-src 'self'" in ask("/history").headers["content-security-policy"]
         assert "style=" not in ask("/history").text + ask("/candidates").text + ask("/lineage/1").text
 
-    def test_a_damaged_log_is_said(self, ask, copied, monkeypatch):
+    def test_a_damaged_log_is_said(self, ask, copied):
         """Without a sound log nothing is claimed: what is damaged is named."""
         damage(log_file(copied.store, 2))
-        monkeypatch.setenv("RECSYS_ROOT", str(copied.store.root))
+        state = ask.__self__.app.state
+        state.service = replace(state.service, root=copied.store.root)
         for path in ("/history", "/candidates", "/lineage/1"):
             answer = ask(path)
             assert (answer.status_code, "not a sound log entry" in answer.text) == (503, True)

@@ -12,6 +12,7 @@ from browser import PLUGIN, needs_chromium, signed_in
 from psycopg2.extensions import parse_dsn
 from settings import TOML
 
+from recsys_tasks.demo.airflow_api import ApiRefused
 from recsys_tasks.demo.guarded import Program
 from recsys_tasks.demo.supervisor import running_airflow
 from recsys_tasks.release.releases import Releases
@@ -66,7 +67,11 @@ def finished(airflow):
         return {dag_id: run["state"] for dag_id in dags for run in airflow.api.runs(dag_id)}
 
     def ended():
-        return len(states()) == len(dags) and set(states().values()) <= {"success", "failed"}
+        try:
+            found = states()
+        except ApiRefused:  # a busy machine answers late, when two runs begin at once
+            return False
+        return len(found) == len(dags) and set(found.values()) <= {"success", "failed"}
 
     airflow.wait_until(ended, SECONDS, "the end of both runs")
     return states()
