@@ -1,17 +1,12 @@
 """Alerts from tasks and callbacks: to every channel, once, and no secret in them."""
 
-import json
-import re
 import shlex
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
-from dag_runs import ALERTS, CANARY, load_dag, received, states_of
+from dag_runs import ALERTS, CANARY, load_dag, received
 from settings import TOML
-
-OTHER = datetime(2026, 3, 1, 10, 29, tzinfo=UTC)
-"""When another run was, shortly before the one that an alert is about."""
 
 
 def parsed(command):
@@ -21,13 +16,6 @@ def parsed(command):
     words = shlex.split(command)
     assert words[0] == "airflow"
     return get_parser().parse_args(words[1:])
-
-
-def advised_in(store, run_id, task):
-    """The command for Airflow in the stored alert about a task that failed in a run."""
-    alerts = [json.loads(path.read_text())["alert"] for path in (store / "alerts").rglob("alert.json")]
-    (text,) = ["\n".join(a["lines"]) for a in alerts if a["subject"].startswith(f"{task} failed in {run_id}")]
-    return re.search(r"airflow .*", text)[0]
 
 
 class TestAlert:
@@ -148,20 +136,6 @@ class TestAlert:
 
 
 class TestCommands:
-    @pytest.mark.parametrize("logical_date", [datetime(2026, 3, 1, 10, 30, tzinfo=UTC), None])
-    def test_airflow_clears_the_run_by_the_command_in_its_alert(self, sinks, dag, tmp_path, logical_date):
-        """A run that failed, with a logical date and without one: its task is to be done again, no other run's."""
-        from airflow.models.dagrun import DagRun
-
-        (tmp_path / "config.toml").write_text(f"{TOML}{ALERTS}[als2]\n")
-        mine, other = (dag.test(logical_date=when, run_conf={"day": "2026-01-13"}) for when in (logical_date, OTHER))
-        assert [states_of(run)["wait_for_day"] for run in (mine, other)] == ["failed", "failed"]
-        command = advised_in(tmp_path / "store", mine.run_id, "wait_for_day")
-        asked = parsed(f"{command} --yes")
-        asked.func(asked)
-        again = [DagRun.find(run_id=run.run_id)[0] for run in (mine, other)]
-        assert [states_of(run)["wait_for_day"] for run in again] == ["None", "failed"]
-
     def test_the_command_that_clears_finds_one_task(self, airflow_home):
         """From the extraction on: Airflow looks for the text in the names of tasks."""
         from recsys_tasks.release.commands import clear_from_extraction
@@ -181,7 +155,6 @@ class TestCommands:
 
     def test_a_refused_day_is_told_with_its_date_in_the_commands(self, airflow_home):
         """Typed in, or by the schedule; where it cannot be told, the alert still comes."""
-        from datetime import UTC, datetime
 
         from recsys_dag.alerting import failure_of
 
