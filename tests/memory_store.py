@@ -105,6 +105,10 @@ class MemoryStore:
             return None
         return Stamp(self.bytes_of(name), 0, f"{len(below)} {max(self._stamps[each] for each in below)}")
 
+    def stamps(self, folder):
+        """As ``ArtefactStore``."""
+        return {name: self.stamp(f"{folder}/{name}") for name in self.names(folder)}
+
     def written_at(self, name):
         """As ``ArtefactStore``: long ago."""
         return 0.0

@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from recsys_tasks.pages.acting import LIMIT, LONG_LIMIT, End, Outcome, act, standing
 from recsys_tasks.pages.remembered import log_of
+from recsys_ui.turns import turn
 from recsys_ui.web import DAG_ID, SAFE, store
 
 LARGEST = 16_384  # bytes of a body
@@ -123,7 +124,7 @@ async def body(request: Request) -> bytes:
     return found
 
 
-@router.get("/acts")
+@router.get("/acts", dependencies=[Depends(turn)])
 def possible(request: Request, user: GetUserDep) -> JSONResponse:
     """Tell what this person may do, and upon what; the pages show buttons for it."""
     kept = store()

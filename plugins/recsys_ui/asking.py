@@ -4,6 +4,7 @@ Our own code reads everything from the address, so that whatever stands there is
 """
 
 import os
+import secrets
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +43,26 @@ def ask(request: Request) -> Response:
         return RedirectResponse(address, 303, headers=SAFE)
     failed = next((column.error for column in shown["columns"] if column.error), None)
     return page(request, "ask", "ask", status_of(failed) if failed else 200, **shown)
+
+
+@router.get("/ask/random")
+def random(request: Request) -> Response:
+    """Lead to the page for a listener drawn at random, of the releases that the address names."""
+    from recsys_tasks.core.errors import RecsysError
+    from recsys_tasks.pages.asking import frame_of, random_listener
+    from recsys_tasks.pages.questions import Question, parse_question
+    from recsys_tasks.pages.remembered import log_of
+
+    readers = _readers()
+    log, question = log_of(readers.store), Question()
+    try:
+        question = parse_question({name: request.query_params.get(name, "") for name in ("a", "b", "k")})
+        listener = random_listener(readers, log, question, secrets.randbelow(2**62))
+    except (RecsysError, OSError) as error:
+        frame = frame_of(readers, log, question) | {"problem": _words(error)}
+        return page(request, "ask", "ask", status_of(error), **frame)
+    address = f"{home(request)}ask?{urlencode(question.address(listener=listener))}"
+    return RedirectResponse(address, 303, headers=SAFE)
 
 
 @router.get("/ask/tracks")

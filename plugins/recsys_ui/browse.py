@@ -3,24 +3,25 @@
 import re
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse
 
+from recsys_ui.turns import turn
 from recsys_ui.web import Sorry, page, policy, store
 
 NAME = re.compile(r"[0-9]{1,12}|[0-9a-f]{8,64}")
 
-router = APIRouter(default_response_class=HTMLResponse)
+router = APIRouter(default_response_class=HTMLResponse, dependencies=[Depends(turn)])
 
 
 @router.get("/history")
-def history(request: Request, dates: str = "") -> HTMLResponse:
+def history(request: Request, dates: str = "", table: str = "") -> HTMLResponse:
     """Show the figures of the judged dates, as plots and tables."""
     from recsys_tasks.pages.history import LENGTHS, USUAL
     from recsys_tasks.pages.history import history as gathered
 
     length = dates if dates in LENGTHS else USUAL
-    return page(request, "history", "history", **gathered(store(), policy().gate, length))
+    return page(request, "history", "history", **gathered(store(), policy().gate, length, table))
 
 
 @router.get("/candidates")
@@ -41,7 +42,7 @@ def candidates(
 
 
 @router.get("/lineage/{name}")
-def lineage(request: Request, name: str) -> HTMLResponse:
+def lineage(request: Request, name: str, dates: str = "") -> HTMLResponse:
     """Show what a release, or a candidate that was not released, was made from."""
     from recsys_tasks.core.errors import NotStored, UnknownId
     from recsys_tasks.pages.lineage import lineage as gathered
@@ -50,7 +51,7 @@ def lineage(request: Request, name: str) -> HTMLResponse:
         text = "A release is named by its number, a candidate by its digest: 8 to 64 characters of 0-9 and a-f."
         raise Sorry("No such release or candidate", text)
     try:
-        return page(request, "lineage", "candidates", **gathered(store(), name))
+        return page(request, "lineage", "candidates", **gathered(store(), name, dates == "all"))
     except (UnknownId, NotStored):
         text = f"Nothing here is called {name}: no release has this number, or not exactly one candidate begins so. "
         raise Sorry("No such release or candidate", f"{text}Candidates and releases lists all of them.") from None

@@ -2,9 +2,10 @@
 
 from datetime import UTC, datetime
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from recsys_ui.turns import turn
 from recsys_ui.web import DAG_ID, SAFE, Sorry, home, page, policy, store
 
 router = APIRouter(default_response_class=HTMLResponse)
@@ -16,7 +17,7 @@ def first(request: Request) -> Response:
     return RedirectResponse(f"{home(request)}live", 307)
 
 
-@router.get("/dag")
+@router.get("/dag", dependencies=[Depends(turn)])
 def of_dag(request: Request, dag_id: str = DAG_ID) -> HTMLResponse:
     """Show the tab of a DAG; Airflow shows this view on every DAG."""
     if dag_id != DAG_ID:
@@ -24,7 +25,7 @@ def of_dag(request: Request, dag_id: str = DAG_ID) -> HTMLResponse:
     return live(request)
 
 
-@router.get("/live")
+@router.get("/live", dependencies=[Depends(turn)])
 def live(request: Request) -> HTMLResponse:
     """Show what is live, how old and how good it is, and what came of the newest candidate."""
     from recsys_tasks.pages.live import live as gathered

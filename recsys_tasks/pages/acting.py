@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.formatting import count
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import ReleaseLog
@@ -83,12 +84,12 @@ def standing(store: ArtefactStore, log: ReleaseLog) -> dict[str, Any]:
 
     Releases come newest first; one whose files retention has removed is left out.
     """
-    live = log.live
+    live, stored = log.live, set(Bundles(store).candidates())
     shown = {"release": live.release, "day": live.day.isoformat(), "pinned": live.pinned} if live else None
     others = [
         {"release": entry.release, "day": entry.day.isoformat()}
         for entry in reversed(log.releases)
-        if live and entry.release != live.release and Bundles(store).holds(entry.candidate)
+        if live and entry.release != live.release and entry.candidate[:SHORT] in stored
     ]
     return {"entry": len(log.entries), "live": shown, "others": others}
 

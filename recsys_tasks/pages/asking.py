@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
+from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.pages.finding import find_tracks, shown
+from recsys_tasks.pages.heard import History, history_of, listener_at
 from recsys_tasks.pages.questions import Question
 from recsys_tasks.pages.readers import Opened, Readers, TooBusy, TooSlow
 from recsys_tasks.release.bundles import Bundles
@@ -128,15 +130,13 @@ def _track(track: Track | None) -> Row | None:
     return {"track_id": str(track.track_id), "title": title, "artist": artist, "score": track.score}
 
 
-def choices(readers: Readers, log: ReleaseLog) -> list[Row]:
-    """The releases to choose from, newest first, and whether their files are stored."""
+def choices(readers: Readers, log: ReleaseLog, asked: Question = Question()) -> list[Row]:  # noqa: B008 - frozen
+    """The releases to choose from, newest first: those whose files are stored, and those that are asked for anyway."""
+    stored = set(Bundles(readers.store).candidates())
     return [
-        {
-            "release": entry.release,
-            "day": entry.day.isoformat(),
-            "stored": Bundles(readers.store).holds(entry.candidate),
-        }
+        {"release": entry.release, "day": entry.day.isoformat(), "stored": entry.candidate[:SHORT] in stored}
         for entry in reversed(log.releases)
+        if entry.candidate[:SHORT] in stored or entry.release in (asked.a, asked.b)
     ]
 
 
@@ -145,12 +145,13 @@ def frame_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
     return {
         "question": question,
         "live": log.live,
-        "choices": choices(readers, log),
+        "choices": choices(readers, log, question),
         "columns": [],
         "overlap": "",
         "heading": "",
         "found": None,
         "problem": "",
+        "history": None,
         "measure": measure_of,
         "badge": badge_of,
         "shown": shown,
@@ -170,7 +171,29 @@ def page_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
     if not (question.listener or question.track):
         return frame
     columns = columns_of(readers, log, question)
-    return frame | {"columns": columns, "overlap": overlap(columns), "heading": _heading(question, columns)}
+    heard = _heard(readers, columns, question) if question.listener else None
+    found = {"columns": columns, "overlap": overlap(columns), "heading": _heading(question, columns), "history": heard}
+    return frame | found
+
+
+def _heard(readers: Readers, columns: Sequence[Column], question: Question) -> History | None:
+    """The listener's own history by the first release that answers; None where none does, or it takes too long."""
+    answering = next((column.entry for column in columns if column.answered and column.answered.known), None)
+    if answering is None:
+        return None
+    try:
+        return readers.ask(answering, lambda opened: history_of(opened, readers.store, question.listener))
+    except (RecsysError, OSError):
+        return None
+
+
+def random_listener(readers: Readers, log: ReleaseLog, question: Question, place: int) -> str:
+    """The id of a listener of the release that is asked. place: any number, drawn by the caller.
+
+    Raises:
+        NoRelease, UnknownId, TooLarge, TooBusy, TooSlow, CorruptArtefact: there is no answer.
+    """
+    return readers.ask(entry_of(log, question.a), lambda opened: listener_at(opened, place))
 
 
 def _heading(question: Question, columns: Sequence[Column]) -> str:

@@ -6,10 +6,11 @@ from typing import Any
 
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError
 from recsys_tasks.core.policy import FreshnessConfig
-from recsys_tasks.pages.remembered import log_of, quarantined_of, rows_of
+from recsys_tasks.pages.remembered import RememberedJudgements, log_of, quarantined_of
+from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.bundles import Bundles, part_name
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.release.series import that_made
+from recsys_tasks.release.series import newest, that_made
 from recsys_tasks.reporting.intervals import estimate
 from recsys_tasks.reporting.overview import age_hours
 from recsys_tasks.reporting.standing import next_steps, sentence
@@ -29,8 +30,8 @@ def live(store: ArtefactStore, freshness: FreshnessConfig, now: datetime) -> dic
     Raises:
         CorruptArtefact: the log or a manifest of a judgement is damaged.
     """
-    log = log_of(store)
-    rows, quarantined = rows_of(store, log), quarantined_of(store)
+    log, seen = log_of(store), Viewed(store)
+    rows, quarantined = _rows(seen, log), quarantined_of(seen)
     shown = {
         "entry": log.live,
         "sentence": sentence(log, rows, [each.day.isoformat() for each in quarantined]),
@@ -41,6 +42,14 @@ def live(store: ArtefactStore, freshness: FreshnessConfig, now: datetime) -> dic
     if log.live is None:
         return shown
     return shown | _details(store, log, log.live, rows, now)
+
+
+def _rows(seen: Viewed, log: ReleaseLog) -> list[dict[str, Any]]:
+    """The judgements of the newest date on which the gate has spoken, and of the date of what is live; no others."""
+    judgements = RememberedJudgements(seen, log)
+    dates = ((day, judgements.on(day)) for day in judgements.newest_first())
+    day, rows = next(((day, found) for day, found in dates if newest(found)), (None, []))
+    return rows if log.live is None or log.live.day == day else [*judgements.on(log.live.day), *rows]
 
 
 def _details(

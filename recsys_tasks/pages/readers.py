@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
 from time import monotonic
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError
@@ -64,6 +66,7 @@ class Opened:
 
     def __init__(self, reader: Reader, files: Files) -> None:
         self.reader, self.files = reader, files
+        self.plays: tuple[npt.NDArray[np.integer[Any]] | None] | None = None  # of each pair, once looked for
 
     @cached_property
     def names(self) -> NameSearch:

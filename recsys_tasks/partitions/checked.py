@@ -57,7 +57,7 @@ class CheckedDays:
 
     def save_found(self, day: Day, partition: str, checks: Sequence[DataCheck]) -> None:
         """Keep all checks of a version of a date, in place of what was found in it before."""
-        name, key = _found_name(day, partition), {"day": day.isoformat(), "partition": partition}
+        name, key = found_name(day, partition), {"day": day.isoformat(), "partition": partition}
         figures = {"checks": [asdict(check) for check in checks]}
         self._store.replace(f"{name}/{MANIFEST}", Manifest(digest_of(FOUND, key), key, figures, place=name).sealed())
 
@@ -67,7 +67,7 @@ class CheckedDays:
         Raises:
             CorruptArtefact: what was kept is damaged.
         """
-        name = _found_name(day, partition)
+        name = found_name(day, partition)
         if not self._store.holds(f"{name}/{MANIFEST}"):
             return None
         return [from_json(DataCheck, check) for check in self._store.manifest(name).figures["checks"]]
@@ -113,6 +113,16 @@ class CheckedDays:
         kept = [self._store.manifest(f"{folder}/{name}") for name in names]
         return [from_json(Acceptance, each.key | each.figures) for each in kept if each.key["partition"] == partition]
 
+    def refusals(self, day: Day) -> list[str]:
+        """What was found whenever a version of a date was stopped, whatever became of it since.
+
+        Raises:
+            CorruptArtefact: what was kept is damaged.
+        """
+        folder = f"{FOLDER}/{day.isoformat()}"
+        names = [name for name in self._store.names(folder) if name.startswith(f"{REFUSED}-")]
+        return [found for name in names for found in self._store.manifest(f"{folder}/{name}").figures["found"]]
+
     def refused_days(self) -> list[Day]:
         """Dates of which a version was ever refused, rising."""
         days = [day for name in self._store.names(FOLDER) if (day := day_in(name))]
@@ -145,5 +155,6 @@ def _kept_name(kind: str, day: Day, digest: str) -> str:
     return f"{FOLDER}/{day.isoformat()}/{kind}-{digest[:SHORT]}"
 
 
-def _found_name(day: Day, partition: str) -> str:
+def found_name(day: Day, partition: str) -> str:
+    """Where the checks of a version of a date lie."""
     return f"{FOLDER}/{day.isoformat()}/{FOUND}-{partition[:SHORT]}"

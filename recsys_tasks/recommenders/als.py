@@ -104,7 +104,9 @@ class Als:
                 tolerances = WARM_FIRST_TOLERANCES if warm and iteration == 1 else 1.0
                 if _settled([*before.result(), *losses], tolerances * config.tolerance):
                     break
-        return Fit(factors, TrainingFigures(len(losses), tuple(map(_digits, losses)), warm))
+        weight = float(plays.shape[0]) * plays.shape[1] + float(np.sum(weighted.data - 1.0, dtype=np.float64))
+        kept = tuple(map(_digits, losses))
+        return Fit(factors, TrainingFigures(len(losses), kept, warm, int(weighted.nnz), _digits(weight)))
 
     def open(self, files: Arrays) -> Factors:
         """As ``Recommender``."""

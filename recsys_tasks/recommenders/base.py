@@ -99,6 +99,8 @@ class TrainingFigures:
     iterations: int = 0
     losses: tuple[float, ...] = ()  # after each iteration
     warm: bool = False  # whether it began with a parent
+    pairs: int | None = None  # played ones that were trained on; None: trained before this was recorded
+    weight: float | None = None  # sum of the confidences of all cells, by which a loss is divided; None as above
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,11 @@ class Judgements:
         """The means, from the manifest alone."""
         return self._store.manifest(f"{judgement.place}/{FIGURES}").figures
 
+    def key_and_figures(self, judgement: Judgement) -> tuple[JudgementKey, Figures]:
+        """What was judged, and the means, from one reading of the manifest."""
+        manifest = self._store.manifest(f"{judgement.place}/{FIGURES}")
+        return JudgementKey.from_json(manifest.key), manifest.figures
+
     def save_verdict(
         self, judgement: Judgement, figures: str, policy: GateConfig, verdict: Verdict, accepted: bool = False
     ) -> None:

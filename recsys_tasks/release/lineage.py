@@ -24,7 +24,7 @@ from recsys_tasks.release.stations import Kept, Stations, candidate_of, stations
 from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
 from recsys_tasks.repositories.splits import Splits
-from recsys_tasks.storage.run_records import RunRecords, first_runs
+from recsys_tasks.storage.run_records import RunRecords
 from recsys_tasks.storage.store import ArtefactStore
 from recsys_tasks.storage.stored_forms import NO_PLAYS
 
@@ -146,10 +146,7 @@ def _matrix(matrices: Matrices, day: Day, digest: str | None) -> Json | None:
 
 def _partitions(kept: Kept, chain: Chain) -> list[Json]:
     """Each partition of a chain: the version that was folded, its source counts and rule, and the other versions."""
-    restated: dict[str, list[str]] = {}
-    for run in kept.runs.of_step("extract_streams"):
-        for date in (run.get("result") or {}).get("restated", ()):
-            restated.setdefault(date, []).append(run["run_id"])
+    restated = kept.runs.restated_by() if chain else {}
     rows = [_partition(kept, day, digest) for day, digest in chain]
     return [row | {"restated_by": restated.get(row["day"], [])} for row in rows]
 
@@ -186,7 +183,7 @@ def _runs(runs: RunRecords, found: Stations) -> list[Json]:
         "train_als": ("model", found.model),
         **{step: ("candidate", found.candidate) for step in ("build_index", "evaluate", "gate")},
     }
-    first = [first_runs(runs.of_step(step), name).get(digest) for step, (name, digest) in made.items() if digest]
+    first = [runs.first_that_made(step, name, digest) for step, (name, digest) in made.items() if digest]
     names = ("step", "run_id", "by", "began", "seconds", "versions")
     records = [record for record in (*first, _publishing(runs, found)) if record]
     return [{name: record.get(name) for name in names} for record in records]

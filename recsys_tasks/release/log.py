@@ -15,16 +15,19 @@ A release that was live when a rollback, or older data, took its place was taken
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
-from typing import Any
 
 from recsys_tasks.core.digests import FORMAT, canonical_json
 from recsys_tasks.core.domain import Day, Figures, parse_day
 from recsys_tasks.core.errors import ConfigError, CorruptArtefact, NoRelease, UnknownId
 
+SEAL = re.compile(rb'"sha256":"([0-9a-f]{64})",')
+"""An entry's checksum of itself, as it stands in its bytes; inside a text each of these quotes has a backslash."""
 PUBLISH, PUBLISH_OLDER, ROLLBACK, PIN, UNPIN = "publish", "publish_older", "rollback", "pin", "unpin"
 
 
@@ -59,25 +62,27 @@ class Entry:
     def to_bytes(self) -> bytes:
         """The entry as it is stored, with a checksum over itself."""
         values = asdict(self) | {"day": self.day.isoformat(), "parent": self.parent, "format": FORMAT}
-        return canonical_json(values | {"sha256": _checksum(values)})
+        return canonical_json(values | {"sha256": hashlib.sha256(canonical_json(values)).hexdigest()})
 
 
-def parse_entry(values: Mapping[str, Any], name: str) -> Entry:
-    """An entry from its stored values.
+def parse_entry(content: bytes, name: str) -> Entry:
+    """An entry from its stored bytes.
 
     Raises:
         CorruptArtefact: it is not an entry of this format, or its checksum differs.
     """
     try:
-        rest = {key: value for key, value in values.items() if key != "sha256"}
-        if values["sha256"] != _checksum(rest) or rest.pop("format") != FORMAT:
+        before, sha256, after = SEAL.split(content, maxsplit=1)
+        rest = before + after  # the bytes that were sealed: they need not be made again from their values
+        if hashlib.sha256(rest).hexdigest() != sha256.decode():
             raise ValueError
-        parent = rest.pop("parent")
-        entry = Entry(**rest | {"day": parse_day(rest["day"])})
-        if entry.parent != parent:
+        values = json.loads(rest)
+        parent, written = values.pop("parent"), values.pop("format")
+        entry = Entry(**values | {"day": parse_day(values["day"])})
+        if entry.parent != parent or written != FORMAT:
             raise ValueError
         return entry
-    except (AttributeError, KeyError, TypeError, ValueError, ConfigError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError, ConfigError):
         raise CorruptArtefact(
             f"{name} is not a sound log entry. Nothing is published and new readers refuse until it is restored from "
             "a backup; open readers keep what they have."
@@ -191,7 +196,3 @@ class ReleaseLog:
             raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
         number = len(self.entries) + 1
         return replace(target, number=number, kind=kind, pinned=pinned, by=by, why=why, at=at, run_id="")
-
-
-def _checksum(values: Mapping[str, Any]) -> str:
-    return hashlib.sha256(canonical_json(values)).hexdigest()

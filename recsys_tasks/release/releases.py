@@ -1,9 +1,7 @@
 """The release log in a store: one small object an entry, created only if its name is free: a number is taken once."""
 
-import json
 from collections.abc import Callable
 
-from recsys_tasks.core.digests import canonical_json
 from recsys_tasks.core.errors import CorruptArtefact, NotStored, PublishConflict
 from recsys_tasks.release.log import Entry, ReleaseLog, parse_entry
 from recsys_tasks.storage.store import ArtefactStore
@@ -28,11 +26,9 @@ class Releases:
         where = self._store.where(entry_name(number))
         try:
             content = self._store.read(entry_name(number), LARGEST_ENTRY)
-            values = json.loads(content)
-            sound = canonical_json(values) == content
-        except (OSError, ValueError, RecursionError, NotStored, CorruptArtefact):
-            sound = False
-        entry = parse_entry(values if sound else {}, where)
+        except (OSError, NotStored, CorruptArtefact):
+            content = b""
+        entry = parse_entry(content, where)
         if entry.number != number:
             raise CorruptArtefact(
                 f"{where} holds entry {entry.number}. Restore it from a backup; nothing is published."

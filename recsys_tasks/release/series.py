@@ -22,7 +22,9 @@ from recsys_tasks.release.releases import Releases
 from recsys_tasks.storage.store import ArtefactStore
 
 Row = dict[str, Any]
-NOT_JUDGED = "not judged"
+NOT_JUDGED, QUARANTINED = "not judged", "quarantined"
+NO_VERDICT = ("", NOT_JUDGED, QUARANTINED)
+"""Outcomes of rows of which the gate has said nothing."""
 
 
 def series(store: ArtefactStore, until: Day | None = None) -> list[Row]:
@@ -84,7 +86,7 @@ def newest(rows: Iterable[Row]) -> Row | None:
 
     A date that was judged later than a newer one, in a backfill, does not hide what was said of the newer one.
     """
-    judged_rows = (row for row in rows if row["outcome"] not in ("", NOT_JUDGED))
+    judged_rows = (row for row in rows if row["outcome"] not in NO_VERDICT)
     return max(judged_rows, key=lambda row: (row["day"], *_age(row)), default=None)
 
 
@@ -109,7 +111,7 @@ def judgement_row(log: ReleaseLog, judgements: Judgements, judgement: Judgement)
 
 def judged(judgements: Judgements, judgement: Judgement) -> Row:
     """The figures and the verdict of a judgement, from its two manifests alone: as long as these stay, so does it."""
-    key, figures = judgements.key(judgement), judgements.figures(judgement)
+    key, figures = judgements.key_and_figures(judgement)
     verdict = judgements.verdict_figures(judgement)
     decided: Figures = verdict.get("figures", {})
     stored_at = datetime.fromtimestamp(judgements.written_at(judgement), UTC)
@@ -132,7 +134,7 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
         "against_earlier": decided.get("earlier"),
         "levels": levels_in(decided),
         **{name: figures["recall"][name] for name in ("user_recall", "similar_recall")},
-        **figures["training"],
+        **{"pairs": None, "weight": None, **figures["training"]},
         "new_tracks": figures["new_tracks"],
         "new_listeners": figures["new_listeners"],
         "outcome": verdict.get("outcome", NOT_JUDGED),
@@ -142,6 +144,12 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
         "stored_at": stored_at.isoformat(),
         "earlier": _earlier(judgements, judgement),
     }
+
+
+def not_judged(like: Row, day: str, outcome: str) -> Row:
+    """The row of a date that has no judgement. like: the row of another date, whose figures are all unknown here."""
+    nothing: Row = dict.fromkeys(like)
+    return nothing | {"day": day, "outcome": outcome, "losses": (), "reasons": [], "earlier": [], "made_release": False}
 
 
 def with_release(log: ReleaseLog, row: Row) -> Row:

@@ -58,13 +58,13 @@ def plot_svg(plot: Plot) -> str:
         low, high = _reach(plot)
         for line in plot.lines:
             _line(axes, at, line, plot)
-        for mark in plot.marks:
-            _mark(axes, at, _array(plot.lines[0].values), mark)
         for bound in plot.bounds:
             axes.axhline(bound.value, color=BLOCKED, linewidth=1.2, linestyle="-.", label=bound.name)
         if low < 0 < high:
             axes.axhline(0, color=INK, linewidth=1)
         axes.set_ylim(low, high)
+        for mark in plot.marks:
+            _mark(axes, at, _array(plot.lines[0].values), mark)
         axes.set_ylabel(plot.unit)
         (_day_axis if plot.axis == DAY_AXIS else _step_axis)(axes, at)
         axes.set_xlabel(plot.axis)
@@ -136,13 +136,17 @@ def _interval(axes: "Axes", at: Array, middle: Array, bounds: tuple[Array, Array
 
 
 def _mark(axes: "Axes", at: Array, values: Array, mark: Mark) -> None:
-    points = list(mark.points)
-    axes.plot(at[points], values[points], linestyle="none", label=mark.name, zorder=3, **MARKS[mark.look])
+    """Signs of some points; those without a value stand at the foot of the plot."""
+    points, foot = list(mark.points), axes.get_ylim()[0]
+    own = _array(mark.values) if mark.values else values[points]
+    own = np.where(np.isnan(own), foot, own)
+    axes.plot(at[points], own, linestyle="none", label=mark.name, zorder=3, clip_on=False, **MARKS[mark.look])
 
 
 def _reach(plot: Plot) -> tuple[float, float]:
     """Lower and upper end of the upright axis: everything is in sight, and zero where the plot asks for it."""
     values = [value for line in plot.lines for each in (line.values, line.low, line.high) for value in each or ()]
+    values += [value for mark in plot.marks for value in mark.values]
     found = [value for value in (*values, *(bound.value for bound in plot.bounds)) if value is not None] or [0.0]
     low, high = min(found), max(found)
     space = SPACE * (high - low or abs(high) or 1.0)

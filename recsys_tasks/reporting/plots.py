@@ -45,11 +45,12 @@ class Bound:
 
 @dataclass(frozen=True)
 class Mark:
-    """What came of some points, as a sign on the first line."""
+    """What came of some points, as a sign: on the first line, or at a value of its own."""
 
     name: str
     look: str
-    points: tuple[int, ...]  # indices
+    points: tuple[int, ...]  # indices; one may come more than once
+    values: Values = ()  # of each of these points; None: at the foot of the plot. Empty: those of the first line
 
 
 @dataclass(frozen=True)
@@ -119,6 +120,11 @@ class Forest:
         """Title and values, for those who do not see the plot."""
         rows = "; ".join(f"{row.name} {decimal(row.found.value, self.digits)}" for row in self.rows)
         return f"{self.title}, {self.unit}: {rows}."
+
+
+def with_values(*lines: Line) -> tuple[Line, ...]:
+    """The lines that have any value; the first one where none has: a plot has at least one."""
+    return tuple(line for line in lines if any(value is not None for value in line.values)) or lines[:1]
 
 
 def days_of(rows: Rows) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The plots of how good the recommendations are: precision, difference to the live release, drift, recall, slices."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recsys_tasks.core.formatting import count, setting_percent, significant
@@ -18,37 +18,44 @@ from recsys_tasks.reporting.plots import (
     column,
     days_of,
     line_of_estimates,
+    with_values,
 )
 
 VERDICT_MARKS = {"PASS": "passed", "HOLD": "held", "BLOCK": "blocked"}
 
 
-def precision_over_days(rows: Rows, floor: float, k: int) -> Plot:
+LIVE_IS = "The release that was live is scored on the day it had not seen, which is what listeners really got. "
+
+
+def precision_over_days(rows: Rows, floor: float, k: int, others: Rows = ()) -> Plot:
     """precision@k of candidate, live release and popular tracks, with the gate's verdicts.
 
     Args:
         rows: of the series, oldest first.
         floor: below it the gate blocks; 0 where the policy asks for none.
         k: length of a list.
+        others: judgements of these dates that do not count, because another one made the date's release or came later.
     """
     found = [estimate(row["precision"], row["precision_error"]) for row in rows]
     blocks = "below the floor, or not above the popular tracks" if floor else "not above the popular tracks"
     asks = "" if floor else "; the policy asks for no floor"
+    lines = with_values(
+        line_of_estimates("candidate", "candidate", found),
+        Line("release live that day", "live", column(rows, "honest", "precision")),
+        Line("popular tracks", "popular", column(rows, "popularity")),
+    )
+    live = any(line.look == "live" for line in lines)
     return Plot(
         name="precision",
         title=f"Precision: share of {k} recommended tracks then discovered",
-        caption="The candidate is shown with its 95% interval; the release that was live is scored on the day it had "
-        f"not seen, which is what listeners really got. The gate blocks what is {blocks}{asks}.",
+        caption=f"{'The candidate is shown with its 95% interval. ' if lines[0].low else ''}"
+        f"{LIVE_IS if live else ''}The gate blocks what is {blocks}{asks}.",
         unit=f"precision@{k}",
         digits=4,
         points=days_of(rows),
-        lines=(
-            line_of_estimates("candidate", "candidate", found),
-            Line("release live that day", "live", column(rows, "honest", "precision")),
-            Line("popular tracks", "popular", column(rows, "popularity")),
-        ),
+        lines=lines,
         bounds=(Bound(f"floor {significant(floor)}", floor),) if floor else (),
-        marks=_marks(rows),
+        marks=_marks(rows, others),
         judged=True,
     )
 
@@ -136,13 +143,21 @@ def _per_hundred(row: Mapping[str, Any]) -> Estimate:
     return Estimate(100 * row["difference"], low, high)
 
 
-def _marks(rows: Rows) -> tuple[Mark, ...]:
-    """What the gate said of each scored day: among few days always, among many only where it refused."""
-    scored = [(i, row) for i, row in enumerate(rows) if row["precision"] is not None]
+def _marks(rows: Rows, others: Rows = ()) -> tuple[Mark, ...]:
+    """What the gate said of each judgement: among few days always, among many only where it refused.
+
+    One that nobody could be scored for has its sign at the foot of the plot.
+    """
+    at = {row["day"]: i for i, row in enumerate(rows)}
+    judged = [(at[row["day"]], row) for row in (*rows, *(other for other in others if other["outcome"] != "PASS"))]
     marks = [
-        Mark(name, look, tuple(i for i, row in scored if row["outcome"] == look))
+        _mark(name, look, [(i, row) for i, row in judged if row["outcome"] == look])
         for look, name in VERDICT_MARKS.items()
         if look != "PASS" or len(rows) <= FEW
     ]
-    signed = Mark("released by a person", "ring", tuple(i for i, row in scored if row["signed_by"] is not None))
+    signed = _mark("released by a person", "ring", [(i, row) for i, row in judged if row["signed_by"] is not None])
     return tuple(mark for mark in (*marks, signed) if mark.points)
+
+
+def _mark(name: str, look: str, judged: Sequence[tuple[int, Mapping[str, Any]]]) -> Mark:
+    return Mark(name, look, tuple(i for i, _ in judged), tuple(row["precision"] for _, row in judged))

@@ -1,12 +1,16 @@
 """The plots of what the runs did: what was new, how the training went, how long each step took."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from recsys_tasks.reporting.plots import Line, Plot, Rows, Values, column, days_of
+from recsys_tasks.partitions.figures import PartitionFigures
+from recsys_tasks.reporting.plots import Line, Plot, Rows, Value, column, days_of, with_values
 
 NAMED_STEPS = ("extract_streams", "increment_matrix", "train_als", "build_index", "evaluate")
 """Steps that take long enough for a colour of their own."""
 OTHER_STEPS = "other steps"
+LONG_MINUTES = 180
+"""Minutes from which on a date's work is written in hours."""
 
 
 def loss_by_iteration(losses: Sequence[float]) -> Plot:
@@ -25,18 +29,33 @@ def loss_by_iteration(losses: Sequence[float]) -> Plot:
 
 
 def loss_over_days(rows: Rows) -> Plot:
-    """The loss after the last iteration of each day's training."""
+    """The loss after the last iteration of each day's training: a played pair, where the number of pairs is known.
+
+    The loss that a training reports is a mean over all cells. It rises with the share of cells that somebody played,
+    so that more data look like a worse model; what a played pair costs does not.
+    """
+    values = tuple(_loss_a_pair(row) for row in rows)
+    by_pair = any(value is not None for value in values)
+    if not by_pair:
+        values = tuple(row["losses"][-1] if row["losses"] else None for row in rows)
+    jumps = "It jumps where a training started cold, or where its parameters changed."
+    means = "The loss of all cells together, divided by the number of pairs of listener and track that were trained on."
     return Plot(
         name="loss",
-        title="Training: loss after the last iteration",
-        caption="The loss is that of the plays that were trained on. It jumps where a training started cold, or where "
-        "its parameters changed.",
-        unit="loss",
+        title="Training: loss a played pair" if by_pair else "Training: loss after the last iteration",
+        caption=f"{means if by_pair else 'The loss is that of the plays that were trained on.'} {jumps}",
+        unit="loss a pair" if by_pair else "loss",
         digits=5,
         points=days_of(rows),
-        lines=(Line("loss", "candidate", tuple(row["losses"][-1] if row["losses"] else None for row in rows)),),
+        lines=(Line("loss", "candidate", values),),
         from_zero=False,
     )
+
+
+def _loss_a_pair(row: Mapping[str, Any]) -> float | None:
+    """What a training lost in all, for each pair that it learned from; None where that was not recorded."""
+    pairs, weight = row.get("pairs"), row.get("weight")
+    return row["losses"][-1] * weight / pairs if row["losses"] and pairs and weight else None
 
 
 def iterations_over_days(rows: Rows) -> Plot:
@@ -48,7 +67,7 @@ def iterations_over_days(rows: Rows) -> Plot:
         unit="iterations",
         digits=0,
         points=days_of(rows),
-        lines=(
+        lines=with_values(
             Line("from the day before", "candidate", tuple(r["iterations"] if r["warm"] else None for r in rows)),
             Line("from a cold start", "live", tuple(None if r["warm"] else r["iterations"] for r in rows)),
         ),
@@ -65,34 +84,75 @@ def new_over_days(rows: Rows) -> Plot:
         unit="number",
         digits=0,
         points=days_of(rows),
-        lines=(
+        lines=with_values(
             Line("tracks heard for the first time", "candidate", column(rows, "new_tracks")),
             Line("listeners for the first time", "live", column(rows, "new_listeners")),
         ),
     )
 
 
+def streams_over_days(rows: Rows, counted: Mapping[str, PartitionFigures]) -> Plot:
+    """Streams of each date. counted: date -> what became of its rows; a date without any has a gap."""
+    found = [counted.get(day) for day in days_of(rows)]
+    return Plot(
+        name="streams",
+        title="Streams of each date",
+        caption="Private, short, repeated and unnamed streams are read and not counted.",
+        unit="streams",
+        digits=0,
+        points=days_of(rows),
+        lines=(
+            Line("counted", "candidate", tuple(each.rows_kept if each else None for each in found)),
+            Line("read from the source", "live", tuple(each.rows_read if each else None for each in found)),
+        ),
+    )
+
+
+def listeners_over_days(rows: Rows, counted: Mapping[str, PartitionFigures]) -> Plot:
+    """Listeners of each date. counted: as for the streams."""
+    found = [counted.get(day) for day in days_of(rows)]
+    return Plot(
+        name="listeners",
+        title="Listeners of each date",
+        caption="",
+        unit="listeners",
+        digits=0,
+        points=days_of(rows),
+        lines=(Line("listeners with a counted stream", "candidate", tuple(e.listeners if e else None for e in found)),),
+    )
+
+
 def minutes_over_days(rows: Rows, minutes: Mapping[str, Mapping[str, float]]) -> Plot:
-    """Minutes of each step that takes long, and of all others together. minutes: date -> step -> minutes."""
+    """What each step that takes long took, and all others together, in a unit that suits the longest date.
+
+    Args:
+        rows: of the series, oldest first.
+        minutes: date -> step -> minutes.
+    """
     taken = [minutes.get(day) for day in days_of(rows)]
-    lines = [
-        Line(name, name, tuple(None if steps is None else steps.get(name, 0.0) for steps in taken))
-        for name in NAMED_STEPS
-    ]
+    unit, scale, digits = _unit(max((sum(steps.values()) for steps in taken if steps), default=0.0))
+    named = {name: tuple(_scaled(steps, [name], scale) for steps in taken) for name in NAMED_STEPS}
+    lines = [Line(name, name, values) for name, values in named.items() if any(values)]
+    others = tuple(_scaled(steps, [name for name in steps or () if name not in NAMED_STEPS], scale) for steps in taken)
     return Plot(
         name="minutes",
-        title="Minutes of work for each date, by step",
+        title="Time of work for each date, by step",
         caption="All runs of a date are added up; waiting for the day and for workers is not counted.",
-        unit="minutes",
-        digits=2,
+        unit=unit,
+        digits=digits,
         points=days_of(rows),
-        lines=(*lines, Line(OTHER_STEPS, "other_steps", _others(taken))),
+        lines=(*lines, Line(OTHER_STEPS, "other_steps", others)),
         stacked=True,
     )
 
 
-def _others(taken: Sequence[Mapping[str, float] | None]) -> Values:
-    return tuple(
-        None if steps is None else sum(minutes for name, minutes in steps.items() if name not in NAMED_STEPS)
-        for steps in taken
-    )
+def _unit(longest: float) -> tuple[str, float, int]:
+    """Unit, how many of it a minute is, and digits, for dates of which the longest took so many minutes."""
+    if longest < 1:
+        return "seconds", 60.0, 1
+    return ("minutes", 1.0, 1) if longest < LONG_MINUTES else ("hours", 1 / 60, 2)
+
+
+def _scaled(steps: Mapping[str, float] | None, names: Iterable[str], scale: float) -> Value:
+    """What some steps of a date took together; None where nothing is recorded of it."""
+    return None if steps is None else scale * sum(steps.get(name, 0.0) for name in names)

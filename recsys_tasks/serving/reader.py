@@ -110,6 +110,25 @@ class Reader:
         listed = [(int(c), float(s)) for c, s in zip(found.cols[0], found.scores[0], strict=True) if c >= 0]
         return Answered(opened.entry.release, True, bool(found.exact[0]), tuple(self._named(opened, listed)))
 
+    def played(self, user_id: Id) -> tuple[tuple[int, Track], ...]:
+        """The tracks that a user has played, as far as the release knows; none for an unknown user.
+
+        Returns:
+            The place among all pairs of the release, and the track; a score is its number of listeners. Tracks with
+            most listeners come first.
+
+        Raises:
+            UnknownId: it is no id of this service.
+        """
+        opened = self._opened
+        users, listeners = opened.bundle.users, opened.bundle.names.listeners
+        row = find_row(users.ids, users.order, parse_id(users.ids, user_id))
+        cols = self._played(opened, row) if row is not None else np.zeros(0, np.int64)
+        order = np.argsort(-listeners[cols], kind="stable")
+        found = self._named(opened, [(int(col), float(listeners[col])) for col in cols[order]])
+        first = int(users.indptr[row]) if row is not None else 0
+        return tuple(zip((first + order).tolist(), found, strict=True))
+
     def similar(self, track_id: Id, k: int = 10) -> Answered:
         """The k tracks whose factors point most nearly the same way, with the cosine.
 

@@ -4,7 +4,7 @@ import errno
 import fcntl
 import os
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -106,12 +106,25 @@ class PosixStore:
     def stamp(self, name: str) -> Stamp | None:
         """As ``ArtefactStore``: of the name itself, not of what a link leads to."""
         try:
-            found = (self.root / name).lstat()
+            found = os.lstat(os.path.join(self.root, name))
         except OSError as error:
             if error.errno not in _NOTHING_THERE:
                 raise
             return None
-        return Stamp(found.st_size, found.st_mtime_ns, f"{found.st_ctime_ns} {found.st_ino}")
+        return _stamp(found)
+
+    def stamps(self, folder: str) -> dict[str, Stamp]:
+        """As ``ArtefactStore``: one reading of the directory; what is removed meanwhile is left out."""
+        found = {}
+        try:
+            with os.scandir(self.root / folder) as entries:
+                for entry in entries:
+                    with suppress(FileNotFoundError):
+                        found[entry.name] = _stamp(entry.stat(follow_symlinks=False))
+        except OSError as error:
+            if error.errno not in _NOTHING_THERE:
+                raise
+        return found
 
     def written_at(self, name: str) -> float:
         """As ``ArtefactStore``."""
@@ -135,6 +148,10 @@ class PosixStore:
     def sweep(self) -> list[str]:
         """As ``ArtefactStore``: temporary directories whose lock nobody holds."""
         return sweep(self.root)
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    return Stamp(found.st_size, found.st_mtime_ns, f"{found.st_ctime_ns} {found.st_ino}")
 
 
 def _locked(descriptor: int, wait: bool) -> bool:

@@ -42,6 +42,25 @@ class RunRecords:
         ]
         return sorted(found, key=_began)
 
+    def first_that_made(self, step: str, what: str, digest: str) -> Json | None:
+        """The record of the run whose step first made something; None where no record is left.
+
+        Args:
+            step: that makes such things.
+            what: key of its result: ``model``, ``judgement``, ...
+            digest: that stands there.
+        """
+        found = first_runs(self.of_step(step), what).get(digest)
+        return dict(found) if found else None
+
+    def restated_by(self) -> dict[str, list[str]]:
+        """Date -> the runs that restated it, those that began first first."""
+        found: dict[str, list[str]] = {}
+        for record in self.of_step("extract_streams"):
+            for day in (record.get("result") or {}).get("restated", ()):
+                found.setdefault(day, []).append(record["run_id"])
+        return found
+
     def steps_in(self, run: str, step: str = "") -> list[tuple[str, Json]]:
         """Step and record of what is kept of a run; unreadable records are left out.
 

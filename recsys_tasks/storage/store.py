@@ -111,6 +111,9 @@ class ArtefactStore(Protocol):
     def stamp(self, name: str) -> Stamp | None:
         """What changes whenever an object, or what is directly below a folder, changes; None where there is neither."""
 
+    def stamps(self, folder: str) -> dict[str, Stamp]:
+        """The stamp of everything directly below a folder, by the last part of its name; asked for in one go."""
+
     def written_at(self, name: str) -> float:
         """When something was last written there, in seconds since 1970."""
 

@@ -9,7 +9,8 @@ from pages_store import LAST, candidates_page, judged_file, refused
 from settings import SIGNED, config, damage
 
 from recsys_tasks.pages.candidates import LENGTH, candidates, page_of, wanted
-from recsys_tasks.pages.remembered import judgements_of, log_of
+from recsys_tasks.pages.remembered import RememberedJudgements, log_of
+from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.bundles import bundle_name
 from recsys_tasks.release.judgements import judgement_of
 from recsys_tasks.release.stored_verdicts import VERDICT
@@ -32,8 +33,8 @@ class TestCandidates:
         """A release names its number; a held candidate its digest and day; both cells are empty."""
         digest = refused(copied)
         page = candidates_page(copied.store)
-        assert f'<td class="acts" data-candidate="{digest}" data-day="2026-01-15" data-newest="yes"></td>' in page
-        assert '<td class="acts" data-release="2"></td>' in page
+        assert f'<div class="acts" data-candidate="{digest}" data-day="2026-01-15" data-newest="yes"></div>' in page
+        assert '<div class="acts" data-release="2"></div>' in page
         assert 'data-release="3"' not in page
 
     def test_what_can_be_done_stands_beside_what_was_refused(self, copied):
@@ -135,6 +136,7 @@ class TestCandidates:
 def test_judgements_come_with_their_exactness(copied):
     """Rows tell whether an exact check failed, which decides whether anybody may release the candidate."""
     refused(copied, "BLOCK", exact=True)
-    rows, damaged = judgements_of(copied.store, log_of(copied.store))
+    judgements = RememberedJudgements(Viewed(copied.store), log_of(copied.store))
+    rows, damaged = judgements.readable(judgements.days())
     assert [row["exact"] for row in rows] == [False, False, True]
     assert damaged == []

@@ -4,6 +4,7 @@ import pytest
 from series_rows import rows
 
 from recsys_tasks.gate.drift import Drift
+from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.reporting.plots import FEW, Bound
 from recsys_tasks.reporting.quality_plots import (
     cusum_over_days,
@@ -12,7 +13,14 @@ from recsys_tasks.reporting.quality_plots import (
     recall_over_days,
     slices,
 )
-from recsys_tasks.reporting.run_plots import iterations_over_days, loss_by_iteration, loss_over_days, minutes_over_days
+from recsys_tasks.reporting.run_plots import (
+    iterations_over_days,
+    listeners_over_days,
+    loss_by_iteration,
+    loss_over_days,
+    minutes_over_days,
+    streams_over_days,
+)
 
 UNCOUNTED = Drift((), (), (), ())
 NOTHING = {"honest": None, "pair": None, "precision": None, "precision_error": None, "popularity": None}
@@ -55,9 +63,25 @@ class TestPrecision:
         assert "passed" in marks(rows(FEW))
         assert marks(rows(FEW + 1)) == {}
 
-    def test_a_day_without_a_figure_has_no_mark(self):
-        """Nobody could be scored: the verdict stands in the tables, and no mark is explained that nobody sees."""
-        assert marks(rows(1, outcome="HOLD", **NOTHING)) == {}
+    def test_a_day_without_a_figure_is_marked_at_the_foot(self):
+        """Nobody could be scored: the verdict is marked all the same, where no line runs."""
+        (mark,) = precision_over_days(rows(1, outcome="HOLD", **NOTHING), 0.0, 10).marks
+        assert (mark.look, mark.points, mark.values) == ("HOLD", (0,), (None,))
+
+    def test_a_refused_judgement_beside_the_one_that_counts_is_marked_at_its_own_precision(self):
+        """Blocked first, then another candidate of the date passed: both are there, the first as a sign alone."""
+        refused = rows(2)[-1] | {"outcome": "BLOCK", "precision": 0.001}
+        plot = precision_over_days(rows(2), 0.0, 10, [refused])
+        (mark,) = (mark for mark in plot.marks if mark.look == "BLOCK")
+        assert (mark.points, mark.values) == ((1,), (0.001,))
+        assert plot.lines[0].values[1] == rows(2)[-1]["precision"]
+
+    def test_a_line_without_a_value_is_neither_drawn_nor_explained(self):
+        """Before anything was live there is no such line, and the caption says nothing of it."""
+        before = precision_over_days(rows(1), 0.0, 10)
+        after = precision_over_days(rows(3), 0.0, 10)
+        assert ["live" in {line.look for line in plot.lines} for plot in (before, after)] == [False, True]
+        assert ["release that was live" in plot.caption for plot in (before, after)] == [False, True]
 
 
 class TestDifferences:
@@ -138,9 +162,33 @@ class TestRuns:
         """Long steps have a line of their own, all others share one; a date without records has a gap."""
         minutes = {"2026-01-13": {"train_als": 2.0, "gate": 0.5, "publish": 0.25}}
         lines = {line.name: line.values for line in minutes_over_days(rows(2), minutes).lines}
-        assert lines["train_als"] == (2.0, None)
-        assert lines["other steps"] == (0.75, None)
-        assert lines["evaluate"] == (0.0, None)
+        assert lines == {"train_als": (2.0, None), "other steps": (0.75, None)}
+
+    @pytest.mark.parametrize(("minutes", "unit", "shown"), [(0.5, "seconds", 30), (5, "minutes", 5), (240, "hours", 4)])
+    def test_time_has_a_unit_that_suits_the_longest_date(self, minutes, unit, shown):
+        """Seconds where no date took a minute, hours where one took three of them."""
+        taken = {"2026-01-13": {"train_als": minutes}, "2026-01-14": {"train_als": minutes / 10}}
+        plot = minutes_over_days(rows(2), taken)
+        assert (plot.unit, plot.lines[0].values[0]) == (unit, pytest.approx(shown))
+
+    def test_the_loss_is_that_of_a_played_pair_where_pairs_are_known(self):
+        """Twice the pairs in as many cells: the mean over all cells doubles, a pair costs the same."""
+        few = rows(1)[0] | {"losses": [0.01], "pairs": 100, "weight": 10_000.0}
+        many = few | {"losses": [0.02], "pairs": 200}
+        older = few | {"pairs": None, "weight": None}
+        plot = loss_over_days([older, few, many])
+        assert plot.lines[0].values == (None, pytest.approx(1.0), pytest.approx(1.0))
+        assert plot.unit == "loss a pair"
+        assert loss_over_days([older]).lines[0].values == (0.01,)
+
+    def test_streams_and_listeners_are_those_of_the_partition(self):
+        """Read and counted rows of each date; a date without partition, or that counted no listeners, has a gap."""
+        kept = PartitionFigures(120, 100, {"private": 20}, listeners=7)
+        older = PartitionFigures(60, 50, {})
+        counted = {"2026-01-13": kept, "2026-01-14": older}
+        lines = {line.name: line.values for line in streams_over_days(rows(3), counted).lines}
+        assert lines == {"counted": (100, 50, None), "read from the source": (120, 60, None)}
+        assert listeners_over_days(rows(3), counted).lines[0].values == (7, None, None)
 
     def test_a_plot_without_a_value_says_so(self):
         """The pages leave it out."""

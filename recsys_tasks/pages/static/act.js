@@ -6,7 +6,7 @@ import { button, home, line, say, send } from "./server.js";
 const KEPT = "recsys-said"; // what was done, shown once more after the page has loaded again
 const by = (id) => document.getElementById(id);
 const row = by("acts");
-const cells = document.querySelectorAll("td.acts");
+const cells = document.querySelectorAll(".acts");
 let asked = null; // the act that the dialog is about
 let stands = null; // what is live, and what this person may do
 
@@ -92,7 +92,7 @@ function release(candidate, day) {
 const judgeAgain = (day) => ({
   name: "judge_again",
   body: { day },
-  title: `Judge ${date(day)} again?`,
+  title: `Judge ${day} again?`,
   button: "Judge again",
   text: [
     "The same figures are judged by the policy that is configured now. Nothing goes live by this.",
@@ -120,7 +120,7 @@ function fillCell(cell) {
   }
   if (candidate && cell.dataset.newest) {
     const again = button("Judge again …", () => begin(judgeAgain(day)));
-    again.setAttribute("aria-label", `Judge the candidate of ${date(day)} again by the policy of now`);
+    again.setAttribute("aria-label", `Judge the candidate of ${day} again by the policy of now`);
     cell.append(again);
   }
 }

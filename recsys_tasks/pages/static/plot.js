@@ -62,6 +62,7 @@ class Plot {
     const all = this.stacked
       ? data.days.map((_, i) => this.lines.reduce((sum, line) => sum + (line.values[i] ?? 0), 0))
       : this.lines.flatMap((line) => [...line.values, ...(line.low ?? []), ...(line.high ?? [])]);
+    all.push(...this.marks.flatMap((mark) => mark.values));
     const found = [...all.filter(known), ...this.bounds.map((bound) => bound.value)];
     let [low, high] = [found.reduce((a, b) => Math.min(a, b)), found.reduce((a, b) => Math.max(a, b))];
     const space = (high - low || Math.abs(high) || 1) * 0.06;
@@ -152,9 +153,9 @@ class Plot {
   }
 
   signs() {
-    const values = this.lines[0].values;
-    for (const { look, points } of this.marks) {
-      const path = points.map((i) => SHAPES[look](this.x[i], this.y(values[i])));
+    const foot = this.height - SIDES.bottom;
+    for (const { look, points, values } of this.marks) {
+      const path = points.map((i, n) => SHAPES[look](this.x[i], known(values[n]) ? this.y(values[n]) : foot));
       add(this.svg, "path", { class: `mark ${look}`, d: path.join("") });
     }
   }
@@ -189,7 +190,7 @@ class Plot {
       const between = interval ? ` (${written(line.low[i], this.digits)} to ${written(line.high[i], this.digits)})` : "";
       return written(value, this.digits) + between;
     });
-    const came = data.releases[i] ? `${data.outcomes[i]}, release ${data.releases[i]}` : data.outcomes[i];
+    const came = [data.outcomes[i], data.also[i], data.releases[i] && `release ${data.releases[i]}`].filter(Boolean).join(", ");
     this.when.textContent = this.judged ? `${dated(times[i])}: ${came}` : dated(times[i]);
     texts.forEach((text, n) => (this.values[n].textContent = text));
     this.cursor.setAttribute("d", index === null ? "" : `M${this.x[i].toFixed(1)} ${SIDES.top}V${this.height - SIDES.bottom}`);
