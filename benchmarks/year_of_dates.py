@@ -17,12 +17,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from recsys_tasks.alerting.alerts import Alert
+from recsys_tasks.alerting.outbox import Outbox
 from recsys_tasks.core.config import parse_config
 from recsys_tasks.core.domain import Day, Figures, PlayCounts, Verdict
-from recsys_tasks.core.records import Json, as_json
+from recsys_tasks.core.records import Json, as_json, from_json
 from recsys_tasks.matrix.chain import chain_digests
+from recsys_tasks.partitions.checked import CheckedDays
+from recsys_tasks.partitions.data_quality import DataCheck
 from recsys_tasks.partitions.repository import Partitions
-from recsys_tasks.recommenders.base import TrainingFigures
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.release.bundles import GATED, Bundles
 from recsys_tasks.release.judgements import Judgements, judgement_of
@@ -35,7 +38,7 @@ from recsys_tasks.repositories.splits import Splits, split_name
 from recsys_tasks.steps import Signature, Workplace
 from recsys_tasks.steps.whole_day import run_day
 from recsys_tasks.storage.posix import PosixStore
-from recsys_tasks.storage.run_records import RunRecords
+from recsys_tasks.storage.run_records import RunRecords, run_name
 from recsys_tasks.storage.stored_forms import counts_digest
 
 FIRST = date(2026, 1, 13)
@@ -80,11 +83,6 @@ def grow(real: PosixStore, root: Path, dates: int, entries: int) -> PosixStore:
     return year.store
 
 
-def files_of(root: Path) -> list[Path]:
-    """Every file of a store that a page may read."""
-    return [path for path in root.rglob("*.json") if path.is_file()]
-
-
 @dataclass(frozen=True)
 class _Made:
     """What a date's run makes, by key."""
@@ -116,7 +114,7 @@ class _Year:
         self.split = Splits(real).key(day, str(self.model_key.split))
         self.partition = Partitions(real).newest(day)
         self.records = RunRecords(real).of_run(self.entry.run_id)
-        self.judgements, self.runs = Judgements(store), RunRecords(store)
+        self.judgements, self.runs, self.outbox = Judgements(store), RunRecords(store), Outbox(store)
         self.days = [FIRST + timedelta(days=n) for n in range(dates)]
         self.chain = tuple((day, self._extract(day)) for day in self.days)
         self.matrices = chain_digests(self.chain)
@@ -131,6 +129,8 @@ class _Year:
             self._judge(n, self.made[against].candidate.digest if against >= 0 else None)
         if _outcome(n) == "PASS":
             self._publish(n)
+        else:
+            self._alert(n)
         self._record(n)
 
     def say(self, n: int) -> None:
@@ -161,6 +161,10 @@ class _Year:
             varied |= {"dropped": {reason: self._near(n) for reason, n in figures.dropped.items()}}
             stored = replace(self.partition, day=day, digest=digest, figures=replace(figures, **varied))
             partitions.save(stored, counts)
+        checks = [from_json(DataCheck, check) for check in self.figures["data_checks"]]
+        if self.chance.random() < 1 / 20:
+            checks[0] = replace(checks[0], outcome="warn")
+        CheckedDays(self.store).save_found(day, digest, checks)
         return digest
 
     def _near(self, n: int) -> int:
@@ -198,6 +202,13 @@ class _Year:
         own |= {"at": f"{day + timedelta(days=1)}T02:10:00+00:00", "run_id": _run(day)}
         self._append(replace(self.entry, **own, kind=PUBLISH, pinned=False, by="airflow (scheduled)"))
 
+    def _alert(self, n: int) -> None:
+        """What the gate said, told through two channels."""
+        at = datetime(2026, 1, 14, 3, tzinfo=UTC) + timedelta(days=n)
+        alert = Alert(f"{n:032x}", f"{_outcome(n)} of {self.days[n]}: a loss", ("What was live stays live.",))
+        self.outbox.put(alert, ("mail", "slack"), at)
+        self.outbox.deliver(("mail", "slack"), lambda _alert, names: [(name, "") for name in names], at, {alert.key})
+
     def _varied(self, n: int) -> Figures:
         """Figures of a date: a slow rise, a week's rhythm and noise."""
         figures, uniform = copy.deepcopy(self.figures), self.chance.uniform
@@ -208,7 +219,9 @@ class _Year:
         figures["new_tracks"], figures["new_listeners"] = int(uniform(35, 60)), int(uniform(10, 30))
         cold = n % 28 == 0
         losses = [loss * uniform(0.99, 1.01) for loss in figures["training"]["losses"][0 if cold else -3 :]]
-        return figures | {"training": as_json(TrainingFigures(len(losses), tuple(losses), not cold))}
+        return figures | {
+            "training": as_json(replace(self.trained, iterations=len(losses), losses=tuple(losses), warm=not cold))
+        }
 
     def _verdict(self, n: int, figures: Figures) -> Verdict:
         decided, outcome, reasons = copy.deepcopy(self.verdict.figures), _outcome(n), self.verdict.reasons
@@ -232,6 +245,8 @@ class _Year:
             more = {"began": began.isoformat(), "seconds": seconds, "result": result, "by": "airflow (scheduled)"}
             self.runs.save(_run(day), record["step"], record | more)
             began += timedelta(seconds=seconds)
+        folder = self.store.root / run_name(_run(day))
+        os.utime(folder, (began.timestamp(), began.timestamp()))  # as if it had been written then
 
 
 def _outcome(n: int) -> str:

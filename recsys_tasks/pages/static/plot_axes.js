@@ -35,7 +35,8 @@ export function instants(from, to, wanted) {
     const time = Date.UTC(start.getUTCFullYear(), month, 1);
     if (time > to) return found;
     const at = new Date(time);
-    if (step >= 12 ? at.getUTCMonth() : at.getUTCMonth() % step) continue;
+    const since = 12 * (at.getUTCFullYear() - start.getUTCFullYear()) + at.getUTCMonth();
+    if (since % step) continue;
     found.push([time, dated(time).slice(0, 7)]);
   }
 }
