@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import replace
+from datetime import date
 from html import unescape
 
 import pytest
 from pages_store import LAST, candidates_page, judged_file, refused
-from settings import SIGNED, config, damage
+from settings import SIGNED, config, damage, run
 
 from recsys_tasks.pages.candidates import LENGTH, candidates, page_of, wanted
 from recsys_tasks.pages.remembered import RememberedJudgements, log_of
@@ -14,7 +15,7 @@ from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.bundles import bundle_name
 from recsys_tasks.release.judgements import judgement_of
 from recsys_tasks.release.stored_verdicts import VERDICT
-from recsys_tasks.steps import Workplace, judge_again, roll_back
+from recsys_tasks.steps import Workplace, judge_again, roll_back, set_pin
 from recsys_tasks.storage.posix import PosixStore
 
 
@@ -125,6 +126,16 @@ class TestCandidates:
         (newest,) = re.findall(r"<tr><th scope=.row. class=.n.>4</th>(.*?)</tr>", page)
         for said in ("release 1 rolled back", ">pinned<", ">live<", "<td>olga</td>", "&lt;b&gt;bad&lt;/b&gt;"):
             assert said in newest
+
+    def test_a_gap_between_release_numbers_is_explained_where_it_is(self, copied):
+        """A rollback and the end of its pin took two numbers: the release after them says so, and no other."""
+        assert "are no releases" not in candidates_page(copied.store)
+        roll_back(copied, 2, SIGNED)
+        set_pin(copied, False, SIGNED)
+        run(copied, date(2026, 1, 16))
+        page = candidates_page(copied.store)
+        assert page.count("Numbers 4 and 5 are no releases but a rollback and a lifted pin.") == 1
+        assert "A release has the number of the entry that published it." in page
 
     def test_an_empty_store_says_so(self, tmp_path):
         """No candidate, no release: two sentences."""
