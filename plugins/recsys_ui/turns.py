@@ -40,7 +40,8 @@ class Turns:
             raise _busy()
         self.waiting += 1
         try:
-            await asyncio.wait_for(places.acquire(), self._patience_s)
+            async with asyncio.timeout(self._patience_s):
+                await places.acquire()
         except TimeoutError:
             raise _busy() from None
         finally:
