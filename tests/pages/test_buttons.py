@@ -1,0 +1,83 @@
+"""The buttons of the candidates in a browser, without Airflow around them: all are there, and cover nothing."""
+
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from browser import CHROMIUM, FLAGS, needs_chromium
+from pages_store import refused
+
+PLUGINS = Path(__file__).parents[2] / "plugins"
+
+
+@pytest.fixture
+def served(monkeypatch):
+    """A function that serves the pages of a store to somebody who may act; gives the address."""
+    monkeypatch.syspath_prepend(str(PLUGINS))
+    import uvicorn
+    from fastapi import FastAPI
+    from recsys_ui import browse, views
+
+    from recsys_tasks.pages.acting import standing
+    from recsys_tasks.pages.remembered import log_of
+
+    @contextmanager
+    def serve(store):
+        monkeypatch.setenv("RECSYS_ROOT", str(store.root))
+        app = FastAPI()
+        app.include_router(browse.router)
+        app.include_router(views.router)
+        rights = {"user": "olga", "may_act": True, "may_backfill": True}
+        app.get("/acts")(lambda: rights | standing(store, log_of(store)))
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
+        started = threading.Event()
+        begin = server.startup
+
+        async def startup(sockets=None):
+            await begin(sockets)
+            started.set()
+
+        server.startup = startup
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        try:
+            assert started.wait(60)
+            yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+    return serve
+
+
+@pytest.mark.browser
+@needs_chromium
+@pytest.mark.parametrize("width", [1400, 800])
+def test_every_row_has_its_buttons_and_they_cover_no_reason(served, copied, width):
+    """Roll back, release and judge again stand in the first column, nothing is said to have failed, and no reason lies
+    below a button, however narrow the window."""
+    from playwright.sync_api import sync_playwright
+
+    refused(copied)
+    with served(copied.store) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            page = browser.new_page(viewport={"width": width, "height": 1000})
+            page.goto(f"{address}/candidates")
+            for name in ("Release the candidate", "Judge the candidate", "Roll back to 1"):
+                page.get_by_role("button", name=name).first.wait_for()
+            assert page.locator("#said").inner_text() == ""
+            buttons = [each.bounding_box() for each in page.locator(".acts button").all()]
+            reasons = [each.bounding_box() for each in page.locator("td.why").all()]
+            assert not [(b, r) for b in buttons for r in reasons if _overlap(b, r)]
+        finally:
+            browser.close()
+
+
+def _overlap(one, other):
+    """Whether two boxes have a common point."""
+    return all(
+        one[start] < other[start] + other[size] and other[start] < one[start] + one[size]
+        for start, size in (("x", "width"), ("y", "height"))
+    )
