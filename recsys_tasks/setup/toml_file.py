@@ -33,7 +33,8 @@ HEAD = """\
 TAIL = """
 # [als] is at its defaults until `recsys tune --split time --date D --write` has chosen them on your own days.
 
-# Nobody is told of a HOLD, a BLOCK or a failure until connections of Airflow are named: smtp, slackwebhook, http, apprise.
+# Nobody is told of a HOLD, a BLOCK or a failure until connections of Airflow are named: smtp, slackwebhook, http or
+# apprise.
 # [alert]
 # connections = ["ops_mail"]
 # mail_to = ["ops@example.com"]      # receivers of the smtp connections
