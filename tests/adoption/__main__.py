@@ -98,6 +98,7 @@ def prepared(home: Path, pictures: Path, stack: ExitStack) -> Story:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     (home / "transcript.txt").touch()
+    os.chdir(home)  # whatever is started from the clone would find our package there
     pictures.mkdir(parents=True, exist_ok=True)
     cluster = stack.enter_context(running_cluster(home))
     for database in ("music", "airflow"):
