@@ -1,7 +1,8 @@
 """Which table looks like the streams, and which like the catalogue: names and types in, candidates out.
 
 A column plays a part (who listened, what, when) by its type and its name. A name counts full where it is a usual one,
-half where it only ends like one. Of equal candidates none is chosen: the caller has to say so.
+half where it only ends like one; an instant also counts by its type, where it is the only one. Of equal candidates none
+is chosen: the caller has to say so.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,6 +18,8 @@ ZONED, NAIVE = "timestamp with time zone", "timestamp without time zone"
 USUAL, ALIKE = 4, 2  # points of a name
 EXACT = ("id", "uuid", "uid")
 """Names that mean something only as a whole: a session_id is no id of an event."""
+ENDINGS = ("_id", "_uuid", "_code", "_key", "_no", "", "id")
+BY_ITS_TYPE = 1  # point, of a column whose name says nothing
 OF_AN_OPTIONAL_COLUMN = 1  # point: it tells two tables apart, and never outweighs a name
 
 
@@ -28,25 +31,28 @@ class Part:
     types: tuple[str, ...]
     needed: bool = False
     mendable: tuple[str, ...] = ()  # types that will do once a view converts them
+    alone: bool = False  # the only column of such a type will do, whatever its name
+
+
+def _ids(*things: str) -> tuple[str, ...]:
+    """Names of the ids of a thing, in the order of preference: those that say so, then the thing alone."""
+    return tuple(f"{thing}{ending}" for ending in ENDINGS for thing in things)
 
 
 STREAMS = {
     "user_id": Part(
-        ("user_id", "listener_id", "account_id", "member_id", "customer_id", "subscriber_id", "profile_id", "person_id",
-         "user_uuid", "listener_uuid", "account_uuid", "member_uuid", "user", "userid", "listener", "account", "member",
-         "uid", "who"),
+        (*_ids("user", "listener", "account", "member", "customer", "subscriber", "profile", "person"), "uid", "who"),
         IDS, needed=True,
     ),
     "track_id": Part(
-        ("track_id", "song_id", "item_id", "recording_id", "media_id", "content_id", "episode_id", "title_id",
-         "track_uuid", "song_uuid", "item_uuid", "track", "trackid", "song", "item", "recording", "isrc", "what"),
+        (*_ids("track", "song", "item", "recording", "episode"), "media_id", "content_id", "title_id", "isrc", "what"),
         IDS, needed=True,
     ),
     "streamed_at": Part(
         ("streamed_at", "played_at", "listened_at", "started_at", "start_at", "start_time", "occurred_at",
          "happened_at", "event_at", "event_time", "heard_at", "scrobbled_at", "at", "ts", "time", "timestamp",
          "instant", "created_at", "ended_at", "inserted_at"),
-        (ZONED,), needed=True, mendable=(NAIVE,),
+        (ZONED,), needed=True, mendable=(NAIVE,), alone=True,
     ),
     "event_id": Part(("event_id", "stream_id", "play_id", "listen_id", "event_uuid", "play_uuid", "id", "uuid"), IDS),
     "ms_played": Part(
@@ -170,7 +176,10 @@ def _column(relation: Relation, rule: Part, types: Collection[str], taken: Colle
     usual = [fitting[name] for name in rule.names if name in fitting]
     endings = [name for name in rule.names if name not in EXACT]
     alike = [fitting[own] for name in endings for own in fitting if own.endswith(f"_{name}")]
-    return (usual[0], USUAL) if usual else (alike[0], ALIKE) if alike else ("", 0)
+    if usual or alike:
+        return (usual[0], USUAL) if usual else (alike[0], ALIKE)
+    only = [*fitting.values()] if rule.alone and len(fitting) == 1 else []
+    return (only[0], BY_ITS_TYPE) if only else ("", 0)
 
 
 def _points_of_table(table: str, names: Collection[str]) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from recsys_tasks.core.errors import RecsysError
+
 README = Path(__file__).parents[2] / "README.md"
 HEADING = "## Use it on your service"
 BLOCK = re.compile(r"(?:^(?: {4,}.*)?\n)+", re.MULTILINE)
@@ -35,7 +37,7 @@ def replaced(block: str, examples: Mapping[str, str]) -> tuple[str, set[str]]:
     return block, used
 
 
-class CommandFailed(Exception):
+class CommandFailed(RecsysError):
     """A block of README did not do what it says."""
 
 

@@ -92,6 +92,22 @@ class TestShapes:
         rows, names = plays_of(tmp_path, address)
         assert (rows, names) in {(21, 7), (22, 7)}  # of 24 every tenth was private
 
+    def test_codes_and_an_instant_of_any_name(self, source_dsn, recsys, tmp_path):
+        """A thing's code is its id, and the only timestamp with time zone is the instant, whatever it is called."""
+        execute(
+            source_dsn,
+            "CREATE SCHEMA listening",
+            "CREATE TABLE listening.plays (play_id uuid, account_code text, song_code text, started timestamptz)",
+            f"INSERT INTO listening.plays SELECT md5(n::text)::uuid, 'A' || n % 5, 'S' || n % 7, at FROM {HOURLY}",
+        )
+        assert recsys(source_dsn, "init").returncode == 0
+        source = written(tmp_path)["source"]
+        assert [source[name] for name in ("user_id", "track_id", "streamed_at")] == [
+            "account_code",
+            "song_code",
+            "started",
+        ]
+
     def test_integers_under_other_names_and_no_event_id(self, source_dsn, recsys, tmp_path):
         """What is not there is told with what that means; without an index on the instant the statement is given."""
         execute(
