@@ -325,7 +325,7 @@ class TestAirflow:
         assert found["airflow: connection pager"][0] == FAIL
         assert found["airflow: connection recsys_source"][0] == WARN
         state, said = found["airflow: pool recsys_state"]
-        assert (state, "airflow pools set recsys_state 1" in said) == (FAIL, True)
+        assert (state, "airflow pools set recsys_state 1" in said) == (WARN, True)
         assert found["airflow: DAG daily_recommendations"][0] == FAIL
 
     def test_what_is_made_is_seen(self, airflow_home):
