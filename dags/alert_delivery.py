@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pendulum
 
-sys.path.insert(0, str(Path(__file__).parent))  # also where this folder is not Airflow's folder of DAGs itself
+sys.path[:0] = {str(Path(__file__).parent)} - {*sys.path}  # also where this folder is not Airflow's folder of DAGs itself
 
 from recsys_dag import alerting
 from airflow.sdk import DAG, task

@@ -40,7 +40,7 @@ from typing import Any
 
 import pendulum
 
-sys.path.insert(0, str(Path(__file__).parent))  # also where this folder is not Airflow's folder of DAGs itself
+sys.path[:0] = {str(Path(__file__).parent)} - {*sys.path}  # also where this folder is not Airflow's folder of DAGs itself
 
 from recsys_dag import alerting
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, task

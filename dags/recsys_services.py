@@ -6,7 +6,7 @@ An error in the files that make the DAGs would keep the other services from bein
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))  # also where this folder is not Airflow's folder of DAGs itself
+sys.path[:0] = {str(Path(__file__).parent)} - {*sys.path}  # also where this folder is not Airflow's folder of DAGs itself
 
 from recsys_dag.services import own_services, path_of, problem_of
 
