@@ -40,7 +40,8 @@ from typing import Any
 
 import pendulum
 
-sys.path[:0] = {str(Path(__file__).parent)} - {*sys.path}  # also where this folder is not Airflow's folder of DAGs itself
+if (here := str(Path(__file__).parent)) not in sys.path:  # this folder need not be Airflow's folder of DAGs itself
+    sys.path.insert(0, here)
 
 from recsys_dag import alerting
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, task

@@ -6,7 +6,8 @@ An error in the files that make the DAGs would keep the other services from bein
 import sys
 from pathlib import Path
 
-sys.path[:0] = {str(Path(__file__).parent)} - {*sys.path}  # also where this folder is not Airflow's folder of DAGs itself
+if (here := str(Path(__file__).parent)) not in sys.path:  # this folder need not be Airflow's folder of DAGs itself
+    sys.path.insert(0, here)
 
 from recsys_dag.services import own_services, path_of, problem_of
 
