@@ -8,6 +8,8 @@ import pytest
 from browser import CHROMIUM, FLAGS, needs_chromium
 from pages_store import refused
 
+from recsys_tasks.core.services import Service
+
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
 
@@ -26,6 +28,7 @@ def served(monkeypatch):
     def serve(store):
         monkeypatch.setenv("RECSYS_ROOT", str(store.root))
         app = FastAPI()
+        app.state.service = Service("", None, store.root)
         app.include_router(browse.router)
         app.include_router(views.router)
         rights = {"user": "olga", "may_act": True, "may_backfill": True}

@@ -104,8 +104,8 @@ class TestModules:
         for path in ("/recsys/", "/recsys/live", "/recsys/music/candidates", "/recsys/dag?dag_id=x"):
             status, text = found[path]
             assert (status, text.replace("&#x27;", "'").count(said)) == (503, 1)
-        assert found["errors"] == [f"ImportError: {said}"] * 3
-        assert found["timetables"] == ["recsys_timetable.DailyUntil"]
+        assert found["errors"] == [f"ImportError: {said}"] * 4
+        assert found["timetables"] == ["recsys_timetable.BusinessDaily", "recsys_timetable.DailyUntil"]
         assert f"The pages of the recommendations cannot be shown. {said}" in log
 
     def test_a_part_of_the_plugin_that_is_not_there_stops_nothing(self, airflow_home, monkeypatch, caplog):

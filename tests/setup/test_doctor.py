@@ -136,10 +136,10 @@ class TestSource:
         )
         return source_dsn
 
-    def looked(self, dsn, now=NOW, **source):
-        """The checks of a source, by name."""
+    def looked(self, dsn, behind=timedelta(), **source):
+        """The checks of a source, by name; our clock may be behind."""
         values = {"source": {"history_start": START, **source}}
-        return by_name(source_checks(dsn, parse_config(values), now, 60))
+        return by_name(source_checks(dsn, parse_config(values), datetime.now(UTC) - behind, 60))
 
     def test_a_sound_source(self, service):
         """All OK; the day's count, how it was found and how long it took are told."""
@@ -193,7 +193,7 @@ class TestSource:
 
     def test_a_clock_that_is_wrong(self, service):
         """An hour apart."""
-        state, said = self.looked(service, now=NOW - timedelta(hours=1))["source: clock"]
+        state, said = self.looked(service, behind=timedelta(hours=1))["source: clock"]
         assert (state, "s ahead of ours" in said) == (WARN, True)
 
     def test_streams_of_the_future(self, service):
@@ -304,6 +304,8 @@ class TestAirflowsAnswers:
 
 
 SERVICE = Service("", None, None)
+GUEST = Service("guest", None, None)
+"""Its ids are nobody else's in the Airflow that other tests use too."""
 
 
 class TestAirflow:
@@ -313,7 +315,7 @@ class TestAirflow:
         """The checks of the Airflow that the environment names, by name."""
         environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
         environment |= {"AIRFLOW_CONN_OPS": f"smtp://me:{PASSWORD}@mail.example"}
-        checks = airflow_checks({SERVICE: ("ops", "pager")}, environment | variables)
+        checks = airflow_checks({GUEST: ("ops", "pager")}, environment | variables)
         assert PASSWORD not in str(checks)
         return by_name(checks)
 
@@ -323,10 +325,10 @@ class TestAirflow:
         assert found["airflow: version"][0] == found["airflow: plugin"][0] == OK
         assert found["airflow: connection ops"] == (OK, "of type smtp. ")
         assert found["airflow: connection pager"][0] == FAIL
-        assert found["airflow: connection recsys_source"][0] == WARN
-        state, said = found["airflow: pool recsys_state"]
-        assert (state, "airflow pools set recsys_state 1" in said) == (WARN, True)
-        assert found["airflow: DAG daily_recommendations"][0] == FAIL
+        assert found["airflow: connection recsys_source_guest"][0] == WARN
+        state, said = found["airflow: pool recsys_state_guest"]
+        assert (state, "airflow pools set recsys_state_guest 1" in said) == (WARN, True)
+        assert found["airflow: DAG daily_recommendations_guest"][0] == FAIL
 
     def test_what_is_made_is_seen(self, airflow_home):
         """A pool of two slots, a paused DAG, one that runs, and a file that cannot be imported."""
@@ -338,9 +340,9 @@ class TestAirflow:
 
         with create_session() as session:
             session.add(DagBundleModel(name="doctor"))
-            session.add(Pool(pool=SERVICE.pool, slots=2, description="", include_deferred=False))
+            session.add(Pool(pool=GUEST.pool, slots=2, description="", include_deferred=False))
             session.flush()
-            for name, paused in ((SERVICE.daily, True), (SERVICE.freshness, False)):
+            for name, paused in ((GUEST.daily, True), (GUEST.freshness, False)):
                 session.merge(DagModel(dag_id=name, is_paused=paused, is_stale=False, bundle_name="doctor"))
             session.add(ParseImportError(filename="daily.py", bundle_name="doctor", stacktrace=LISTENER))
         try:
@@ -349,15 +351,15 @@ class TestAirflow:
             with create_session() as session:
                 for model in (DagModel, ParseImportError, Pool, DagBundleModel):
                     session.query(model).filter(
-                        model.pool == SERVICE.pool if model is Pool
+                        model.pool == GUEST.pool if model is Pool
                         else (model.name if model is DagBundleModel else model.bundle_name) == "doctor"
                     ).delete()  # fmt: skip
-        assert found["airflow: pool recsys_state"][0] == WARN
-        assert found["airflow: DAG daily_recommendations"] == (
+        assert found["airflow: pool recsys_state_guest"][0] == WARN
+        assert found["airflow: DAG daily_recommendations_guest"] == (
             WARN,
-            "paused. airflow dags unpause daily_recommendations",
+            "paused. airflow dags unpause daily_recommendations_guest",
         )
-        assert found["airflow: DAG release_freshness"][0] == OK
+        assert found["airflow: DAG release_freshness_guest"][0] == OK
         assert found["airflow: DAG files"][0] == FAIL
 
     def test_what_cannot_be_asked_is_told(self, airflow_home, tmp_path):
