@@ -19,13 +19,12 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import pendulum
-
 if (here := str(Path(__file__).parent)) not in sys.path:  # this folder need not be Airflow's folder of DAGs itself
     sys.path.insert(0, here)
 
 from recsys_dag import alerting
 from airflow.sdk import DAG, task
+from recsys_dag.defaults import ONE_AT_A_TIME, tried_again
 from recsys_dag.services import make_dags, owed_alerts, this_service, use_resources
 
 from recsys_tasks.core.services import Service
@@ -44,19 +43,9 @@ def alert_delivery(service: Service) -> None:
         description="Alerts to the channels that are owed them",
         doc_md=service.worded(__doc__),
         schedule=[owed_alerts(service)],
-        start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
-        catchup=False,
-        max_active_runs=1,
         is_paused_upon_creation=False,
-        tags=["recommendations"],
-        default_args={
-            "on_failure_callback": alerting.tell_failure,
-            "retries": 15,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=2),
-            "execution_timeout": timedelta(minutes=30),
-        },
+        default_args=tried_again(15, timedelta(minutes=2), timedelta(minutes=30)),
+        **ONE_AT_A_TIME,
     ) as dag:
         deliver()
     use_resources(dag, service)

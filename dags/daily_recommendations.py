@@ -46,6 +46,7 @@ if (here := str(Path(__file__).parent)) not in sys.path:  # this folder need not
 from recsys_dag import alerting
 from airflow.sdk import DAG, Param, PokeReturnValue, TriggerRule, task
 from recsys_dag.context import task_run
+from recsys_dag.defaults import ONE_AT_A_TIME, tried_again
 from recsys_dag.events import judgement_of, pass_or_fail, run_alerts, tell_or_skip
 from recsys_dag.services import live_index, make_dags, owed_alerts, schedule_of, this_service, use_resources
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
@@ -196,21 +197,10 @@ def daily_recommendations(service: Service) -> None:
         description="Streams of a day to a gated, versioned Annoy index",
         doc_md=service.worded(__doc__),
         schedule=schedule_of(service),
-        start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
-        catchup=False,
-        max_active_runs=1,
         on_failure_callback=alerting.tell_what_nobody_told,
-        tags=["recommendations"],
         params=asked(),
-        default_args={
-            "pool": service.pool,
-            "on_failure_callback": alerting.tell_failure,
-            "retries": 3,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=10),
-            "execution_timeout": timedelta(hours=2),
-        },
+        default_args=tried_again(3, timedelta(minutes=10), timedelta(hours=2)) | {"pool": service.pool},
+        **ONE_AT_A_TIME,
     ) as dag:
         extracted = extract_streams()
         verdict = gate(evaluate(build_index(train_als(increment_matrix(check_data(extracted))))))

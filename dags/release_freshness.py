@@ -28,6 +28,7 @@ if (here := str(Path(__file__).parent)) not in sys.path:  # this folder need not
 from recsys_dag import alerting
 from airflow.sdk import DAG, CronTriggerTimetable, TriggerRule, task
 from recsys_dag.context import own_workplace
+from recsys_dag.defaults import ONE_AT_A_TIME, tried_again
 from recsys_dag.events import green_or_red, hourly_alerts, seen_or_skip
 from recsys_dag.services import make_dags, owed_alerts, this_service, use_resources
 
@@ -71,18 +72,8 @@ def release_freshness(service: Service) -> None:
         description="Age and checksums of what is live, and alerts that are still owed",
         doc_md=service.worded(__doc__),
         schedule=CronTriggerTimetable("20 * * * *", timezone="UTC"),
-        start_date=pendulum.datetime(2000, 1, 1, tz="UTC"),
-        catchup=False,
-        max_active_runs=1,
-        tags=["recommendations"],
-        default_args={
-            "on_failure_callback": alerting.tell_failure,
-            "retries": 3,
-            "retry_delay": timedelta(seconds=30),
-            "retry_exponential_backoff": True,
-            "max_retry_delay": timedelta(minutes=10),
-            "execution_timeout": timedelta(minutes=30),
-        },
+        default_args=tried_again(3, timedelta(minutes=10), timedelta(minutes=30)),
+        **ONE_AT_A_TIME,
     ) as dag:
         seen, refused = look(), deliver()
         seen >> refused

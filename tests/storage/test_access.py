@@ -125,6 +125,7 @@ class TestSharedWork:
             writing = [writers.submit(store.replace, f"things/{n}", b"1") for n in range(200)]
             while not all(each.done() for each in writing):
                 store.require_rights()
+        assert len(store.names("things")) == len([each.result() for each in writing]) == 200
 
 
 class TestWords:
