@@ -1,6 +1,7 @@
 """The DAGs as Airflow reads them, and what their runs told the sinks of a test."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 DAGS = Path(__file__).parents[1] / "dags"
 CANARY = "canary-of-the-connection"
@@ -39,3 +40,10 @@ def received(sinks):
 def states_of(run):
     """State of each task."""
     return {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+
+
+def run_by_hand(after, start=None, end=None, logical=None):
+    """What a run that somebody started says of itself; without a logical date it has no data interval either."""
+    return SimpleNamespace(
+        run_type="manual", data_interval_start=start, data_interval_end=end, logical_date=logical, run_after=after
+    )

@@ -82,7 +82,7 @@ def running_postgres(home: Path, held_descriptors: tuple[int, ...] = ()) -> Iter
         program = Program("postgres", command, "SIGINT", 10.0, account, held_descriptors)
         with running([program], plain_environment(), logs) as (component,):
             server = Postgres(sockets)
-            _wait_ready(server, component)
+            wait_ready(server.dsn("postgres"), component)
             yield server
 
 
@@ -149,13 +149,17 @@ def _socket_directory(data: Path, account: str) -> Iterator[Path]:
         yield Path(short)
 
 
-def _wait_ready(server: Postgres, component: Component) -> None:
-    """Return when the server answers."""
+def wait_ready(address: str, component: Component) -> None:
+    """Return when a server answers at a libpq address.
+
+    Raises:
+        ComponentFailed: it ended, or did not answer in time; the message has the end of its log.
+    """
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         component.check_alive()
         try:
-            psycopg2.connect(server.dsn("postgres")).close()
+            psycopg2.connect(address).close()
             return
         except psycopg2.OperationalError:
             time.sleep(0.05)

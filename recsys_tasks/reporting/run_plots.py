@@ -1,6 +1,7 @@
 """The plots of what the runs did: what was new, how the training went, how long each step took."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from recsys_tasks.partitions.figures import PartitionFigures
@@ -77,14 +78,12 @@ def iterations_over_days(rows: Rows) -> Plot:
 
 def new_over_days(rows: Rows) -> Plot:
     """How many tracks and listeners were seen for the first time."""
-    return Plot(
-        name="new",
-        title="New tracks and listeners of each date",
-        caption="",
-        unit="number",
-        digits=0,
-        points=days_of(rows),
-        lines=with_values(
+    return _numbers(
+        "new",
+        "New tracks and listeners of each date",
+        "number",
+        rows,
+        *with_values(
             Line("tracks heard for the first time", "candidate", column(rows, "new_tracks")),
             Line("listeners for the first time", "live", column(rows, "new_listeners")),
         ),
@@ -94,32 +93,28 @@ def new_over_days(rows: Rows) -> Plot:
 def streams_over_days(rows: Rows, counted: Mapping[str, PartitionFigures]) -> Plot:
     """Streams of each date. counted: date -> what became of its rows; a date without any has a gap."""
     found = [counted.get(day) for day in days_of(rows)]
-    return Plot(
-        name="streams",
-        title="Streams of each date",
-        caption="Private, short, repeated and unnamed streams are read and not counted.",
-        unit="streams",
-        digits=0,
-        points=days_of(rows),
-        lines=(
-            Line("counted", "candidate", tuple(each.rows_kept if each else None for each in found)),
-            Line("read from the source", "live", tuple(each.rows_read if each else None for each in found)),
-        ),
+    plot = _numbers(
+        "streams",
+        "Streams of each date",
+        "streams",
+        rows,
+        Line("counted", "candidate", tuple(each.rows_kept if each else None for each in found)),
+        Line("read from the source", "live", tuple(each.rows_read if each else None for each in found)),
     )
+    return replace(plot, caption="Private, short, repeated and unnamed streams are read and not counted.")
 
 
 def listeners_over_days(rows: Rows, counted: Mapping[str, PartitionFigures]) -> Plot:
     """Listeners of each date. counted: as for the streams."""
     found = [counted.get(day) for day in days_of(rows)]
-    return Plot(
-        name="listeners",
-        title="Listeners of each date",
-        caption="",
-        unit="listeners",
-        digits=0,
-        points=days_of(rows),
-        lines=(Line("listeners with a counted stream", "candidate", tuple(e.listeners if e else None for e in found)),),
-    )
+    listeners = tuple(each.listeners if each else None for each in found)
+    line = Line("listeners with a counted stream", "candidate", listeners)
+    return _numbers("listeners", "Listeners of each date", "listeners", rows, line)
+
+
+def _numbers(name: str, title: str, unit: str, rows: Rows, *lines: Line) -> Plot:
+    """A plot of whole numbers over the dates of the rows."""
+    return Plot(name=name, title=title, caption="", unit=unit, digits=0, points=days_of(rows), lines=lines)
 
 
 def minutes_over_days(rows: Rows, minutes: Mapping[str, Mapping[str, float]]) -> Plot:

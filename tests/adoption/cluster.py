@@ -5,7 +5,6 @@ import pwd
 import secrets
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,12 +13,11 @@ from pathlib import Path
 from sinks import free_port
 
 from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.demo.embedded_postgres import check_reachable
-from recsys_tasks.demo.guarded import Component, Program, plain_environment, run_to_end, running
+from recsys_tasks.demo.embedded_postgres import check_reachable, wait_ready
+from recsys_tasks.demo.guarded import Program, plain_environment, run_to_end, running
 
 INSTALLED = Path("/usr/lib/postgresql")
 ACCOUNT_WHEN_ROOT = "postgres"  # the package makes it
-START_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def running_cluster(home: Path) -> Iterator[Cluster]:
     command = [str(cluster.programs / "postgres"), "-D", str(data), "-k", str(data), "-p", str(cluster.port)]
     server = Program("postgres", [*command, "-c", "listen_addresses=127.0.0.1"], "SIGINT", 10.0, account)
     with running([server], plain_environment(), logs) as (component,):
-        _wait_ready(cluster, component)
+        wait_ready(cluster.address("owner", "postgres"), component)
         yield cluster
 
 
@@ -88,14 +86,3 @@ def _make(cluster: Cluster, data: Path, account: str, logs: Path) -> None:
     made = [str(cluster.programs / "initdb"), "--no-sync", *options, "-D", str(data)]
     run_to_end(Program("initdb", made, user=account), plain_environment(), logs)
     password.unlink()
-
-
-def _wait_ready(cluster: Cluster, component: Component) -> None:
-    """Return when the server answers."""
-    deadline = time.monotonic() + START_SECONDS
-    asked = [str(cluster.programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(cluster.port)]
-    while subprocess.run(asked, check=False).returncode:
-        component.check_alive()
-        if time.monotonic() > deadline:
-            raise component.failure(f"did not answer within {START_SECONDS} s")
-        time.sleep(0.1)

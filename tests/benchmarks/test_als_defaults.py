@@ -1,7 +1,7 @@
 """The measurement of the defaults: on users that nothing was chosen on; a data set that is absent is named."""
 
-import numpy as np
 import pytest
+from two_tastes import played_pairs
 
 from benchmarks.als_defaults import LAMBDAS, NOW, SETS, chosen_from, citeulike, grid, main
 from benchmarks.gate_calibration.recorded_worlds import ALS
@@ -11,10 +11,7 @@ from recsys_tasks.core.config import AlsConfig
 @pytest.fixture
 def data(tmp_path):
     """A folder with one small data set under the name of a real one: two tastes, and counts of plays."""
-    rng = np.random.default_rng(1)
-    likes = (np.arange(120)[:, None] % 2) == (np.arange(60)[None, :] % 2)
-    plays = rng.random((120, 60)) < np.where(likes, 0.3, 0.01)
-    lines = [f"{user}\t{track}\t{1 + track % 5}" for user, track in zip(*plays.nonzero(), strict=True)]
+    lines = [f"{user}\t{track}\t{plays}" for user, track, plays in played_pairs()]
     (tmp_path / "lastfm-2k").mkdir()
     (tmp_path / "lastfm-2k" / "user_artists.dat").write_text("\n".join(["userID\tartistID\tweight", *lines]))
     return tmp_path

@@ -4,8 +4,8 @@ import json
 import re
 import tomllib
 
-import numpy as np
 import pytest
+from two_tastes import played_pairs
 
 from recsys_tasks.cli.main import main
 from recsys_tasks.cli.tune import read_play_counts, with_als
@@ -41,10 +41,7 @@ class TestToml:
 @pytest.fixture
 def two_tastes(tmp_path):
     """A file of play counts: listeners of one half play tracks of one half."""
-    rng = np.random.default_rng(1)
-    likes = (np.arange(120)[:, None] % 2) == (np.arange(60)[None, :] % 2)
-    plays = rng.random((120, 60)) < np.where(likes, 0.3, 0.01)
-    lines = [f"u{user},t{track},{1 + track % 5}" for user, track in zip(*plays.nonzero(), strict=True)]
+    lines = [f"u{user},t{track},{plays}" for user, track, plays in played_pairs()]
     path = tmp_path / "plays.csv"
     path.write_text("\n".join(["who,what,times", *lines]))
     return path

@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from dag_runs import run_by_hand
 from psycopg2.extensions import parse_dsn
 
 from recsys_tasks.core.business_days import UTC_DAYS
@@ -28,13 +29,7 @@ class TestBusinessDay:
         from recsys_dag.context import business_day
 
         end = interval and interval + timedelta(days=1)
-        run = SimpleNamespace(
-            run_type="manual",
-            data_interval_start=interval,
-            data_interval_end=end,
-            logical_date=logical,
-            run_after=after,
-        )
+        run = run_by_hand(after, interval, end, logical)
         assert business_day(run, params, UTC_DAYS) == day
 
     def test_one_day_for_all_dates_of_a_backfill_is_refused(self, dag):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pendulum
 import pytest
-from dag_runs import load_dag
+from dag_runs import load_dag, run_by_hand
 from settings import TOML
 
 import recsys_tasks
@@ -116,14 +116,7 @@ class TestRuns:
             for hour in range(96):
                 now = pendulum.instance(begin + timedelta(hours=hour))
                 start, end = daily.timetable.infer_manual_data_interval(run_after=now)
-                run = SimpleNamespace(run_type="manual", data_interval_start=start, data_interval_end=end)
-                bare = SimpleNamespace(
-                    run_type="manual",
-                    data_interval_start=None,
-                    data_interval_end=None,
-                    logical_date=None,
-                    run_after=now,
-                )
+                run, bare = run_by_hand(now, start, end), run_by_hand(now)
                 assert business_day(run, {}, days) == business_day(bare, {}, days) == days.last_finished(now)
 
     def test_it_ends_at_its_date(self, scheduled, name):
