@@ -23,9 +23,13 @@ def on_dag_run_running(dag_run: Any) -> None:
     session = object_session(dag_run) if dag_run.dag_id.startswith(OURS) else None
     if session is None:
         return
-    for name in missing_pools(dag_run, session):
-        make_pool(name, session)
-        log.warning("Pool %s did not exist and was made with one slot: %s names it.", name, dag_run.dag_id)
+    try:
+        with session.begin_nested():  # what fails in here must not spoil the transaction of the scheduler
+            for name in missing_pools(dag_run, session):
+                make_pool(name, session)
+                log.warning("Pool %s did not exist and was made with one slot: %s names it.", name, dag_run.dag_id)
+    except Exception:
+        log.exception("The pools that %s names could not be looked at, and none was made", dag_run.dag_id)
 
 
 def missing_pools(dag_run: Any, session: Any) -> list[str]:

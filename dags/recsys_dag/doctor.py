@@ -1,7 +1,7 @@
 """What ``recsys doctor`` asks of an Airflow: a program of its own, because our library imports none.
 
 Reads ``{"pools": [name], "connections": [name], "dags": [id]}`` from its input; the last line that it writes is JSON, in
-which no value of a connection stands, only whether there is one. Run it with the Python of the Airflow that is asked.
+which nothing of a connection stands but its type. Run it with the Python of the Airflow that is asked.
 """
 
 import json
@@ -20,7 +20,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     told: dict[str, Any] = {"version": __version__}
     for name, question in (
-        ("plugin", lambda: plugin()),
+        ("plugin", plugin),
         ("connections", lambda: {each: has_connection(each) for each in asked["connections"]}),
         ("database", lambda: of_database(asked["pools"], asked["dags"])),
     ):

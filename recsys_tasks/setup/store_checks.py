@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from recsys_tasks.core.errors import RecsysError, StorageError
 from recsys_tasks.core.formatting import count
 from recsys_tasks.setup.checks import FAIL, OK, WARN, Check
+from recsys_tasks.steps.sharing import look_at_store
+from recsys_tasks.storage.posix import PosixStore
 
 LEAST_FREE = 2 << 30  # bytes: some days of a service of a million listeners
 PROBE = ".recsys-doctor-"
@@ -35,7 +38,7 @@ def store_checks(root: Path | None, least_free: int = LEAST_FREE) -> list[Check]
     except OSError as error:
         account = f"uid {os.geteuid()}"
         return [Check("store: writing", FAIL, f"{place}: {error.strerror}.", f"Give {account} write access, or room.")]
-    return [first, *tried, _room(place, least_free), *_modes(root)]
+    return [first, *tried, _room(place, least_free), *_rights(root)]
 
 
 def _existing(path: Path) -> Path:
@@ -123,18 +126,21 @@ def _room(place: Path, least_free: int) -> Check:
     return Check("store: room", WARN, said, f"Make room: at least {count(least_free >> 20)} MiB.")
 
 
-def _modes(root: Path) -> list[Check]:
-    """Who owns the store, whether others may write to it, and whether this account may read what lies in it."""
+def _rights(root: Path) -> list[Check]:
+    """Whose the store is, whether this account may read it and work in it, and whether everything has its modes."""
     if not root.exists():
         return []
-    found, account = root.stat(), os.geteuid()
-    said = f"uid {found.st_uid} owns it, mode {stat.S_IMODE(found.st_mode):04o}."
-    if found.st_mode & stat.S_IWOTH:
-        return [Check("store: owner", WARN, said, f"Everybody may write to it: chmod o-w {root}")]
-    hidden = [path.name for path in sorted(root.iterdir()) if not os.access(path, os.R_OK)]
-    if hidden:
-        return [Check("store: owner", FAIL, f"{said} uid {account} may not read {', '.join(hidden)}.",
-                      "Run every process of one store under one account, or give this one the rights.")]  # fmt: skip
-    if found.st_uid != account:
-        return [Check("store: owner", WARN, f"{said} This is uid {account}.", "Run as the account of the tasks.")]
-    return [Check("store: owner", OK, said)]
+    store, name = PosixStore(root), "store: owner"
+    if root.stat().st_mode & stat.S_IWOTH:
+        return [Check(name, WARN, f"{root} is open.", f"Everybody may write to it: chmod o-w {root}")]
+    try:
+        state = look_at_store(store)
+    except RecsysError as error:
+        return [Check(name, FAIL, str(error))]
+    if state.unseen:
+        return [Check(name, FAIL, str(state))]
+    try:
+        store.require_rights()
+    except StorageError as error:
+        return [Check(name, WARN, str(error))]
+    return [Check(name, OK if state.is_sound else WARN, str(state))]

@@ -37,6 +37,22 @@ class TestMissing:
             make_pool("recsys_state", session)  # as another scheduler would that looked at the same moment
             assert slots(session) == {"recsys_state": 3}
 
+    def test_what_fails_here_leaves_the_scheduler_its_transaction(self, run, caplog, monkeypatch):
+        """A statement that the database refuses is told, and what the scheduler does afterwards still counts."""
+        import recsys_pools
+        from airflow.models.dagrun import DagRun
+        from airflow.models.pool import Pool
+        from airflow.utils.session import create_session
+        from sqlalchemy import delete, select, text
+
+        refused = lambda _name, session: session.execute(text("SELECT nothing FROM nowhere"))  # noqa: E731
+        monkeypatch.setattr(recsys_pools, "make_pool", refused)
+        with create_session() as session:
+            session.execute(delete(Pool).where(Pool.pool.like("recsys%")))
+            recsys_pools.on_dag_run_running(session.scalars(select(DagRun).where(DagRun.run_id == run.run_id)).one())
+            assert "could not be looked at, and none was made" in caplog.text
+            assert slots(session) == {}
+
     def test_nobody_elses_run_is_looked_at(self, run):
         """The pools of other DAGs are their owners' affair."""
         from airflow.models.dagrun import DagRun

@@ -65,8 +65,8 @@ class TestStore:
         [
             (0o755, 0o755, "store: writing", FAIL, "Give uid 65534 write access"),
             (0o1777, 0o700, "store: owner", WARN, "Everybody may write"),
-            (0o775, 0o700, "store: owner", FAIL, "uid 65534 may not read partitions"),
-            (0o775, 0o755, "store: owner", WARN, "This is uid 65534"),
+            (0o775, 0o700, "store: owner", FAIL, "1 directories that this account may not look into"),
+            (0o775, 0o755, "store: owner", WARN, "partitions belongs to root"),
         ],
     )
     def test_another_account(self, tmp_path_factory, mode, inner, name, state, said):
