@@ -38,7 +38,7 @@ def candidates(
     from recsys_tasks.pages.candidates import wanted
 
     asked = wanted(verdict, first, last, page_number, log)
-    return page(request, "candidates", "candidates", **gathered(store(request), asked))
+    return page(request, "candidates", "candidates", **gathered(store(request), asked, policy(request).schedule.days))
 
 
 @router.get("/lineage/{name}")

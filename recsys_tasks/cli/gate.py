@@ -80,7 +80,7 @@ def _judge_again(args: Namespace) -> Answer:
     row = judgement_row(log, at.judgements, Judgement(day, done.judgement))
     said = f"{day} is {done.outcome} by the policy of now: {'; '.join(row['reasons'])}."
     lines = [said, f"It was {done.before}, which stays beside it.", *_judged_once_more(log.live, row)]
-    found = in_lines(next_steps(log, [row]))
+    found = in_lines(next_steps(log, [row], at.days))
     text = "\n".join([*lines, NEXT, *found] if found else lines)
     return Answer(done.to_json() | {"next": found}, text, exit_code=0 if done.outcome == "PASS" else 3)
 

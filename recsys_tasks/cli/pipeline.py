@@ -7,7 +7,7 @@ from typing import Any
 
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
-from recsys_tasks.core.business_days import UTC_DAYS
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.config import ScheduleConfig, load_table
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError, DataRefused, DayIncomplete, RecsysError
@@ -70,7 +70,7 @@ def _run(args: Namespace) -> Answer:
         day = first + timedelta(days=offset)
         try:
             done = _run_one(args, at, day, args.rebuild_through and day == last)
-            rows.append(_row(done, at.releases.log().live))
+            rows.append(_row(done, at.releases.log().live, at.days))
         except DataRefused as error:  # quarantined: the later days go on without it
             refused.append(error)
         except RecsysError as error:
@@ -112,13 +112,13 @@ def _summary(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([as_table(rows, RUN_COLUMNS), *told, *rebuilt, *advised])
 
 
-def _row(run: DayRun, live: Entry | None) -> dict[str, Any]:
+def _row(run: DayRun, live: Entry | None, days: BusinessDays) -> dict[str, Any]:
     result = run.to_json()
     verdict, published = result["verdict"], result["published"]
     release, rule = incumbent_release(verdict["figures"]), rule_of(verdict)
     reasons = [naming_the_incumbent(reason, release) for reason in verdict["reasons"]]
     why = published["reason"] if verdict["outcome"] == "PASS" else "; ".join(reasons)
-    judged = Judged(result["day"], result["candidate"], verdict["outcome"], verdict["exact"], rule)
+    judged = Judged(result["day"], result["candidate"], verdict["outcome"], verdict["exact"], rule, days=days)
     return {
         "day": result["day"],
         "candidate": result["candidate"],

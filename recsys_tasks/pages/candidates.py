@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, NamedTuple
 
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.formatting import count
@@ -83,12 +84,13 @@ def wanted(verdict: str, first: str, last: str, page: str, log: str) -> Wanted:
     return Wanted(verdict, since, until, _page(page), _page(log), tuple(notes))
 
 
-def candidates(store: ArtefactStore, asked: Wanted) -> dict[str, Any]:
+def candidates(store: ArtefactStore, asked: Wanted, business: BusinessDays = UTC_DAYS) -> dict[str, Any]:
     """Everything that the page *Candidates and releases* names.
 
     Args:
         store: where to look.
         asked: which dates, which verdicts, which page.
+        business: which instants belong to which date.
 
     Raises:
         CorruptArtefact: the release log is damaged.
@@ -102,16 +104,14 @@ def candidates(store: ArtefactStore, asked: Wanted) -> dict[str, Any]:
     last = {day: word["judgement"] for day, rows in dates.items() if (word := newest(rows))}
     runs = RememberedRuns(seen).firsts("evaluate", "judgement") if dates else {}
     chosen = [
-        [_shown(seen.as_store, row, runs, log, last) for row in rows if asked.verdict in ("", row["outcome"])]
+        [_shown(seen.as_store, row, runs, log, last, business) for row in rows if asked.verdict in ("", row["outcome"])]
         for rows in dates.values()
     ]
     return {
         "asked": asked,
         "verdicts": VERDICTS,
         "judged": len(days),
-        "dates": shown._replace(
-            rows=[[_shown(seen.as_store, row, runs, log, last) for row in rows] for rows in chosen]
-        ),
+        "dates": shown._replace(rows=chosen),
         "damaged": damaged,
         "quarantined": quarantined_of(seen),
         "entries": page_of(log.entries[::-1], asked.log),
@@ -147,7 +147,12 @@ def _damaged_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _shown(
-    store: ArtefactStore, row: dict[str, Any], runs: Mapping[str, Trace], log: ReleaseLog, last: Mapping[str, str]
+    store: ArtefactStore,
+    row: dict[str, Any],
+    runs: Mapping[str, Trace],
+    log: ReleaseLog,
+    last: Mapping[str, str],
+    business: BusinessDays,
 ) -> dict[str, Any]:
     """A judgement with what the page shows beside it. last: date -> name of its newest judgement."""
     if "damage" in row:
@@ -167,7 +172,7 @@ def _shown(
         "gap": gap_before(log, entry) if entry else "",
         "gone": refused and not stored,
         "decided_by": explanation(row["rule"]) if open_still else "",
-        "steps": steps(judged_of(row), log.live) if open_still else [],
+        "steps": steps(judged_of(row, business), log.live) if open_still else [],
     }
 
 

@@ -39,7 +39,7 @@ def live(
     shown = {
         "entry": log.live,
         "sentence": sentence(log, rows, [each.day.isoformat() for each in quarantined]),
-        "steps": next_steps(log, rows),
+        "steps": next_steps(log, rows, days),
         "bound": freshness.max_age_hours,
         "quarantined": quarantined,
     }

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.formatting import fraction, percent, signed_percent
 from recsys_tasks.gate.rules import COLLAPSE, EXACT, FLOOR, INCUMBENT, NONE, POOLED, POPULAR, USERS
 from recsys_tasks.release import commands
@@ -70,6 +71,7 @@ class Judged:
     exact: bool
     rule: str
     run: commands.Run | None = None  # that judged it, where somebody knows
+    days: BusinessDays = UTC_DAYS
 
 
 @dataclass(frozen=True)
@@ -96,18 +98,19 @@ def rule_of(verdict: Mapping[str, Any]) -> str:
     return next((rule for words, rule in OLDER_WORDS if words in first), UNKNOWN)
 
 
-def made_anew(day: str, run: commands.Run | None = None) -> Step:
+def made_anew(day: str, run: commands.Run | None = None, days: BusinessDays = UTC_DAYS) -> Step:
     """How a date is made anew when its streams were wrong: what is stored of them is used again by any later task.
 
     Args:
         day: ISO date.
         run: what is cleared; None where nobody knows it, and then the date's scheduled run is.
+        days: which instants belong to the date.
     """
     words = (
         "If the streams were wrong, mend the source, then clear the run from extract_streams on, downstream tasks with "
         "it; clearing a later task alone would use the same streams again"
     )
-    cleared = commands.clear(run) if run else commands.clear_from_extraction(day)
+    cleared = commands.clear(run) if run else commands.clear_scheduled(day, days)
     return Step(words, (commands.run(day), cleared))
 
 
@@ -135,7 +138,7 @@ def steps(judged: Judged, live: Entry | None) -> list[Step]:
     """
     if judged.outcome not in ("HOLD", "BLOCK"):
         return []
-    mended = made_anew(judged.day, judged.run)
+    mended = made_anew(judged.day, judged.run, judged.days)
     if judged.exact:
         cold = Step(
             "Mend what the failed check names, then train the day anew", (commands.run(judged.day, "--cold-start"),)

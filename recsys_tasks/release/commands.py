@@ -3,6 +3,9 @@
 import shlex
 from dataclasses import dataclass
 
+from recsys_tasks.core.business_days import BusinessDays
+from recsys_tasks.core.domain import parse_day
+
 SHORT = 12
 """Digits of a candidate's digest in a command."""
 EXTRACTION = "extract_streams"
@@ -33,9 +36,14 @@ def accept(day: str) -> str:
     return run(day, "--accept-data WHY")
 
 
-def clear_from_extraction(day: str) -> str:
-    """The command that has Airflow make a date's scheduled run anew, from its streams on."""
-    return _clear("daily_recommendations", EXTRACTION, day)
+def clear_scheduled(day: str, days: BusinessDays) -> str:
+    """The command that has Airflow make a date's scheduled run anew, from its streams on.
+
+    Airflow takes a bare date for midnight in UTC, and knows the run by the instant with which its day begins.
+    """
+    return _clear(
+        "daily_recommendations", EXTRACTION, day if days.is_default else days.start(parse_day(day)).isoformat()
+    )
 
 
 def clear(run: Run, task: str = EXTRACTION) -> str:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
+from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.core.domain import Day, Figures, parse_day
 from recsys_tasks.gate.measured import levels_in, loss_in
 from recsys_tasks.gate.past import PastDay
@@ -99,9 +100,9 @@ def that_made(entry: Entry, rows: Iterable[Row]) -> Row | None:
     return max(own, key=_rank, default=None)
 
 
-def judged_of(row: Row) -> Judged:
-    """A judgement, as far as advice depends on it."""
-    return Judged(row["day"], row["candidate"], row["outcome"], row["exact"], row["rule"])
+def judged_of(row: Row, days: BusinessDays) -> Judged:
+    """A judgement, as far as advice depends on it. days: which instants belong to which date."""
+    return Judged(row["day"], row["candidate"], row["outcome"], row["exact"], row["rule"], days=days)
 
 
 def judgement_row(log: ReleaseLog, judgements: Judgements, judgement: Judgement) -> Row:

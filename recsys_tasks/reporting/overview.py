@@ -39,7 +39,7 @@ def overview(store: ArtefactStore, now: datetime, days: BusinessDays = UTC_DAYS)
         "quarantined": [str(found) for found in Quarantine(Partitions(store), CheckedDays(store)).days()],
         "days": [row for of_date in by_date(rows).values() for row in reversed(of_date)],
         "last_word": last_word(log, rows) or _went_live(newest(rows)),
-        "next": in_lines(next_steps(log, rows)),
+        "next": in_lines(next_steps(log, rows, days)),
         "steps": _last_steps(store),
     }
 

@@ -75,7 +75,7 @@ def _context(m: Material) -> dict[str, Any]:
     exact = tables.exact_checks(m.figures["checks"])
     data = tables.data_checks(m.figures["data_checks"])
     lists = listeners(m.samples)
-    decided_by, steps = advice(stage, m.verdict, m.key, m.log)
+    decided_by, steps = advice(stage, m.verdict, m.key, m.log, m.days)
     release = m.key.incumbent_release
     return {
         "day": m.key.day.isoformat(),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.release.advice import Step, publish_steps, steps
 from recsys_tasks.release.log import ReleaseLog
@@ -58,12 +59,12 @@ def again(row: Row) -> str:
     return f" (judged again by {last['by']}: {last['why']}; it was {last['outcome']})"
 
 
-def next_steps(log: ReleaseLog, rows: Sequence[dict[str, Any]]) -> list[Step]:
+def next_steps(log: ReleaseLog, rows: Sequence[dict[str, Any]], days: BusinessDays = UTC_DAYS) -> list[Step]:
     """What can be done about the gate's last word; nothing where the candidate was published."""
     row = newest(rows)
     if row is None or row["release"] is not None:
         return []
-    judged = judged_of(row)
+    judged = judged_of(row, days)
     return publish_steps(judged, log.live) if row["outcome"] == "PASS" else steps(judged, log.live)
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 
+from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.domain import Verdict
 from recsys_tasks.core.formatting import count, instant, setting_percent
 from recsys_tasks.release.advice import Judged, Step, explanation, publish_steps, rule_of, steps
@@ -77,13 +78,15 @@ def meaning(stage: Stage, log: ReleaseLog) -> str:
     return f"Nothing changed for listeners: {live}."
 
 
-def advice(stage: Stage, verdict: Verdict, key: JudgementKey, log: ReleaseLog) -> tuple[str, list[Step]]:
+def advice(
+    stage: Stage, verdict: Verdict, key: JudgementKey, log: ReleaseLog, days: BusinessDays = UTC_DAYS
+) -> tuple[str, list[Step]]:
     """What decided and by which setting, and what can be done; empty where nothing has to be.
 
     The page is written once: what is live then decides what its commands say.
     """
     rule = rule_of(asdict(verdict))
-    judged = Judged(key.day.isoformat(), key.candidate, verdict.outcome, verdict.exact, rule)
+    judged = Judged(key.day.isoformat(), key.candidate, verdict.outcome, verdict.exact, rule, days=days)
     if stage.name in ("held", "blocked", "forbidden"):
         return explanation(rule), steps(judged, log.live)
     return ("", publish_steps(judged, log.live)) if stage.name == "kept" else ("", [])

@@ -1,7 +1,7 @@
 """Alerts from tasks and callbacks: to every channel, once, and no secret in them."""
 
 import shlex
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from types import SimpleNamespace
 
 import pytest
@@ -138,13 +138,22 @@ class TestAlert:
 class TestCommands:
     def test_the_command_that_clears_finds_one_task(self, airflow_home):
         """From the extraction on: Airflow looks for the text in the names of tasks."""
-        from recsys_tasks.release.commands import clear_from_extraction
+        from recsys_tasks.core.business_days import UTC_DAYS
+        from recsys_tasks.release.commands import clear_scheduled
 
-        asked = parsed(clear_from_extraction("2026-01-12"))
+        asked = parsed(clear_scheduled("2026-01-12", UTC_DAYS))
         assert (asked.dag_id, asked.downstream) == ("daily_recommendations", True)
         assert str(asked.start_date) == str(asked.end_date) == "2026-01-12 00:00:00+00:00"
         subset = load_dag().partial_subset(asked.task_regex, include_upstream=False)
         assert sorted(subset.task_dict) == ["extract_streams"]
+
+    def test_the_run_of_a_business_day_is_found_by_the_instant_with_which_its_day_begins(self, airflow_home):
+        """In Berlin from 04:00 on, no run has a bare date's midnight for its logical date."""
+        from recsys_tasks.core.business_days import BusinessDays
+        from recsys_tasks.release.commands import clear_scheduled
+
+        asked = parsed(clear_scheduled("2026-01-12", BusinessDays("Europe/Berlin", time(4))))
+        assert str(asked.start_date) == str(asked.end_date) == "2026-01-12 03:00:00+00:00"
 
     def test_a_run_without_a_logical_date_is_named_by_its_id(self, airflow_home):
         """No date finds a run that was started by hand without one; whatever its name is, it is one word."""

@@ -17,6 +17,7 @@ from report_material import (
     page_of,
 )
 
+from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.release.log import PUBLISH_OLDER, ReleaseLog
 from recsys_tasks.reporting.words import advice, headline, meaning, stage_of
 
@@ -86,6 +87,8 @@ class TestSentence:
         assert "[gate]" in decided
         assert f"recsys release {CANDIDATE[:12]} --by YOU --why REASON" in str(found[-1])
         assert "--by" not in page_of(verdict=FORBIDDEN, log=log).text
+        _, abroad = advice(stage_of(HELD, log, KEY), HELD, KEY, log, BusinessDays("Asia/Tokyo"))
+        assert "-s 2026-01-14T15:00:00+00:00" in str(abroad[0])
         _, forbidden = advice(stage_of(FORBIDDEN, log, KEY), FORBIDDEN, KEY, log)
         assert forbidden[0].words.startswith("Mend what the failed check names")
 

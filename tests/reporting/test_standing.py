@@ -1,11 +1,12 @@
 """Where the service stands in one sentence: what is live and the gate's last word, whatever happened in which order."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, time
 
 import pytest
 from report_material import FIRST, entry
 
+from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.release.log import PUBLISH_OLDER, ReleaseLog
 from recsys_tasks.release.series import with_release
 from recsys_tasks.reporting.standing import in_lines, next_steps, sentence
@@ -95,6 +96,13 @@ class TestNextSteps:
         passed = in_lines(next_steps(LOG, [with_release(LOG, row("2026-01-16"))]))
         assert passed[0].startswith("1. ")
         assert "recsys run --date 2026-01-16" in passed[0]
+
+    def test_the_run_that_is_cleared_begins_with_the_business_day(self):
+        """Airflow knows a run of a zone by the instant with which its day begins, 4 o'clock of Berlin."""
+        rows = [with_release(LOG, row("2026-01-16", "HOLD"))]
+        assert "-s 2026-01-16 -e 2026-01-16" in in_lines(next_steps(LOG, rows))[0]
+        found = in_lines(next_steps(LOG, rows, BusinessDays("Europe/Berlin", time(4))))[0]
+        assert "-s 2026-01-16T03:00:00+00:00 -e 2026-01-16T03:00:00+00:00" in found
 
     def test_what_a_person_published_needs_nothing(self):
         """Older data went live on a word: there is nothing left to decide."""
