@@ -24,7 +24,9 @@ def on_dag_run_running(dag_run: Any) -> None:
     if session is None:
         return
     try:
-        with session.begin_nested():  # what fails in here must not spoil the transaction of the scheduler
+        session.flush()
+        # What fails in here must not spoil the transaction of the scheduler, which forbids its session a savepoint.
+        with session.connection().begin_nested():
             for name in missing_pools(dag_run, session):
                 make_pool(name, session)
                 log.warning("Pool %s did not exist and was made with one slot: %s names it.", name, dag_run.dag_id)

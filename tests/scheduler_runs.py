@@ -12,7 +12,7 @@ from email.message import Message
 from recsys_tasks.demo.airflow_api import ApiRefused
 
 DAG_ID = "daily_recommendations"
-SECONDS = 400.0
+SECONDS = 900.0
 """The longest that anything may take on a busy machine."""
 COMMAND = re.compile(r"(?:recsys|airflow) [a-z-]+ .*?(?= or (?:recsys|airflow) |$)|recsys (?:status|verify)\b", re.M)
 PROGRAMS = {"recsys": "recsys_tasks", "airflow": "airflow"}
@@ -22,17 +22,18 @@ ENDED = {"success", "failed"}
 class Runs:
     """Starts runs by hand, and waits for what becomes of them."""
 
-    def __init__(self, airflow):
-        self.airflow, self.api = airflow, airflow.api
+    def __init__(self, airflow, dag_id=DAG_ID):
+        self.airflow, self.api, self.dag_id = airflow, airflow.api, dag_id
 
     def start(self, name, day, logical_date=None):
         """A run of this name for a day."""
         self.api.post(
-            f"/dags/{DAG_ID}/dagRuns", {"dag_run_id": name, "logical_date": logical_date, "conf": {"day": day}}
+            f"/dags/{self.dag_id}/dagRuns", {"dag_run_id": name, "logical_date": logical_date, "conf": {"day": day}}
         )
 
-    def end(self, name, dag_id=DAG_ID):
-        """State of the run once it has ended, and of each of its tasks."""
+    def end(self, name, dag_id=""):
+        """State of the run once it has ended, and of each of its tasks; of another DAG where one is named."""
+        dag_id = dag_id or self.dag_id
         path = f"/dags/{dag_id}/dagRuns/{name}"
 
         def ended():
@@ -46,7 +47,7 @@ class Runs:
 
     def kill(self, name, task):
         """Kill the process of a task as soon as it runs, as the kernel does where memory is short."""
-        path = f"/dags/{DAG_ID}/dagRuns/{name}/taskInstances/{task}"
+        path = f"/dags/{self.dag_id}/dagRuns/{name}/taskInstances/{task}"
 
         def running():
             found = self.api.get(path)
@@ -58,7 +59,7 @@ class Runs:
     def clear(self, name, task):
         """Have a task and what hangs on it run again."""
         body = {"dag_run_id": name, "task_ids": [task], "include_downstream": True, "dry_run": False}
-        self.api.post(f"/dags/{DAG_ID}/clearTaskInstances", body | {"only_failed": False})
+        self.api.post(f"/dags/{self.dag_id}/clearTaskInstances", body | {"only_failed": False})
 
     def follow(self, command):
         """Type a command of an alert, with what a person fills in; what it answered.

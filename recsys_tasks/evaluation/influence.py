@@ -9,8 +9,7 @@ hit each, so that a few accounts with full lists cannot raise it.
 
 import numpy as np
 import numpy.typing as npt
-from scipy import sparse
-from scipy.stats import binom
+from scipy import sparse, special
 
 from recsys_tasks.core.domain import BoolArray, IntArray
 
@@ -62,7 +61,7 @@ def too_lucky(most_hits: IntArray, n_hidden: IntArray) -> BoolArray:
         n_hidden: (n_users,) hidden plays of each, at least 1.
     """
     rate = min(1.0, TASTE * float(np.minimum(most_hits, 1).sum()) / max(1, int(n_hidden.sum())))
-    chance = binom.sf(most_hits - 1, n_hidden, rate)
+    chance = special.bdtrc(most_hits - 1, n_hidden, rate)  # P(hits >= most_hits), binomial
     return np.asarray((most_hits > 1) & (chance < CHANCE / max(1, len(most_hits))))
 
 

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
 
 from recsys_tasks.core.domain import Ids, IntArray, PlayCounts, Vocabulary
 from recsys_tasks.partitions.day_traces import SAMPLED_EVENTS, SAMPLED_PAIRS, DayTraces, Tally, seen_before
@@ -147,4 +146,6 @@ def _rank_correlation(usual: npt.NDArray[np.generic], today: npt.NDArray[np.gene
         return None
     if today.min() == today.max():
         return 0.0
+    from scipy import stats  # a third of the time in which any command starts, and asked for once a day
+
     return float(stats.spearmanr(usual, today).statistic)

@@ -23,13 +23,15 @@ class TestMissing:
         from airflow.models.dagrun import DagRun
         from airflow.models.pool import Pool
         from airflow.utils.session import create_session
+        from airflow.utils.sqlalchemy import prohibit_commit
         from recsys_pools import make_pool, on_dag_run_running
         from sqlalchemy import delete, select, update
 
         with create_session() as session:
             session.execute(delete(Pool).where(Pool.pool.like("recsys%")))
             started = session.scalars(select(DagRun).where(DagRun.run_id == run.run_id)).one()
-            on_dag_run_running(started)
+            with prohibit_commit(session):  # as the scheduler calls it
+                on_dag_run_running(started)
             assert slots(session) == {"recsys_state": 1}
             assert "Pool recsys_state did not exist and was made with one slot" in caplog.text
             session.execute(update(Pool).where(Pool.pool == "recsys_state").values(slots=3))
@@ -43,13 +45,16 @@ class TestMissing:
         from airflow.models.dagrun import DagRun
         from airflow.models.pool import Pool
         from airflow.utils.session import create_session
+        from airflow.utils.sqlalchemy import prohibit_commit
         from sqlalchemy import delete, select, text
 
         refused = lambda _name, session: session.execute(text("SELECT nothing FROM nowhere"))  # noqa: E731
         monkeypatch.setattr(recsys_pools, "make_pool", refused)
         with create_session() as session:
             session.execute(delete(Pool).where(Pool.pool.like("recsys%")))
-            recsys_pools.on_dag_run_running(session.scalars(select(DagRun).where(DagRun.run_id == run.run_id)).one())
+            started = session.scalars(select(DagRun).where(DagRun.run_id == run.run_id)).one()
+            with prohibit_commit(session):
+                recsys_pools.on_dag_run_running(started)
             assert "could not be looked at, and none was made" in caplog.text
             assert slots(session) == {}
 

@@ -15,6 +15,7 @@ from scheduler_runs import DAG_ID, SECONDS, Runs, advised, text_of
 from settings import TOML
 from sinks import mail_sink, smtp
 
+from recsys_tasks.demo.airflow_environment import CLONE
 from recsys_tasks.demo.guarded import Program
 from recsys_tasks.demo.supervisor import running_airflow
 from recsys_tasks.release.releases import Releases
@@ -30,21 +31,37 @@ mail_to = ["ops@example.test"]
 max_age_hours = 1_000_000
 """
 """Nothing is scheduled: each test starts the runs of its own day."""
+POLICY = """
+import time
+
+def task_policy(task):
+    # for the runs "killed": a first try that stands still until it is killed, and is not retried
+    if task.task_id in ("train_als", "publish"):
+        task.retries = 0
+        task._pre_execute_hook = stand_still
+
+def stand_still(context):
+    if context["run_id"] == "killed" and context["ti"].try_number == 1:
+        time.sleep(100)
+"""
 SLIP = CONFIG.replace("[als]", "[als]\nfactor = 3")
 pytestmark = [pytest.mark.alerts, pytest.mark.scheduler, pytest.mark.timeout(1800)]
 
 
 @pytest.fixture(scope="module")
-def service():
+def service(tmp_path_factory):
     """An Airflow whose first day is live, with a mail server; every test leaves the configuration as it was."""
     home = Path(tempfile.mkdtemp(prefix="recsys-airflow-"))
     home.chmod(0o711)  # PostgreSQL's own account must be able to enter
     config = home.with_suffix(".toml")
     config.write_text(CONFIG)
+    policy = tmp_path_factory.mktemp("policy")
+    (policy / "airflow_local_settings.py").write_text(POLICY)
     world = [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "small", "--days", "18"]
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "RECSYS"))}
     with mail_sink() as mail:
         environment = {"RECSYS_CONFIG": str(config), "AIRFLOW_CONN_ALERT_MAIL": json.dumps(smtp(mail.port))}
+        environment["PYTHONPATH"] = f"{policy}{os.pathsep}{CLONE}"
         with running_airflow(home, environment, base=outside, beside=[Program("world", world)]) as airflow:
             runs = Runs(airflow)
             runs.follow("recsys run --date 2026-01-13")
@@ -146,6 +163,23 @@ class TestDay:
         service.config.write_text(CONFIG)
         service.runs.follow(advised(mail, "airflow dags clear"))
         assert service.runs.end("slip")[0] == "success"
+
+    def test_killed_tasks(self, service, told):
+        """As the kernel kills where memory is short: told, done again by the mail's words, killed again, published."""
+        service.runs.start("killed", "2026-01-18")
+        service.runs.kill("killed", "train_als")
+        state, states = service.runs.end("killed")
+        assert (state, states["train_als"], states["alert"]) == ("failed", "failed", "success")
+        mail = told("train_als failed in killed")
+        service.runs.follow(advised(mail, "airflow dags clear"))
+        service.runs.kill("killed", "publish")
+        state, states = service.runs.end("killed")
+        assert (state, states["gate"], states["publish"]) == ("failed", "success", "failed")
+        told("publish failed in killed")  # from the dag-processor
+        service.runs.clear("killed", "publish")
+        assert service.runs.end("killed")[0] == "success"
+        assert live(service) == "2026-01-18"
+        assert len(service.mail.received) == 2
 
 
 class TestOutage:

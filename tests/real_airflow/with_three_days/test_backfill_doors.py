@@ -44,13 +44,6 @@ class TestDoors:
         assert [doors.first[day]["run_type"] for day in DAYS] == ["backfill", "backfill", "scheduled"]
         assert [entry.day for entry in doors.at.releases.log().releases] == list(DAYS)
 
-    def test_the_command_runs_a_failed_date_again_and_no_other(self, doors, as_ever):
-        """``--reprocess-behavior failed`` over a range: the failed date is green again, and released no second time."""
-        doors.call_failed(SECOND)
-        doors.by_command(FIRST, YESTERDAY, "--reprocess-behavior", "failed")
-        assert doors.ended()[SECOND] == "backfill success"
-        assert doors.tries() - as_ever == {SECOND: 1}
-
     @needs_chromium
     @pytest.mark.browser
     def test_the_dialog_runs_a_range_again_backwards(self, doors, as_ever):
