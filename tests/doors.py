@@ -22,19 +22,17 @@ from recsys_tasks.storage.posix import PosixStore
 
 SECONDS = 600.0
 """The longest that anything may take on a busy machine."""
-NO_GRACE = "[schedule]\ngrace_minutes = 0\nlongest_wait_hours = 0\n"
-"""So that a test just after midnight need not wait for yesterday to be complete."""
-
-
 TODAY = datetime.now(UTC).date()  # the scheduler itself makes the run of yesterday, and no other
 WORLD = [TODAY - timedelta(days=n) for n in range(12, -1, -1)]
 DAYS = FIRST, SECOND, YESTERDAY = WORLD[-4:-1]
+SCHEDULE = f"[schedule]\ngrace_minutes = 0\nlongest_wait_hours = 0\nend_date = {YESTERDAY}\n"
+"""So that just after midnight nobody waits for yesterday to be complete, and midnight itself brings no other day."""
 
 
 @contextmanager
 def backfilled_airflow() -> Iterator["Doors"]:
     """An Airflow in which a backfill of three dates came beside the scheduled run of the last of them."""
-    config = TOML.replace("2026-01-05", WORLD[0].isoformat()) + NO_GRACE
+    config = TOML.replace("2026-01-05", WORLD[0].isoformat()) + SCHEDULE
     world = ["--preset", "small", "--start", WORLD[0].isoformat(), "--days", str(len(WORLD))]
     with passing_airflow(config, world) as airflow:
         doors = Doors(airflow)
