@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 PLUGIN = "recsys"
+UNREADABLE = "unreadable"
 
 
 def main() -> None:
@@ -41,14 +42,20 @@ def plugin() -> dict[str, Any]:
 
 
 def has_connection(name: str) -> str:
-    """The type of a connection, wherever Airflow keeps it; empty where there is none."""
+    """The type of a connection, wherever Airflow keeps it; empty where there is none, UNREADABLE where none is read.
+
+    Of one that another Fernet key encrypted, Airflow says to its tasks that there is none.
+    """
     from airflow.exceptions import AirflowNotFoundException
     from airflow.models.connection import Connection
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
 
     try:
         return str(Connection.get_connection_from_secrets(name).conn_type or "untyped")
     except AirflowNotFoundException:
-        return ""
+        with create_session() as session:
+            return UNREADABLE if session.scalar(select(Connection.conn_id).where(Connection.conn_id == name)) else ""
 
 
 def of_database(pools: Iterable[str], dags: Iterable[str]) -> dict[str, Any]:

@@ -112,7 +112,11 @@ def _dags(states: Mapping[str, str]) -> Iterator[Check]:
 def _connections(service: Service, alerts: Sequence[str], known: Mapping[str, str]) -> Iterator[Check]:
     for name in (service.connection, *alerts):
         kind = "" if "error" in known else known[name]
-        if kind:
+        if kind == "unreadable":
+            said = "it is stored, and this Airflow's Fernet key does not decrypt it, so that its tasks find none."
+            mend = "Give every process of Airflow the key it was stored with, or store it anew."
+            yield Check(f"airflow: connection {name}", FAIL, said, mend)
+        elif kind:
             yield Check(f"airflow: connection {name}", OK, f"of type {kind}.")
         elif name == service.connection:
             said = f"there is none; tasks then need {service.dsn_variable}."

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import execute
 from source_tables import LISTENER, PASSWORD, create_streams, raising
+from sqlalchemy import delete, update
 
 from recsys_tasks.core.config import parse_config
 from recsys_tasks.core.services import Service
@@ -361,6 +362,28 @@ class TestAirflow:
         )
         assert found["airflow: DAG release_freshness_guest"][0] == OK
         assert found["airflow: DAG files"][0] == FAIL
+
+    def test_a_connection_of_another_key_is_not_said_to_be_none(self, airflow_home):
+        """Stored with one Fernet key, read with another: its tasks find none, and its owner finds it in the UI."""
+        from airflow.models.connection import Connection
+        from airflow.utils.session import create_session
+        from cryptography.fernet import Fernet
+
+        sealed = Fernet(Fernet.generate_key()).encrypt(PASSWORD.encode()).decode()
+        with create_session() as session:
+            session.add(Connection(conn_id="pager", conn_type="http"))
+            session.flush()
+            session.execute(
+                update(Connection).where(Connection.conn_id == "pager").values(_password=sealed, is_encrypted=True)
+            )
+        try:
+            state, said = self.asked(AIRFLOW__CORE__FERNET_KEY=Fernet.generate_key().decode())[
+                "airflow: connection pager"
+            ]
+        finally:
+            with create_session() as session:
+                session.execute(delete(Connection).where(Connection.conn_id == "pager"))
+        assert (state, "does not decrypt it" in said) == (FAIL, True)
 
     def test_what_cannot_be_asked_is_told(self, airflow_home, tmp_path):
         """Another plugins folder, and a database that was never set up."""
