@@ -88,6 +88,6 @@ def text_of(mail: Message) -> str:
 
 
 def advised(mail: Message, *words: str) -> str:
-    """The one command in the text of a mail that has these words."""
-    (command,) = [found for found in COMMAND.findall(text_of(mail)) if all(word in found for word in words)]
+    """The one command in the text of a mail that has these words; two steps may name the same."""
+    (command,) = {found for found in COMMAND.findall(text_of(mail)) if all(word in found for word in words)}
     return command
