@@ -15,6 +15,10 @@ class ApiRefused(RecsysError):
     """Airflow's API answered with an error, or not at all: the message has its own words."""
 
 
+class NoAnswer(ApiRefused):
+    """No answer in time, as from a busy machine: the same question may be answered later."""
+
+
 class AirflowApi:
     """One user's view of one Airflow; the token is fetched when it is first needed."""
 
@@ -100,12 +104,13 @@ class AirflowApi:
         """The answer's JSON.
 
         Raises:
-            ApiRefused: there was no answer, or one with an error.
+            NoAnswer: there was none.
+            ApiRefused: it was an error.
         """
         try:
             answer = self._client.request(method, path, **options)
         except httpx.HTTPError as error:
-            raise ApiRefused(f"{method} {self.url}{path}: {error!r}. Is the api-server up?") from None
+            raise NoAnswer(f"{method} {self.url}{path}: {error!r}. Is the api-server up?") from None
         if answer.is_error:
             raise ApiRefused(f"{method} {self.url}{path}: {answer.status_code} {answer.text[:500]}")
         body: Json = answer.json() if answer.content else {}

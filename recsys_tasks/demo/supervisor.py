@@ -9,12 +9,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 from recsys_tasks.core.errors import RecsysError
-from recsys_tasks.demo.airflow_api import AirflowApi
+from recsys_tasks.demo.airflow_api import AirflowApi, NoAnswer
 from recsys_tasks.demo.airflow_environment import (
     ADMIN,
     COMPONENTS,
@@ -62,14 +62,17 @@ class RunningAirflow:
             component.check_alive()
 
     def wait_until(self, ready: Callable[[], bool], timeout_s: float, what: str, pause_s: float = 0.5) -> None:
-        """Ask again and again until the answer is yes, as long as every component runs.
+        """Ask again and again until the answer is yes, as long as every component runs; none in time is no refusal.
 
         Raises:
             ComponentFailed: a component ended.
             RecsysError: the time is over; ``what`` says what did not come about.
         """
         deadline = time.monotonic() + timeout_s
-        while not ready():
+        while True:
+            with suppress(NoAnswer):
+                if ready():
+                    return
             self.check_alive()
             if time.monotonic() > deadline:
                 raise RecsysError(

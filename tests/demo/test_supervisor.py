@@ -12,6 +12,7 @@ import pytest
 from processes import all_gone, children_of, guard_of, script
 
 from recsys_tasks.core.errors import ConfigError, RecsysError
+from recsys_tasks.demo.airflow_api import AirflowApi, ApiRefused
 from recsys_tasks.demo.airflow_environment import WANTED_API_PORT, choose_ports
 from recsys_tasks.demo.airflow_home import AlreadyRunning, wanted_port
 from recsys_tasks.demo.guarded import ComponentFailed, Program, plain_environment
@@ -138,3 +139,21 @@ class TestRunningAirflow:
             pytest.raises(RecsysError, match=r"rain did not come about within 0 s.*logs"),
         ):
             airflow.wait_until(lambda: False, 0.1, "rain")
+
+    def test_no_answer_in_time_is_asked_again(self, start: Start, tmp_path: Path) -> None:
+        """A busy API server answers late, which ends no wait; what it refuses does."""
+        nobody = AirflowApi("http://127.0.0.1:9", "ada", "x")
+        asked = []
+
+        def answered_at_last() -> bool:
+            asked.append("again")
+            return len(asked) > 1 or bool(nobody.runs("daily"))
+
+        def refused() -> bool:
+            raise ApiRefused("404")
+
+        with start(tmp_path / "home") as airflow:
+            airflow.wait_until(answered_at_last, 60, "rain", pause_s=0)
+            assert len(asked) == 2
+            with pytest.raises(ApiRefused, match="404"):
+                airflow.wait_until(refused, 60, "rain")

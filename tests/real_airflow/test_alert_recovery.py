@@ -77,6 +77,7 @@ def service(tmp_path_factory):
 def told(service):
     """Waits for the one mail whose subject begins so (a blank ends it), and gives it; of what was told before, none."""
     service.config.write_text(CONFIG)
+    service.mail.answer = ""
     service.mail.received.clear()
 
     def wait(subject):
