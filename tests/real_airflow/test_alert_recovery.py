@@ -189,13 +189,13 @@ class TestOutage:
         before = len(deliveries(service))
         service.mail.answer = "450 later"
         service.config.write_text(SLIP)
-        for name in ("down", "still down"):
+        for name in ("down", "still-down"):
             service.runs.start(name, "2026-01-13")
             state, states = service.runs.end(name)
             assert (state, states["alert"]) == ("failed", "success")
             service.airflow.wait_until(lambda: deliveries(service)[before:] == ["running"], SECONDS, "the delivery")
         service.mail.answer = ""
-        for name in ("down", "still down"):
+        for name in ("down", "still-down"):
             told(f"wait_for_day failed in {name} ")
             told(f"retention failed in {name} ")
         service.airflow.wait_until(
