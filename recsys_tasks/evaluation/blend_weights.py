@@ -1,8 +1,8 @@
 """The weights of a blend, fitted on the blend's listeners: nDCG@k of their hidden plays, one weight after the other.
 
 Coordinate ascent (Metzler and Croft, "Linear feature-based models for information retrieval", Information Retrieval
-2007): the first component keeps weight 1, each other one in turn takes the value of a fixed grid that scores most, until
-none gains. Nothing is drawn, so the same listeners give the same weights. The listeners of the gate take no part.
+2007): the first component keeps weight 1, each other one in turn takes the value of a fixed grid that scores most,
+until none gains. Nothing is drawn: the same listeners give the same weights. The gate's listeners take no part.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,8 @@ GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0,
 """Weights that a component may have beside the first one's 1."""
 ROUNDS = 5
 """Turns of all components at the most; two or three settle."""
+MOST_LISTENERS = 5_000
+"""Listeners that are asked at the most, evenly spread over all: each is an exact search through every track."""
 LEAST_LISTENERS = 100
 """Of fewer listeners with a hidden play, the weights would be those of chance: the first component stays alone."""
 
@@ -38,6 +40,7 @@ def fitted_weights(components: Sequence[Retriever], holdout: Holdout, k: int, de
     asked = np.flatnonzero(np.diff(holdout.hidden.indptr))
     if len(asked) < LEAST_LISTENERS:
         return (1.0, *(0.0 for _ in components[1:]))
+    asked = asked[:: -(-len(asked) // MOST_LISTENERS)]
     pool = pool_of(components, asked, played_of(holdout.history[asked]), depth)
     return weights_for(pool, holdout.hidden[asked], k)
 

@@ -21,7 +21,7 @@ import numpy as np
 from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 from scipy import sparse
 
-from recsys_tasks.core.config import NeighboursConfig
+from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.records import Json
@@ -137,12 +137,9 @@ class Neighbours:
 
     def _heard_by(self, user_rows: IntArray) -> sparse.csr_matrix:
         """(n_rows, n_tracks) ones where a listener played a track."""
-        indptr, n_tracks = self.heard.indptr, self.similar.matrix.shape[0]
-        lengths = (indptr[np.asarray(user_rows) + 1] - indptr[user_rows]).astype(np.int64)
-        ends = np.concatenate([[0], np.cumsum(lengths)])
-        own = np.arange(ends[-1]) + np.repeat(indptr[user_rows] - ends[:-1], lengths)
-        cells = (np.ones(ends[-1], dtype=np.float32), self.heard.cols[own], ends)
-        return sparse.csr_matrix(cells, shape=(len(user_rows), n_tracks))
+        ends, cols = self.heard.rows(np.asarray(user_rows))
+        cells = (np.ones(len(cols), dtype=np.float32), cols, ends)
+        return sparse.csr_matrix(cells, shape=(len(user_rows), self.similar.matrix.shape[0]))
 
 
 class NearestTracks:

@@ -70,9 +70,12 @@ def same_for_all(
         raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
     if len(played.indptr) != n_users + 1:
         raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {n_users} listeners.")
+    if allowed is not None:
+        order = order[allowed[order]]
+    order = order[: k + int(np.diff(played.indptr).max(initial=0))]  # nobody needs to look further
     cells = (np.ones(len(played.cols), np.uint8), played.cols, played.indptr)
     taken = sparse.csr_matrix(cells, shape=(n_users, len(scores)))
-    cols = first_unplayed(order, taken, k, allowed).astype(np.int32)
+    cols = first_unplayed(order, taken, k).astype(np.int32)
     found = np.where(cols >= 0, scores[cols], -np.inf).astype(np.float32)
     return Candidates(cols, found, np.ones(n_users, dtype=np.bool_))
 

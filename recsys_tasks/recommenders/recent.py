@@ -126,7 +126,11 @@ class Recent:
 def _aligned(parent: Parent[RecentPlays] | None, tracks: Vocabulary) -> Sums:
     """The parent's sums under today's columns, zero for tracks that it did not know. (n_tracks,)."""
     sums = np.zeros(len(tracks))
-    if parent is not None:
-        cols = tracks.rows_of(parent.tracks.ids)
-        sums[cols[cols >= 0]] = parent.component.sums[cols >= 0]
+    if parent is None:
+        return sums
+    if tracks.ids[: len(parent.tracks)].equals(parent.tracks.ids):  # an ordinary day only appends
+        sums[: len(parent.tracks)] = parent.component.sums
+        return sums
+    cols = tracks.rows_of(parent.tracks.ids)
+    sums[cols[cols >= 0]] = parent.component.sums[cols >= 0]
     return sums

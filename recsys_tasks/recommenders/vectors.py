@@ -24,6 +24,13 @@ class Played(NamedTuple):
         """The track columns of one user."""
         return self.cols[self.indptr[row] : self.indptr[row + 1]]
 
+    def rows(self, wanted: IntArray) -> "Played":
+        """Those of some users, in this order; row -1 played nothing."""
+        starts = self.indptr[wanted].astype(np.int64)
+        lengths = np.where(wanted >= 0, self.indptr[wanted + 1] - starts, 0)
+        ends = np.concatenate([[0], np.cumsum(lengths)])
+        return Played(ends, self.cols[np.arange(ends[-1]) + np.repeat(starts - ends[:-1], lengths)])
+
 
 def has_direction(norms: npt.NDArray[np.floating[Any]]) -> BoolArray:
     """Whether each factor has a direction: a norm under NEGLIGIBLE of the largest is a residue of the solver. (n,).

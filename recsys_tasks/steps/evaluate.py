@@ -16,13 +16,14 @@ from recsys_tasks.core.formatting import count
 from recsys_tasks.core.records import Json, as_json
 from recsys_tasks.evaluation.compared import LongLists
 from recsys_tasks.evaluation.evaluated_models import Evaluation, evaluate_models
-from recsys_tasks.evaluation.lists import EvaluatedModel
+from recsys_tasks.evaluation.lists import EvaluatedModel, played_of
 from recsys_tasks.evaluation.samples import samples
 from recsys_tasks.gate.exact_checks import check_sizes
 from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.matrix.split import thin_share
 from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.release.bundle import Listeners
 from recsys_tasks.release.bundles import GATED, NAMES
 from recsys_tasks.release.judgements import Judgement, judgement_of
 from recsys_tasks.release.keys import JudgementKey
@@ -148,14 +149,15 @@ def _scored(
     gated, matrix, holdout, today = opened.gated, opened.matrix, opened.holdout, day_number(day)
     own = np.arange(len(gated.tracks))
     vectors = opened.model.component.user_factors[holdout.user_rows]
+    asking = Listeners(vectors, played_of(holdout.history), opened.extras.before)
     policy = at.config.gate
 
     def opened_earlier() -> EvaluatedModel | None:
         if earlier is None:
             return None
-        return reference_model(at, at.bundles.verify(earlier, only=(GATED, NAMES)), matrix, holdout)
+        return reference_model(at, at.bundles.verify(earlier, only=(GATED, NAMES)), matrix, holdout, opened.extras)
 
-    candidate = EvaluatedModel(gated.retriever(vectors), PopularTracks(holdout.listeners, 0), own, len(own))
+    candidate = EvaluatedModel(gated.retriever(asking), PopularTracks(holdout.listeners, 0), own, len(own))
     return evaluate_models(
         holdout,
         candidate,
@@ -163,7 +165,7 @@ def _scored(
         gated.tracks.first_days > today - NEW_TRACK_DAYS,
         at.config.evaluation.k,
         (today - matrix.users.first_days[holdout.user_rows]).astype(np.float64),
-        reference_model(at, reference, matrix, holdout) if reference else None,
+        reference_model(at, reference, matrix, holdout, opened.extras) if reference else None,
         LongLists(policy.evidence_places, policy.fine_error, policy.evidence_users, opened_earlier),
     )
 

@@ -5,7 +5,8 @@ import pyarrow as pa
 import pytest
 from recommenders.suite import N_USERS, K, RecommenderSuite, RetrieverSuite, vocabulary, world
 
-from recsys_tasks.core.config import AlsConfig, NeighboursConfig
+from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.index.annoy_index import build_trees, open_index
