@@ -42,6 +42,11 @@ class Extras:
     recent: Mapping[float, RecentPlays] = field(default_factory=dict)  # by half-life, in their order
     similar: SimilarTracks | None = None
 
+    def labels(self, names: Sequence[str]) -> list[str]:
+        """Names of components, those of recent plays with their half-life."""
+        recent = (f"recent ({half_life:g} days)" for half_life in self.recent)
+        return [next(recent) if name == "recent" else name for name in names]
+
     @property
     def before(self) -> tuple[RecentPlays, ...]:
         """The recent plays as a candidate is judged by them: without its own day."""

@@ -86,6 +86,24 @@ class TestReleased:
         assert (older < sums).any()
         np.testing.assert_array_equal(older[: len(sums_of(joined, D14)[0])], sums_of(joined, D14)[0] * 0.5 ** (1 / 3))
 
+    def test_the_report_says_what_each_component_is_worth(self, joined):
+        """The whole is what the gate judged; each component stands alone and, where it has a weight, is left out."""
+        judgement = joined.judgements.of(D15)[0]
+        figures = joined.judgements.load(judgement).figures
+        rows = {row["lists"]: row for row in figures["components"]}
+        labels, weights = (
+            ("als", "recent (3 days)", "recent (20 days)", "neighbours"),
+            key_of(joined, D15).blend.weights,
+        )
+        assert rows["all components"]["precision"] == pytest.approx(figures["candidate_precision"]["mean"])
+        assert set(rows) == {"all components", *(f"{label} alone" for label in labels)} | {
+            f"without {label}" for label, weight in zip(labels, weights, strict=True) if weight
+        }
+        pages = [path.read_text() for path in joined.store.root.glob("evaluations/2026-01-15/*/*.html")]
+        assert len(pages) == 1
+        assert "<h2>The components</h2>" in pages[0]
+        assert all(f'<td class="name">{label}</td>' in pages[0] for label in rows)
+
     def test_a_rerun_makes_nothing_new(self, joined):
         """Every component, the weights, and the candidate are found again."""
         before = artefacts_of(joined.store.root)
@@ -118,6 +136,7 @@ class TestConfigured:
         """Without a blend, a day stores one model, and its candidate is named as ever."""
         assert len(finished.models.of(D15)) == 1
         assert key_of(finished, D15).to_json()["blend"] == {"weights": [1.0]}
+        assert "components" not in finished.judgements.load(finished.judgements.of(D15)[0]).figures
 
     def test_a_blend_without_listeners_is_refused(self):
         """Weights have to be fitted on somebody."""
