@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -129,7 +130,7 @@ def amazon(folder: Path) -> Task:
         (date(year, month, 1) - date(1970, 1, 1)).days for year in (2015, 2016, 2017) for month in (1, 4, 7, 10)
     ]
     lately = log.lately(quarters[:9])
-    folds = [log.fold(cut, beyond - cut, lately[cut]) for cut, beyond in zip(quarters[:8], quarters[1:9], strict=True)]
+    folds = [log.fold(cut, beyond - cut, lately[cut]) for cut, beyond in pairwise(quarters[:9])]
     year = log.fold(quarters[0], quarters[4] - quarters[0], {})
     return Task("each quarter of 2016", year, tuple(folds[:4]), tuple(folds[4:]))
 

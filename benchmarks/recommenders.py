@@ -1,4 +1,4 @@
-"""What each component of a recommender is worth: alone, left out, and all of them joined, beside ALS as `tune` tunes it.
+"""What each component of a recommender is worth: alone, left out, and all of them joined, beside a tuned ALS.
 
     nice python -m benchmarks.recommenders --data DIR [--only SET ...]
 
@@ -11,10 +11,10 @@ are those that a blend gives; intervals are of 95 %, paired over listeners.
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -35,7 +35,7 @@ from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Candidates, Retriever
 from recsys_tasks.recommenders.blend import Blend, Pool, pool_of
 from recsys_tasks.recommenders.factors import Factors
-from recsys_tasks.recommenders.neighbours import NearestTracks, Neighbours
+from recsys_tasks.recommenders.neighbours import NearestTracks
 from recsys_tasks.recommenders.popular import Popularity
 from recsys_tasks.recommenders.vectors import Played
 
@@ -47,12 +47,12 @@ SETS: dict[str, Callable[[Path], Task]] = {
     "complete-journey, repeats": lambda folder: journey(folder, repeats=True),
     "lastfm-2k": lastfm,
 }
-LENGTHS, TUNING_S = (40, 64, 128), 300.0
+LENGTHS, TUNING_S = (40, 64, 128), 200.0
 """Factors that ``tune`` may try, and seconds of the processor that it may take."""
 NEIGHBOURS = [
-    NeighboursConfig(similarity="cosine", shrinkage=shrinkage, nearest=nearest)
-    for shrinkage, nearest in product((1.0, 10.0, 50.0), (50, 200))
-] + [NeighboursConfig(similarity="bm25", nearest=200)]
+    *(NeighboursConfig(similarity="cosine", shrinkage=shrinkage, nearest=200) for shrinkage in (1.0, 10.0, 50.0)),
+    NeighboursConfig(similarity="bm25", nearest=200),
+]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,7 @@ class Own:
 
 
 Parts = dict[str, Retriever]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -95,12 +96,12 @@ class Chosen:
     neighbours: NeighboursConfig
     half_lives: tuple[float, ...]
 
-    def parts(self, of: Fold, similar: Neighbours | None = None) -> Parts:
+    def parts(self, of: Fold) -> Parts:
         """Name -> component, fitted on a fold."""
         found: Parts = {"als": factors_of(of, self.als)}
         for half_life in self.half_lives:
             found[f"recent, {half_life:g} days"] = of.recent[half_life]
-        found["neighbours"] = similar or NearestTracks(self.neighbours).fit(of.data).component
+        found["neighbours"] = NearestTracks(self.neighbours).fit(of.data).component
         return found | ({"own": Own(of.own)} if of.own is not None else {})
 
 
@@ -116,21 +117,23 @@ def chosen_on(task: Task, say: Callable[[str], None]) -> Chosen:
     als = tune(task.tuning.for_tuning, base, LENGTHS, K, Watch(time.process_time, TUNING_S)).winner
     say(f"als: {als.weight}, a = {als.a:g}, lambda = {als.regularization:g}, {als.factors} factors")
     factors = [factors_of(fold, als) for fold in task.validation]
-    half_lives = ()
-    if task.validation[0].recent:
-        added = {
-            each: _added(task, factors, [fold.recent[each] for fold in task.validation])
-            for each in task.validation[0].recent
-        }
-        half_lives = (max(added, key=lambda each: added[each]),)
-        say(f"nDCG of ALS and recent by half-life: { {each: round(value, 4) for each, value in added.items()} }")
+    by_half_life = {
+        half_life: _added(task, factors, [fold.recent[half_life] for fold in task.validation])
+        for half_life in task.validation[0].recent
+    }
+    say(f"nDCG of ALS and recent by half-life: { {each: round(value, 4) for each, value in by_half_life.items()} }")
     similar = {}
     for config in NEIGHBOURS:
-        similar[config] = _added(
-            task, factors, [NearestTracks(config).fit(fold.data).component for fold in task.validation]
-        )
-        say(f"nDCG of ALS and {config}: {similar[config]:.4f}")
-    return Chosen(als, max(similar, key=lambda each: similar[each]), half_lives)
+        others = [NearestTracks(config).fit(fold.data).component for fold in task.validation]
+        similar[config] = _added(task, factors, others)
+        say(f"nDCG of ALS and neighbours, {config}: {similar[config]:.4f}")
+    half_lives = tuple(_best(by_half_life)[:1])
+    return Chosen(als, _best(similar)[0], half_lives)
+
+
+def _best(scores: dict[T, float]) -> list[T]:
+    """Best first."""
+    return sorted(scores, key=lambda each: -scores[each])
 
 
 def _added(task: Task, factors: Sequence[Factors], others: Sequence[Retriever]) -> float:
@@ -159,12 +162,12 @@ def weights_of(task: Task, parts: Sequence[Parts], names: Sequence[str]) -> tupl
     return weights_for(*joined_pools(pools, task.validation), K)
 
 
-def scored(folds: Sequence[Fold], listed: Callable[[Fold, int], Lists]) -> Scores:
-    """Scores of all listeners of some folds; ``listed`` is told the fold and its place."""
+def scored(folds: Sequence[Fold], lists: Iterable[Lists]) -> Scores:
+    """Scores of the listeners of some folds."""
     found: list[Scores] = []
-    for place, fold in enumerate(folds):
+    for fold, listed in zip(folds, lists, strict=True):
         hidden = fold.hidden[fold.rows]
-        hits = is_hit(listed(fold, place), hidden)
+        hits = is_hit(listed, hidden)
         found.append(Scores(precision(hits), ndcg(hits, np.diff(hidden.indptr))))
     return Scores(*(np.concatenate(values) for values in zip(*found, strict=True)))
 
@@ -173,24 +176,25 @@ def measured(name: str, task: Task, say: Callable[[str], None]) -> list[list[str
     """The rows of one data set."""
     chosen = chosen_on(task, say)
     on_validation, on_test = ([chosen.parts(fold) for fold in folds] for folds in (task.validation, task.test))
-    names = list(on_test[0])
-    subsets = {"all": names} | {f"without {each}": [other for other in names if other != each] for each in names}
-    found = {"popular tracks": scored(task.test, lambda fold, _n: _list(Popularity().fit(fold.data).component, fold))}
+    pairs, names = list(zip(task.test, on_test, strict=True)), list(on_test[0])
+    popular = [_list(Popularity().fit(fold.data).component, fold) for fold in task.test]
+    found, words = {"popular tracks": scored(task.test, popular)}, {}
     for each in names:
-        found[f"{each} alone"] = scored(task.test, lambda fold, n, each=each: _list(on_test[n][each], fold))
-    words = {}
-    for label, used in subsets.items():
-        weights = weights_of(task, on_validation, used)
-        blend = Blend(weights, tuple(used), DEPTH)
-        words[label] = ", ".join(f"{weight:g}" for weight in weights)
-        found[label] = scored(task.test, lambda fold, n: _list(blend.of([on_test[n][each] for each in used]), fold))
-    if task.test[0].ceiling is not None:
-        found["the world's own taste"] = scored(task.test, lambda fold, _n: fold.ceiling(fold))
+        found[f"{each} alone"] = scored(task.test, [_list(parts[each], fold) for fold, parts in pairs])
+    for label, used in {
+        "all": names,
+        **{f"without {out}": [each for each in names if each != out] for out in names},
+    }.items():
+        blend = Blend(weights_of(task, on_validation, used), tuple(used), DEPTH)
+        words[label] = ", ".join(f"{weight:g}" for weight in blend.weights)
+        lists = [_list(blend.of([parts[each] for each in used]), fold) for fold, parts in pairs]
+        found[label] = scored(task.test, lists)
+    if all(fold.ceiling for fold in task.test):
+        found["the world's own taste"] = scored(task.test, [fold.ceiling(fold) for fold in task.test if fold.ceiling])
     say(f"{name}: {chosen}")
-    users, als = len(found["als alone"].ndcg), found["als alone"]
-    return [
-        [name, task.how, f"{users:,}", label, words.get(label, ""), *_cells(each, als)] for label, each in found.items()
-    ]
+    als = found["als alone"]
+    beginning = [name, task.how, f"{len(als.ndcg):,}"]
+    return [[*beginning, label, words.get(label, ""), *_cells(each, als)] for label, each in found.items()]
 
 
 def _cells(one: Scores, als: Scores) -> list[str]:
