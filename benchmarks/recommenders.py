@@ -47,8 +47,8 @@ SETS: dict[str, Callable[[Path], Task]] = {
     "complete-journey, repeats": lambda folder: journey(folder, repeats=True),
     "lastfm-2k": lastfm,
 }
-LENGTHS, TUNING_S = (40, 64, 128), 200.0
-"""Factors that ``tune`` may try, and seconds of the processor that it may take."""
+LENGTHS = (40, 64, 128)
+"""Factors that ``tune`` may try."""
 NEIGHBOURS = [
     *(NeighboursConfig(similarity="cosine", shrinkage=shrinkage, nearest=200) for shrinkage in (1.0, 10.0, 50.0)),
     NeighboursConfig(similarity="bm25", nearest=200),
@@ -111,10 +111,10 @@ def factors_of(of: Fold, config: AlsConfig) -> Factors:
     return als.fold_in(als.fit(of.data).component, of.training[of.rows], of.rows)
 
 
-def chosen_on(task: Task, say: Callable[[str], None]) -> Chosen:
+def chosen_on(task: Task, seconds: float, say: Callable[[str], None]) -> Chosen:
     """ALS by ``tune``; half-life and neighbours by what they add to it."""
     base = AlsConfig(threads=1)
-    als = tune(task.tuning.for_tuning, base, LENGTHS, K, Watch(time.process_time, TUNING_S)).winner
+    als = tune(task.tuning.for_tuning, base, LENGTHS, K, Watch(time.process_time, seconds)).winner
     say(f"als: {als.weight}, a = {als.a:g}, lambda = {als.regularization:g}, {als.factors} factors")
     factors = [factors_of(fold, als) for fold in task.validation]
     by_half_life = {
@@ -172,19 +172,17 @@ def scored(folds: Sequence[Fold], lists: Iterable[Lists]) -> Scores:
     return Scores(*(np.concatenate(values) for values in zip(*found, strict=True)))
 
 
-def measured(name: str, task: Task, say: Callable[[str], None]) -> list[list[str]]:
+def measured(name: str, task: Task, seconds: float, say: Callable[[str], None]) -> list[list[str]]:
     """The rows of one data set."""
-    chosen = chosen_on(task, say)
+    chosen = chosen_on(task, seconds, say)
     on_validation, on_test = ([chosen.parts(fold) for fold in folds] for folds in (task.validation, task.test))
     pairs, names = list(zip(task.test, on_test, strict=True)), list(on_test[0])
     popular = [_list(Popularity().fit(fold.data).component, fold) for fold in task.test]
     found, words = {"popular tracks": scored(task.test, popular)}, {}
     for each in names:
         found[f"{each} alone"] = scored(task.test, [_list(parts[each], fold) for fold, parts in pairs])
-    for label, used in {
-        "all": names,
-        **{f"without {out}": [each for each in names if each != out] for out in names},
-    }.items():
+    subsets = {"all": names, **{f"without {out}": [each for each in names if each != out] for out in names}}
+    for label, used in subsets.items():
         blend = Blend(weights_of(task, on_validation, used), tuple(used), DEPTH)
         words[label] = ", ".join(f"{weight:g}" for weight in blend.weights)
         lists = [_list(blend.of([parts[each] for each in used]), fold) for fold, parts in pairs]
@@ -223,13 +221,14 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--only", nargs="+", choices=list(SETS), metavar="SET", help="some of them")
+    parser.add_argument("--seconds", type=float, default=200.0, help="of the processor, for tuning ALS on a set")
     args = parser.parse_args(words)
     rows = []
     with threadpool_limits(1):
         for name in args.only or SETS:
             began = time.monotonic()
             try:
-                rows += measured(name, SETS[name](args.data), _say)
+                rows += measured(name, SETS[name](args.data), args.seconds, _say)
             except Absent as absent:
                 _say(f"{absent} is not in {args.data}: left out")
             _say(f"{name}: {time.monotonic() - began:.0f} s")
