@@ -14,6 +14,7 @@ factors: tracks with few listeners are similar to little, and the sum over all p
 memory is that of the plays and of the neighbours, and the bytes do not depend on the threads.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 
@@ -30,8 +31,6 @@ from recsys_tasks.recommenders.vectors import Played
 
 NEIGHBOURS_FORMAT = 1
 """Version of the way from plays to neighbours; part of a model's identity."""
-LISTENERS_AT_ONCE = 256
-"""Listeners whose scores are held together: some 20 MB, where each reaches 6,000 tracks."""
 HEARD, PLAYED_BY, SIMILAR = "heard", "heard_indptr", ("similar", "similar_indptr", "similarities")
 
 
@@ -86,42 +85,33 @@ class Neighbours:
             raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(user_rows)} listeners.")
         cols = np.full((len(user_rows), k), -1, dtype=np.int32)
         scores = np.full((len(user_rows), k), -np.inf, dtype=np.float32)
-        hidden = np.zeros(self.similar.matrix.shape[0], dtype=bool)
-        for start in range(0, len(user_rows), LISTENERS_AT_ONCE):
-            reached = self._reached(user_rows[start : start + LISTENERS_AT_ONCE])
-            for place in range(reached.shape[0]):
-                own = slice(reached.indptr[place], reached.indptr[place + 1])
-                row, found, values = start + place, reached.indices[own], reached.data[own]
-                hidden[played.of(row)] = True
-                open_ = ~hidden[found] if allowed is None else ~hidden[found] & allowed[found]
-                hidden[played.of(row)] = False
-                best = _best(found[open_], values[open_], k)
-                cols[row, : len(best[0])], scores[row, : len(best[0])] = best
-        return Candidates(cols, scores, ~self.cold_to(user_rows))
+        exact, hidden = np.zeros(len(user_rows), dtype=bool), np.zeros(self.similar.matrix.shape[0], dtype=bool)
+        for row, (found, values) in enumerate(self._reached(user_rows)):
+            hidden[played.of(row)] = True
+            open_ = ~hidden[found] if allowed is None else ~hidden[found] & allowed[found]
+            hidden[played.of(row)] = False
+            best, exact[row] = _best(found[open_], values[open_], k), len(found) > 0
+            cols[row, : len(best[0])], scores[row, : len(best[0])] = best
+        return Candidates(cols, scores, exact)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``."""
         rows, places = np.unique(user_rows, return_inverse=True)
-        scores, n_tracks = np.zeros(len(user_rows), dtype=np.float32), self.similar.matrix.shape[0]
         by_place = np.argsort(places, kind="stable")
-        ends = np.searchsorted(places[by_place], np.arange(0, len(rows) + LISTENERS_AT_ONCE, LISTENERS_AT_ONCE))
-        for n, start in enumerate(range(0, len(rows), LISTENERS_AT_ONCE)):
-            reached, own = self._reached(rows[start : start + LISTENERS_AT_ONCE]), by_place[ends[n] : ends[n + 1]]
-            reached.sort_indices()
-            cells = np.repeat(np.arange(reached.shape[0]), np.diff(reached.indptr)) * n_tracks + reached.indices
-            wanted = (places[own] - start) * n_tracks + item_cols[own]
-            nearest = np.searchsorted(cells, wanted)
-            there = np.append(cells, -1)[nearest] == wanted
-            scores[own[there]] = reached.data[nearest[there]]
+        ends = np.searchsorted(places[by_place], np.arange(len(rows) + 1))
+        scores = np.zeros(len(user_rows), dtype=np.float32)
+        for row, (found, values) in enumerate(self._reached(rows)):
+            pairs = by_place[ends[row] : ends[row + 1]]
+            nearest = np.searchsorted(found, item_cols[pairs])
+            there = np.append(found, -1)[nearest] == item_cols[pairs]
+            scores[pairs[there]] = values[nearest[there]]
         return scores
 
     def cold_users(self) -> BoolArray:
         """As ``Retriever``: those of whose tracks none has a neighbour."""
-        return self.cold_to(np.arange(len(self.heard.indptr) - 1))
-
-    def cold_to(self, user_rows: IntArray) -> BoolArray:
-        """Which of some listeners are cold. (n_rows,)."""
-        return np.asarray(self._heard_by(user_rows) @ np.diff(self.similar.matrix.indptr).astype(np.float32) == 0)
+        near = np.diff(self.similar.matrix.indptr).astype(np.float32)
+        heard = np.ones(len(self.heard.cols), dtype=np.float32), self.heard.cols, self.heard.indptr
+        return np.asarray(sparse.csr_matrix(heard, shape=(len(self.heard.indptr) - 1, len(near))) @ near == 0)
 
     def cold_items(self) -> BoolArray:
         """As ``Retriever``: those that are no track's neighbour."""
@@ -131,15 +121,16 @@ class Neighbours:
         """As ``Component``."""
         return {**self.similar.files(), HEARD: self.heard.cols, PLAYED_BY: self.heard.indptr}
 
-    def _reached(self, user_rows: IntArray) -> sparse.csr_matrix:
-        """Scores of all tracks that have one. (n_rows, n_tracks), columns in no order."""
-        return self._heard_by(user_rows) @ self.similar.matrix
+    def _reached(self, user_rows: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Columns, rising, and scores of the tracks that have one, listener by listener.
 
-    def _heard_by(self, user_rows: IntArray) -> sparse.csr_matrix:
-        """(n_rows, n_tracks) ones where a listener played a track."""
-        ends, cols = self.heard.rows(np.asarray(user_rows))
-        cells = (np.ones(len(cols), dtype=np.float32), cols, ends)
-        return sparse.csr_matrix(cells, shape=(len(user_rows), self.similar.matrix.shape[0]))
+        A product of sparse matrices would need a place for every track, which takes longer than one listener's tracks.
+        """
+        near, values = Played(self.similar.matrix.indptr, self.similar.matrix.indices), self.similar.matrix.data
+        for row in user_rows:
+            places = near.places(self.heard.of(row))
+            cols, inverse = np.unique(near.cols[places], return_inverse=True)
+            yield cols, np.bincount(inverse, values[places], len(cols)).astype(np.float32)
 
 
 class NearestTracks:

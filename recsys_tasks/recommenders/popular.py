@@ -11,7 +11,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.records import Json
-from recsys_tasks.matrix.popularity import first_unplayed, listeners_of, popular_order
+from recsys_tasks.matrix.popularity import first_of, first_unplayed, listeners_of, popular_order
 from recsys_tasks.recommenders.base import Arrays, Candidates, Fit, Parent, Progress, TrainingData, unheard
 from recsys_tasks.recommenders.vectors import Played
 
@@ -73,9 +73,12 @@ def same_for_all(
     if allowed is not None:
         order = order[allowed[order]]
     order = order[: k + int(np.diff(played.indptr).max(initial=0))]  # nobody needs to look further
-    cells = (np.ones(len(played.cols), np.uint8), played.cols, played.indptr)
-    taken = sparse.csr_matrix(cells, shape=(n_users, len(scores)))
-    cols = first_unplayed(order, taken, k).astype(np.int32)
+    if n_users == 1:  # who waits for it
+        first = first_of(order, played.cols, k)
+        cols = np.append(first, np.full(k - len(first), -1))[None].astype(np.int32)
+    else:
+        cells = (np.ones(len(played.cols), np.uint8), played.cols, played.indptr)
+        cols = first_unplayed(order, sparse.csr_matrix(cells, shape=(n_users, len(scores))), k).astype(np.int32)
     found = np.where(cols >= 0, scores[cols], -np.inf).astype(np.float32)
     return Candidates(cols, found, np.ones(n_users, dtype=np.bool_))
 
