@@ -62,14 +62,14 @@ class DataSet:
 
 def lastfm(folder: Path) -> TuningSplit:
     """Play counts of artists; at most 50 artists a listener."""
-    table = _csv(folder / "lastfm-2k" / "user_artists.dat", "\t")
-    return _random(*(_numbers(table, name) for name in ("userID", "artistID", "weight")))
+    table = csv_table(folder / "lastfm-2k" / "user_artists.dat", "\t")
+    return _random(*(numbers(table, name) for name in ("userID", "artistID", "weight")))
 
 
 def movielens(folder: Path) -> TuningSplit:
     """Each rating is a play."""
-    table = _csv(folder / "ml-latest-small" / "ratings.csv", ",")
-    users, tracks = _numbers(table, "userId"), _numbers(table, "movieId")
+    table = csv_table(folder / "ml-latest-small" / "ratings.csv", ",")
+    users, tracks = numbers(table, "userId"), numbers(table, "movieId")
     return _random(users, tracks, np.ones_like(users))
 
 
@@ -89,15 +89,15 @@ def journey(folder: Path) -> TuningSplit:
     if not path.exists():
         raise Absent(path.parent.name)
     table = pa.parquet.read_table(path, columns=["household_id", "product_id", "week"])
-    users, tracks, weeks = (_numbers(table, name) for name in table.column_names)
+    users, tracks, weeks = (numbers(table, name) for name in table.column_names)
     return _dated(users, tracks, weeks > weeks.max() - 4)
 
 
 def amazon(folder: Path) -> TuningSplit:
     """Music that a customer first buys in the last two years of a log."""
-    table = _csv(folder / "amazon-music" / "ratings.tsv", "\t")
-    users, tracks = (_coded(table.column(name)) for name in ("user_id", "item_id"))
-    seconds = _numbers(table, "unix_seconds")
+    table = csv_table(folder / "amazon-music" / "ratings.tsv", "\t")
+    users, tracks = (coded(table.column(name)) for name in ("user_id", "item_id"))
+    seconds = numbers(table, "unix_seconds")
     return _dated(users, tracks, seconds >= np.datetime64("2016-01-01").astype("datetime64[s]").astype(int))
 
 
@@ -206,17 +206,23 @@ def _dated(users: Numbers, tracks: Numbers, later: npt.NDArray[np.bool_]) -> Tun
     return split_time(fold(empty_matrix(pa.int64(), pa.int64()), FIRST, before, ""), [(FIRST + timedelta(1), after)])
 
 
-def _csv(path: Path, delimiter: str) -> pa.Table:
+def csv_table(path: Path, delimiter: str) -> pa.Table:
+    """A file of a data set.
+
+    Raises:
+        Absent: it is not there.
+    """
     if not path.exists():
         raise Absent(path.parent.name)
     return pa.csv.read_csv(path, parse_options=pa.csv.ParseOptions(delimiter=delimiter))
 
 
-def _numbers(table: pa.Table, name: str) -> Numbers:
+def numbers(table: pa.Table, name: str) -> Numbers:
+    """A column of integers."""
     return np.asarray(table.column(name)).astype(np.int64)
 
 
-def _coded(ids: pa.ChunkedArray) -> Numbers:
+def coded(ids: pa.ChunkedArray) -> Numbers:
     """Numbers that stand for ids."""
     return np.asarray(ids.combine_chunks().dictionary_encode().indices).astype(np.int64)
 

@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
 
 from recsys_tasks.core.business_days import BusinessDays
+from recsys_tasks.core.components import BlendConfig, NeighboursConfig, RecentConfig
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.installation import ServiceConfig, TasksConfig
 from recsys_tasks.core.policy import (
@@ -208,6 +209,9 @@ class Config(Section):
     schedule: ScheduleConfig = ScheduleConfig()
     tasks: TasksConfig = TasksConfig()
     als: AlsConfig = AlsConfig()
+    recent: RecentConfig = RecentConfig()
+    neighbours: NeighboursConfig = NeighboursConfig()
+    blend: BlendConfig = BlendConfig()
     index: IndexConfig = IndexConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     quality: QualityConfig = QualityConfig()
@@ -216,6 +220,15 @@ class Config(Section):
     retention: RetentionConfig = RetentionConfig()
     alert: AlertConfig = AlertConfig()
     freshness: FreshnessConfig = FreshnessConfig()
+
+    @model_validator(mode="after")
+    def _a_blend_has_listeners(self) -> "Config":
+        if len(self.blend.components) > 1 and not self.evaluation.blend_share:
+            raise ValueError(
+                "several components under [blend], and nobody to fit their weights on: set [evaluation] blend_share, "
+                "for example 0.2"
+            )
+        return self
 
 
 def parse_config(values: dict[str, Any], where: str = "configuration") -> Config:

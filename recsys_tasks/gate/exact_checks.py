@@ -21,6 +21,7 @@ from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.recall import Recall, measure_recall
 from recsys_tasks.index.two_tier_search import TwoTierSearch
 from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.vectors import Played, has_direction, row_norms
 
 LOSS_TOLERANCE = 1e-6
@@ -108,6 +109,22 @@ def index_checks(
             "none",
         ),
     ]
+
+
+def neighbours_checks(stored: SimilarTracks | None, trained: SimilarTracks | None) -> list[Check]:
+    """Whether the candidate holds the similar tracks of its component ``neighbours``; nothing where it has none.
+
+    Args:
+        stored: beside the index.
+        trained: of the model.
+    """
+    if stored is None and trained is None:
+        return []
+    one, other = ({} if each is None else each.files() for each in (stored, trained))
+    same = one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+    pairs = 0 if stored is None else stored.matrix.nnz
+    found = f"{count(pairs)} pairs, {'those' if same else 'not those'} of the model"
+    return [Check("candidate holds the neighbours", same, found, "those of the model")]
 
 
 def measured_recall(

@@ -197,10 +197,16 @@ def chosen_listeners(
     return np.sort(drawn[:n_gate]), np.sort(drawn[n_gate : n_gate + n_blend])
 
 
-def hold_out(matrix: PlayMatrix, split: Split) -> Holdout:
-    """The day as the gate's listeners are asked about it."""
+def hold_out(matrix: PlayMatrix, split: Split, rows: npt.NDArray[np.int64] | None = None) -> Holdout:
+    """The day as a group of listeners is asked about it.
+
+    Args:
+        matrix: all plays up to and with the day.
+        split: who is hidden.
+        rows: (n_hidden,) rows of the group; None: the gate's.
+    """
     training, taken = without_users(matrix.counts, split.day_counts, _is_hidden(split, len(matrix.users)))
-    rows = split.gate_rows
+    rows = split.gate_rows if rows is None else rows
     history, taken = canonical(training[rows]), taken[rows]
     known = taken.multiply(history > 0)
     return Holdout(rows, training, history, canonical(sparse.csr_matrix(taken - known, dtype=np.uint32)))

@@ -24,6 +24,20 @@ class Played(NamedTuple):
         """The track columns of one user."""
         return self.cols[self.indptr[row] : self.indptr[row + 1]]
 
+    def places(self, rows: IntArray) -> IntArray:
+        """Where the columns of some users stand in ``cols``, user by user."""
+        starts, ends = self.indptr[rows], self.indptr[np.asarray(rows) + 1]
+        lengths = (ends - starts).astype(np.int64)
+        before = np.cumsum(lengths) - lengths
+        return np.asarray(np.arange(lengths.sum()) + np.repeat(starts - before, lengths))
+
+    def rows(self, wanted: IntArray) -> "Played":
+        """Those of some users, in this order; row -1 played nothing."""
+        known = wanted[wanted >= 0]
+        lengths = np.zeros(len(wanted), dtype=np.int64)
+        lengths[wanted >= 0] = self.indptr[known + 1] - self.indptr[known]
+        return Played(np.concatenate([[0], np.cumsum(lengths)]), self.cols[self.places(known)])
+
 
 def has_direction(norms: npt.NDArray[np.floating[Any]]) -> BoolArray:
     """Whether each factor has a direction: a norm under NEGLIGIBLE of the largest is a residue of the solver. (n,).

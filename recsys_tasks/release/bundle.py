@@ -12,43 +12,78 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import FloatArray, Id, Ids, Vocabulary
-from recsys_tasks.core.errors import UnknownId
+from recsys_tasks.core.errors import BadData, UnknownId
 from recsys_tasks.index.annoy_index import metric_of, open_index, stored_vectors
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.recommenders.base import Retriever
+from recsys_tasks.recommenders.neighbours import SIMILAR, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.recommenders.recent import RecentPlays
+from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.storage.artefacts import Artefact
 from recsys_tasks.storage.stored_forms import as_ids, vocabulary_of
 
+RECENT = "recent"
+"""In the user part: (n_components, n_tracks) faded plays, with the day of the data."""
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
 @dataclass(frozen=True)
+class Listeners:
+    """What a release has to know of those who ask: enough for each of its components."""
+
+    vectors: FloatArray  # (n_users, n_factors)
+    heard: Played  # tracks that each of them played
+    recent: tuple[RecentPlays, ...] = ()  # one for each component of that name, in their order
+
+
+@dataclass(frozen=True)
 class GatedPart:
-    """What the gate judges: the search over the track factors, and the track vocabulary."""
+    """What the gate judges: the search over the track factors, the track vocabulary, and what other components need."""
 
     artefact: Artefact
     search: TwoTierSearch
     tracks: Vocabulary
     held: FloatArray  # (n_indexed, n_factors) vectors that the index file holds, mapped
+    similar: SimilarTracks | None = None  # of the component ``neighbours``, if there is one
 
     @cached_property
     def key(self) -> CandidateKey:
         """What the candidate was made from."""
         return CandidateKey.from_json(self.artefact.key)
 
-    def retriever(self, user_factors: FloatArray, k: int | None = None) -> Retriever:
+    def retriever(self, listeners: Listeners, k: int | None = None) -> Retriever:
         """What answers for listeners, as it was calibrated, or for lists of k.
 
         Args:
-            user_factors: (n_users, n_factors) of the listeners.
+            listeners: who asks.
             k: length of the lists that are asked for; None: what the index was built for.
         """
-        search = self.search if k is None else self.search_for(k)
-        return self.key.blend.of([IndexedFactors(search, user_factors)])
+        return self.key.blend.of(self.components(listeners, k))
+
+    def components(self, listeners: Listeners, k: int | None = None) -> list[Retriever]:
+        """The components that are joined, in their order.
+
+        Raises:
+            BadData: a component is not there that the blend names.
+        """
+        blend, recent = self.key.blend, iter(listeners.recent)
+        if len(blend.names) > 1:  # which joins longer lists than are asked for
+            k = max(k or 0, blend.depth)
+        found: list[Retriever] = []
+        for name in blend.names:
+            if name == "als":
+                found.append(IndexedFactors(self.search if k is None else self.search_for(k), listeners.vectors))
+            elif name == "recent" and (plays := next(recent, None)) is not None:
+                found.append(plays)
+            elif name == "neighbours" and self.similar is not None:
+                found.append(Neighbours(self.similar, listeners.heard))
+            else:
+                raise BadData(f"The release has no component {name!r}, which its blend joins. Run the day again.")
+        return found
 
     def search_for(self, k: int) -> TwoTierSearch:
         """The search with the parameters that lists of k need: they were chosen for the k of the configuration."""
@@ -77,7 +112,14 @@ def open_gated(artefact: Artefact) -> GatedPart:
     file = str(artefact.file("index.ann"))
     index, held = open_index(file, *shape, metric), stored_vectors(file, *shape, metric)
     parameters = SearchParameters(**artefact.figures["effort"])
-    return GatedPart(artefact, TwoTierSearch(ranked, parameters, index), tracks, held)
+    return GatedPart(artefact, TwoTierSearch(ranked, parameters, index), tracks, held, _similar(artefact))
+
+
+def _similar(artefact: Artefact) -> SimilarTracks | None:
+    if f"{SIMILAR[0]}.npy" not in artefact.manifest.files:
+        return None
+    with artefact.named():
+        return SimilarTracks.of({name: artefact.array(name, mapped=True) for name in SIMILAR})
 
 
 @dataclass(frozen=True)
@@ -114,6 +156,12 @@ class Users:
     cols: npt.NDArray[np.integer[Any]]  # (n_pairs,) played track columns
     ids: Ids  # (n_users,)
     order: npt.NDArray[np.integer[Any]]  # (n_users,) rows by rising id
+    recent: tuple[RecentPlays, ...] = ()  # one for each component of that name, in their order
+
+    @property
+    def asking(self) -> Listeners:
+        """Everybody, as those who ask."""
+        return Listeners(self.vectors, Played(self.indptr, self.cols), self.recent)
 
 
 @dataclass(frozen=True)
@@ -135,7 +183,15 @@ def open_users(artefact: Artefact) -> Users:
     vectors, indptr, cols, order = (  # mapped still: slicing a plain array costs a tenth of slicing a memory map
         np.asarray(artefact.array(name, mapped=True)) for name in ("user_vectors", "indptr", "cols", "order")
     )
-    return Users(vectors, indptr, cols, as_ids(artefact.table("users").column("id")), order)
+    ids = as_ids(artefact.table("users").column("id"))
+    return Users(vectors, indptr, cols, ids, order, _recent(artefact, len(ids)))
+
+
+def _recent(artefact: Artefact, n_users: int) -> tuple[RecentPlays, ...]:
+    if f"{RECENT}.npy" not in artefact.manifest.files:
+        return ()
+    with artefact.named():
+        return tuple(RecentPlays(sums, sums, n_users) for sums in artefact.array(RECENT, mapped=True))
 
 
 def parse_id(ids: Ids, text: Id) -> Id:

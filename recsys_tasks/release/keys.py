@@ -41,13 +41,12 @@ class CandidateKey:
 
     @property
     def component(self) -> str:
-        """Digest of the one component."""
-        (digest,) = self.components
-        return digest
+        """Digest of the component whose factors the index holds: the first."""
+        return self.components[0]
 
     def to_json(self) -> Json:
         """The stored form."""
-        values = as_json(self)
+        values = as_json(self) | {"blend": self.blend.to_json()}
         if self.candidate >= CANDIDATE_FORMAT:
             return values
         older = {name: values[name] for name in ("day", "matrix", "index")} | {"model": self.component}
@@ -63,7 +62,7 @@ class CandidateKey:
         given = {"growing": 1, "candidate": 1, "catalogue": None, "blend": {"weights": [1.0]}, **values}
         try:
             components = tuple(given.pop("components", ())) or (given.pop("model"),)
-            blend, day = Blend(tuple(given.pop("blend")["weights"])), parse_day(given.pop("day"))
+            blend, day = Blend.from_json(given.pop("blend")), parse_day(given.pop("day"))
             return cls(day=day, components=components, blend=blend, **given)
         except (KeyError, TypeError, ConfigError) as error:
             raise BadData(f"This is no key of a candidate ({error}): {dict(values)}.") from None

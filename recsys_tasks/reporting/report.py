@@ -104,6 +104,7 @@ def _context(m: Material) -> dict[str, Any]:
         "newest": m.rows[::-1],
         "drift_lines": tables.drift_lines(slow, m.verdict.figures, m.drift),
         "changes": tables.changes(m.figures, k),
+        "components": m.figures.get("components", ()),
         "listeners": lists,
         "hits": {letter: hits(lists[letter]) for letter in lists},
         "lineage": lineage(m),

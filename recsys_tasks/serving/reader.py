@@ -106,7 +106,7 @@ class Reader:
         if row is None or not users.vectors[row].any():
             return self._popular(opened, row, k)
         played = Played(np.array([0, users.indptr[row + 1] - users.indptr[row]]), self._played(opened, row))
-        found = opened.bundle.gated.retriever(users.vectors, k).candidates(np.array([row]), played, k)
+        found = opened.bundle.gated.retriever(users.asking, k).candidates(np.array([row]), played, k)
         listed = [(int(c), float(s)) for c, s in zip(found.cols[0], found.scores[0], strict=True) if c >= 0]
         return Answered(opened.entry.release, True, bool(found.exact[0]), tuple(self._named(opened, listed)))
 

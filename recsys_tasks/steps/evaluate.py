@@ -15,14 +15,16 @@ from recsys_tasks.core.domain import Day, Figures, day_number
 from recsys_tasks.core.formatting import count
 from recsys_tasks.core.records import Json, as_json
 from recsys_tasks.evaluation.compared import LongLists
+from recsys_tasks.evaluation.each_component import ComponentRow, each_component
 from recsys_tasks.evaluation.evaluated_models import Evaluation, evaluate_models
-from recsys_tasks.evaluation.lists import EvaluatedModel
+from recsys_tasks.evaluation.lists import EvaluatedModel, played_of
 from recsys_tasks.evaluation.samples import samples
 from recsys_tasks.gate.exact_checks import check_sizes
 from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.matrix.split import thin_share
 from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.release.bundle import Listeners
 from recsys_tasks.release.bundles import GATED, NAMES
 from recsys_tasks.release.judgements import Judgement, judgement_of
 from recsys_tasks.release.keys import JudgementKey
@@ -90,6 +92,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         measuring = beside.submit(recall_of, at, opened)
         checks = checks_of(at, opened, measuring, beside)
         result = scoring.result()
+        parts = _each_component(opened, at.config.evaluation.k)
     evaluation = {"k": at.config.evaluation.k} | split_settings_of(at, opened.model.key)
     key = JudgementKey(
         day=day,
@@ -110,6 +113,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         "checks": [asdict(check) for check in checks],
         "data_checks": _data_checks(at, day, opened.matrix.chain),
     }
+    if parts:
+        figures["components"] = [as_json(row) for row in parts]
     if without := _left_out(at, opened.matrix.chain):
         figures["quarantined"] = without
     names = at.bundles.names(candidate).table
@@ -147,15 +152,14 @@ def _scored(
     """Candidate, incumbent and reference, each through its own built index; the earlier one if a day needs it."""
     gated, matrix, holdout, today = opened.gated, opened.matrix, opened.holdout, day_number(day)
     own = np.arange(len(gated.tracks))
-    vectors = opened.model.component.user_factors[holdout.user_rows]
     policy = at.config.gate
 
     def opened_earlier() -> EvaluatedModel | None:
         if earlier is None:
             return None
-        return reference_model(at, at.bundles.verify(earlier, only=(GATED, NAMES)), matrix, holdout)
+        return reference_model(at, at.bundles.verify(earlier, only=(GATED, NAMES)), matrix, holdout, opened.extras)
 
-    candidate = EvaluatedModel(gated.retriever(vectors), PopularTracks(holdout.listeners, 0), own, len(own))
+    candidate = EvaluatedModel(gated.retriever(_asking(opened)), PopularTracks(holdout.listeners, 0), own, len(own))
     return evaluate_models(
         holdout,
         candidate,
@@ -163,9 +167,22 @@ def _scored(
         gated.tracks.first_days > today - NEW_TRACK_DAYS,
         at.config.evaluation.k,
         (today - matrix.users.first_days[holdout.user_rows]).astype(np.float64),
-        reference_model(at, reference, matrix, holdout) if reference else None,
+        reference_model(at, reference, matrix, holdout, opened.extras) if reference else None,
         LongLists(policy.evidence_places, policy.fine_error, policy.evidence_users, opened_earlier),
     )
+
+
+def _asking(opened: Opened) -> Listeners:
+    """The gate's listeners, as a candidate knows them before it is finished."""
+    vectors = opened.model.component.user_factors[opened.holdout.user_rows]
+    return Listeners(vectors, played_of(opened.holdout.history), opened.extras.before)
+
+
+def _each_component(opened: Opened, k: int) -> list[ComponentRow]:
+    """What each component is worth; nothing where ALS stands alone."""
+    blend = opened.gated.key.blend
+    labels, components = opened.extras.labels(blend.names), opened.gated.components(_asking(opened))
+    return each_component(labels, components, blend, opened.holdout, k)
 
 
 def _of_the_day(day: Day, opened: Opened, recall: Recall, min_history: int) -> Figures:

@@ -16,11 +16,11 @@ from recsys_tasks.index.exact_neighbours import ExactNeighbours
 from recsys_tasks.index.ranked_tracks import RankedTracks, rank_tracks
 from recsys_tasks.matrix.popularity import listeners_of, plays_of
 from recsys_tasks.matrix.split import Split, trained_plays
-from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundles import GATED, NAMES
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.source.catalogue import catalogue_rule
+from recsys_tasks.steps.components import joined, open_extras
 from recsys_tasks.steps.results import Built
 from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
 from recsys_tasks.steps.words import search_in_words
@@ -35,13 +35,14 @@ def build_index(at: Workplace, day: Day, model: str) -> Built:
     Raises:
         BadData: no track has a factor.
         CorruptArtefact: the matrix or the model differs from its manifest.
-        NotStored: there is a catalogue, and no snapshot of it was taken for the day.
+        NotStored: there is a catalogue, and no snapshot of it was taken for the day; or a component was not trained.
     """
+    components, blend = joined(at, day, model)
     key = CandidateKey(
         day=day,
         matrix=at.models.key(day, model).matrix,
-        components=(model,),
-        blend=Blend(),
+        components=components,
+        blend=blend,
         catalogue=_snapshot(at, day),
         index=at.config.index.model_dump(),
         growing=INDEX_FORMAT,
@@ -100,6 +101,8 @@ def _save_gated(at: Workplace, key: CandidateKey, matrix: PlayMatrix, split: Spl
             "ranked_norms": ranked.ranked_norms,
             "tracks": vocabulary_table(matrix.tracks),
         }
+        if (similar := open_extras(at, key).similar) is not None:
+            files |= similar.files()
         figures = {"indexed": len(ranked), "tracks": len(matrix.tracks), "effort": asdict(parameters)}
         at.bundles.save(key.digest, GATED, key.digest, key.to_json(), files, figures)
 

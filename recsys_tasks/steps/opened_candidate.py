@@ -1,7 +1,7 @@
 """A stored candidate opened with everything that it is judged by, its recall, and the exact checks on it."""
 
 from concurrent.futures import Executor, Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from recsys_tasks.gate.exact_checks import (
     index_checks,
     loss_check,
     measured_recall,
+    neighbours_checks,
     recall_checks,
 )
 from recsys_tasks.gate.matrix_checks import Conservation, matrix_checks
@@ -22,6 +23,7 @@ from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.matrix.split import Holdout, Split, hold_out
 from recsys_tasks.release.bundle import GatedPart, open_gated
 from recsys_tasks.release.keys import CandidateKey
+from recsys_tasks.steps.components import Extras, open_extras
 from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.artefacts import Artefact
@@ -36,16 +38,17 @@ class Opened:
     matrix: PlayMatrix
     split: Split
     holdout: Holdout
+    extras: Extras = field(default_factory=Extras)
 
 
 def open_candidate(at: Workplace, part: Artefact, beside: Executor) -> Opened:
     """Everything that a candidate is judged by, each verified."""
     key = CandidateKey.from_json(part.key)
-    opening = beside.submit(lambda: (open_gated(part), open_model(at, key.day, key.component)))
+    opening = beside.submit(lambda: (open_gated(part), open_model(at, key.day, key.component), open_extras(at, key)))
     matrix = at.matrices.load(key.day, key.matrix)
-    gated, model = opening.result()
+    gated, model, extras = opening.result()
     split = split_of(at, model.key, matrix)
-    return Opened(gated, model, matrix, split, hold_out(matrix, split))
+    return Opened(gated, model, matrix, split, hold_out(matrix, split), extras)
 
 
 def recall_of(at: Workplace, opened: Opened) -> Recall:
@@ -76,6 +79,7 @@ def checks_of(at: Workplace, opened: Opened, measuring: "Future[Recall]", beside
         *of_matrix,
         loss_check(computing.result(), model.figures.losses[-1]),
         *of_index,
+        *neighbours_checks(gated.similar, opened.extras.similar),
         *recall_checks(measuring.result(), policy),
         coverage_check(factors.user_factors, training, policy.min_user_coverage),
     ]

@@ -13,10 +13,12 @@ from recsys_tasks.core.errors import BadData, ConfigError, GateRefused, NotStore
 from recsys_tasks.gate.exact_checks import coverage_check, finite_check
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.partitions.checked import COLLAPSE, Word
+from recsys_tasks.release.bundle import RECENT
 from recsys_tasks.release.bundles import GATED, NAMES, USERS
 from recsys_tasks.release.judgements import Judgement, judgement_of
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.release.log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
+from recsys_tasks.steps.components import open_extras
 from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.released_models import incumbent_of
 from recsys_tasks.steps.results import LiveRelease, Published
@@ -202,6 +204,8 @@ def _user_part(at: Workplace, candidate: str) -> str:
         "users": pa.table({"id": matrix.users.ids}),
         "order": np.asarray(pc.sort_indices(matrix.users.ids)).astype(np.int64),
     }
+    if recent := open_extras(at, key).recent:
+        files[RECENT] = np.stack([plays.sums for plays in recent.values()])  # which knows the candidate's day by now
     at.bundles.save(candidate, name, digest, identity, files)
     return name
 

@@ -8,13 +8,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix
+from recsys_tasks.core.domain import Day, PlayMatrix
 from recsys_tasks.core.errors import UnknownId
-from recsys_tasks.evaluation.lists import EvaluatedModel, translated
+from recsys_tasks.evaluation.lists import EvaluatedModel, played_of, translated
 from recsys_tasks.matrix.split import Holdout
-from recsys_tasks.release.bundle import GatedPart, names_in, open_gated, open_users
+from recsys_tasks.recommenders.recent import RecentPlays
+from recsys_tasks.release.bundle import GatedPart, Listeners, names_in, open_gated, open_users
 from recsys_tasks.release.bundles import GATED, NAMES, USERS
 from recsys_tasks.release.log import Entry, ReleaseLog
+from recsys_tasks.steps.components import Extras, open_extras
 from recsys_tasks.steps.stored_models import recommender_of
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.artefacts import Artefact
@@ -79,13 +81,24 @@ def incumbent_model(parts: Parts, matrix: PlayMatrix, rows: npt.NDArray[np.int64
     own_rows = np.asarray(pa.compute.fill_null(found, -1)).astype(np.int64)
     vectors = np.zeros((len(rows), users.vectors.shape[1]), dtype=np.float32)
     vectors[own_rows >= 0] = users.vectors[own_rows[own_rows >= 0]]
-    return _evaluated(parts, open_gated(parts[GATED]), matrix, vectors)
+    listeners = Listeners(vectors, users.asking.heard.rows(own_rows), users.recent)
+    return _evaluated(parts, open_gated(parts[GATED]), matrix, listeners)
 
 
-def reference_model(at: Workplace, parts: Parts, matrix: PlayMatrix, holdout: Holdout) -> EvaluatedModel:
+def reference_model(
+    at: Workplace, parts: Parts, matrix: PlayMatrix, holdout: Holdout, extras: Extras
+) -> EvaluatedModel:
     """A release whose track factors stay as they were, and whose users are folded in from all plays before the day.
 
-    With the user vectors of its own day it would grow worse by itself, and hide a decline of the candidates.
+    With the user vectors of its own day it would grow worse by itself, and hide a decline of the candidates. So it
+    would with the recent plays of its own day: it gets those of the candidate, where that has the same half-life.
+
+    Args:
+        at: where its models are.
+        parts: of its bundle, verified.
+        matrix: the candidate's.
+        holdout: the day.
+        extras: the candidate's components beside ALS.
 
     Raises:
         CorruptArtefact: its model differs from what was stored.
@@ -97,10 +110,21 @@ def reference_model(at: Workplace, parts: Parts, matrix: PlayMatrix, holdout: Ho
         item_factors = model.array("item_factors")
     history = translated(holdout.history, own_cols, len(gated.tracks), keep_plays=True)
     vectors = recommender_of(at.models.key(key.day, key.component)).user_vectors(history, item_factors)
-    return _evaluated(parts, gated, matrix, vectors)
+    recent = tuple(
+        _translated(extras.recent[half_life].before, own_cols, len(gated.tracks)) if half_life in extras.recent else own
+        for half_life, own in open_extras(at, key).recent.items()
+    )
+    return _evaluated(parts, gated, matrix, Listeners(vectors, played_of(history), recent))
 
 
-def _evaluated(parts: Parts, gated: GatedPart, matrix: PlayMatrix, vectors: FloatArray) -> EvaluatedModel:
+def _translated(plays: RecentPlays, own_cols: npt.NDArray[np.int64], n_own: int) -> RecentPlays:
+    """Recent plays in the columns of another matrix, tracks that it does not know left out."""
+    sums = np.zeros(n_own)
+    sums[own_cols[own_cols >= 0]] = plays.sums[own_cols >= 0]
+    return RecentPlays(sums, sums, plays.n_users)
+
+
+def _evaluated(parts: Parts, gated: GatedPart, matrix: PlayMatrix, listeners: Listeners) -> EvaluatedModel:
     own_cols = gated.tracks.rows_of(matrix.tracks.ids)
     popular = names_in(parts[NAMES]).popular
-    return EvaluatedModel(gated.retriever(vectors), popular, own_cols, len(gated.tracks))
+    return EvaluatedModel(gated.retriever(listeners), popular, own_cols, len(gated.tracks))

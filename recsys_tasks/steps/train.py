@@ -16,13 +16,14 @@ from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey, StoredModel, model_to_begin_with, model_to_reuse
 from recsys_tasks.release.bundles import GATED
 from recsys_tasks.repositories.models import arrays_of
+from recsys_tasks.steps.components import train_components
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Trained
 from recsys_tasks.steps.workplace import Workplace
 
 
 def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> Trained:
-    """Store the factors of a split.
+    """Store the factors of a split, and the components beside ALS where the configuration names any.
 
     Args:
         at: store and configuration.
@@ -42,6 +43,7 @@ def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> 
         at.progress(f"the model of {day} is stored already")
     else:
         digest = _trained(at, als, wanted, cold_start)
+    train_components(at, day, digest)
     figures = at.models.figures(day, digest)
     iterations = "1 iteration" if figures.iterations == 1 else f"{figures.iterations} iterations"
     begun = "yesterday's factors" if figures.warm else "a cold start"

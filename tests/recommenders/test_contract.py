@@ -1,18 +1,25 @@
 """Every recommender, and every retriever over its factors, held by the same suite."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from recommenders.suite import N_USERS, RecommenderSuite, RetrieverSuite, world
+from recommenders.suite import N_USERS, K, RecommenderSuite, RetrieverSuite, vocabulary, world
 
+from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.index.annoy_index import build_trees, open_index
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.base import Parent, TrainingData
 from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.neighbours import NearestTracks
 from recsys_tasks.recommenders.popular import Popularity
+from recsys_tasks.recommenders.recent import Recent
+from recsys_tasks.recommenders.vectors import Played
 
 CONFIG = AlsConfig(factors=4, weight="log", a=1.0, regularization=5.0, max_iterations=30)
 
@@ -54,7 +61,47 @@ class TestIndexedFactors(RetrieverSuite):
         return IndexedFactors(search, factors.user_factors)
 
 
-class TestBlend(RetrieverSuite):
+class TestRecent(RecommenderSuite):
+    """Listeners of late, of one date here, who know no taste."""
+
+    floor = 0.01
+
+    def recommender(self):
+        """A week's half-life."""
+        return Recent(7.0)
+
+    def test_a_parent_of_other_rows_is_followed_by_id(self):
+        """A parent holds the dates before: its sums fade by one day, and go to the tracks of the same ids."""
+        data, recommender = world()[0], self.recommender()
+        few = TrainingData(data.plays[:100, :70], vocabulary(100), Vocabulary(pa.array(range(79, 9, -1)), np.zeros(70)))
+        parent = recommender.fit(few).component
+        found = recommender.fit(data, Parent(parent, few.users, few.tracks)).component
+        older = np.append(np.zeros(10), parent.sums[::-1]) * 0.5 ** (1 / 7)
+        np.testing.assert_array_equal(found.before.sums, older)
+        np.testing.assert_array_equal(found.sums, older + np.bincount(data.plays.indices, minlength=80))
+
+
+class TestNeighboursByCosine(RecommenderSuite):
+    """Co-listening, every track kept."""
+
+    floor = 0.08
+
+    def recommender(self):
+        """More neighbours than there are tracks."""
+        return NearestTracks(NeighboursConfig(nearest=200))
+
+
+class TestNeighboursByBm25(RecommenderSuite):
+    """Co-listening weighted by BM25."""
+
+    floor = 0.08
+
+    def recommender(self):
+        """More neighbours than there are tracks."""
+        return NearestTracks(NeighboursConfig(similarity="bm25", nearest=200))
+
+
+class TestOneComponent(RetrieverSuite):
     """A blend of one component."""
 
     def retriever(self):
@@ -62,9 +109,10 @@ class TestBlend(RetrieverSuite):
         return Blend((1.0,)).of([Als(CONFIG).fit(world()[0]).component])
 
     def test_one_component_answers_as_it_is(self):
-        """No scale comes between a component that stands alone and its lists."""
-        component = Als(CONFIG).fit(world()[0]).component
-        assert Blend((1.0,)).of([component]) is component
+        """No scale comes between a component that stands alone and its lists, nor one of no weight."""
+        als, popular = Als(CONFIG).fit(world()[0]).component, Popularity().fit(world()[0]).component
+        assert Blend((1.0,)).of([als]) is als
+        assert Blend((1.0, 0.0), ("als", "recent")).of([als, popular]) is als
 
     @pytest.mark.parametrize("weights", [(), (0.0,), (-1.0,)])
     def test_weights_that_recommend_nothing_are_refused(self, weights):
@@ -72,13 +120,30 @@ class TestBlend(RetrieverSuite):
         with pytest.raises(ConfigError, match="recommends nothing"):
             Blend(weights)
 
-    def test_components_that_nobody_joined_are_refused(self):
-        """More components than weights, and more than one on scales of their own, are wrong configurations."""
+    def test_weights_of_other_components_are_refused(self):
+        """As many weights as names, and as many components."""
         component = Popularity().fit(world()[0]).component
         with pytest.raises(ConfigError, match="2 components do not fit 1 weights"):
             Blend((1.0,)).of([component, component])
-        with pytest.raises(ConfigError, match="cannot be made yet"):
-            Blend((1.0, 0.5)).of([component, component])
+        with pytest.raises(ConfigError, match="1 components do not fit 2 weights"):
+            Blend((1.0, 0.5))
+
+
+class TestBlend(RetrieverSuite):
+    """Three components joined, with more candidates than there are tracks."""
+
+    def retriever(self):
+        """Weights that matter all three."""
+        data = world()[0]
+        kinds = Als(CONFIG), Recent(7.0), NearestTracks(NeighboursConfig(nearest=200))
+        return Blend((1.0, 0.2, 0.5), ("als", "recent", "neighbours")).of([kind.fit(data).component for kind in kinds])
+
+    def test_it_learns(self):
+        """The whole reaches what its best component reaches."""
+        data, hidden = world()
+        lists = self.retriever().candidates(np.arange(N_USERS), Played(data.plays.indptr, data.plays.indices), K)
+        hits = [np.isin(lists.cols[user], hidden[user].indices).sum() / K for user in range(N_USERS)]
+        assert np.mean(hits) >= TestAls.floor
 
 
 def test_als_beats_the_popular_tracks_where_there_are_tastes():

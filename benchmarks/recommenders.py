@@ -1,0 +1,243 @@
+"""What each component of a recommender is worth: alone, left out, and all of them joined, beside a tuned ALS.
+
+    nice python -m benchmarks.recommenders --data DIR [--only SET ...]
+
+``DIR`` holds a folder for each data set; one that is absent is named and left out. Everything is chosen on plays before
+those that are scored, which are looked at once: the parameters of ALS by ``tune``, then the neighbours' and the
+half-life by what they add to ALS, then the weights. What is left out of the whole has its weights fitted anew. Lists
+are those that a blend gives; intervals are of 95 %, paired over listeners.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from benchmarks.als_defaults import Absent
+from benchmarks.recommender_logs import Fold, Lists, Task, amazon, journey, lastfm, world
+from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
+from recsys_tasks.core.formatting import fraction, signed_fraction
+from recsys_tasks.evaluation.blend_weights import ndcg_of, weights_for
+from recsys_tasks.evaluation.lists import is_hit, played_of
+from recsys_tasks.evaluation.metrics import ndcg, precision
+from recsys_tasks.evaluation.tuning import Watch, tune
+from recsys_tasks.evaluation.tuning_scores import Scores, interval
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.base import Candidates, Retriever
+from recsys_tasks.recommenders.blend import Blend, Pool, pool_of
+from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.recommenders.neighbours import NearestTracks
+from recsys_tasks.recommenders.popular import Popularity
+from recsys_tasks.recommenders.vectors import Played
+
+K, DEPTH = 10, 100
+SETS: dict[str, Callable[[Path], Task]] = {
+    "demo world": world,
+    "amazon-music": amazon,
+    "complete-journey": journey,
+    "complete-journey, repeats": lambda folder: journey(folder, repeats=True),
+    "lastfm-2k": lastfm,
+}
+LENGTHS = (40, 64, 128)
+"""Factors that ``tune`` may try."""
+NEIGHBOURS = [
+    *(NeighboursConfig(similarity="cosine", shrinkage=shrinkage, nearest=200) for shrinkage in (1.0, 10.0, 50.0)),
+    NeighboursConfig(similarity="bm25", nearest=200),
+]
+
+
+@dataclass(frozen=True)
+class Own:
+    """Each listener's own plays, faded: of use only where repeats may be listed, and so no component of the library."""
+
+    plays: sparse.csr_matrix
+
+    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
+        """As ``Retriever``, of listeners who are shown everything."""
+        cols, scores = np.full((len(user_rows), k), -1, np.int32), np.full((len(user_rows), k), -np.inf, np.float32)
+        for place, row in enumerate(user_rows):
+            own = slice(self.plays.indptr[row], self.plays.indptr[row + 1])
+            best = np.argsort(-self.plays.data[own], kind="stable")[:k]
+            cols[place, : len(best)] = self.plays.indices[own][best]
+            scores[place, : len(best)] = self.plays.data[own][best]
+        return Candidates(cols, scores, np.ones(len(user_rows), dtype=bool))
+
+    def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
+        """As ``Retriever``."""
+        return np.asarray(self.plays[user_rows, item_cols], dtype=np.float32).ravel()
+
+    def cold_users(self) -> BoolArray:
+        """As ``Retriever``."""
+        return np.diff(self.plays.indptr) == 0
+
+    def cold_items(self) -> BoolArray:
+        """As ``Retriever``."""
+        return np.bincount(self.plays.indices, minlength=self.plays.shape[1]) == 0
+
+
+Parts = dict[str, Retriever]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was chosen on validation."""
+
+    als: AlsConfig
+    neighbours: NeighboursConfig
+    half_lives: tuple[float, ...]
+
+    def parts(self, of: Fold) -> Parts:
+        """Name -> component, fitted on a fold."""
+        found: Parts = {"als": factors_of(of, self.als)}
+        for half_life in self.half_lives:
+            found[f"recent, {half_life:g} days"] = of.recent[half_life]
+        found["neighbours"] = NearestTracks(self.neighbours).fit(of.data).component
+        return found | ({"own": Own(of.own)} if of.own is not None else {})
+
+
+def factors_of(of: Fold, config: AlsConfig) -> Factors:
+    """ALS from a cold start, its listeners learned anew from their own plays, as a release does it."""
+    als = Als(config)
+    return als.fold_in(als.fit(of.data).component, of.training[of.rows], of.rows)
+
+
+def chosen_on(task: Task, seconds: float, say: Callable[[str], None]) -> Chosen:
+    """ALS by ``tune``; half-life and neighbours by what they add to it."""
+    base = AlsConfig(threads=1)
+    als = tune(task.tuning.for_tuning, base, LENGTHS, K, Watch(time.process_time, seconds)).winner
+    say(f"als: {als.weight}, a = {als.a:g}, lambda = {als.regularization:g}, {als.factors} factors")
+    factors = [factors_of(fold, als) for fold in task.validation]
+    by_half_life = {
+        half_life: _added(task, factors, [fold.recent[half_life] for fold in task.validation])
+        for half_life in task.validation[0].recent
+    }
+    say(f"nDCG of ALS and recent by half-life: { {each: round(value, 4) for each, value in by_half_life.items()} }")
+    similar = {}
+    for config in NEIGHBOURS:
+        others = [NearestTracks(config).fit(fold.data).component for fold in task.validation]
+        similar[config] = _added(task, factors, others)
+        say(f"nDCG of ALS and neighbours, {config}: {similar[config]:.4f}")
+    half_lives = tuple(_best(by_half_life)[:1])
+    return Chosen(als, _best(similar)[0], half_lives)
+
+
+def _best(scores: dict[T, float]) -> list[T]:
+    """Best first."""
+    return sorted(scores, key=lambda each: -scores[each])
+
+
+def _added(task: Task, factors: Sequence[Factors], others: Sequence[Retriever]) -> float:
+    """nDCG on validation of ALS joined with one component."""
+    pairs = zip(task.validation, factors, others, strict=True)
+    pool, hidden = joined_pools([pool_on(fold, [one, other]) for fold, one, other in pairs], task.validation)
+    hits, n_hidden = is_hit(pool.cols, hidden), np.diff(hidden.indptr)
+    return float(ndcg_of(pool, weights_for(pool, hidden, K), hits, n_hidden, K).mean())
+
+
+def pool_on(of: Fold, parts: Sequence[Retriever]) -> Pool:
+    """The candidates of the listeners of a fold."""
+    return pool_of(parts, of.rows, _played(of), DEPTH)
+
+
+def joined_pools(pools: Sequence[Pool], folds: Sequence[Fold]) -> tuple[Pool, sparse.csr_matrix]:
+    """The listeners of several folds below each other, with their hidden plays."""
+    columns = [np.concatenate([getattr(pool, name) for pool in pools]) for name in ("cols", "warm", "complete")]
+    z = np.concatenate([pool.z for pool in pools], axis=1)
+    return Pool(columns[0], z, *columns[1:]), sparse.vstack([fold.hidden[fold.rows] for fold in folds], format="csr")
+
+
+def weights_of(task: Task, parts: Sequence[Parts], names: Sequence[str]) -> tuple[float, ...]:
+    """The weights of some components, fitted on validation."""
+    pools = [pool_on(fold, [own[name] for name in names]) for fold, own in zip(task.validation, parts, strict=True)]
+    return weights_for(*joined_pools(pools, task.validation), K)
+
+
+def scored(folds: Sequence[Fold], lists: Iterable[Lists]) -> Scores:
+    """Scores of the listeners of some folds."""
+    found: list[Scores] = []
+    for fold, listed in zip(folds, lists, strict=True):
+        hidden = fold.hidden[fold.rows]
+        hits = is_hit(listed, hidden)
+        found.append(Scores(precision(hits), ndcg(hits, np.diff(hidden.indptr))))
+    return Scores(*(np.concatenate(values) for values in zip(*found, strict=True)))
+
+
+def measured(name: str, task: Task, seconds: float, say: Callable[[str], None]) -> list[list[str]]:
+    """The rows of one data set."""
+    chosen = chosen_on(task, seconds, say)
+    on_validation, on_test = ([chosen.parts(fold) for fold in folds] for folds in (task.validation, task.test))
+    pairs, names = list(zip(task.test, on_test, strict=True)), list(on_test[0])
+    popular = [_list(Popularity().fit(fold.data).component, fold) for fold in task.test]
+    found, words = {"popular tracks": scored(task.test, popular)}, {}
+    for each in names:
+        found[f"{each} alone"] = scored(task.test, [_list(parts[each], fold) for fold, parts in pairs])
+    subsets = {"all": names, **{f"without {out}": [each for each in names if each != out] for out in names}}
+    for label, used in subsets.items():
+        blend = Blend(weights_of(task, on_validation, used), tuple(used), DEPTH)
+        words[label] = ", ".join(f"{weight:g}" for weight in blend.weights)
+        lists = [_list(blend.of([parts[each] for each in used]), fold) for fold, parts in pairs]
+        found[label] = scored(task.test, lists)
+    if all(fold.ceiling for fold in task.test):
+        found["the world's own taste"] = scored(task.test, [fold.ceiling(fold) for fold in task.test if fold.ceiling])
+    say(f"{name}: {chosen}")
+    als = found["als alone"]
+    beginning = [name, task.how, f"{len(als.ndcg):,}"]
+    return [[*beginning, label, words.get(label, ""), *_cells(each, als)] for label, each in found.items()]
+
+
+def _cells(one: Scores, als: Scores) -> list[str]:
+    gain, mean = interval(one.ndcg, als.ndcg), als.ndcg.mean()
+    share = f"{signed_fraction(gain.difference)} [{signed_fraction(gain.low)}, {signed_fraction(gain.high)}]"
+    return [fraction(one.precision.mean()), fraction(one.ndcg.mean()), share, f"{100 * gain.difference / mean:+.0f} %"]
+
+
+def _list(retriever: Retriever, of: Fold) -> Lists:
+    return retriever.candidates(of.rows, _played(of), K).cols.astype(np.int64)
+
+
+def _played(of: Fold) -> Played:
+    return (
+        Played(np.zeros(len(of.rows) + 1, np.int64), np.zeros(0, np.int64))
+        if of.repeats
+        else played_of(of.training[of.rows])
+    )
+
+
+HEADING = ["data", "hidden", "listeners", "lists of", "weights", "P@10", "nDCG@10", "nDCG less ALS alone", "as a share"]
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print the table. words: of the command line; None: those of the process."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
+    parser.add_argument("--only", nargs="+", choices=list(SETS), metavar="SET", help="some of them")
+    parser.add_argument("--seconds", type=float, default=200.0, help="of the processor, for tuning ALS on a set")
+    args = parser.parse_args(words)
+    rows = []
+    with threadpool_limits(1):
+        for name in args.only or SETS:
+            began = time.monotonic()
+            try:
+                rows += measured(name, SETS[name](args.data), args.seconds, _say)
+            except Absent as absent:
+                _say(f"{absent} is not in {args.data}: left out")
+            _say(f"{name}: {time.monotonic() - began:.0f} s")
+    print("\n".join(f"| {' | '.join(line)} |" for line in [HEADING, ["---"] * len(HEADING), *rows]))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

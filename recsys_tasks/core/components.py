@@ -1,0 +1,51 @@
+"""The configuration of the components beside ALS, and of their blend. None is trained unless ``[blend]`` names it."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from recsys_tasks.core.sections import Positive, Section
+
+Days = Annotated[float, Field(gt=0, le=3650)]
+
+
+class RecentConfig(Section):
+    """The component ``recent``: tracks by their listeners of late."""
+
+    half_life_days: Annotated[tuple[Days, ...], Field(min_length=1, max_length=2)] = (7.0,)
+    """After so many days a listener of a track counts half. Two: two components, each with a weight of its own."""
+
+    @field_validator("half_life_days")
+    @classmethod
+    def _differ(cls, half_lives: tuple[float, ...]) -> tuple[float, ...]:
+        if len(set(half_lives)) < len(half_lives):
+            raise ValueError("two half-lives are two different ones")
+        return half_lives
+
+
+class NeighboursConfig(Section):
+    """The component ``neighbours``: tracks that the same listeners play."""
+
+    similarity: Literal["cosine", "bm25"] = "cosine"
+    """Of the listeners of two tracks (cosine), or of their play counts weighted as BM25 does."""
+    shrinkage: float = Field(default=10.0, ge=0)
+    """Of the cosine: listeners added to each track's own, so that two tracks with one common listener are not the most
+    similar of all."""
+    nearest: Positive = 100
+    """Similar tracks that are kept of each; eight bytes for each of them."""
+
+
+class BlendConfig(Section):
+    """Which components a candidate is made of, and how they are joined."""
+
+    components: tuple[Literal["als", "recent", "neighbours"], ...] = ("als",)
+    """Their names, ``als`` first. The others are trained only where they stand here."""
+    depth: Positive = 100
+    """Candidates that each component names of each listener; their z-scores are joined."""
+
+    @field_validator("components")
+    @classmethod
+    def _als_first_and_each_once(cls, components: tuple[str, ...]) -> tuple[str, ...]:
+        if not components or components[0] != "als" or len(set(components)) < len(components):
+            raise ValueError("als comes first, for the index holds its factors, and each component stands once")
+        return components

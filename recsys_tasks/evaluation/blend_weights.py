@@ -1,0 +1,84 @@
+"""The weights of a blend, fitted on the blend's listeners: nDCG@k of their hidden plays, one weight after the other.
+
+Coordinate ascent (Metzler and Croft, "Linear feature-based models for information retrieval", Information Retrieval
+2007): the first component keeps weight 1, each other one in turn takes the value of a fixed grid that scores most,
+until none gains. Nothing is drawn: the same listeners give the same weights. The gate's listeners take no part.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.evaluation.lists import is_hit, played_of
+from recsys_tasks.evaluation.metrics import Values, ndcg
+from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.base import Retriever
+from recsys_tasks.recommenders.blend import Pool, joined, pool_of
+
+GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
+"""Weights that a component may have beside the first one's 1."""
+ROUNDS = 5
+"""Turns of all components at the most; two or three settle."""
+MOST_LISTENERS = 5_000
+"""Listeners that are asked at the most, evenly spread over all: each is an exact search through every track."""
+LEAST_LISTENERS = 100
+"""Of fewer listeners with a hidden play, the weights would be those of chance: the first component stays alone."""
+
+
+def fitted_weights(components: Sequence[Retriever], holdout: Holdout, k: int, depth: int) -> tuple[float, ...]:
+    """Weights of components, in their order; the first one's is 1.
+
+    Args:
+        components: blind to the hidden plays; rows are places among the listeners of the hold-out.
+        holdout: the day as the blend's listeners are asked about it.
+        k: length of a list.
+        depth: candidates that each component lists of each listener.
+    """
+    asked = np.flatnonzero(np.diff(holdout.hidden.indptr))
+    if len(asked) < LEAST_LISTENERS:
+        return (1.0, *(0.0 for _ in components[1:]))
+    asked = asked[:: -(-len(asked) // MOST_LISTENERS)]
+    pool = pool_of(components, asked, played_of(holdout.history[asked]), depth)
+    return weights_for(pool, holdout.hidden[asked], k)
+
+
+def weights_for(pool: Pool, hidden: sparse.csr_matrix, k: int) -> tuple[float, ...]:
+    """The weights that score most on these candidates.
+
+    Args:
+        pool: candidates and their z-scores.
+        hidden: (n_users, n_tracks) hidden plays, at least one of each listener.
+        k: length of a list.
+    """
+    hits, n_hidden = is_hit(pool.cols, hidden), np.diff(hidden.indptr)
+    weights = [1.0] + [0.0] * (len(pool.z) - 1)
+    best = _mean(pool, weights, hits, n_hidden, k)
+    for _ in range(ROUNDS):
+        before = best
+        for place in range(1, len(weights)):
+            tried = [(*weights[:place], weight, *weights[place + 1 :]) for weight in GRID]
+            scores = [_mean(pool, each, hits, n_hidden, k) for each in tried]
+            if max(scores) > best:
+                best, weights = max(scores), list(tried[int(np.argmax(scores))])
+        if best == before:
+            break
+    return tuple(weights)
+
+
+def ndcg_of(pool: Pool, weights: Sequence[float], hits: BoolArray, n_hidden: IntArray, k: int) -> Values:
+    """nDCG@k of each listener's list under some weights. (n_users,)."""
+    totals = np.where(pool.cols < 0, -np.inf, joined(pool.z, weights)).astype(np.float32)
+    best = np.argpartition(-totals, k - 1, axis=1)[:, :k] if k < totals.shape[1] else _all(totals)
+    order = np.lexsort((best, -np.take_along_axis(totals, best, axis=1)), axis=1)
+    return ndcg(np.take_along_axis(hits, np.take_along_axis(best, order, axis=1), axis=1), n_hidden)
+
+
+def _mean(pool: Pool, weights: Sequence[float], hits: BoolArray, n_hidden: IntArray, k: int) -> float:
+    return float(ndcg_of(pool, weights, hits, n_hidden, k).mean())
+
+
+def _all(totals: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
+    return np.broadcast_to(np.arange(totals.shape[1]), totals.shape)

@@ -1,0 +1,207 @@
+"""Item-item neighbours: tracks that the same listeners play.
+
+Sarwar, Karypis, Konstan and Riedl, "Item-based collaborative filtering recommendation algorithms", WWW 2001. With r_i
+the column of track i, one place for each listener, the similarity of two tracks is
+
+    cosine:  r_i . r_j / sqrt((|r_i|^2 + shrinkage) * (|r_j|^2 + shrinkage)),   r_ui = 1 where u played i
+    bm25:    b_i . b_j, with b the weights of Robertson et al. (TREC-3, 1994) of the play counts, tracks as documents
+
+and a listener's score of a track is the sum of its similarities to the tracks that the listener played. Of each track
+the ``nearest`` most similar ones are kept. The shrinkage is that of the norms and not of their product, which has no
+factors: tracks with few listeners are similar to little, and the sum over all pairs remains a product of two matrices.
+
+``implicit`` goes through that product one track after the other with one row of memory, and keeps the nearest of each:
+memory is that of the plays and of the neighbours, and the bytes do not depend on the threads.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+
+import numpy as np
+from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
+from scipy import sparse
+
+from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
+from recsys_tasks.core.errors import BadData, ConfigError
+from recsys_tasks.core.records import Json
+from recsys_tasks.recommenders.base import Arrays, Candidates, Fit, Parent, Progress, TrainingData, unheard
+from recsys_tasks.recommenders.vectors import Played
+
+NEIGHBOURS_FORMAT = 1
+"""Version of the way from plays to neighbours; part of a model's identity."""
+HEARD, PLAYED_BY, SIMILAR = "heard", "heard_indptr", ("similar", "similar_indptr", "similarities")
+
+
+@dataclass(frozen=True)
+class SimilarTracks:
+    """The nearest tracks of each track.
+
+    Raises:
+        BadData: a similarity is not finite, or a column lies outside.
+    """
+
+    matrix: sparse.csr_matrix  # (n_tracks, n_tracks) float32: row i holds the similarities of the nearest of track i
+
+    def __post_init__(self) -> None:
+        cols, n_tracks = self.matrix.indices, self.matrix.shape[0]
+        if not np.isfinite(self.matrix.data).all():
+            raise BadData("A similarity of two tracks is not finite. Train again.")
+        if len(cols) and not 0 <= cols.min() <= cols.max() < n_tracks:
+            raise BadData(f"A neighbour lies outside of the {n_tracks} tracks. Train again.")
+
+    def files(self) -> Arrays:
+        """Name -> array."""
+        return dict(zip(SIMILAR, (self.matrix.indices, self.matrix.indptr, self.matrix.data), strict=True))
+
+    @classmethod
+    def of(cls, files: Arrays) -> "SimilarTracks":
+        """From its files, mapped or not.
+
+        Raises:
+            BadData: they do not fit together.
+        """
+        cols, indptr, values = (np.asarray(files[name]) for name in SIMILAR)
+        ends = indptr[-1] if len(indptr) else -1
+        if not ends == len(cols) == len(values) or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+            raise BadData("The neighbours of tracks do not fit together. Train again.")
+        n_tracks = len(indptr) - 1
+        return cls(sparse.csr_matrix((values, cols, indptr), shape=(n_tracks, n_tracks)))
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Scores by the tracks that each listener played; others than that listener's do not matter."""
+
+    similar: SimilarTracks
+    heard: Played  # of the listeners, in the columns of the tracks
+
+    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
+        """As ``Retriever``: exact, for only tracks that are near to one of the listener's have a score."""
+        if k < 1:
+            raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
+        if len(played.indptr) != len(user_rows) + 1:
+            raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(user_rows)} listeners.")
+        cols = np.full((len(user_rows), k), -1, dtype=np.int32)
+        scores = np.full((len(user_rows), k), -np.inf, dtype=np.float32)
+        exact, hidden = np.zeros(len(user_rows), dtype=bool), np.zeros(self.similar.matrix.shape[0], dtype=bool)
+        for row, (found, values) in enumerate(self._reached(user_rows)):
+            hidden[played.of(row)] = True
+            open_ = ~hidden[found] if allowed is None else ~hidden[found] & allowed[found]
+            hidden[played.of(row)] = False
+            best, exact[row] = _best(found[open_], values[open_], k), len(found) > 0
+            cols[row, : len(best[0])], scores[row, : len(best[0])] = best
+        return Candidates(cols, scores, exact)
+
+    def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
+        """As ``Retriever``."""
+        rows, places = np.unique(user_rows, return_inverse=True)
+        by_place = np.argsort(places, kind="stable")
+        ends = np.searchsorted(places[by_place], np.arange(len(rows) + 1))
+        scores = np.zeros(len(user_rows), dtype=np.float32)
+        for row, (found, values) in enumerate(self._reached(rows)):
+            pairs = by_place[ends[row] : ends[row + 1]]
+            nearest = np.searchsorted(found, item_cols[pairs])
+            there = np.append(found, -1)[nearest] == item_cols[pairs]
+            scores[pairs[there]] = values[nearest[there]]
+        return scores
+
+    def cold_users(self) -> BoolArray:
+        """As ``Retriever``: those of whose tracks none has a neighbour."""
+        near = np.diff(self.similar.matrix.indptr).astype(np.float32)
+        heard = np.ones(len(self.heard.cols), dtype=np.float32), self.heard.cols, self.heard.indptr
+        return np.asarray(sparse.csr_matrix(heard, shape=(len(self.heard.indptr) - 1, len(near))) @ near == 0)
+
+    def cold_items(self) -> BoolArray:
+        """As ``Retriever``: those that are no track's neighbour."""
+        return np.asarray(np.bincount(self.similar.matrix.indices, minlength=self.similar.matrix.shape[0]) == 0)
+
+    def files(self) -> Arrays:
+        """As ``Component``."""
+        return {**self.similar.files(), HEARD: self.heard.cols, PLAYED_BY: self.heard.indptr}
+
+    def _reached(self, user_rows: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Columns, rising, and scores of the tracks that have one, listener by listener.
+
+        A product of sparse matrices would need a place for every track, which takes longer than one listener's tracks.
+        """
+        near, values = Played(self.similar.matrix.indptr, self.similar.matrix.indices), self.similar.matrix.data
+        for row in user_rows:
+            places = near.places(self.heard.of(row))
+            cols, inverse = np.unique(near.cols[places], return_inverse=True)
+            yield cols, np.bincount(inverse, values[places], len(cols)).astype(np.float32)
+
+
+class NearestTracks:
+    """Co-listening under one choice of parameters; a ``Recommender`` of ``Neighbours``."""
+
+    name = "neighbours"
+
+    def __init__(self, config: NeighboursConfig, threads: int = 1) -> None:
+        """Nothing is trained yet. threads: of the library; the bytes do not depend on it."""
+        self._config, self._threads = config, threads
+
+    def identity(self) -> Json:
+        """As ``Recommender``."""
+        return {
+            "parameters": self._config.model_dump(),
+            "training": NEIGHBOURS_FORMAT,
+            "backend": {"name": "implicit", "version": version("implicit")},
+        }
+
+    def fit(
+        self, data: TrainingData, parent: Parent[Neighbours] | None = None, progress: Progress = unheard
+    ) -> Fit[Neighbours]:
+        """As ``Recommender``; a parent is of no use to it."""
+        if data.plays.nnz == 0:
+            raise BadData("Nothing was played, so no tracks are similar. Check the source and history_start.")
+        nearest = min(self._config.nearest, data.plays.shape[1] - 1) + 1  # each track is its own nearest
+        model = ItemItemRecommender(K=nearest, num_threads=self._threads)
+        model.fit(self._weighted(data.plays), show_progress=False)
+        heard = Played(data.plays.indptr, data.plays.indices)
+        return Fit(Neighbours(SimilarTracks(_without_itself(model.similarity)), heard))
+
+    def open(self, files: Arrays) -> Neighbours:
+        """As ``Recommender``."""
+        return Neighbours(SimilarTracks.of(files), Played(np.asarray(files[PLAYED_BY]), np.asarray(files[HEARD])))
+
+    def fold_in(self, component: Neighbours, plays: sparse.csr_matrix, user_rows: IntArray) -> Neighbours:
+        """As ``Recommender``: their tracks are replaced."""
+        indptr, n_tracks = component.heard.indptr, component.similar.matrix.shape[0]
+        rows = [component.heard.of(row) for row in range(len(indptr) - 1)]
+        for place, row in enumerate(user_rows):
+            rows[row] = plays.indices[plays.indptr[place] : plays.indptr[place + 1]]
+        ends = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+        cols = np.concatenate(rows).astype(np.int32) if n_tracks else np.zeros(0, np.int32)
+        return replace(component, heard=Played(ends, cols))
+
+    def recorded_loss(self, component: Neighbours, plays: sparse.csr_matrix) -> None:
+        """As ``Recommender``: counting has none."""
+
+    def _weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
+        """What is multiplied with itself. (n_users, n_tracks) float64."""
+        if self._config.similarity == "bm25":
+            return bm25_weight(plays.T.astype(np.float64)).T.tocsr()
+        norms = np.sqrt(np.bincount(plays.indices, minlength=plays.shape[1]) + self._config.shrinkage)
+        cells = (1 / norms[plays.indices], plays.indices, plays.indptr)
+        return sparse.csr_matrix(cells, shape=plays.shape)
+
+
+def _without_itself(similarity: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Rows by column, without the track's own entry. float32."""
+    found = similarity.tocoo()
+    other = (found.row != found.col) & (found.data > 0)
+    cells = (found.data[other].astype(np.float32), (found.row[other], found.col[other].astype(np.int32)))
+    kept = sparse.csr_matrix(cells, shape=found.shape)
+    kept.sort_indices()
+    return kept
+
+
+def _best(cols: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+    """The k best, best first, equal ones by column. (at most k,) each."""
+    if len(cols) > k:
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        cols, scores = cols[scores >= least], scores[scores >= least]
+    order = np.lexsort((cols, -scores))[:k]
+    return cols[order], scores[order]

@@ -1,0 +1,74 @@
+"""The weights of a blend: they find who knows the hidden plays, and nothing is fitted on a handful of listeners."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, fitted_weights
+from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.base import Candidates
+from recsys_tasks.recommenders.exact_search import exact_top
+
+N_TRACKS, K = 40, 5
+
+
+@dataclass(frozen=True)
+class Table:
+    """A component whose scores are given. (n_users, n_tracks)."""
+
+    table: np.ndarray
+
+    def candidates(self, user_rows, played, k, allowed=None):
+        """Exact lists: a score is the inner product of a listener's row with a unit vector."""
+        found = exact_top(np.eye(N_TRACKS, dtype=np.float32), self.table[user_rows], played, k, allowed)
+        return Candidates(found.cols, found.scores, np.ones(len(user_rows), dtype=bool))
+
+    def scores(self, user_rows, item_cols):
+        """Of each pair."""
+        return self.table[user_rows, item_cols]
+
+    def cold_users(self):
+        """Nobody."""
+        return np.zeros(len(self.table), dtype=bool)
+
+    def cold_items(self):
+        """Nothing."""
+        return np.zeros(N_TRACKS, dtype=bool)
+
+
+def day(n_users, known=0.5, seed=3):
+    """Hidden plays of listeners without a history, and two components: one guesses, one knows a share of them."""
+    rng = np.random.default_rng(seed)
+    hidden = np.zeros((n_users, N_TRACKS), dtype=np.uint32)
+    hidden[np.arange(n_users), rng.integers(0, N_TRACKS, n_users)] = 1
+    guesses, knows = (1 + rng.random((n_users, N_TRACKS), dtype=np.float32) for _ in range(2))
+    knows[hidden.astype(bool) & (rng.random((n_users, 1)) < known)] += 5
+    nothing = sparse.csr_matrix((n_users, N_TRACKS), dtype=np.uint32)
+    return Holdout(np.arange(n_users), nothing, nothing, sparse.csr_matrix(hidden)), Table(guesses), Table(knows)
+
+
+class TestWeights:
+    def test_who_knows_the_hidden_plays_weighs_most(self):
+        """Beside a first component that guesses, the one that knows gets more than its weight of 1."""
+        holdout, guesses, knows = day(400)
+        weights = fitted_weights([guesses, knows], holdout, K, 20)
+        assert weights[0] == 1.0
+        assert weights[1] > 1.0
+
+    def test_who_adds_nothing_has_no_weight(self):
+        """Beside a first component that knows everything, a guess is worth nothing."""
+        holdout, guesses, knows = day(400, known=1.0)
+        assert fitted_weights([knows, guesses], holdout, K, 20) == (1.0, 0.0)
+
+    def test_the_same_listeners_give_the_same_weights(self):
+        """Nothing is drawn."""
+        one, other = (fitted_weights([*day(300)[1:]], day(300)[0], K, 20) for _ in range(2))
+        assert one == other
+
+    @pytest.mark.parametrize(("n_users", "alone"), [(LEAST_LISTENERS - 1, True), (LEAST_LISTENERS, False)])
+    def test_nothing_is_fitted_on_a_handful(self, n_users, alone):
+        """Below the least number of listeners with a hidden play, the first component stays alone."""
+        holdout, guesses, knows = day(n_users)
+        assert (fitted_weights([guesses, knows], holdout, K, 20) == (1.0, 0.0)) == alone
