@@ -110,7 +110,7 @@ class ScheduleConfig(Section):
     grace_minutes: int = Field(default=60, ge=0)
     """Minutes after the day's end before it is looked at."""
     longest_wait_hours: int = Field(default=6, ge=0)
-    """Hours after the day's end when it counts as complete even though no later stream was seen."""
+    """Hours after the day's end when it counts as complete even though too few listeners were heard since."""
     end_date: date | None = None
     """Last date that the schedule runs by itself; null: it goes on."""
 

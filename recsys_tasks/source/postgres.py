@@ -19,7 +19,7 @@ then counted as such.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -46,8 +46,10 @@ from recsys_tasks.source.queries import (
 from recsys_tasks.source.rows import copy_streams
 from recsys_tasks.source.schema import check_catalogue, check_streams
 
-WATERMARK_DAYS = 366
-"""A stream further ahead than this says nothing about a day: one row of the year 9999 would complete every day."""
+WATERMARK_LISTENERS = 5
+"""So many listeners' streams say that a date has begun: one device whose clock runs ahead would complete every day."""
+WATERMARK_WINDOW = timedelta(hours=48)
+"""A stream further ahead than this says nothing about a day, whenever it is looked at."""
 
 HOURS = 24
 
@@ -173,11 +175,17 @@ class Source:
         with self._snapshot() as at:
             return self._tally(at.cursor, day).fingerprint if self._can_hash(at.cursor) else None
 
-    def has_stream_at_or_after(self, day: Day) -> bool:
-        """Whether a stream of this date, or of the year after it, has arrived: the days before it are then complete."""
-        year = timedelta(days=WATERMARK_DAYS)
-        end = LATEST if date.max - day < year else self._days.start(day + year)
-        return bool(self._ask("SELECT EXISTS (SELECT FROM {table} WHERE {within})", (self._days.start(day), end)))
+    def has_begun(self, day: Day, now: datetime) -> bool:
+        """Whether streams of several listeners show that a date has begun: the days before it are then complete.
+
+        Args:
+            day: the date; streams of its first 48 hours count.
+            now: streams that are dated later say nothing: nobody has played them yet.
+        """
+        start = self._days.start(day)
+        end = min(now, start + WATERMARK_WINDOW) if now > start else start
+        listeners: int = self._ask("SELECT count(DISTINCT {user}) FROM {table} WHERE {within}", (start, end))
+        return listeners >= WATERMARK_LISTENERS
 
     def clock(self) -> tuple[datetime, str]:
         """The server's clock, and the time zone in which a session of this role begins."""

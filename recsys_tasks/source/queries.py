@@ -38,10 +38,8 @@ def table_name(table: str) -> sql.Identifier:
 
 def instants_query(question: str, config: SourceConfig, window: Window) -> sql.Composed:
     """Fill in a question about the instants of all rows; its ``{within}`` stands for those of the window."""
-    instant = sql.Identifier(config.streamed_at)
-    return sql.SQL(question).format(
-        table=table_name(config.streams_table), instant=instant, within=_within(instant, window)
-    )
+    instant, user = sql.Identifier(config.streamed_at), sql.Identifier(config.user_id)
+    return sql.SQL(question).format(instant=instant, user=user, **_rows_of(config, window))
 
 
 def tally_query(config: SourceConfig, types: dict[str, str], window: Window, summed: bool) -> sql.Composed:
