@@ -33,7 +33,15 @@ from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import EPOCH, Day
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.source.catalogue import empty_catalogue, read_catalogue
-from recsys_tasks.source.connection import Cursor, Snapshot, connect, disconnect, parse_address, snapshot
+from recsys_tasks.source.connection import (
+    Cursor,
+    Snapshot,
+    connect,
+    disconnect,
+    has_hung_up,
+    parse_address,
+    snapshot,
+)
 from recsys_tasks.source.plans import WayToADay, way_to_a_day
 from recsys_tasks.source.queries import (
     QUARTER_S,
@@ -44,7 +52,7 @@ from recsys_tasks.source.queries import (
     tally_query,
 )
 from recsys_tasks.source.rows import copy_streams
-from recsys_tasks.source.schema import check_catalogue, check_streams
+from recsys_tasks.source.schema import FoundTable, check_catalogue, check_streams
 
 WATERMARK_LISTENERS = 5
 """So many listeners' streams say that a date has begun: one device whose clock runs ahead would complete every day."""
@@ -119,7 +127,7 @@ class Source:
         self._settings = settings
         self._days = days
         self._connection: Connection | None = None
-        self._types: dict[str, str] = {}  # of the columns of the streams, once checked
+        self._streams: FoundTable | None = None  # once checked
 
     def __enter__(self) -> Self:
         return self
@@ -135,17 +143,22 @@ class Source:
         if connection is not None:
             disconnect(connection)
 
-    def check(self) -> None:
+    def check(self) -> tuple[str, ...]:
         """Compare tables, columns, types and permissions with the configuration.
+
+        Returns:
+            The tables that are read, as schema.name: the streams, and the catalogue if there is one.
 
         Raises:
             SourceMismatch: one of them differs; the message says which, and what to do.
         """
         with self._snapshot() as at:
-            self._types = check_streams(at, self._config)
+            self._streams = check_streams(at, self._config)
+            names = [self._streams.name]
         if self._catalogue is not None:
             with self._snapshot(self._catalogue) as at:
-                check_catalogue(at, self._catalogue, self._config.track_id_type)
+                names.append(check_catalogue(at, self._catalogue, self._config.track_id_type).name)
+        return tuple(names)
 
     @contextmanager
     def open_day(self, day: Day) -> Iterator[OpenDay]:
@@ -156,7 +169,7 @@ class Source:
             SourceMismatch: its tables are not what the configuration says.
         """
         with self._snapshot() as at:
-            query = streams_query(self._config, self._types, self._window(day))
+            query = streams_query(self._asked, self._types, self._window(day))
             types = stream_types(self._config, self._types)
             table, block_bytes = self._config.streams_table, self._settings.block_bytes
             streams = copy_streams(at.cursor, query, types, table, block_bytes)
@@ -197,7 +210,7 @@ class Source:
     def way_to_a_day(self, day: Day) -> WayToADay:
         """How the server finds the streams of a date, and the index that is missing for it."""
         with self._snapshot() as at:
-            return way_to_a_day(at, self._config, self._window(day))
+            return way_to_a_day(at, self._asked, self._window(day))
 
     def unusable_instants(self) -> int:
         """Count the rows that lie in no day: the instant is null, infinite, or beyond the years 1 to 9999."""
@@ -237,22 +250,24 @@ class Source:
         streams = f"{self._config.streams_table} (source.streams_table)"
         reading = f"{catalogue.table} (catalogue.table)" if catalogue else streams
         try:
+            if self._connection is not None and has_hung_up(self._connection):
+                self.close()
             if self._connection is None:
                 self._connection = connect(self._address, 2 * timeout_s + grace_s)
             with snapshot(self._connection, self._address, timeout_s, grace_s, reading) as at:
                 if catalogue is None:
-                    self._types = self._types or check_streams(at, self._config)
+                    self._streams = self._streams or check_streams(at, self._config)
                 yield at
         except BaseException as error:
             self.close()  # whatever broke, the next question starts from a clean connection,
-            self._types = {}  # and looks at the table anew
+            self._streams = None  # and looks at the table anew
             error.__context__ = None  # the server's words, and a row that could not be read, go no further
             raise
 
     def _tally(self, cursor: Cursor, day: Day) -> DayTally:
         can_hash = self._can_hash(cursor)
         window = self._window(day)
-        cursor.execute(tally_query(self._config, self._types, window, can_hash))
+        cursor.execute(tally_query(self._asked, self._types, window, can_hash))
         by_quarter, hours = cursor.fetchall(), [0] * HOURS
         for quarter, rows, *dropped, _ in by_quarter:
             hours[self._hour(int(quarter))] += rows - sum(dropped)
@@ -273,6 +288,15 @@ class Source:
             )
         return tally
 
+    @property
+    def _types(self) -> dict[str, str]:
+        return self._streams.types if self._streams else {}
+
+    @property
+    def _asked(self) -> SourceConfig:
+        """The configuration with the table's full name, so that no search path decides which one is read."""
+        return self._config.model_copy(update={"streams_table": self._streams.name} if self._streams else {})
+
     def _window(self, day: Day) -> Window:
         return self._days.start(day), self._days.end(day)
 
@@ -285,7 +309,7 @@ class Source:
 
     def _ask(self, question: str, window: Window = (EARLIEST, LATEST)) -> Any:
         with self._snapshot() as at:
-            at.cursor.execute(instants_query(question, self._config, window))
+            at.cursor.execute(instants_query(question, self._asked, window))
             return _row(at.cursor)[0]
 
 

@@ -68,7 +68,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
         raise ConfigError(f"{day} is before source.history_start ({start}). Ask for a later date, or move the start.")
     wanted, became = list(_wanted_days(at, day)), {}
     with at.source() as source:
-        source.check()
+        tables = source.check()
         _check_start(at, source)
         remaining = Remaining(len(wanted))
         for number, date in enumerate(wanted, 1):
@@ -95,6 +95,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
         summary=summary,
         unusable_instants=unusable,
         catalogue=catalogue,
+        tables=tables,
     )
 
 

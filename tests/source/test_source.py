@@ -185,7 +185,7 @@ class TestDays:
             assert not source.has_begun(DAY, datetime(2030, 1, 1, tzinfo=UTC))
 
     def test_watermark(self, source_dsn: str) -> None:
-        """A day has begun with five listeners' streams from its own midnight on; an empty source has none, and no days."""
+        """Five listeners make a day begin, from its own midnight on; an empty source has none, and no days."""
         create_streams(source_dsn)
         midnight = datetime(2024, 3, 10, tzinfo=UTC)
         with Source(source_dsn, config()) as source:

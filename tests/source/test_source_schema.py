@@ -145,7 +145,7 @@ class TestRights:
         assert "GRANT USAGE on the schema" in refusal(address, SourceMismatch, streams_table="Music.streams")
         create_streams(source_dsn)
         message = refusal(address, SourceMismatch)
-        assert f'GRANT SELECT ON "streams" TO {name};' in message
+        assert f'GRANT SELECT ON "public"."streams" TO {name};' in message
         assert "may not read event_id, ms_played" in message
 
     def test_rights_missing_behind_a_view(self, source_dsn: str, reader: tuple[str, str]) -> None:
