@@ -101,11 +101,28 @@ def test_the_options_are_the_supervisors(services: dict[str, Any], demo_environm
 
 
 def test_all_components_share_one_environment(services: dict[str, Any]) -> None:
-    """A key that only one component knows is the classic reason why tokens or connections are refused."""
-    environments = [services[name]["environment"] for name in COMPONENTS]
+    """A key that only one component knows is the classic reason why tokens are refused; the source alone is not for all."""
+    environments = [
+        {key: value for key, value in services[name]["environment"].items() if key != "RECSYS_SOURCE_DSN"}
+        for name in COMPONENTS
+    ]
     assert all(environment == environments[0] for environment in environments)
     volumes = [services[name]["volumes"] for name in COMPONENTS]
     assert all(volume == volumes[0] for volume in volumes)
+
+
+def test_only_who_needs_the_source_gets_its_password(services: dict[str, Any]) -> None:
+    """The tasks run in the scheduler. What serves pages, parses DAGs or waits has no way to the source, and the service
+    that makes the demo's world has none of Airflow's keys."""
+    having = {name for name, service in services.items() if "RECSYS_SOURCE_DSN" in service.get("environment", {})}
+    assert having == {"scheduler", "demo-world"}
+    files = {name: [file["path"] for file in service.get("env_file", [])] for name, service in services.items()}
+    assert {name for name, paths in files.items() if "source.env" in paths} == {"scheduler"}
+    assert {name for name, paths in files.items() if paths} == {"scheduler", "dag-processor"}
+    assert services["demo-world"]["environment"].keys() == {"RECSYS_SOURCE_DSN"}
+    assert not services["demo-world"]["volumes"]
+    ignored = (CLONE / ".gitignore").read_text().splitlines()
+    assert {path for paths in files.values() for path in paths} | {".env"} <= set(ignored)
 
 
 def test_every_port_is_bound_to_loopback(services: dict[str, Any]) -> None:
@@ -184,7 +201,7 @@ def test_the_demo_profile_makes_the_demos_world(services: dict[str, Any]) -> Non
 
 def test_the_oldest_compose_that_reads_the_file_is_named(text: str) -> None:
     """A file of variables that may be missing is written in a form that Compose knows since 2.24."""
-    assert re.search(r"env_file:.*\n    - path: .*\n      required: false", text)
+    assert re.search(r"env_file:.*\n      - path: .*\n        required: false", text)
     assert "Compose 2.24" in text.partition("name:")[0]
     assert "Compose 2.24" in (CLONE / "README.md").read_text()
 
