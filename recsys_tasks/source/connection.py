@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from recsys_tasks.core.errors import ConfigError, SourceMismatch, SourceUnavailable
+from recsys_tasks.core.formatting import in_one_line
 from recsys_tasks.source.refusals import cause_of, condition, refusal
 
 Cursor = psycopg2.extensions.cursor
@@ -38,8 +39,9 @@ CONNECT_SETTINGS: dict[str, Any] = {
 }
 
 
+HIDDEN_ROWS = {"row_security": "off"}
+"""Lets the server refuse a query of which a policy would hide rows: it would hide them in silence."""
 OUR_SETTINGS = {
-    "row_security": "off",  # a query of which a policy would hide rows is refused; it would hide them in silence
     "quote_all_identifiers": "off",  # the names of types would come in quotes
     "IntervalStyle": "postgres",  # these three decide how an event id of an odd type is written
     "bytea_output": "hex",
@@ -60,7 +62,7 @@ class Address:
         """Another program's message in one line, with the password masked."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
-        return " ".join(text.split()).rstrip(".")
+        return in_one_line(text).rstrip(".")
 
 
 @dataclass(frozen=True)
@@ -108,15 +110,19 @@ def connect(address: Address, patience_s: float) -> sqlalchemy.Connection:
     """
     try:
         driver = psycopg2.connect(address.dsn, **CONNECT_SETTINGS)
-    except psycopg2.Error as error:
+    except (psycopg2.Error, UnicodeDecodeError) as error:  # what answers may be anything
+        said = address.without_secrets("no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error))
         raise SourceUnavailable(
-            f"The source ({address.place}) cannot be reached: {address.without_secrets(str(error))}. "
+            f"The source ({address.place}) cannot be reached: {said}. "
             "Check that it runs and that its address, user and password are right, then retry."
         ) from None
     try:
         with _cut_after(patience_s, driver):
+            driver.autocommit = True  # no transaction in which the server could think us idle
+            connection = wrap(driver)
+            driver.autocommit = False
             driver.set_session(isolation_level="REPEATABLE READ", readonly=True)
-            return wrap(driver)
+            return connection
     except (psycopg2.Error, DBAPIError) as error:
         driver.close()
         raise SourceUnavailable(
@@ -180,6 +186,7 @@ def snapshot(
             put_builtins_first(cursor)
             patience = str(int(1000 * patience_s))  # milliseconds: the server waits for us as long as we for it
             waits = dict.fromkeys(("idle_in_transaction_session_timeout", "transaction_timeout"), patience)
+            set_where_known(cursor, HIDDEN_ROWS)
             set_where_known(cursor, OUR_SETTINGS | waits)
             yield Snapshot(connection, cursor)
             connection.rollback()

@@ -25,7 +25,7 @@ def table_parts(table: str) -> tuple[str | None, str]:
         ConfigError: it has another number of parts, or an empty one.
     """
     *schemas, name = parts = table.split(".")
-    if len(parts) > 2 or not all(parts):
+    if len(parts) > 2 or not all(parts) or not table.isprintable():
         raise ConfigError(f"The configuration names a table {table!r}. Write it as name or schema.name.")
     return (schemas[0] if schemas else None), name
 

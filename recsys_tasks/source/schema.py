@@ -20,6 +20,7 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from recsys_tasks.core.config import CatalogueConfig, IdType, SourceConfig
 from recsys_tasks.core.errors import SourceMismatch
+from recsys_tasks.core.formatting import in_one_line
 from recsys_tasks.source.connection import Snapshot
 from recsys_tasks.source.queries import INTEGERS, table_name, table_parts
 
@@ -140,7 +141,7 @@ def _only_schema(at: Snapshot, field: str, name: str) -> str | None:
     at.cursor.execute(_ON_THE_PATH, (name,))
     schemas = [schema for (schema,) in at.cursor.fetchall()]
     if len(schemas) > 1:
-        names = " or ".join(f"{schema}.{name}" for schema in schemas)
+        names = in_one_line(" or ".join(f"{schema}.{name}" for schema in schemas))
         raise SourceMismatch(
             f"The source has several tables {name} in the schemas that are searched. Write {field} = {names}."
         )
@@ -170,7 +171,7 @@ def _no_table(inspector: PGInspector, field: str, table: str) -> SourceMismatch:
     for schema, name in islice(_tables(inspector), MOST_NAMES):
         names[name.lower()] = names[f"{schema}.{name}".lower()] = f"{schema}.{name}"
     near = [names[spelling] for spelling in difflib.get_close_matches(table.lower(), names, n=3)]
-    like = f"(names like it: {', '.join(dict.fromkeys(near))})" if near else "(and none of a like name)"
+    like = f"(names like it: {in_one_line(', '.join(dict.fromkeys(near)))})" if near else "(and none of a like name)"
     return SourceMismatch(f"The source has no table or view {table} {like}. Correct {field}, or create it.")
 
 
@@ -186,8 +187,9 @@ def _tables(inspector: PGInspector) -> Iterator[tuple[str, str]]:
 def _check_column(required: RequiredColumn, table: str, types: dict[str, str]) -> None:
     kind = types.get(required.column)
     if kind is None:
+        others = in_one_line(", ".join(types)) or "none"
         raise SourceMismatch(
-            f"{table} has no column {required.column}; it has {', '.join(types) or 'none'}. Correct {required.field}, "
+            f"{table} has no column {required.column}; it has {others}. Correct {required.field}, "
             "or add the column in a view."
         )
     if required.kinds and kind not in required.kinds:
