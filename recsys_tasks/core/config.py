@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_va
 from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.core.components import BlendConfig, NeighboursConfig, RecentConfig
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.formatting import in_one_line
 from recsys_tasks.core.installation import ServiceConfig, TasksConfig
 from recsys_tasks.core.policy import (
     AlertConfig,
@@ -61,7 +62,7 @@ class SourceConfig(Section):
     """First business day that is ever extracted; every missing one since then is filled by the next run."""
     late_window_days: int = Field(default=3, ge=0, le=60)
     """So many closed dates before the run's own are extracted again, and restated where streams came late."""
-    statement_timeout_s: Positive = 3600
+    statement_timeout_s: int = Field(default=3600, ge=1, le=604_800)
     """A statement that takes longer than this many seconds is broken off and retried."""
 
 
@@ -108,10 +109,10 @@ class ScheduleConfig(Section):
     day_starts_at: str = "00:00"
     """Local time, HH:MM, with which a business day begins. When it or the zone changes, the next run extracts all dates
     again: the days of a matrix are all cut in one way."""
-    grace_minutes: int = Field(default=60, ge=0)
+    grace_minutes: int = Field(default=60, ge=0, le=100_000)
     """Minutes after the day's end before it is looked at."""
-    longest_wait_hours: int = Field(default=6, ge=0)
-    """Hours after the day's end when it counts as complete even though no later stream was seen."""
+    longest_wait_hours: int = Field(default=6, ge=0, le=10_000)
+    """Hours after the day's end when it counts as complete even though too few listeners were heard since."""
     end_date: date | None = None
     """Last date that the schedule runs by itself; null: it goes on."""
 
@@ -231,6 +232,10 @@ class Config(Section):
         return self
 
 
+MOST_COMPLAINTS = 20
+"""So many fields are named at once."""
+
+
 def parse_config(values: dict[str, Any], where: str = "configuration") -> Config:
     """Check plain values against the fields.
 
@@ -267,8 +272,8 @@ def _read_toml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}.") from None
+    except (ValueError, RecursionError) as error:  # thousands of digits, or of brackets, are no TOMLDecodeError
+        raise ConfigError(f"{path}: not TOML: {in_one_line(str(error)).rstrip('.')}.") from None
 
 
 def _checked(table: type[Table], values: Any, where: str, *prefix: str) -> Table:
@@ -276,7 +281,7 @@ def _checked(table: type[Table], values: Any, where: str, *prefix: str) -> Table
         return table.model_validate(values)
     except ValidationError as error:
         complaints = "; ".join(
-            f"{'.'.join(str(part) for part in (*prefix, *item['loc']))}: {item['msg']} (found {item.get('input')!r})"
-            for item in error.errors()
+            in_one_line(f"{'.'.join(map(str, (*prefix, *item['loc'])))}: {item['msg']} (found {item.get('input')!r})")
+            for item in error.errors()[:MOST_COMPLAINTS]
         )
         raise ConfigError(f"{where}: {complaints}. Correct the field; recsys.toml lists all of them.") from None

@@ -98,6 +98,16 @@ def age(hours: float | None) -> str:
     return f"{count(hours)} hours" if abs(hours) < HOURS_UP_TO else f"{decimal(hours / 24, 1)} days"
 
 
+def in_one_line(text: str, most: int = 300) -> str:
+    """Text of another machine for a message of ours: on one line, without control or direction characters, cut off.
+
+    A terminal obeys such characters, and a log would show a second line as an entry of its own.
+    """
+    plain = "".join(each if each.isprintable() else " " if each.isspace() else "\ufffd" for each in text[: 4 * most])
+    line = " ".join(plain.split())
+    return line if len(line) <= most else f"{line[: most - 1]}…"
+
+
 def instant(text: str) -> str:
     """A stored instant (ISO-8601, UTC) to the minute: 2026-11-22 03:00 UTC."""
     return f"{_clock(text)[:16]} UTC"

@@ -36,7 +36,7 @@ class GateConfig(Section):
     evidence_users: int = Field(default=5_000, ge=0)
     """Scored users up to which such lists are made. More, and a large service pays some seconds a day for what its many
     users tell it already; fewer, and a small one needs more days to see a loss."""
-    history_days: int = Field(default=28, ge=7)
+    history_days: int = Field(default=28, ge=7, le=36_500)
     """Judged days before that a day is held against. More, and an old level hides a slow change."""
     collapse_loss: Share = 0.3
     """A fall of precision below its own last days that is no fall, whatever the spread. Larger, and a day of shuffled
@@ -93,7 +93,7 @@ class QualityConfig(Section):
     """Most plays by one user: 86,400 seconds hold 2,880 streams of 30 seconds. Larger, and bots go unnoticed."""
     stop_plays_by_one_user: Positive = 100_000
     """Larger, and a bot's taste is trained on (``als.cap`` bounds what it can do on one track)."""
-    shape_history_days: int = Field(default=28, ge=7)
+    shape_history_days: int = Field(default=28, ge=7, le=36_500)
     """So many dates before a day say what shape is usual. Fewer, and a weekday is known from one or two of it; more,
     and a service that has changed is compared with what it was."""
     shape_warn: float = Field(default=4.0, gt=0)
@@ -140,9 +140,9 @@ class DriftConfig(Section):
 class FreshnessConfig(Section):
     """When the live release counts as stale, and how often its files are read again."""
 
-    max_age_hours: Annotated[int, Field(ge=1)] = 36
+    max_age_hours: Annotated[int, Field(ge=1, le=10_000_000)] = 36
     """Hours since the end of the live release's data day. Larger, and a pipeline that stopped is noticed later."""
-    verify_every_hours: Annotated[int, Field(ge=1)] = 24
+    verify_every_hours: Annotated[int, Field(ge=1, le=10_000_000)] = 24
     """Hours between two readings of all its files against their checksums."""
 
 
@@ -150,18 +150,18 @@ class RetentionConfig(Section):
     """What is kept: whatever one of these fields keeps, stays. The newest version of each date's partition since
     ``source.history_start`` stays for ever: every matrix is folded from all of them."""
 
-    keep_days: int = Field(default=14, ge=2)
+    keep_days: int = Field(default=14, ge=2, le=36_500)
     """Matrices, models and candidates of this many newest dates are kept, and of ``source.late_window_days`` + 1 at
     the least: a stream that comes late is folded onto them."""
-    keep_written_days: int = Field(default=2, ge=2)
+    keep_written_days: int = Field(default=2, ge=2, le=36_500)
     """Whatever was written within this many days is kept, however old its date: somebody may be working on it."""
     keep_releases: Positive = 10
     """Bundles of this many newest releases are kept, and always those of the live, the pinned and the reference
     release, and of the one that was live before."""
-    keep_partition_years: int = Field(default=5, ge=0)
+    keep_partition_years: int = Field(default=5, ge=0, le=1_000)
     """Partitions of dates before ``source.history_start``, which no run folds any more, are kept this many years after
     their date; 0: for ever. A version that a restatement replaced goes once no stored matrix was folded from it."""
-    keep_runs_days: int = Field(default=400, ge=2)
+    keep_runs_days: int = Field(default=400, ge=2, le=36_500)
     """Records of runs (clocks, memory, library versions) are kept this many days."""
 
 
@@ -170,5 +170,5 @@ class AlertConfig(Section):
 
     connections: tuple[Annotated[str, Field(pattern=r"^\w[\w.-]*$")], ...] = ()
     """Connections of type smtp, slackwebhook, http or apprise; each gets every alert. The names are file names too."""
-    mail_to: tuple[str, ...] = ()
+    mail_to: tuple[Annotated[str, Field(pattern=r"^[^\x00-\x20\x7f,;]+@[^\x00-\x20\x7f,;@]+$")], ...] = ()
     """Receivers of an smtp connection."""

@@ -43,9 +43,8 @@ def source_checks(dsn: str, config: Config, now: datetime, timeout_s: int) -> li
 
 
 def _answers(source: Source, config: Config, now: datetime) -> Iterator[Check]:
-    source.check()
-    catalogue = f" and {config.catalogue.table}" if config.catalogue else ""
-    yield Check("source: tables and rights", OK, f"{config.source.streams_table}{catalogue} are as configured.")
+    tables = source.check()
+    yield Check("source: tables and rights", OK, f"{' and '.join(tables)} are as configured.")
     yield _clock(source.clock(), now)
     yield _private(config)
     newest = config.schedule.days.last_finished(now)

@@ -51,8 +51,8 @@ def read_catalogue(at: Snapshot, config: CatalogueConfig, id_type: IdType, block
         SourceMismatch: the table is not what the configuration says, or a row cannot be read.
     """
     found = check_catalogue(at, config, id_type)
-    types = _column_types(config, id_type, found)
-    query = _catalogue_query(config, id_type, types)
+    types = _column_types(config, id_type, found.types)
+    query = _catalogue_query(config, id_type, types, found.name)
     sent = {name: pa.string() if kind == TAGS else kind for name, kind in types.items()}
     rows = _first_of_each_track(copy_out(at.cursor, query, sent, config.table, block_bytes))
     return _read_values(rows, types, block_bytes)
@@ -95,7 +95,9 @@ def _arrow_type(kind: str) -> pa.DataType:
     return pa.bool_() if kind == "boolean" else pa.string()
 
 
-def _catalogue_query(config: CatalogueConfig, id_type: IdType, types: dict[str, pa.DataType]) -> sql.Composed:
+def _catalogue_query(
+    config: CatalogueConfig, id_type: IdType, types: dict[str, pa.DataType], table: str
+) -> sql.Composed:
     columns = {
         **{name: getattr(config, name) for name in types if name not in config.features},
         **config.features,
@@ -104,7 +106,7 @@ def _catalogue_query(config: CatalogueConfig, id_type: IdType, types: dict[str, 
     named = [sql.SQL("{} AS {}").format(value, sql.Identifier(name))
              for name, value in zip(types, [id_value(config.track_id, id_type), *values], strict=True)]  # fmt: skip
     question = sql.SQL("SELECT {} FROM {} WHERE NOT {}")
-    return question.format(sql.SQL(", ").join(named), table_name(config.table), no_id(config.track_id, id_type))
+    return question.format(sql.SQL(", ").join(named), table_name(table), no_id(config.track_id, id_type))
 
 
 def _value(column: str | None, kind: pa.DataType) -> sql.Composable:

@@ -6,9 +6,10 @@ in one line. Only while nobody has logged in yet are the server's own words repe
 """
 
 import os
+import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from recsys_tasks.core.errors import ConfigError, SourceMismatch, SourceUnavailable
+from recsys_tasks.core.formatting import in_one_line
 from recsys_tasks.source.refusals import cause_of, condition, refusal
 
 Cursor = psycopg2.extensions.cursor
@@ -37,6 +39,17 @@ CONNECT_SETTINGS: dict[str, Any] = {
 }
 
 
+HIDDEN_ROWS = {"row_security": "off"}
+"""Lets the server refuse a query of which a policy would hide rows: it would hide them in silence."""
+OUR_SETTINGS = {
+    "quote_all_identifiers": "off",  # the names of types would come in quotes
+    "IntervalStyle": "postgres",  # these three decide how an event id of an odd type is written
+    "bytea_output": "hex",
+    "lc_monetary": "C",
+}
+"""What a session has whatever the role or the database sets, on a server that knows it."""
+
+
 @dataclass(frozen=True)
 class Address:
     """Where the source is. ``place`` names the host and the database, never the password."""
@@ -49,7 +62,7 @@ class Address:
         """Another program's message in one line, with the password masked."""
         for secret in self.secrets:
             text = text.replace(secret, "***")
-        return " ".join(text.split()).rstrip(".")
+        return in_one_line(text).rstrip(".")
 
 
 @dataclass(frozen=True)
@@ -97,15 +110,19 @@ def connect(address: Address, patience_s: float) -> sqlalchemy.Connection:
     """
     try:
         driver = psycopg2.connect(address.dsn, **CONNECT_SETTINGS)
-    except psycopg2.Error as error:
+    except (psycopg2.Error, UnicodeDecodeError) as error:  # what answers may be anything
+        said = address.without_secrets("no UTF-8" if isinstance(error, UnicodeDecodeError) else str(error))
         raise SourceUnavailable(
-            f"The source ({address.place}) cannot be reached: {address.without_secrets(str(error))}. "
+            f"The source ({address.place}) cannot be reached: {said}. "
             "Check that it runs and that its address, user and password are right, then retry."
         ) from None
     try:
         with _cut_after(patience_s, driver):
+            driver.autocommit = True  # no transaction in which the server could think us idle
+            connection = wrap(driver)
+            driver.autocommit = False
             driver.set_session(isolation_level="REPEATABLE READ", readonly=True)
-            return wrap(driver)
+            return connection
     except (psycopg2.Error, DBAPIError) as error:
         driver.close()
         raise SourceUnavailable(
@@ -156,33 +173,60 @@ def snapshot(
     """
     try:
         driver: Any = connection.connection.driver_connection
-        with _cut_after(2 * statement_timeout_s + stall_grace_s, driver), driver.cursor() as cursor:
+        patience_s = 2 * statement_timeout_s + stall_grace_s
+        with _cut_after(patience_s, driver), driver.cursor() as cursor:
             connection.begin()
             # The role or the database may set other ones: a window of another zone would be another day, and a
-            # number with fewer digits another number.
-            cursor.execute("SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 3")
-            cursor.execute("SET LOCAL statement_timeout = %s", (1000 * statement_timeout_s,))
+            # number with fewer digits another number. A view's notices may name people: nobody logs them.
             cursor.execute(
+                "SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; SET LOCAL extra_float_digits = 3; "
                 "SET LOCAL client_min_messages = error"
-            )  # a view's notices may name people: nobody logs them
-            refuse_hidden_rows(cursor)
+            )
+            cursor.execute("SET LOCAL statement_timeout = %s", (1000 * statement_timeout_s,))
+            put_builtins_first(cursor)
+            patience = str(int(1000 * patience_s))  # milliseconds: the server waits for us as long as we for it
+            waits = dict.fromkeys(("idle_in_transaction_session_timeout", "transaction_timeout"), patience)
+            set_where_known(cursor, HIDDEN_ROWS)
+            set_where_known(cursor, OUR_SETTINGS | waits)
             yield Snapshot(connection, cursor)
             connection.rollback()
     except (psycopg2.Error, DBAPIError) as error:
         raise refusal(cause_of(error), address.place, reading) from None
 
 
-def refuse_hidden_rows(cursor: Cursor, setting: str = "row_security") -> None:
-    """Let PostgreSQL refuse a query of which a row-level security policy would hide rows; it hides them in silence.
+def put_builtins_first(cursor: Cursor) -> None:
+    """Let no schema of the session's search path stand before PostgreSQL's own functions and operators.
 
-    A server that only speaks like PostgreSQL may know neither the setting nor policies.
+    Nor shall a temporary table that somebody left in a pooler's session stand before anything. What the functions of
+    views look up by the rest of the path, they go on finding.
     """
+    cursor.execute("SHOW search_path")  # no function and no operator that somebody could have put before the builtin
+    (path,) = cursor.fetchone()  # type: ignore[misc]  # SHOW answers with one row
+    ours = ", ".join(filter(None, ("pg_catalog", path, "pg_temp")))
+    cursor.execute("SELECT pg_catalog.set_config('search_path', %s, true)", (ours,))
+
+
+def set_where_known(cursor: Cursor, settings: Mapping[str, str]) -> None:
+    """Set what the server knows for the transaction.
+
+    An older one does not know every setting, and what only speaks like PostgreSQL perhaps not how to ask for them.
+    """
+    known = (
+        "SELECT set_config(name, wanted, true) FROM pg_settings JOIN unnest(%s, %s) AS ours (name, wanted) USING (name)"
+    )
     try:
-        cursor.execute(f"SAVEPOINT before_row_security; SET LOCAL {setting} = off")
+        cursor.execute("SAVEPOINT before_settings")
+        cursor.execute(known, (list(settings), list(settings.values())))
     except psycopg2.OperationalError:
         raise  # it broke off
     except psycopg2.Error:
-        cursor.execute("ROLLBACK TO SAVEPOINT before_row_security")
+        cursor.execute("ROLLBACK TO SAVEPOINT before_settings")
+
+
+def has_hung_up(connection: sqlalchemy.Connection) -> bool:
+    """Whether the server said something since the last answer: between two questions that is its farewell."""
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.closed or select.select([driver], [], [], 0)[0])
 
 
 @contextmanager

@@ -19,7 +19,7 @@ then counted as such.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -33,7 +33,15 @@ from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import EPOCH, Day
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.source.catalogue import empty_catalogue, read_catalogue
-from recsys_tasks.source.connection import Cursor, Snapshot, connect, disconnect, parse_address, snapshot
+from recsys_tasks.source.connection import (
+    Cursor,
+    Snapshot,
+    connect,
+    disconnect,
+    has_hung_up,
+    parse_address,
+    snapshot,
+)
 from recsys_tasks.source.plans import WayToADay, way_to_a_day
 from recsys_tasks.source.queries import (
     QUARTER_S,
@@ -44,10 +52,12 @@ from recsys_tasks.source.queries import (
     tally_query,
 )
 from recsys_tasks.source.rows import copy_streams
-from recsys_tasks.source.schema import check_catalogue, check_streams
+from recsys_tasks.source.schema import FoundTable, check_catalogue, check_streams
 
-WATERMARK_DAYS = 366
-"""A stream further ahead than this says nothing about a day: one row of the year 9999 would complete every day."""
+WATERMARK_LISTENERS = 5
+"""So many listeners' streams say that a date has begun: one device whose clock runs ahead would complete every day."""
+WATERMARK_WINDOW = timedelta(hours=48)
+"""A stream further ahead than this says nothing about a day, whenever it is looked at."""
 
 HOURS = 24
 
@@ -117,7 +127,7 @@ class Source:
         self._settings = settings
         self._days = days
         self._connection: Connection | None = None
-        self._types: dict[str, str] = {}  # of the columns of the streams, once checked
+        self._streams: FoundTable | None = None  # once checked
 
     def __enter__(self) -> Self:
         return self
@@ -133,17 +143,22 @@ class Source:
         if connection is not None:
             disconnect(connection)
 
-    def check(self) -> None:
+    def check(self) -> tuple[str, ...]:
         """Compare tables, columns, types and permissions with the configuration.
+
+        Returns:
+            The tables that are read, as schema.name: the streams, and the catalogue if there is one.
 
         Raises:
             SourceMismatch: one of them differs; the message says which, and what to do.
         """
         with self._snapshot() as at:
-            self._types = check_streams(at, self._config)
+            self._streams = check_streams(at, self._config)
+            names = [self._streams.name]
         if self._catalogue is not None:
             with self._snapshot(self._catalogue) as at:
-                check_catalogue(at, self._catalogue, self._config.track_id_type)
+                names.append(check_catalogue(at, self._catalogue, self._config.track_id_type).name)
+        return tuple(names)
 
     @contextmanager
     def open_day(self, day: Day) -> Iterator[OpenDay]:
@@ -154,7 +169,7 @@ class Source:
             SourceMismatch: its tables are not what the configuration says.
         """
         with self._snapshot() as at:
-            query = streams_query(self._config, self._types, self._window(day))
+            query = streams_query(self._asked, self._types, self._window(day))
             types = stream_types(self._config, self._types)
             table, block_bytes = self._config.streams_table, self._settings.block_bytes
             streams = copy_streams(at.cursor, query, types, table, block_bytes)
@@ -173,11 +188,17 @@ class Source:
         with self._snapshot() as at:
             return self._tally(at.cursor, day).fingerprint if self._can_hash(at.cursor) else None
 
-    def has_stream_at_or_after(self, day: Day) -> bool:
-        """Whether a stream of this date, or of the year after it, has arrived: the days before it are then complete."""
-        year = timedelta(days=WATERMARK_DAYS)
-        end = LATEST if date.max - day < year else self._days.start(day + year)
-        return bool(self._ask("SELECT EXISTS (SELECT FROM {table} WHERE {within})", (self._days.start(day), end)))
+    def has_begun(self, day: Day, now: datetime) -> bool:
+        """Whether streams of several listeners show that a date has begun: the days before it are then complete.
+
+        Args:
+            day: the date; streams of its first 48 hours count.
+            now: streams that are dated later say nothing: nobody has played them yet.
+        """
+        start = self._days.start(day)
+        end = min(now, start + WATERMARK_WINDOW) if now > start else start
+        listeners: int = self._ask("SELECT count(DISTINCT {user}) FROM {table} WHERE {within}", (start, end))
+        return listeners >= WATERMARK_LISTENERS
 
     def clock(self) -> tuple[datetime, str]:
         """The server's clock, and the time zone in which a session of this role begins."""
@@ -189,7 +210,7 @@ class Source:
     def way_to_a_day(self, day: Day) -> WayToADay:
         """How the server finds the streams of a date, and the index that is missing for it."""
         with self._snapshot() as at:
-            return way_to_a_day(at, self._config, self._window(day))
+            return way_to_a_day(at, self._asked, self._window(day))
 
     def unusable_instants(self) -> int:
         """Count the rows that lie in no day: the instant is null, infinite, or beyond the years 1 to 9999."""
@@ -229,22 +250,24 @@ class Source:
         streams = f"{self._config.streams_table} (source.streams_table)"
         reading = f"{catalogue.table} (catalogue.table)" if catalogue else streams
         try:
+            if self._connection is not None and has_hung_up(self._connection):
+                self.close()
             if self._connection is None:
                 self._connection = connect(self._address, 2 * timeout_s + grace_s)
             with snapshot(self._connection, self._address, timeout_s, grace_s, reading) as at:
                 if catalogue is None:
-                    self._types = self._types or check_streams(at, self._config)
+                    self._streams = self._streams or check_streams(at, self._config)
                 yield at
         except BaseException as error:
             self.close()  # whatever broke, the next question starts from a clean connection,
-            self._types = {}  # and looks at the table anew
+            self._streams = None  # and looks at the table anew
             error.__context__ = None  # the server's words, and a row that could not be read, go no further
             raise
 
     def _tally(self, cursor: Cursor, day: Day) -> DayTally:
         can_hash = self._can_hash(cursor)
         window = self._window(day)
-        cursor.execute(tally_query(self._config, self._types, window, can_hash))
+        cursor.execute(tally_query(self._asked, self._types, window, can_hash))
         by_quarter, hours = cursor.fetchall(), [0] * HOURS
         for quarter, rows, *dropped, _ in by_quarter:
             hours[self._hour(int(quarter))] += rows - sum(dropped)
@@ -265,6 +288,15 @@ class Source:
             )
         return tally
 
+    @property
+    def _types(self) -> dict[str, str]:
+        return self._streams.types if self._streams else {}
+
+    @property
+    def _asked(self) -> SourceConfig:
+        """The configuration with the table's full name, so that no search path decides which one is read."""
+        return self._config.model_copy(update={"streams_table": self._streams.name} if self._streams else {})
+
     def _window(self, day: Day) -> Window:
         return self._days.start(day), self._days.end(day)
 
@@ -277,7 +309,7 @@ class Source:
 
     def _ask(self, question: str, window: Window = (EARLIEST, LATEST)) -> Any:
         with self._snapshot() as at:
-            at.cursor.execute(instants_query(question, self._config, window))
+            at.cursor.execute(instants_query(question, self._asked, window))
             return _row(at.cursor)[0]
 
 

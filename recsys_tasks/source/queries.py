@@ -25,7 +25,7 @@ def table_parts(table: str) -> tuple[str | None, str]:
         ConfigError: it has another number of parts, or an empty one.
     """
     *schemas, name = parts = table.split(".")
-    if len(parts) > 2 or not all(parts):
+    if len(parts) > 2 or not all(parts) or not table.isprintable():
         raise ConfigError(f"The configuration names a table {table!r}. Write it as name or schema.name.")
     return (schemas[0] if schemas else None), name
 
@@ -38,10 +38,8 @@ def table_name(table: str) -> sql.Identifier:
 
 def instants_query(question: str, config: SourceConfig, window: Window) -> sql.Composed:
     """Fill in a question about the instants of all rows; its ``{within}`` stands for those of the window."""
-    instant = sql.Identifier(config.streamed_at)
-    return sql.SQL(question).format(
-        table=table_name(config.streams_table), instant=instant, within=_within(instant, window)
-    )
+    instant, user = sql.Identifier(config.streamed_at), sql.Identifier(config.user_id)
+    return sql.SQL(question).format(instant=instant, user=user, **_rows_of(config, window))
 
 
 def tally_query(config: SourceConfig, types: dict[str, str], window: Window, summed: bool) -> sql.Composed:

@@ -20,6 +20,7 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from recsys_tasks.core.config import CatalogueConfig, IdType, SourceConfig
 from recsys_tasks.core.errors import SourceMismatch
+from recsys_tasks.core.formatting import in_one_line
 from recsys_tasks.source.connection import Snapshot
 from recsys_tasks.source.queries import INTEGERS, table_name, table_parts
 
@@ -40,6 +41,24 @@ _UNREADABLE = """
 """
 
 
+# What the session's search path finds, as the server would; a schema with a dot in its name cannot be configured.
+_ON_THE_PATH = """
+    SELECT n.nspname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname = ANY (current_schemas(false))
+      AND left(n.nspname, 3) <> 'pg_' AND position('.' in n.nspname) = 0
+    ORDER BY array_position(current_schemas(false), n.nspname)
+"""
+
+
+@dataclass(frozen=True)
+class FoundTable:
+    """A table of the configuration as the source has it."""
+
+    name: str  # schema.name, whatever the search path says later
+    types: dict[str, str]
+    """Column name -> type, as SQL names it, in lower case and without a length or precision."""
+
+
 @dataclass(frozen=True)
 class RequiredColumn:
     """A column that the configuration names."""
@@ -50,14 +69,12 @@ class RequiredColumn:
     advice: str = "Cast it in a view, and name the view in the configuration."
 
 
-def check_streams(at: Snapshot, config: SourceConfig) -> dict[str, str]:
+def check_streams(at: Snapshot, config: SourceConfig) -> FoundTable:
     """Compare the table of the streams with the configuration.
 
-    Returns:
-        Column name -> type, as SQL names it, in lower case and without a length or precision.
-
     Raises:
-        SourceMismatch: the table or a column is missing, is of another type, or may not be read.
+        SourceMismatch: the table or a column is missing, is of another type, or may not be read; or the table's name
+            has no schema, and several schemas of the search path have such a table.
     """
     zone = "It names no instant: make a view with streamed_at AT TIME ZONE 'UTC' (or the zone it was written in)."
     required = [
@@ -74,15 +91,8 @@ def check_streams(at: Snapshot, config: SourceConfig) -> dict[str, str]:
     return _check(at, "source.streams_table", config.streams_table, required)
 
 
-def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType) -> dict[str, str]:
-    """Compare the table of the tracks with the configuration.
-
-    Returns:
-        Column name -> type, as ``check_streams`` gives them.
-
-    Raises:
-        SourceMismatch: the table or a column is missing, is of another type, or may not be read.
-    """
+def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType) -> FoundTable:
+    """Compare the table of the tracks with the configuration. Raises as ``check_streams``."""
     optional = [
         ("released_on", config.released_on, ("date",)),
         ("artist_id", config.artist_id, (*INTEGERS, *TEXTS, "uuid")),
@@ -100,17 +110,18 @@ def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType
     return _check(at, "catalogue.table", config.table, required)
 
 
-def _check(at: Snapshot, field: str, table: str, required: Sequence[RequiredColumn]) -> dict[str, str]:
+def _check(at: Snapshot, field: str, table: str, required: Sequence[RequiredColumn]) -> FoundTable:
     inspector: PGInspector = inspect(at.connection)  # type: ignore[assignment] # the dialect's own
     schema, name = table_parts(table)
-    if not inspector.has_table(name, schema):
+    schema = schema or _only_schema(at, field, name)
+    if schema is None or not inspector.has_table(name, schema):
         raise _no_table(inspector, field, table)
-    quoted = table_name(table).as_string(at.cursor)
+    found = FoundTable(f"{schema}.{name}", column_types(at.connection, name, schema))
+    quoted = table_name(found.name).as_string(at.cursor)
     at.cursor.execute(_UNREADABLE, (quoted,))
     unreadable = at.cursor.fetchall()
-    types = column_types(at.connection, name, schema)
     for each in required:
-        _check_column(each, table, types)
+        _check_column(each, table, found.types)
     missing = sorted({column for column, _, _ in unreadable} & {each.column for each in required})
     if missing:
         _, role, quoted_role = unreadable[0]
@@ -118,7 +129,23 @@ def _check(at: Snapshot, field: str, table: str, required: Sequence[RequiredColu
             f"Role {role} may not read {', '.join(missing)} of {table}. "
             f"As its owner: GRANT SELECT ON {quoted} TO {quoted_role};"
         )
-    return types
+    return found
+
+
+def _only_schema(at: Snapshot, field: str, name: str) -> str | None:
+    """The schema of the search path that has a table of this name; None where there is none.
+
+    Raises:
+        SourceMismatch: several have one, so that whoever changes the path would choose what is read.
+    """
+    at.cursor.execute(_ON_THE_PATH, (name,))
+    schemas = [schema for (schema,) in at.cursor.fetchall()]
+    if len(schemas) > 1:
+        names = in_one_line(" or ".join(f"{schema}.{name}" for schema in schemas))
+        raise SourceMismatch(
+            f"The source has several tables {name} in the schemas that are searched. Write {field} = {names}."
+        )
+    return schemas[0] if schemas else None
 
 
 def column_types(connection: Connection, name: str, schema: str | None = None) -> dict[str, str]:
@@ -144,7 +171,7 @@ def _no_table(inspector: PGInspector, field: str, table: str) -> SourceMismatch:
     for schema, name in islice(_tables(inspector), MOST_NAMES):
         names[name.lower()] = names[f"{schema}.{name}".lower()] = f"{schema}.{name}"
     near = [names[spelling] for spelling in difflib.get_close_matches(table.lower(), names, n=3)]
-    like = f"(names like it: {', '.join(dict.fromkeys(near))})" if near else "(and none of a like name)"
+    like = f"(names like it: {in_one_line(', '.join(dict.fromkeys(near)))})" if near else "(and none of a like name)"
     return SourceMismatch(f"The source has no table or view {table} {like}. Correct {field}, or create it.")
 
 
@@ -160,8 +187,9 @@ def _tables(inspector: PGInspector) -> Iterator[tuple[str, str]]:
 def _check_column(required: RequiredColumn, table: str, types: dict[str, str]) -> None:
     kind = types.get(required.column)
     if kind is None:
+        others = in_one_line(", ".join(types)) or "none"
         raise SourceMismatch(
-            f"{table} has no column {required.column}; it has {', '.join(types) or 'none'}. Correct {required.field}, "
+            f"{table} has no column {required.column}; it has {others}. Correct {required.field}, "
             "or add the column in a view."
         )
     if required.kinds and kind not in required.kinds:

@@ -36,7 +36,7 @@ EXTRACTED, RESTATED, UNCHANGED = "extracted", "restated", "unchanged"
 
 
 def source_is_complete(at: Workplace, day: Day, now: datetime) -> bool:
-    """Whether a day may be extracted: grace is over, and a later stream was seen or the longest wait is over.
+    """Whether a day may be extracted: grace is over, and the next day has begun or the longest wait is over.
 
     Raises:
         SourceUnavailable: the source cannot be asked.
@@ -47,7 +47,7 @@ def source_is_complete(at: Workplace, day: Day, now: datetime) -> bool:
     if now >= end + timedelta(hours=schedule.longest_wait_hours):
         return True
     with at.source() as source:
-        return source.has_stream_at_or_after(day + timedelta(days=1))
+        return source.has_begun(day + timedelta(days=1), now)
 
 
 def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extracted:
@@ -68,7 +68,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
         raise ConfigError(f"{day} is before source.history_start ({start}). Ask for a later date, or move the start.")
     wanted, became = list(_wanted_days(at, day)), {}
     with at.source() as source:
-        source.check()
+        tables = source.check()
         _check_start(at, source)
         remaining = Remaining(len(wanted))
         for number, date in enumerate(wanted, 1):
@@ -95,6 +95,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
         summary=summary,
         unusable_instants=unusable,
         catalogue=catalogue,
+        tables=tables,
     )
 
 

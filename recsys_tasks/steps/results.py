@@ -37,6 +37,7 @@ class Extracted(Result):
     summary: str  # what was done, in a sentence
     unusable_instants: int  # rows of the source that lie in no day
     catalogue: str | None = None  # digest of the day's snapshot
+    tables: tuple[str, ...] = ()  # of the source that were read, as schema.name
 
     def to_json(self) -> Json:
         """The stored form; the figures as the partition keeps them."""

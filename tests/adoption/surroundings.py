@@ -40,7 +40,7 @@ def own_python(folder: Path) -> Path:
     """A virtual environment with Airflow and nothing of ours; its Python."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     python = folder / "bin" / "python"
-    options = ["--quiet", "--disable-pip-version-check", "-c", str(CLONE / "requirements.txt")]
+    options = ["--quiet", "--disable-pip-version-check", "-c", str(CLONE / "constraints.txt")]
     subprocess.run([str(python), "-m", "pip", "install", *options, *AIRFLOW], check=True)
     return python
 

@@ -193,7 +193,7 @@ def no_table(source_dsn):
     role = f"nobody_{uuid.uuid4().hex[:12]}"
     execute(source_dsn, f"CREATE ROLE {role} LOGIN")
     try:
-        with refused(SourceMismatch, f"Role {role} may not read", f'GRANT SELECT ON "streams" TO {role};'):
+        with refused(SourceMismatch, f"Role {role} may not read", f'GRANT SELECT ON "public"."streams" TO {role};'):
             extract(source_dsn.replace("postgres:@", f"{role}@"))
     finally:
         with suppress(psycopg2.Error):

@@ -70,6 +70,54 @@ class TestRefusals:
         assert str(path) in str(error.value)
         assert "\n" not in str(error.value)
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "x = " + "[" * 5_000 + "]" * 5_000,
+            "late_window_days = " + "9" * 5_000,
+            "x = 1\0",
+            'late_window_days = "\x1b',
+        ],
+        ids=["brackets", "digits", "NUL", "escape"],
+    )
+    def test_what_no_parser_takes_is_said_in_one_line(self, tmp_path, text):
+        """A file made to break the parser is refused as any other that is no TOML."""
+        path = tmp_path / "recsys.toml"
+        path.write_text(SOURCE + text)
+        with pytest.raises(ConfigError, match="not TOML") as caught:
+            load_config(path)
+        assert str(caught.value).isprintable()
+        assert len(str(caught.value)) < 500
+
+    @pytest.mark.parametrize(
+        ("table", "field"),
+        [
+            ("source", "statement_timeout_s"),
+            ("schedule", "grace_minutes"),
+            ("schedule", "longest_wait_hours"),
+            ("quality", "shape_history_days"),
+            ("gate", "history_days"),
+            ("retention", "keep_days"),
+            ("retention", "keep_written_days"),
+            ("retention", "keep_partition_years"),
+            ("retention", "keep_runs_days"),
+            ("freshness", "max_age_hours"),
+            ("freshness", "verify_every_hours"),
+        ],
+    )
+    def test_no_time_is_longer_than_a_calendar(self, table, field):
+        """A slip of many zeros is refused when the file is read, and overflows no date or timer in the night."""
+        values = {"source": {"history_start": "2026-01-01"}}
+        with pytest.raises(ConfigError, match=f"{table}.{field}: Input should be less than or equal to"):
+            parse_config(values | {table: values.get(table, {}) | {field: 10**12}})
+
+    @pytest.mark.parametrize("address", ["a@b\nBcc: c@d", "a@b, c@d", "a@b;c@d", "a b@c", "nobody", "a@b\x00", "@b"])
+    def test_a_receiver_of_mail_is_one_address(self, address):
+        """No line break in an address adds a header to the mail, and no comma another receiver."""
+        values = {"source": {"history_start": "2026-01-01"}, "alert": {"mail_to": [address]}}
+        with pytest.raises(ConfigError, match=r"alert\.mail_to"):
+            parse_config(values)
+
     def test_a_missing_file_is_named(self, tmp_path):
         """The message says which file, and which variable names it."""
         with pytest.raises(ConfigError, match=r"nowhere\.toml.*RECSYS_CONFIG"):

@@ -73,3 +73,19 @@ def test_the_digits_end_where_the_error_begins(error, value):
     mean, written = map(float, f.with_error(value, error).split(" ± "))
     assert abs(mean - value) <= max(error, 1e-8)
     assert written == pytest.approx(error, rel=0.5, abs=1e-8)
+
+
+class TestInOneLine:
+    def test_what_a_terminal_would_obey(self):
+        """Lines, tabs, escapes and direction marks do nothing any more; letters of all scripts stay."""
+        assert (
+            f.in_one_line("a\nb\r\n\tc\x1b[2J\u202e\u0000 caf\u00e9 \u97f3")
+            == "a b c\ufffd[2J\ufffd\ufffd caf\u00e9 \u97f3"
+        )
+
+    @given(st.text(), st.integers(1, 50))
+    def test_it_is_short_and_printable(self, text, most):
+        """Whatever comes in, one printable line of so many characters comes out."""
+        line = f.in_one_line(text, most)
+        assert line.isprintable()
+        assert len(line) <= most

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -203,13 +204,28 @@ class TestRefused:
             expected = "taken" if word == "good" else f"127.0.0.1:{ports[name]}: certificate error: {word}"
             assert answer == expected, name
 
+    def test_packets_go_to_addresses_alone(self, send):
+        """A library that sends a packet to a name, which the system looks up unseen, sends none."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+            sink.bind(("127.0.0.1", 0))
+            sink.setblocking(False)
+            port, refused = sink.getsockname()[1], "the service did not take it"
+            paths = {host: f"rsyslog://{host}:{port}" for host in ("localhost", "169.254.169.254", "127.0.0.1")}
+            answers = send({host: apprise(port, "") | {"extra": {"config": {"path": paths[host]}}} for host in paths})
+            assert answers == {"localhost": refused, "169.254.169.254": refused, "127.0.0.1": "taken"}
+            assert b"HOLD" in sink.recv(4096)
+            with pytest.raises(BlockingIOError):
+                sink.recv(4096)
+
     def test_what_is_no_channel_for_one_message_to_one_receiver(self, send, web):
         """A link-local address however it is written, two services in one connection, another type or scheme."""
         two = apprise(web.port, "a")
         two["extra"]["config"] = [two["extra"]["config"], {"path": f"json://127.0.0.1:{web.port}/b"}]
         hosts = ("169.254.169.254", "2852039166", "0xA9FEA9FE", "0251.0376.0251.0376", "[::ffff:169.254.169.254]")
-        connections = {host: {"conn_type": "http", "host": f"http://{host}"} for host in hosts} | {
+        clouds = ("[fd00:ec2::254]", "[64:ff9b::6464:64c8]", "100.100.100.200", "168.63.129.16", "192.0.0.192")
+        connections = {host: {"conn_type": "http", "host": f"http://{host}"} for host in (*hosts, *clouds)} | {
             "slack": {"conn_type": "slackwebhook", "host": "http://2852039166", "password": CANARY},
+            "mail": smtp(25) | {"host": "169.254.169.254"},
             "two": two,
             "none": {"conn_type": "apprise", "extra": {"config": {"path": f"nonsense://{CANARY}"}}},
             "type": {"conn_type": "postgres", "password": CANARY},
@@ -217,7 +233,9 @@ class TestRefused:
         }
         assert send(connections) == {
             **{host: f"{host.lower()}:80: a link-local address" for host in hosts},
+            **{host: f"{host}:80: a cloud's metadata service" for host in clouds},
             "slack": "2852039166:80: a link-local address",
+            "mail": "169.254.169.254:25: a link-local address",
             "two": "it names 2 services; make one connection for each",
             "none": "it names 0 services; make one connection for each",
             "type": "it is of type postgres; an alert needs smtp, slackwebhook, http, apprise",

@@ -4,7 +4,10 @@
 """
 
 import json
+import os
 import re
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -101,11 +104,28 @@ def test_the_options_are_the_supervisors(services: dict[str, Any], demo_environm
 
 
 def test_all_components_share_one_environment(services: dict[str, Any]) -> None:
-    """A key that only one component knows is the classic reason why tokens or connections are refused."""
-    environments = [services[name]["environment"] for name in COMPONENTS]
+    """A key that only one component knows is the classic reason why tokens are refused; the source is not for all."""
+    environments = [
+        {key: value for key, value in services[name]["environment"].items() if key != "RECSYS_SOURCE_DSN"}
+        for name in COMPONENTS
+    ]
     assert all(environment == environments[0] for environment in environments)
     volumes = [services[name]["volumes"] for name in COMPONENTS]
     assert all(volume == volumes[0] for volume in volumes)
+
+
+def test_only_who_needs_the_source_gets_its_password(services: dict[str, Any]) -> None:
+    """The tasks run in the scheduler. What serves pages, parses DAGs or waits has no way to the source, and the service
+    that makes the demo's world has none of Airflow's keys."""
+    having = {name for name, service in services.items() if "RECSYS_SOURCE_DSN" in service.get("environment", {})}
+    assert having == {"scheduler", "demo-world"}
+    files = {name: [file["path"] for file in service.get("env_file", [])] for name, service in services.items()}
+    assert {name for name, paths in files.items() if "source.env" in paths} == {"scheduler"}
+    assert {name for name, paths in files.items() if paths} == {"scheduler", "dag-processor"}
+    assert services["demo-world"]["environment"].keys() == {"RECSYS_SOURCE_DSN"}
+    assert not services["demo-world"]["volumes"]
+    ignored = (CLONE / ".gitignore").read_text().splitlines()
+    assert {path for paths in files.values() for path in paths} | {".env"} <= set(ignored)
 
 
 def test_every_port_is_bound_to_loopback(services: dict[str, Any]) -> None:
@@ -184,7 +204,7 @@ def test_the_demo_profile_makes_the_demos_world(services: dict[str, Any]) -> Non
 
 def test_the_oldest_compose_that_reads_the_file_is_named(text: str) -> None:
     """A file of variables that may be missing is written in a form that Compose knows since 2.24."""
-    assert re.search(r"env_file:.*\n    - path: .*\n      required: false", text)
+    assert re.search(r"env_file:.*\n      - path: .*\n        required: false", text)
     assert "Compose 2.24" in text.partition("name:")[0]
     assert "Compose 2.24" in (CLONE / "README.md").read_text()
 
@@ -207,10 +227,11 @@ class TestDockerfile:
 
     def test_the_base_image_has_the_locked_airflow(self, dockerfile: str) -> None:
         """The base image's Airflow and Python are those that requirements.txt was locked for."""
-        locked = re.search(r"^apache-airflow==(\S+)$", (CLONE / "requirements.txt").read_text(), re.MULTILINE)
+        locked = re.search(r"^apache-airflow==(\S+)", (CLONE / "requirements.txt").read_text(), re.MULTILINE)
         assert locked is not None
         bases = re.findall(r"^FROM (\S+)", dockerfile, re.MULTILINE)
-        assert set(bases) == {f"apache/airflow:{locked[1]}-python3.11"}
+        assert {base.partition("@")[0] for base in bases} == {f"apache/airflow:{locked[1]}-python3.11"}
+        assert len(set(bases)) == 1, "both stages are of one image, pinned by its digest or not"
 
     def test_the_index_library_runs_on_other_processors(self, dockerfile: str) -> None:
         """annoy is compiled without -march=native, and without losing its threads."""
@@ -226,9 +247,39 @@ class TestDockerfile:
         assert "g++" not in last
 
     def test_our_package_is_installed_with_the_lock(self, dockerfile: str) -> None:
-        """It comes from the file that the first stage built, with the lock as constraints, and from no search path."""
-        assert re.search(r'pip install --no-cache-dir -c /tmp/requirements.txt "\$\{package\}\[airflow\]"', dockerfile)
+        """What is installed has a hash in the lock, or was built by the first stage with the locked tools."""
+        installs = re.findall(r"pip (?:install|wheel) [^&\n]+", dockerfile)
+        assert len(installs) == 6
+        for install in installs:
+            assert "--require-hashes" in install or re.search(r"wheels/(annoy|recsys)|/recsys$", install.strip()), (
+                install
+            )
+            assert "--require-hashes -r" in install or "--no-deps" in install, install
+            assert "pip wheel" not in install or "--no-build-isolation" in install, install
         assert "PYTHONPATH" not in dockerfile
+
+    def test_images_are_pinned_by_what_the_registry_says(self, tmp_path: Path) -> None:
+        """The script writes the digest behind each tag, once however often it runs; our own image has none."""
+        for name in ("Dockerfile", "docker-compose.yml"):
+            shutil.copy(CLONE / name, tmp_path)
+        (tmp_path / "scripts").mkdir()
+        shutil.copy(CLONE / "scripts" / "pin_images", tmp_path / "scripts")
+        docker = tmp_path / "bin" / "docker"
+        docker.parent.mkdir()
+        docker.write_text(
+            f'#!/bin/sh\necho sha256:$(printf %s "$4" | sha256sum | cut -c1-64)\necho $4 >> {tmp_path}/asked\n'
+        )
+        docker.chmod(0o755)
+        environment = os.environ | {"PATH": f"{docker.parent}:{os.environ['PATH']}"}
+        for _ in range(2):
+            subprocess.run([tmp_path / "scripts" / "pin_images"], env=environment, check=True, capture_output=True)
+            text = (tmp_path / "Dockerfile").read_text() + (tmp_path / "docker-compose.yml").read_text()
+            assert len(re.findall(r"apache/airflow:[\w.-]+@sha256:[0-9a-f]{64}\b", text, re.MULTILINE)) == 2
+            assert len(re.findall(r"image: postgres:18@sha256:[0-9a-f]{64}$", text, re.MULTILINE)) == 2
+            assert "image: recsys-airflow:local\n" in text
+        asked = (tmp_path / "asked").read_text().split()
+        assert len(asked) == 4
+        assert not any("@" in image for image in asked)
 
     def test_what_is_copied_is_let_through(self, dockerfile: str) -> None:
         """Every path that is copied exists and is not ignored; nothing else enters the build."""

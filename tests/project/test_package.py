@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -66,7 +67,7 @@ def test_what_is_imported_is_required():
 
 def test_the_lock_is_within_the_bounds():
     """Each package that pyproject.toml asks for is pinned, at a version that it allows."""
-    lock = dict(line.split("==") for line in (ROOT / "requirements.txt").read_text().splitlines())
+    lock = dict(re.findall(r"^(\S+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
     wanted = [Requirement(text) for text in sum(EXTRAS.values(), PROJECT["dependencies"])]
     assert [str(asked) for asked in wanted if not asked.specifier.contains(lock[asked.name])] == []
 

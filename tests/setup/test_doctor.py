@@ -161,7 +161,7 @@ class TestSource:
     def test_no_rights(self, service, reader):
         """The GRANT is told."""
         name, address = reader
-        assert f'GRANT SELECT ON "streams" TO {name};' in self.looked(address)["source"][1]
+        assert f'GRANT SELECT ON "public"."streams" TO {name};' in self.looked(address)["source"][1]
 
     def test_row_level_security(self, service, reader):
         """Rows that a policy hides."""

@@ -107,10 +107,10 @@ def test_a_later_stream_is_one_of_the_next_business_day(source_dsn: str) -> None
     create_streams(source_dsn)
     day, start = date(2026, 3, 28), BERLIN.end(date(2026, 3, 28))
     with Source(source_dsn, config(), days=BERLIN) as source:
-        insert(source_dsn, [(1, 1, 1, start - TICK)])
-        assert not source.has_stream_at_or_after(day + timedelta(days=1))
-        insert(source_dsn, [(2, 1, 1, start)])
-        assert source.has_stream_at_or_after(day + timedelta(days=1))
+        insert(source_dsn, [(user, user, 1, start - TICK) for user in range(5)])
+        assert not source.has_begun(day + timedelta(days=1), start + timedelta(hours=1))
+        insert(source_dsn, [(10 + user, user, 1, start) for user in range(5)])
+        assert source.has_begun(day + timedelta(days=1), start + timedelta(hours=1))
 
 
 def test_utc_days_have_the_fingerprint_that_they_always_had(source_dsn: str) -> None:

@@ -182,17 +182,31 @@ class TestDays:
             assert source.unusable_instants() == 5
             assert (source.first_day(), source.last_day()) == (date(1970, 1, 1), date.max)
             assert extract_day(source, date.max).rows_kept == 1
-            assert not source.has_stream_at_or_after(DAY)
+            assert not source.has_begun(DAY, datetime(2030, 1, 1, tzinfo=UTC))
 
     def test_watermark(self, source_dsn: str) -> None:
-        """A later stream is seen from its own midnight on; an empty source has none, and no days."""
+        """Five listeners make a day begin, from its own midnight on; an empty source has none, and no days."""
         create_streams(source_dsn)
+        midnight = datetime(2024, 3, 10, tzinfo=UTC)
         with Source(source_dsn, config()) as source:
-            assert not source.has_stream_at_or_after(DAY)
+            assert not source.has_begun(DAY, NOON)
             assert (source.first_day(), source.last_day(), source.unusable_instants()) == (None, None, 0)
-            insert(source_dsn, [(1, 7, 70, datetime(2024, 3, 10, tzinfo=UTC), 5, True)])
-            assert source.has_stream_at_or_after(DAY)
-            assert not source.has_stream_at_or_after(DAY + timedelta(days=1))
+            insert(source_dsn, [(user, user, 70, midnight, 5, True) for user in range(5)])
+            assert source.has_begun(DAY, NOON)
+            assert not source.has_begun(DAY + timedelta(days=1), NOON + timedelta(days=1))
+
+    def test_watermark_of_a_clock_that_runs_ahead(self, source_dsn: str) -> None:
+        """No day begins by what one listener's device writes, by what nobody can have played yet, or by what lies days
+        ahead."""
+        create_streams(source_dsn)
+        insert(source_dsn, [(event, 7, 70, NOON + timedelta(minutes=event)) for event in range(300)])
+        with Source(source_dsn, config()) as source:
+            assert not source.has_begun(DAY, NOON + timedelta(days=1)), "one listener"
+            insert(source_dsn, [(1000 + user, user, 70, NOON + timedelta(hours=8)) for user in range(50)])
+            assert not source.has_begun(DAY, NOON + timedelta(hours=7)), "nobody has played that yet"
+            assert not source.has_begun(DAY - timedelta(days=2), NOON + timedelta(days=1)), "beyond 48 hours"
+            assert source.has_begun(DAY, NOON + timedelta(hours=9))
+            assert source.has_begun(DAY - timedelta(days=1), NOON + timedelta(days=1))
 
 
 def _reference(rows: list[tuple[Any, ...]], by_event: bool) -> tuple[list[tuple[Any, Any, int]], dict[str, int]]:

@@ -1,5 +1,9 @@
 """A source that cannot be reached is named by host and database, and no message repeats a password."""
 
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +13,29 @@ from source_tables import config, refusal
 from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from recsys_tasks.core.errors import ConfigError, SourceMismatch, SourceUnavailable
-from recsys_tasks.source.connection import parse_address
+from recsys_tasks.source.connection import connect, parse_address
 from recsys_tasks.source.postgres import Source
 
 CANARY = "c4n@ry/pass word"
 CANARY_ENCODED = "c4n%40ry%2Fpass%20word"
+
+
+@contextmanager
+def hostile_server(said: bytes) -> Iterator[int]:
+    """The port of something that refuses every login in these words."""
+    parts = b"SFATAL\0C28000\0M" + said + b"\0\0"
+    refusing = b"E" + (len(parts) + 4).to_bytes(4, "big") + parts
+
+    class Refusing(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while len(self.request.recv(4096)) == 8:  # asks for TLS or GSSAPI first
+                self.request.sendall(b"N")
+            self.request.sendall(refusing)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
 
 
 class TestAddress:
@@ -49,6 +71,24 @@ class TestAddress:
 
         monkeypatch.setattr(PGDialect, "_get_server_version_info", unreadable)
         assert "another server than PostgreSQL" in refusal(source_dsn, SourceMismatch)
+
+    @pytest.mark.parametrize(
+        ("said", "shown"),
+        [
+            (b"\x1b[2J\x1b]0;pwn\x07 one\ntwo \xe2\x80\xae", "FATAL: \ufffd[2J\ufffd]0;pwn\ufffd one two \ufffd."),
+            (b"x" * 20_000, "x…."),
+            (b"\xff\xfe", "no UTF-8."),
+        ],
+        ids=["escapes", "endless", "no UTF-8"],
+    )
+    def test_what_an_unknown_server_says_is_shown_as_one_short_line(self, said: bytes, shown: str) -> None:
+        """Before the login anybody may answer at the address: a terminal and a log get printable characters."""
+        with hostile_server(said) as port, pytest.raises(SourceUnavailable, match="cannot be reached") as caught:
+            connect(parse_address(f"postgresql://me@127.0.0.1:{port}/music"), 5)
+        message = str(caught.value)
+        assert shown in message
+        assert message.isprintable()
+        assert len(message) < 500
 
     def test_missing_database(self, postgres: Any) -> None:
         """A database that is not there may come: retry."""

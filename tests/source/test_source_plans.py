@@ -28,7 +28,7 @@ def test_every_question_goes_by_the_index(source_dsn: str, monkeypatch: pytest.M
         extract_day(source, DAY)
         source.fingerprint(DAY)
         source.unusable_instants()
-        source.has_stream_at_or_after(DAY + timedelta(days=1))
+        source.has_begun(DAY + timedelta(days=1), NOON + timedelta(days=2))
         source.first_day()
         source.last_day()
     connection = psycopg2.connect(source_dsn)

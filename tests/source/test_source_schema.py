@@ -28,8 +28,17 @@ class TestTables:
 
     def test_name_of_three_parts(self, source_dsn: str) -> None:
         """A name that is neither name nor schema.name is the configuration's fault."""
-        for name in ("a.b.c", ".b", ""):
+        for name in ("a.b.c", ".b", "", "a\0b", "a\u202eb"):
             assert repr(name) in refusal(source_dsn, ConfigError, streams_table=name)
+
+    def test_names_that_a_terminal_obeys(self, source_dsn: str) -> None:
+        """What the owner of a table calls its columns reaches a message as one short line of printable characters."""
+        many = ", ".join(f'"{"x" * 50}{number}" int' for number in range(900))
+        execute(source_dsn, f'CREATE TABLE streams ("\x1b[2J\u202e" int, "two\nlines" int, {many})')
+        message = refusal(source_dsn, SourceMismatch)
+        assert "streams has no column user_id; it has \ufffd[2J\ufffd, two lines, xxx" in message
+        assert message.isprintable()
+        assert len(message) < 500
 
     def test_missing_column(self, source_dsn: str) -> None:
         """The message lists the columns that are there, without those that were dropped."""
@@ -145,7 +154,7 @@ class TestRights:
         assert "GRANT USAGE on the schema" in refusal(address, SourceMismatch, streams_table="Music.streams")
         create_streams(source_dsn)
         message = refusal(address, SourceMismatch)
-        assert f'GRANT SELECT ON "streams" TO {name};' in message
+        assert f'GRANT SELECT ON "public"."streams" TO {name};' in message
         assert "may not read event_id, ms_played" in message
 
     def test_rights_missing_behind_a_view(self, source_dsn: str, reader: tuple[str, str]) -> None:

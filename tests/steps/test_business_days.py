@@ -91,9 +91,9 @@ class TestComplete:
         assert not source_is_complete(at, day, end + HOUR), "no stream of the day after was seen"
         assert not source_is_complete(at, day, end + 6 * HOUR - timedelta(seconds=1))
         assert source_is_complete(at, day, end + 6 * HOUR)
-        insert(service, [(2000, 1, 1, end - timedelta(seconds=1))])
+        insert(service, [(2000 + user, user, 1, end - timedelta(seconds=1)) for user in range(5)])
         assert not source_is_complete(at, day, end + HOUR)
-        insert(service, [(2001, 1, 1, end)])
+        insert(service, [(2010 + user, user, 1, end) for user in range(5)])
         assert source_is_complete(at, day, end + HOUR)
 
 

@@ -134,6 +134,7 @@ class TestOlderAndPinned:
         at = Workplace(copied.store, copied.config, source_dsn)
         extracted = extract_streams(at, date(2026, 1, 15))
         assert (extracted.restated, extracted.unusable_instants) == ((date(2026, 1, 14),), 1)
+        assert extracted.to_json()["tables"] == ["public.streams", "public.tracks"]
         outcome = run(at, date(2026, 1, 15))
         assert outcome.candidate != copied.releases.log().entries[2].candidate
         model = at.bundles.key(outcome.candidate).component
