@@ -11,7 +11,7 @@ from email.message import Message
 DAG_ID = "daily_recommendations"
 SECONDS = 900.0
 """The longest that anything may take on a busy machine."""
-COMMAND = re.compile(r"(?:recsys|airflow) [a-z-]+ .*?(?= or (?:recsys|airflow) |$)|recsys (?:status|verify)\b", re.M)
+COMMAND = re.compile(r"recsys (?:status|verify)\b|(?:recsys|airflow) [a-z-]+ .*?(?= or (?:recsys|airflow) |$)", re.M)
 PROGRAMS = {"recsys": "recsys_tasks", "airflow": "airflow"}
 ENDED = {"success", "failed"}
 
