@@ -50,7 +50,7 @@ SETS: dict[str, Callable[[Path], Task]] = {
 LENGTHS = (40, 64, 128)
 """Factors that ``tune`` may try."""
 NEIGHBOURS = [
-    *(NeighboursConfig(similarity="cosine", shrinkage=shrinkage, nearest=200) for shrinkage in (1.0, 10.0, 50.0)),
+    *(NeighboursConfig(similarity="cosine", shrinkage=shrinkage, nearest=200) for shrinkage in (1.0, 10.0)),
     NeighboursConfig(similarity="bm25", nearest=200),
 ]
 
@@ -221,7 +221,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--only", nargs="+", choices=list(SETS), metavar="SET", help="some of them")
-    parser.add_argument("--seconds", type=float, default=200.0, help="of the processor, for tuning ALS on a set")
+    parser.add_argument("--seconds", type=float, default=300.0, help="of the processor, for tuning ALS on a set")
     args = parser.parse_args(words)
     rows = []
     with threadpool_limits(1):
