@@ -35,7 +35,7 @@ from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Candidates, Retriever
 from recsys_tasks.recommenders.blend import Blend, Pool, pool_of
 from recsys_tasks.recommenders.factors import Factors
-from recsys_tasks.recommenders.neighbours import NearestTracks
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.popular import Popularity
 from recsys_tasks.recommenders.vectors import Played
 

@@ -25,7 +25,8 @@ from recsys_tasks.recommenders.base import Arrays, Parent, Retriever, TrainingDa
 from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
-from recsys_tasks.recommenders.neighbours import NearestTracks, Neighbours, SimilarTracks
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of

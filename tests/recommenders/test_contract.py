@@ -16,7 +16,7 @@ from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Parent, TrainingData
 from recsys_tasks.recommenders.blend import Blend
-from recsys_tasks.recommenders.neighbours import NearestTracks
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.popular import Popularity
 from recsys_tasks.recommenders.recent import Recent
 from recsys_tasks.recommenders.vectors import Played

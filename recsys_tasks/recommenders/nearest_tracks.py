@@ -1,0 +1,97 @@
+"""Which tracks are near to which: those that the same listeners play.
+
+With r_i the column of track i, one place for each listener, the similarity of two tracks is
+
+    cosine:  r_i . r_j / sqrt((|r_i|^2 + shrinkage) * (|r_j|^2 + shrinkage)),   r_ui = 1 where u played i
+    bm25:    b_i . b_j, with b the weights of Robertson et al. (TREC-3, 1994) of the play counts, tracks as documents
+
+and of each track the ``nearest`` most similar ones are kept. The shrinkage is that of the norms and not of their
+product, which has no factors: tracks with few listeners are similar to little, and the sum over all pairs remains a
+product of two matrices.
+
+``implicit`` goes through that product one track after the other with one row of memory, and keeps the nearest of each:
+memory is that of the plays and of the neighbours, and the bytes do not depend on the threads.
+"""
+
+from dataclasses import replace
+from importlib.metadata import version
+
+import numpy as np
+from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
+from scipy import sparse
+
+from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.domain import IntArray
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.records import Json
+from recsys_tasks.recommenders.base import Arrays, Fit, Parent, Progress, TrainingData, unheard
+from recsys_tasks.recommenders.neighbours import HEARD, PLAYED_BY, Neighbours, SimilarTracks
+from recsys_tasks.recommenders.vectors import Played
+
+NEIGHBOURS_FORMAT = 1
+"""Version of the way from plays to neighbours; part of a model's identity."""
+
+
+class NearestTracks:
+    """Co-listening under one choice of parameters; a ``Recommender`` of ``Neighbours``."""
+
+    name = "neighbours"
+
+    def __init__(self, config: NeighboursConfig, threads: int = 1) -> None:
+        """Nothing is trained yet. threads: of the library; the bytes do not depend on it."""
+        self._config, self._threads = config, threads
+
+    def identity(self) -> Json:
+        """As ``Recommender``."""
+        return {
+            "parameters": self._config.model_dump(),
+            "training": NEIGHBOURS_FORMAT,
+            "backend": {"name": "implicit", "version": version("implicit")},
+        }
+
+    def fit(
+        self, data: TrainingData, parent: Parent[Neighbours] | None = None, progress: Progress = unheard
+    ) -> Fit[Neighbours]:
+        """As ``Recommender``; a parent is of no use to it."""
+        if data.plays.nnz == 0:
+            raise BadData("Nothing was played, so no tracks are similar. Check the source and history_start.")
+        nearest = min(self._config.nearest, data.plays.shape[1] - 1) + 1  # each track is its own nearest
+        model = ItemItemRecommender(K=nearest, num_threads=self._threads)
+        model.fit(self._weighted(data.plays), show_progress=False)
+        heard = Played(data.plays.indptr, data.plays.indices)
+        return Fit(Neighbours(SimilarTracks(_without_itself(model.similarity)), heard))
+
+    def open(self, files: Arrays) -> Neighbours:
+        """As ``Recommender``."""
+        return Neighbours(SimilarTracks.of(files), Played(np.asarray(files[PLAYED_BY]), np.asarray(files[HEARD])))
+
+    def fold_in(self, component: Neighbours, plays: sparse.csr_matrix, user_rows: IntArray) -> Neighbours:
+        """As ``Recommender``: their tracks are replaced."""
+        indptr, n_tracks = component.heard.indptr, component.similar.matrix.shape[0]
+        rows = [component.heard.of(row) for row in range(len(indptr) - 1)]
+        for place, row in enumerate(user_rows):
+            rows[row] = plays.indices[plays.indptr[place] : plays.indptr[place + 1]]
+        ends = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+        cols = np.concatenate(rows).astype(np.int32) if n_tracks else np.zeros(0, np.int32)
+        return replace(component, heard=Played(ends, cols))
+
+    def recorded_loss(self, component: Neighbours, plays: sparse.csr_matrix) -> None:
+        """As ``Recommender``: counting has none."""
+
+    def _weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
+        """What is multiplied with itself. (n_users, n_tracks) float64."""
+        if self._config.similarity == "bm25":
+            return bm25_weight(plays.T.astype(np.float64)).T.tocsr()
+        norms = np.sqrt(np.bincount(plays.indices, minlength=plays.shape[1]) + self._config.shrinkage)
+        cells = (1 / norms[plays.indices], plays.indices, plays.indptr)
+        return sparse.csr_matrix(cells, shape=plays.shape)
+
+
+def _without_itself(similarity: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Rows by column, without the track's own entry. float32."""
+    found = similarity.tocoo()
+    other = (found.row != found.col) & (found.data > 0)
+    cells = (found.data[other].astype(np.float32), (found.row[other], found.col[other].astype(np.int32)))
+    kept = sparse.csr_matrix(cells, shape=found.shape)
+    kept.sort_indices()
+    return kept
