@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 import recsys_tasks
 from recsys_dag.channels import TAKEN
 from recsys_tasks.alerting.alerts import Alert
+from recsys_tasks.core.formatting import in_one_line
 
 if TYPE_CHECKING:
     from recsys_tasks.alerting.outbox import Send
@@ -27,11 +28,21 @@ SECONDS = 10  # that the other side of a connection has, once we speak to it
 
 
 def signed(alert: Alert, service: "Service") -> Alert:
-    """An alert as it leaves: which service it is about stands in its subject, its key and the commands that it advises."""
+    """An alert as it leaves: which service it is about stands in its subject, its key and the commands that it advises.
+
+    A line break in a subject, or a character that no encoding has, would keep a mail from everybody for ever.
+    """
+    subject, lines = in_one_line(alert.subject), tuple(map(_encodable, alert.lines))
     if not service.name:
-        return alert
-    lines = tuple(map(service.worded, alert.lines))
-    return Alert(f"{alert.key}-{service.name}", f"{service.name}: {service.worded(alert.subject)}", lines)
+        return Alert(alert.key, subject, lines)
+    return Alert(
+        f"{alert.key}-{service.name}", f"{service.name}: {service.worded(subject)}", tuple(map(service.worded, lines))
+    )
+
+
+def _encodable(line: str) -> str:
+    """A line in which the bytes of a name that is no text (a file's, say) stand as escapes."""
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 def sender(service: "Service", config: "AlertConfig", patience_s: int) -> "Send":

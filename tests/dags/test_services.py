@@ -104,6 +104,18 @@ class TestTask:
         with pytest.raises(ConfigError, match=rf"makes the DAG {DAILY}_talk\. .*talk\.toml: not TOML"):
             service_of(SimpleNamespace(dag_id=f"{DAILY}_talk"))
 
+    def test_no_character_keeps_an_alert_from_being_mailed(self, folder):
+        """A line break in a subject and half a character in a line, which no mail can carry, leave as text."""
+        from recsys_dag.sending import signed
+
+        from recsys_tasks.alerting.alerts import Alert
+        from recsys_tasks.core.services import Service
+
+        broken = Alert("key", "HOLD\r\nBcc: somebody@example.test", ("of file \udcff.parquet",))
+        told = signed(broken, Service("", None, None))
+        assert (told.subject, told.lines) == ("HOLD Bcc: somebody@example.test", ("of file \\udcff.parquet",))
+        assert told.text.encode()
+
     def test_its_alerts_and_their_links_name_the_service(self, folder):
         """Subject, key, commands, and the address of the report."""
         from recsys_dag.alerting import report_address
