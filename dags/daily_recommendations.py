@@ -75,7 +75,7 @@ def extract_streams() -> dict[str, Any]:
     from recsys_tasks import steps
 
     with task_run("extract_streams", with_source=True) as run:
-        return run.keep(steps.extract_streams(run.at, run.day, run.params["allow_empty_day"]))
+        return run.keep(steps.extract_streams(run.at, run.day, run.params["allow_empty_day"], pendulum.now("UTC")))
 
 
 @task
