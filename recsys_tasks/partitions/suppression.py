@@ -169,7 +169,8 @@ def known_id(text: str, kind: IdType) -> Id:
             return int(np.int64(int(text)))
         return str(UUID(text)) if kind == "uuid" else text.encode().decode()
     except (ValueError, OverflowError):
-        raise UnknownId(f"{text!r} is no id of this service's listeners: each is a {kind}.") from None
+        # what was typed is not repeated: it may name somebody in a log
+        raise UnknownId(f"That is no id of a listener of this service: each of them is a {kind}.") from None
 
 
 def ids_of(people: Sequence[Suppressed], kind: IdType) -> Ids:

@@ -61,6 +61,7 @@ def _remove(at: Workplace, people: Sequence[Suppressed], ids: Ids, now: datetime
     found = Search(ids).of(at.store, _files(at))
     going = doomed(at, ids, found)
     at.erasures.note((*going.without_users, *going.removed), (row.hex() for row in going.vectors))
+    redact(at, ids, found)  # before the log is written to: a new entry repeats why the live release is pinned
     signature = Signature(_askers(people), "", now.isoformat())
     rewrite_releases(at, ids, frozenset(person.reference for person in people), signature)
     drop_samples(at, ids)
@@ -72,7 +73,6 @@ def _remove(at: Workplace, people: Sequence[Suppressed], ids: Ids, now: datetime
         if at.store.holds(name):
             at.store.remove(name)
             at.progress(f"removed {name}, which held people who are erased")
-    redact(at, ids, found)
 
 
 def _proven(at: Workplace, people: Sequence[Suppressed], ids: Ids, confirmed: int, now: datetime) -> Erased:

@@ -187,6 +187,7 @@ class Seen(Result):
     stale: bool | None = None  # None when the log does not say what is live
     damage: str = ""  # what is damaged, in words
     bound_hours: int = 0
+    late_erasures: str = ""  # which erasures are near their deadline and not done, in words
 
 
 @dataclass(frozen=True)
