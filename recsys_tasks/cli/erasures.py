@@ -1,7 +1,6 @@
 """Commands on people: erase, exclude, readmit, and the evidence of what was removed of them."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -104,8 +103,8 @@ def _in_words(number: int, evidence: Evidence, person: Suppressed) -> str:
         [
             f"Evidence {number}, {evidence.at[:19]} UTC, of {person.reference[:SHOWN]}{others}:",
             as_table(rows, ACTS) if rows else "Nothing had to be done: this person was nowhere.",
-            f"Then {count(searched.files)} files ({count(searched.bytes)} bytes) were searched for {count(searched.ids)} "
-            f"ids and {count(searched.vectors)} vectors. {left}",
+            f"Then {count(searched.files)} files ({count(searched.bytes)} bytes) were searched for "
+            f"{count(searched.ids)} ids and {count(searched.vectors)} vectors. {left}",
         ]
     )
 

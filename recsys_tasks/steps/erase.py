@@ -1,8 +1,9 @@
 """Remove everything that holds people who shall be forgotten, and search the whole store for what is left of them.
 
 What depends on something goes before it, so that whoever begins again after a kill finds what is left to do:
-partitions, released bundles, samples in reports, bundles that nobody released, models, splits, and matrices last.
-Gated parts stay: the factors of tracks were learnt from everybody, and hold nobody's row.
+partitions, released bundles, samples in reports, bundles that nobody released, models, splits, matrices, and last the
+play counts that these were folded from. Gated parts stay: the factors of tracks were learnt from everybody, and hold
+nobody's row.
 
 A search of every file that finds nothing any more makes people *removed*. A search by the next run that finds nothing
 either makes them *confirmed*, and only then is the id itself forgotten: whatever a step that was at work meanwhile put

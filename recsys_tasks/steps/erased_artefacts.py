@@ -61,9 +61,9 @@ def doomed(at: Workplace, ids: Ids, found: Iterable[Found]) -> Doomed:
         *_unreleased(at, digests),
         *(name for name in orphans if name not in kept),
         *(name for name in _below(at, SPLITS) if at.store.manifest(name).key["matrix"] not in stored),
+        *matrices,
         *_counts(at, places),
         *_traces(at),
-        *matrices,
     ]
     vectors = [
         row for name, matrix in models.items() if matrix in digests for row in _vectors(at, name, digests[matrix], ids)

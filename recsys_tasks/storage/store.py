@@ -84,8 +84,8 @@ class ArtefactStore(Protocol):
         """Whether an artefact or a small object of this name is there, sound or not."""
 
     def names(self, folder: str) -> list[str]:
-        """Last parts of the names directly below a folder, or at the root, whose name is empty; sorted. None where there
-        is no such folder."""
+        """Last parts of the names directly below a folder, or below the root, whose name is empty; sorted. None where
+        there is no such folder."""
 
     def remove(self, name: str) -> None:
         """Remove an artefact, or everything below a folder, so that it is never seen half-removed; or one object."""

@@ -11,7 +11,12 @@ UUID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
     ("ids", "text", "left"),
     [
         ([43], "listener 43 asked", f"listener {MARK} asked"),
-        ([43], "Users: 43, and account #43", f"Users: {MARK}, and account #{MARK}"),
+        ([43], "User: 43, and account #43", f"User: {MARK}, and account #{MARK}"),
+        (
+            [43],
+            "500 listeners, 43 of them new; of 43 listeners 43 are",
+            "500 listeners, 43 of them new; of 43 listeners 43 are",
+        ),
         ([43], "release 43 was worse, user 430 too", "release 43 was worse, user 430 too"),
         ([12345678], "12345678 bytes", "12345678 bytes"),
         ([-7], "user -7", f"user {MARK}"),
