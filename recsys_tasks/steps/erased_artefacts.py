@@ -22,7 +22,7 @@ from recsys_tasks.repositories.splits import FOLDER as SPLITS
 from recsys_tasks.steps.erased_releases import vectors_in
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.manifest import MANIFEST
-from recsys_tasks.storage.search import Found
+from recsys_tasks.storage.search import Found, own_vectors
 
 USERS_FILE, USER_FACTORS = "users.parquet", "user_factors.npy"
 
@@ -138,11 +138,10 @@ def _act_without_users(at: Workplace, name: str) -> Act:
 def _vectors(at: Workplace, model: str, matrix: str, ids: Ids) -> list[bytes]:
     """The vectors of some people in a model, by the vocabulary of its matrix."""
     users = at.store.open(matrix, only=(USERS_FILE,)).table("users").column("id").combine_chunks()
-    rows = np.flatnonzero(np.asarray(pc.is_in(users, ids)))
     if USER_FACTORS not in at.store.manifest(model).files:
         return []
     factors = at.store.open(model, only=(USER_FACTORS,)).array("user_factors", mapped=True)
-    return [row.tobytes() for row in factors[rows]]
+    return own_vectors(factors, np.asarray(pc.is_in(users, ids)))
 
 
 def _released_vectors(at: Workplace, ids: Ids, places: Iterable[str]) -> list[bytes]:

@@ -15,6 +15,7 @@ from recsys_tasks.release.log import Entry, Parts, ReleaseLog
 from recsys_tasks.repositories.erasures import REWRITTEN, Act
 from recsys_tasks.steps.workplace import Signature, Workplace
 from recsys_tasks.storage.artefacts import Artefact, Content
+from recsys_tasks.storage.search import own_vectors
 
 ATTEMPTS = 8
 """Times that an erasure begins anew because the log changed in between."""
@@ -117,4 +118,4 @@ def _files_without(users: Users, ids: Ids) -> dict[str, Content]:
 def vectors_in(artefact: Artefact, ids: Ids) -> list[bytes]:
     """The vectors of some people in a user part."""
     users = open_users(artefact)
-    return [row.tobytes() for row in users.vectors[_there(users.ids, ids)]]
+    return own_vectors(users.vectors, _there(users.ids, ids))

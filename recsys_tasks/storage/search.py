@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from recsys_tasks.core.domain import Ids
+from recsys_tasks.core.domain import BoolArray, FloatArray, Ids
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.core.mentions import Mentions
 from recsys_tasks.storage.store import ArtefactStore
@@ -108,6 +108,19 @@ def without_mentions(mentions: Mentions, content: bytes) -> Any:
         value = content.decode(errors="replace")
     after = mentions.without_in(value)
     return None if after == value else after
+
+
+def own_vectors(vectors: FloatArray, there: BoolArray) -> list[bytes]:
+    """The vectors of some rows that no other row has: who listened to just the same has just the same vector, and keeps
+    it.
+
+    Args:
+        vectors: (n_users, n_factors) float32.
+        there: (n_users,) the rows.
+    """
+    own = {row.tobytes() for row in vectors[there]}
+    alike = ~there & np.isin(vectors[:, 0], vectors[there, 0])
+    return sorted(own.difference(row.tobytes() for row in vectors[alike]))
 
 
 def _needles(vectors: Collection[bytes]) -> list[Words]:

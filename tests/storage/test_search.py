@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from recsys_tasks.storage.search import Found, Search, every_file
+from recsys_tasks.storage.search import Found, Search, every_file, own_vectors
 
 VECTORS = np.random.default_rng(1).standard_normal((50, 8)).astype(np.float32)
 
@@ -38,6 +38,11 @@ class TestSearch:
         other = VECTORS[row].copy()
         other[7] = np.nextafter(other[7], np.float32(9))
         assert search(filled, 8, vectors=[other.tobytes(), bytes(32)]) == []
+
+    def test_a_vector_that_another_has_too_is_nobodys(self):
+        """Whoever listened to just the same has just the same vector, and it stays."""
+        vectors = VECTORS[[0, 1, 0, 2]]
+        assert own_vectors(vectors, np.array([True, True, False, False])) == [VECTORS[1].tobytes()]
 
     def test_vectors_of_several_lengths_are_looked_for_together(self, filled):
         """After a change of the number of factors, releases of both are kept."""
