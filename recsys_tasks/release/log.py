@@ -224,7 +224,8 @@ class ReleaseLog:
             NoRelease: nothing has been published.
         """
         live = self.require_live()
-        what = f"{people:,} {'person' if people == 1 else 'people'} erased from {len(rewritten):,} releases"
+        releases = f"{len(rewritten):,} release{'' if len(rewritten) == 1 else 's'}"
+        what = f"{people:,} {'person' if people == 1 else 'people'} erased from {releases}"
         if live.pinned:  # whoever asks why it is pinned must still be told
             by, what = live.by, f"{live.why} ({what})"
         parts = rewritten.get(live.candidate, live.parts)
