@@ -102,7 +102,7 @@ def _in_words(number: int, evidence: Evidence, person: Suppressed) -> str:
     return "\n".join(
         [
             f"Evidence {number}, {evidence.at[:19]} UTC, of {person.reference[:SHOWN]}{others}:",
-            as_table(rows, ACTS) if rows else "Nothing had to be done: this person was nowhere.",
+            as_table(rows, ACTS) if rows else "Nothing was there to be done.",
             f"Then {count(searched.files)} files ({count(searched.bytes)} bytes) were searched for "
             f"{count(searched.ids)} ids and {count(searched.vectors)} vectors. {left}",
         ]

@@ -91,8 +91,8 @@ class Suppressions:
         self._store = store
 
     def ask(self, user_id: Id, kind: str, by: str, why: str, at: str, fresh_key: str) -> Suppressed:
-        """Put a person on the list. Whoever is there already stays, but an exclusion becomes an erasure, and who was
-        readmitted is suppressed again.
+        """Put a person on the list. An open request stays as it is, but an exclusion becomes an erasure. Who is gone
+        already is looked for again: the store may have been restored from a backup since.
 
         Args:
             user_id: the person's id, as partitions hold it.
@@ -105,9 +105,10 @@ class Suppressions:
         if self._store.create(person_name(reference), canonical_json(as_json(asked))):
             return asked
         found = self._read(reference)
-        if found.readmitted or (found.kind, kind) == (EXCLUDE, ERASE):
-            return self.save(replace(asked, evidence=found.evidence))
-        return found
+        if found.is_open and (found.kind, kind) != (EXCLUDE, ERASE):
+            return found
+        stays = found.kind == ERASE and not found.readmitted
+        return self.save(replace(asked, kind=ERASE if stays else kind, evidence=found.evidence))
 
     def save(self, person: Suppressed) -> Suppressed:
         """Keep what became of a person."""

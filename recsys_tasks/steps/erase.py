@@ -49,10 +49,14 @@ def erase_people(at: Workplace, now: datetime) -> Erased:
 def _confirmed(at: Workplace, now: datetime) -> int:
     """Forget the ids of those of whom an earlier search found nothing, where this one finds nothing either."""
     waiting = [person for person in at.suppressions.open_people() if person.removed]
-    if not waiting or Search(ids_of(waiting, at.config.source.user_id_type)).of(at.store, _files(at)):
+    search = Search(ids_of(waiting, at.config.source.user_id_type))
+    if not waiting or search.of(at.store, _files(at)):
         return 0
+    searched = Searched(search.files, search.bytes, len(waiting), vectors=0)
+    number = at.erasures.save(Evidence(now.isoformat(), _references(waiting), (), searched))
     for person in waiting:
-        at.suppressions.save(replace(person, user_id=None, confirmed=now.isoformat()))
+        evidence = (*person.evidence, number)
+        at.suppressions.save(replace(person, user_id=None, confirmed=now.isoformat(), evidence=evidence))
     at.progress(f"{count(len(waiting))} erasures and exclusions are confirmed: a second search found nothing either")
     return len(waiting)
 
@@ -64,7 +68,7 @@ def _remove(at: Workplace, people: Sequence[Suppressed], ids: Ids, now: datetime
     at.erasures.note((*going.without_users, *going.removed), (row.hex() for row in going.vectors))
     redact(at, ids, found)  # before the log is written to: a new entry repeats why the live release is pinned
     signature = Signature(_askers(people), "", now.isoformat())
-    rewrite_releases(at, ids, frozenset(person.reference for person in people), signature)
+    rewrite_releases(at, ids, _references(people), signature)
     drop_samples(at, ids)
     for act in going.without_users:
         drop_file(at, act.name.removesuffix(f"/{USER_FACTORS}"), USER_FACTORS)
@@ -82,8 +86,7 @@ def _proven(at: Workplace, people: Sequence[Suppressed], ids: Ids, confirmed: in
     search = Search(ids, [bytes.fromhex(row) for row in journal.vectors])
     left = tuple(found.name for found in search.of(at.store, _files(at)))
     searched = Searched(search.files, search.bytes, len(ids), search.vectors, left)
-    references = tuple(person.reference for person in people)
-    number = at.erasures.save(Evidence(now.isoformat(), references, journal.acts, searched))
+    number = at.erasures.save(Evidence(now.isoformat(), _references(people), journal.acts, searched))
     for person in people:
         removed = "" if left else now.isoformat()
         at.suppressions.save(replace(person, removed=removed, evidence=(*person.evidence, number)))
@@ -96,6 +99,10 @@ def _proven(at: Workplace, people: Sequence[Suppressed], ids: Ids, confirmed: in
 def _files(at: Workplace) -> list[str]:
     """Every file of the store but the list itself, which names who has to be looked for, and their vectors."""
     return [name for name in every_file(at.store, but=(SUPPRESSED,)) if name != JOURNAL]
+
+
+def _references(people: Sequence[Suppressed]) -> tuple[str, ...]:
+    return tuple(person.reference for person in people)
 
 
 def _askers(people: Sequence[Suppressed]) -> str:

@@ -1,6 +1,6 @@
 """Released bundles rewritten without some people, by one entry of the release log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -21,7 +21,7 @@ ATTEMPTS = 8
 """Times that an erasure begins anew because the log changed in between."""
 
 
-def rewrite_releases(at: Workplace, ids: Ids, references: frozenset[str], signature: Signature) -> list[Act]:
+def rewrite_releases(at: Workplace, ids: Ids, references: Sequence[str], signature: Signature) -> list[Act]:
     """Store the user part of every released bundle without some people, and log that these are the parts from now on.
 
     A bundle that was published in between is rewritten too. The parts of before stay until they are removed: readers
@@ -90,7 +90,7 @@ def _there(ids: Ids, wanted: Ids) -> BoolArray:
     return np.asarray(pc.is_in(ids, wanted))
 
 
-def _rewritten(at: Workplace, entry: Entry, part: str, ids: Ids, references: frozenset[str]) -> str:
+def _rewritten(at: Workplace, entry: Entry, part: str, ids: Ids, references: Sequence[str]) -> str:
     """Store a user part without some people; its name."""
     artefact = at.bundles.open(entry.candidate, part)
     key = {**artefact.key, "without": digest_of("without", artefact.key.get("without"), sorted(references))}

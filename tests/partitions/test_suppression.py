@@ -1,5 +1,6 @@
 """The suppression list: it recognises people without naming them, and keeps what was asked of it."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ class TestList:
         """By the keyed hash alone: the record may have forgotten the id long ago."""
         person = asked(store, 7)
         suppressions = Suppressions(store)
-        suppressions.save(type(person)(**{**vars(person), "user_id": None}))
+        suppressions.save(replace(person, user_id=None))
         rows = pa.chunked_array([[5, 7, 7, 8]])
         assert suppressions.now().left_out(rows, DAY).tolist() == [False, True, True, False]
         assert suppressions.now().left_out(pa.chunked_array([[5, 8]]), DAY) is None
@@ -39,6 +40,12 @@ class TestList:
         assert asked(store, 7, EXCLUDE, by="ada") == asked(store, 7, by="ada") == first
         assert asked(store, 8, EXCLUDE).kind == EXCLUDE
         assert asked(store, 8, by="ada").kind == asked(store, 8, EXCLUDE).kind == ERASE
+
+    def test_who_is_gone_is_looked_for_again(self, store):
+        """After a backup was restored, say: the request is open anew, still an erasure, and keeps its evidence."""
+        gone = Suppressions(store).save(replace(asked(store, 7), user_id=None, confirmed=AT, evidence=(1,)))
+        again = asked(store, 7, EXCLUDE, by="ada")
+        assert (again.is_open, again.kind, again.confirmed, again.evidence) == (True, ERASE, "", gone.evidence)
 
     def test_an_exclusion_has_no_deadline(self, store):
         """Nobody has a right to it by a date."""
