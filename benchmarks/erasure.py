@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import TypeVar
 
 from benchmarks.harness import FULL, SMALL
@@ -92,9 +92,9 @@ def _told(at: Workplace, when: str) -> None:
 
 
 def _timed(what: str, work: Callable[[], T]) -> T:
-    began = perf_counter()
+    began, worked = perf_counter(), process_time()
     result = work()
-    print(f"{what}: {perf_counter() - began:,.1f} s", flush=True)
+    print(f"{what}: {perf_counter() - began:,.1f} s, {process_time() - worked:,.1f} s of a core", flush=True)
     return result
 
 

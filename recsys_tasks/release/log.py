@@ -212,13 +212,13 @@ class ReleaseLog:
         """
         return self._signed(self.require_live(), PIN if pinned else UNPIN, pinned, by, why, at)
 
-    def erase(self, rewritten: dict[str, Parts], people: int, by: str, at: str, run_id: str = "") -> Entry:
+    def erase(self, rewritten: dict[str, Parts], people: int, by: str, at: str) -> Entry:
         """The entry after which bundles have other parts than before, and nothing else is different.
 
         Args:
             rewritten: candidate -> all parts of its bundle.
             people: how many are in none of them any more.
-            by, at, run_id: who asked for it, and when and in which run it was done.
+            by, at: who asked for it, and when it was done.
 
         Raises:
             NoRelease: nothing has been published.
@@ -230,7 +230,7 @@ class ReleaseLog:
             by, what = live.by, f"{live.why} ({what})"
         parts = rewritten.get(live.candidate, live.parts)
         entry = replace(live, number=len(self.entries) + 1, kind=ERASE, parts=parts, rewritten=rewritten)
-        return replace(entry, by=by, why=what, at=at, run_id=run_id)
+        return replace(entry, by=by, why=what, at=at, run_id="")
 
     def _signed(self, target: Entry, kind: str, pinned: bool, by: str, why: str, at: str) -> Entry:
         if not by.strip() or not why.strip():

@@ -19,12 +19,12 @@ from recsys_tasks.core.formatting import count
 from recsys_tasks.partitions.suppression import FOLDER as SUPPRESSED
 from recsys_tasks.partitions.suppression import Suppressed, ids_of
 from recsys_tasks.repositories.erasures import JOURNAL, REMOVED, Act, Evidence, Searched
-from recsys_tasks.steps.erased_artefacts import USER_FACTORS, digest_at, doomed, drop_file
+from recsys_tasks.steps.erased_artefacts import USER_FACTORS, digest_at, doomed, unlist
 from recsys_tasks.steps.erased_releases import parts_without_a_release, rewrite_releases
 from recsys_tasks.steps.erased_texts import drop_samples, redact
 from recsys_tasks.steps.results import Erased
 from recsys_tasks.steps.suppress import rewrite_partitions
-from recsys_tasks.steps.workplace import Signature, Workplace
+from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.search import Search, every_file
 
 
@@ -36,8 +36,10 @@ def erase_people(at: Workplace, now: datetime) -> Erased:
         PublishConflict: others kept writing to the log.
         StorageError: the store refused.
     """
-    confirmed = _confirmed(at, now)
-    people = at.suppressions.open_people()
+    asked = at.suppressions.open_people()
+    waiting = [person for person in asked if person.removed]
+    confirmed = _confirmed(at, waiting, now) if waiting else 0
+    people = [person for person in asked if not (confirmed and person.removed)]
     if not people:
         return Erased(confirmed=confirmed)
     ids = ids_of(people, at.config.source.user_id_type)
@@ -46,11 +48,10 @@ def erase_people(at: Workplace, now: datetime) -> Erased:
     return _proven(at, people, ids, confirmed, now)
 
 
-def _confirmed(at: Workplace, now: datetime) -> int:
+def _confirmed(at: Workplace, waiting: Sequence[Suppressed], now: datetime) -> int:
     """Forget the ids of those of whom an earlier search found nothing, where this one finds nothing either."""
-    waiting = [person for person in at.suppressions.open_people() if person.removed]
     search = Search(ids_of(waiting, at.config.source.user_id_type))
-    if not waiting or search.of(at.store, _files(at)):
+    if search.of(at.store, _files(at)):
         return 0
     searched = Searched(search.files, search.bytes, len(waiting), vectors=0)
     number = at.erasures.save(Evidence(now.isoformat(), _references(waiting), (), searched))
@@ -67,14 +68,13 @@ def _remove(at: Workplace, people: Sequence[Suppressed], ids: Ids, now: datetime
     going = doomed(at, ids, found)
     at.erasures.note((*going.without_users, *going.removed), (row.hex() for row in going.vectors))
     redact(at, ids, found)  # before the log is written to: a new entry repeats why the live release is pinned
-    signature = Signature(_askers(people), "", now.isoformat())
-    rewrite_releases(at, ids, _references(people), signature)
+    rewrite_releases(at, ids, _references(people), _askers(people), now.isoformat())
     drop_samples(at, ids)
     for act in going.without_users:
-        drop_file(at, act.name.removesuffix(f"/{USER_FACTORS}"), USER_FACTORS)
+        unlist(at, act.name.removesuffix(f"/{USER_FACTORS}"), USER_FACTORS)
     parts = parts_without_a_release(at, ids)
     at.erasures.note(Act(name, REMOVED, 0, digest_at(at, name)) for name in parts)
-    for name in (*parts, *(act.name for act in going.removed)):
+    for name in (*parts, *(act.name for act in (*going.without_users, *going.removed))):
         if at.store.holds(name):
             at.store.remove(name)
             at.progress(f"removed {name}, which held people who are erased")

@@ -73,19 +73,21 @@ def doomed(at: Workplace, ids: Ids, found: Iterable[Found]) -> Doomed:
             Act(name, REMOVED, places.get(name, places.get(f"{name}/{USERS_FILE}", 0)), digest_at(at, name))
             for name in gone
         ),
-        tuple(_act_without_users(at, name) for name in kept if USER_FACTORS in at.store.names(name)),
+        tuple(
+            Act(file, REMOVED, 0, digest_at(at, file))
+            for name in sorted(kept)
+            if at.store.holds(file := f"{name}/{USER_FACTORS}")
+        ),
         (*vectors, *_released_vectors(at, ids, places)),
     )
 
 
-def drop_file(at: Workplace, artefact: str, file: str) -> None:
-    """Take a file out of an artefact: first out of its manifest, then from the store."""
+def unlist(at: Workplace, artefact: str, file: str) -> None:
+    """Take a file out of the manifest of an artefact: nobody reads it any more, and it can be removed."""
     manifest = at.store.manifest(artefact)
     left = {name: each for name, each in manifest.files.items() if name != file}
     if len(left) < len(manifest.files):
         at.store.replace(f"{artefact}/{MANIFEST}", replace(manifest, files=left).sealed())
-    if at.store.holds(f"{artefact}/{file}"):
-        at.store.remove(f"{artefact}/{file}")
 
 
 def digest_at(at: Workplace, name: str) -> str:
@@ -131,10 +133,6 @@ def _traces(at: Workplace) -> Iterator[str]:
     return (name for partition in newest for name in at.shapes.other_traces(partition))
 
 
-def _act_without_users(at: Workplace, name: str) -> Act:
-    return Act(f"{name}/{USER_FACTORS}", REMOVED, 0, at.store.manifest(name).files[USER_FACTORS].sha256)
-
-
 def _vectors(at: Workplace, model: str, matrix: str, ids: Ids) -> list[bytes]:
     """The vectors of some people in a model, by the vocabulary of its matrix."""
     users = at.store.open(matrix, only=(USERS_FILE,)).table("users").column("id").combine_chunks()
@@ -146,4 +144,4 @@ def _vectors(at: Workplace, model: str, matrix: str, ids: Ids) -> list[bytes]:
 
 def _released_vectors(at: Workplace, ids: Ids, places: Iterable[str]) -> list[bytes]:
     names = [name.removesuffix(f"/{USERS_FILE}") for name in places if name.startswith(f"{BUNDLES}/")]
-    return [row for name in names for row in vectors_in(at.store.open(name), ids)]
+    return [row for name in names for row in vectors_in(at, name, ids)]

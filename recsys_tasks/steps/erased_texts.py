@@ -10,18 +10,20 @@ import numpy as np
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Ids
-from recsys_tasks.core.errors import CorruptArtefact, NotStored, RecsysError
+from recsys_tasks.core.errors import NotStored, RecsysError
 from recsys_tasks.core.mentions import Mentions
 from recsys_tasks.evaluation.samples import sampled
 from recsys_tasks.release.judgements import FIGURES, REPORT, SAMPLES, Judgement
 from recsys_tasks.release.log import parse_entry
 from recsys_tasks.release.releases import LOG
 from recsys_tasks.repositories.erasures import REDACTED, REMOVED, Act
-from recsys_tasks.steps.erased_artefacts import drop_file
+from recsys_tasks.steps.erased_artefacts import digest_at, unlist
 from recsys_tasks.steps.report import write_report
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.manifest import MANIFEST, parse_manifest
 from recsys_tasks.storage.search import TEXTS, Found, without_mentions
+
+FILE = f"{SAMPLES}.parquet"
 
 
 def drop_samples(at: Workplace, ids: Ids) -> None:
@@ -31,18 +33,20 @@ def drop_samples(at: Workplace, ids: Ids) -> None:
     its samples are nobody's.
     """
     for judgement in at.judgements.of():
+        name = f"{judgement.place}/{FIGURES}/{FILE}"
         try:
-            if not _shows(at, judgement, ids):
+            if not (at.store.holds(name) and _shows(at, judgement, ids)):
                 continue
-        except (NotStored, CorruptArtefact):
+        except RecsysError:  # its matrix is gone, or the judgement is damaged
             continue
-        name, file = f"{judgement.place}/{FIGURES}", f"{SAMPLES}.parquet"
-        at.erasures.note([Act(f"{name}/{file}", REMOVED, 1, at.store.manifest(name).files[file].sha256)])
-        drop_file(at, name, file)
+        at.erasures.note([Act(name, REMOVED, 1, digest_at(at, name))])
+        unlist(at, f"{judgement.place}/{FIGURES}", FILE)
         try:
             write_report(at, judgement.day, judgement.name)
-        except RecsysError:  # what is not there names nobody
-            at.store.remove(f"{judgement.place}/{REPORT}")
+        except RecsysError:  # a report that is not there shows nobody
+            if at.store.holds(report := f"{judgement.place}/{REPORT}"):
+                at.store.remove(report)
+        at.store.remove(name)
 
 
 def redact(at: Workplace, ids: Ids, found: Iterable[Found]) -> None:
@@ -64,8 +68,6 @@ def redact(at: Workplace, ids: Ids, found: Iterable[Found]) -> None:
 def _shows(at: Workplace, judgement: Judgement, ids: Ids) -> bool:
     """Whether the samples of a judgement are of one of these people, too."""
     key = at.judgements.key(judgement)
-    if f"{SAMPLES}.parquet" not in at.store.manifest(f"{judgement.place}/{FIGURES}").files:
-        return False
     users, _ = at.matrices.vocabularies(key.day, at.bundles.key(key.candidate).matrix)
     rows = np.flatnonzero(np.asarray(pc.is_in(users.ids, ids)))
     per_user = at.judgements.load(judgement).per_user

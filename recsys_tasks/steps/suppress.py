@@ -74,7 +74,8 @@ def requests_of_the_source(at: Workplace, source: Source, now: datetime) -> None
         return
     why = FROM_THE_TABLE.format(table=at.config.privacy.erased_users_table)
     for user_id in source.erased_users(at.config.privacy):
-        if at.suppressions.find(user_id) is None:
+        found = at.suppressions.find(user_id)
+        if found is None or found.kind != ERASE:
             _asked(at, user_id, ERASE, Signature("the source", why, now.isoformat()))
 
 

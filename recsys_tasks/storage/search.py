@@ -1,8 +1,8 @@
 """Every file of a store, searched for people: by their ids, and by the bytes of their vectors.
 
 Ids are looked for in every column of a Parquet file but those of tracks and counts, in which the same number or word
-means something else, and in every text as ``core.mentions`` understands it. Vectors are looked for in the bytes of
-every other file, at each multiple of four bytes, where float32 may lie.
+means something else, and in every text that holds words of people, as ``core.mentions`` understands it. Vectors are
+looked for in the bytes of every other file, at each multiple of four bytes, where float32 may lie.
 """
 
 import json
@@ -25,6 +25,8 @@ NO_USERS = {"track_id", "plays", "listeners", "first_day"}
 """Columns that never hold a user's id."""
 NO_USERS_IN = ("tracks.parquet", "names.parquet", "popular.parquet", "per_user.parquet", "samples.parquet")
 """Files that hold none either: per_user has the figures of listeners, samples their tracks, without their ids."""
+MADE = ("partitions/", "matrices/", "splits/", "models/", "bundles/")
+"""Folders in whose manifests nobody writes: a setting ``implicit`` is no mention of a listener who is called so."""
 TEXTS = (".json", ".html", ".delivered", "attempted")
 BLOCK = 1 << 22
 """Words of four bytes that are looked at together."""
@@ -81,7 +83,8 @@ class Search:
 
     def _in(self, name: str, content: bytes) -> tuple[int, int]:
         """How many people, or mentions of them, and how many vectors the content of a file holds."""
-        if name.endswith(NO_USERS_IN) or name.startswith("catalogues/"):
+        made = name.startswith(MADE) and name.endswith(TEXTS)
+        if made or name.endswith(NO_USERS_IN) or name.startswith("catalogues/"):
             return 0, 0
         if name.endswith(".parquet"):
             return self._in_table(content), 0

@@ -123,7 +123,7 @@ class TestErasure:
     def test_an_erasure_changes_the_parts_and_nothing_else(self):
         """Whatever names the bundle from now on names the new parts: the live entry, the release, a rollback, a pin."""
         before = log(entry(1, 5), entry(2, 6))
-        after = log(*before.entries, before.erase({"candidate 1": NEW}, 3, "olga", "now", "a run"))
+        after = log(*before.entries, before.erase({"candidate 1": NEW}, 3, "olga", "now"))
         assert (after.live.kind, after.live.release, after.live.parts) == (ERASE, 2, before.live.parts)
         assert (after.live.by, after.live.why) == ("olga", "3 people erased from 1 release")
         assert after.release(1).parts == after.roll_back(1, "olga", "why", "now").parts == NEW

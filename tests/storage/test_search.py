@@ -54,6 +54,13 @@ class TestSearch:
         filled.replace("matrices/a/users.parquet", b"PAR1")
         assert search(filled, 8) == [Found("matrices/a/users.parquet", 1)]
 
+    def test_settings_are_no_mentions(self, store):
+        """A listener may be called like a word of a manifest, which must stay as it was sealed."""
+        store.put("models/a", "0", {"backend": "implicit"}, {})
+        store.create("runs/a/train_als.json", b'{"why": "implicit asked"}')
+        found = Search(pa.array(["implicit"])).of(store, list(every_file(store)))
+        assert [each.name for each in found] == ["runs/a/train_als.json"]
+
     def test_folders_can_be_left_out(self, filled):
         """The list of requests names who is looked for."""
         assert [found.name for found in search(filled, 5, but=("runs",))] == ["matrices/a/users.parquet"]
