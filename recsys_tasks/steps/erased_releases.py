@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.domain import BoolArray, Ids
 from recsys_tasks.core.errors import CorruptArtefact, PublishConflict
-from recsys_tasks.release.bundle import Users, open_users
+from recsys_tasks.release.bundle import RECENT, Users, open_users
 from recsys_tasks.release.bundles import USERS, part_name
 from recsys_tasks.release.log import Entry, Parts, ReleaseLog
 from recsys_tasks.repositories.erasures import REWRITTEN, Act
@@ -113,13 +113,16 @@ def _files_without(users: Users, ids: Ids) -> dict[str, Content]:
     lengths = np.diff(users.indptr)
     indptr = np.concatenate([[0], np.cumsum(lengths[keep])]).astype(users.indptr.dtype)
     left = users.ids.filter(pa.array(keep))
-    return {
+    files: dict[str, Content] = {
         "user_vectors": users.vectors[keep],
         "indptr": indptr,
         "cols": users.cols[np.repeat(keep, lengths)],
         "users": pa.table({"id": left}),
         "order": np.asarray(pc.sort_indices(left)).astype(np.int64),
     }
+    if users.recent:  # sums of everybody
+        files[RECENT] = np.stack([plays.sums for plays in users.recent])
+    return files
 
 
 def vectors_in(at: Workplace, name: str, ids: Ids) -> list[bytes]:
