@@ -16,7 +16,7 @@ Turns one day of streams (a UTC date, unless `[schedule]` names a zone and an ho
 | `publish` | one immutable release, one entry in the log; *skipped* when there is nothing to publish or a pin holds | the live release stays |
 | `report` | one HTML page about the verdict, behind the button *Report*; *skipped* when nothing was judged | nothing else waits for it |
 | `alert` | stores what has to be told of a HOLD or BLOCK, a slow decline, a failure before the gate, and starts `alert_delivery`; *skipped* when there is nothing to tell | the store takes no file: look at its disk |
-| `retention` | removes what nobody needs any more; never decides the colour of the run | |
+| `retention` | removes what nobody needs any more, and whoever asked to be forgotten; never decides the colour of the run | red: `recsys erasures` says who waits |
 
 **One date again**: Trigger, fill in `day`; or Trigger, Backfill, for a range. A rerun of an unchanged day is a no-op. An
 older date never replaces a newer release, unless `publish_older` says why; it is then pinned, as a rollback is. After a
@@ -75,7 +75,7 @@ def extract_streams() -> dict[str, Any]:
     from recsys_tasks import steps
 
     with task_run("extract_streams", with_source=True) as run:
-        return run.keep(steps.extract_streams(run.at, run.day, run.params["allow_empty_day"]))
+        return run.keep(steps.extract_streams(run.at, run.day, run.params["allow_empty_day"], pendulum.now("UTC")))
 
 
 @task

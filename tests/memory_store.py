@@ -64,7 +64,8 @@ class MemoryStore:
 
     def names(self, folder):
         """As ``ArtefactStore``."""
-        return sorted({name[len(folder) + 1 :].split("/")[0] for name in self.objects if name.startswith(f"{folder}/")})
+        above = f"{folder}/" if folder else ""
+        return sorted({name[len(above) :].split("/")[0] for name in self.objects if name.startswith(above)})
 
     def remove(self, name):
         """As ``ArtefactStore``."""

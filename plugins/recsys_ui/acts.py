@@ -1,4 +1,5 @@
-"""Acting from the pages: roll back, pin, unpin, release a held candidate, have a date judged again.
+"""Acting from the pages: roll back, pin, unpin, release a held candidate, have a date judged again, erase or
+exclude a listener.
 
 Only who may edit the DAG acts, and gives a reason. A body counts only as ``application/json``, which no form of another
 site can send. The rights of the caller are checked before a byte of it is read. Airflow's audit log of the DAG keeps
@@ -59,7 +60,7 @@ class Signed(BaseModel):
 
     @property
     def arguments(self) -> list[str]:
-        """Arguments of the command, before its signature."""
+        """Arguments of the command, after its signature."""
         return []
 
 
@@ -97,12 +98,25 @@ class JudgeAgain(Signed):
         return ["--date", self.day, "--judge-again"]
 
 
+class OfAListener(Signed):
+    """A listener is erased, or an account that is none is excluded; no row of a log names them."""
+
+    listener: str = Field(min_length=1, max_length=200, exclude=True)
+
+    @property
+    def arguments(self) -> list[str]:
+        """The listener, whose id may look like an option."""
+        return ["--", self.listener]
+
+
 ACTS: dict[str, type[Signed]] = {
     "rollback": Rollback,
     "pin": Signed,
     "unpin": Signed,
     "release": Release,
     "judge_again": JudgeAgain,
+    "erase": OfAListener,
+    "exclude": OfAListener,
 }
 COMMANDS = {"judge_again": "gate"}
 """Commands whose name is not that of the act."""
@@ -175,6 +189,8 @@ def _parse(name: str, sent: bytes) -> Signed:
 def _refusal_if_changed(request: Request, asked: Signed) -> Outcome | None:
     """The refusal where what the person acts upon has changed since: somebody else was faster."""
     newest = log_of(store(request)).live
+    if isinstance(asked, OfAListener):  # whatever is live
+        return None
     if newest is None or newest.number == asked.seen:
         return None
     text = f"What is live has changed since you looked: {newest.kind} by {newest.by} ({newest.why}). "
@@ -184,7 +200,7 @@ def _refusal_if_changed(request: Request, asked: Signed) -> Outcome | None:
 def _run(service: Service, name: str, asked: Signed, by: str) -> Outcome:
     """Run the act's command; only one release at a time."""
     to = [f"--service={service.name}"] if service.name else []
-    arguments = [*to, COMMANDS.get(name, name), *asked.arguments, f"--by={by}", f"--why={asked.why}"]
+    arguments = [*to, COMMANDS.get(name, name), f"--by={by}", f"--why={asked.why}", *asked.arguments]
     if name != "release":
         return act(arguments, os.environ, LIMIT)
     if not one_release.acquire(blocking=False):

@@ -159,6 +159,22 @@ def of_damage(episode: int, damage: str, live: str, runs: str) -> Alert:
     return _alert(identity, "What is live is damaged", lines)
 
 
+def of_late_erasures(episode: int, late: str, runs: str) -> Alert:
+    """The alert that people wait to be forgotten and their deadline is near; or (empty ``late``) that nobody does."""
+    identity = ("alarm", "erasures", episode, bool(late))
+    if not late:
+        return _alert(identity, "No erasure is late any more", ["Nobody whose deadline is near waits to be forgotten."])
+    lines = [
+        f"{late} The tasks extract_streams and retention of the daily run do them.",
+        f"Runs: {runs}",
+        NEXT,
+        "1. recsys erasures lists who waits, and where somebody was still found.",
+        "2. Look at the task retention of the newest runs of daily_recommendations: red, or did no run come?",
+        "3. Mend what its message names, then recsys retention does it at once.",
+    ]
+    return _alert(identity, "Erasures are near their deadline and not done", lines)
+
+
 def alarm_key(name: str, episode: int, raised: bool) -> str:
     """The key of the alert that begins the n-th episode of an alarm, or that ends it."""
     return _key(("alarm", name, episode, raised))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsys_tasks.cli import demo, doctor, gate, init, lineage, pipeline, releases, report, store, tune
+from recsys_tasks.cli import demo, doctor, erasures, gate, init, lineage, pipeline, releases, report, store, tune
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.telling import answer, tell
 from recsys_tasks.core.errors import ConfigError, RecsysError
@@ -30,6 +30,8 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   store                      which store this is, and whose; --group NAME shares it, --private keeps it
   rollback N --by --why      an earlier release goes live again, and is pinned
   release DIGEST --by --why  a held candidate goes live on a named person's word
+  erase USER --by --why      a listener is forgotten; exclude a bot or a test account; readmit either
+  erasures [REFERENCE]       who was to be forgotten, by when, and the evidence that nothing is left
   tune                       choose weight, a, lambda and factors on your own days
   world, load                make a synthetic music service, or load a real log, into Postgres
 """
@@ -93,7 +95,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="which of several services the command is for; else RECSYS_SERVICE",
     )
     commands = found.add_subparsers(metavar="COMMAND", required=True)
-    for group in (init, doctor, pipeline, gate, report, lineage, releases, store, tune, demo):
+    for group in (init, doctor, pipeline, gate, report, lineage, releases, erasures, store, tune, demo):
         group.register(commands)
     return found
 

@@ -23,6 +23,7 @@ from recsys_tasks.core.policy import (
     DriftConfig,
     FreshnessConfig,
     GateConfig,
+    PrivacyConfig,
     QualityConfig,
     RetentionConfig,
 )
@@ -219,6 +220,7 @@ class Config(Section):
     gate: GateConfig = GateConfig()
     drift: DriftConfig = DriftConfig()
     retention: RetentionConfig = RetentionConfig()
+    privacy: PrivacyConfig = PrivacyConfig()
     alert: AlertConfig = AlertConfig()
     freshness: FreshnessConfig = FreshnessConfig()
 

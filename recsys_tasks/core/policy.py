@@ -165,6 +165,20 @@ class RetentionConfig(Section):
     """Records of runs (clocks, memory, library versions) are kept this many days."""
 
 
+class PrivacyConfig(Section):
+    """Who asks to be forgotten, and by when they are."""
+
+    erased_users_table: str = ""
+    """Table or view of the source, ``name`` or ``schema.name``, with a row for everybody who is to be erased; each run
+    reads it first. Empty: there is none."""
+    erased_user_id: str = "user_id"
+    """Its column: the user's id, of the type of the streams' user id."""
+    deadline_days: Positive = 30
+    """Days from the request within which a person must be gone: the month of the GDPR (article 12(3))."""
+    warn_days: int = Field(default=7, ge=0)
+    """An alert comes so many days before the deadline. Fewer, and little time is left to mend the cause."""
+
+
 class AlertConfig(Section):
     """Where alerts go: names of Airflow connections."""
 

@@ -31,16 +31,22 @@ def samples(holdout: Holdout, found: Evaluation, names: pa.Table, track_ids: Ids
         names: title and artist of each track column; a track without a title is shown by its id.
         track_ids: id of each track column.
     """
-    order = np.argsort(found.per_user["activity"], kind="stable")
-    chosen = order[np.minimum(len(order) * np.array([1, 3, 5, 7, 9]) // 10, len(order) - 1)] if len(order) else order
     rows = []
-    for letter, user in zip(LISTENERS, np.unique(chosen), strict=False):
+    for letter, user in zip(LISTENERS, sampled(found.per_user["activity"]), strict=False):
         for kind, place, col, hit in _of_listener(holdout, found, int(user)):
             name = names.slice(col, 1).to_pylist()[0]
             title = name["title"] or str(track_ids[col].as_py())
             values = (letter, kind, place, title, name["artist"], hit)
             rows.append({field: value for (field, _), value in zip(FIELDS, values, strict=True)})
     return pa.Table.from_pylist(rows, schema=pa.schema(FIELDS))
+
+
+def sampled(activity: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+    """Which of the scored listeners are shown, rising. activity: (n_scored,) number of tracks that each knows."""
+    order = np.argsort(activity, kind="stable")
+    if not len(order):
+        return order
+    return np.unique(order[np.minimum(len(order) * np.array([1, 3, 5, 7, 9]) // 10, len(order) - 1)])
 
 
 def _of_listener(holdout: Holdout, found: Evaluation, user: int) -> Iterator[tuple[str, int, int, bool]]:

@@ -14,7 +14,7 @@ from recsys_tasks.pages.remembered import RememberedJudgements, RememberedRuns, 
 from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.advice import explanation, steps
 from recsys_tasks.release.bundles import GATED, Bundles
-from recsys_tasks.release.log import PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, Entry, ReleaseLog
+from recsys_tasks.release.log import ERASE, PIN, PUBLISH, PUBLISH_OLDER, ROLLBACK, UNPIN, Entry, ReleaseLog
 from recsys_tasks.release.series import by_date, judged_of, newest
 from recsys_tasks.reporting.intervals import relative_difference
 from recsys_tasks.storage.store import ArtefactStore
@@ -22,7 +22,7 @@ from recsys_tasks.storage.store import ArtefactStore
 VERDICTS = ("PASS", "HOLD", "BLOCK")
 LENGTH = 60
 """Dates, or entries of the log, on a page."""
-ACTS = {ROLLBACK: "rollback", PIN: "pin", UNPIN: "lifted pin"}
+ACTS = {ROLLBACK: "rollback", PIN: "pin", UNPIN: "lifted pin", ERASE: "rewrite"}
 """What an entry is that publishes nothing."""
 NUMBERS = (
     "A release has the number of the entry that published it. Rollbacks and pins are entries too, so there are gaps "
@@ -36,6 +36,7 @@ KINDS = {
     ROLLBACK: "rolled back",
     PIN: "pinned",
     UNPIN: "unpinned",
+    ERASE: "people erased",
 }
 
 

@@ -113,6 +113,23 @@ class CheckedDays:
         kept = [self._store.manifest(f"{folder}/{name}") for name in names]
         return [from_json(Acceptance, each.key | each.figures) for each in kept if each.key["partition"] == partition]
 
+    def carry_over(self, day: Day, before: str, after: str) -> None:
+        """Let what was found in a version, refused and accepted hold for another one that was made from it.
+
+        Args:
+            day: their date.
+            before, after: digests of the two versions.
+        """
+        folder = f"{FOLDER}/{day.isoformat()}"
+        names = [name for name in self._store.names(folder) if name.split("-")[0] in (REFUSED, ACCEPTED)]
+        for kind, manifest in ((name.split("-")[0], self._store.manifest(f"{folder}/{name}")) for name in names):
+            if manifest.key["partition"] == before:
+                key = {**manifest.key, "partition": after}
+                digest = digest_of(kind, key)
+                self._store.put(_kept_name(kind, day, digest), digest, key, {}, manifest.figures)
+        if checks := self.found(day, before):
+            self.save_found(day, after, checks)
+
     def refusals(self, day: Day) -> list[str]:
         """What was found whenever a version of a date was stopped, whatever became of it since.
 

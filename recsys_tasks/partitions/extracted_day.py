@@ -8,10 +8,11 @@ import pyarrow.compute as pc
 from recsys_tasks.core.domain import Day, PlayCounts
 from recsys_tasks.partitions.day_traces import DayTraces
 from recsys_tasks.partitions.figures import PartitionFigures
+from recsys_tasks.partitions.suppression import SUPPRESSED
 from recsys_tasks.source.postgres import DayTally
 
 REASONS = ("private", "null_id", "short", "duplicate")
-"""Why a row is dropped; of several reasons that hold, the first."""
+"""Why a row is dropped; of several reasons that hold, the first. Rows of suppressed people are one more reason."""
 
 
 @dataclass(frozen=True)
@@ -22,12 +23,12 @@ class ExtractedDay:
     counts: PlayCounts = field(repr=False)
     rows_read: int
     rows_kept: int  # the sum of all plays
-    dropped: dict[str, int]  # rows by reason, each of REASONS
+    dropped: dict[str, int]  # rows by reason
     fingerprint: str | None  # see Source.fingerprint
     traces: DayTraces = field(repr=False)
 
 
-def account_for(day: Day, counts: PlayCounts, traces: DayTraces, tally: DayTally) -> ExtractedDay:
+def account_for(day: Day, counts: PlayCounts, traces: DayTraces, tally: DayTally, suppressed: int = 0) -> ExtractedDay:
     """Put the play counts of a date beside the source's tally of its rows: what is in neither came twice.
 
     Args:
@@ -35,10 +36,12 @@ def account_for(day: Day, counts: PlayCounts, traces: DayTraces, tally: DayTally
         counts: its play counts.
         traces: what is kept of its rows; the hours are the tally's.
         tally: what the source counted of its rows.
+        suppressed: qualified rows of people on the suppression list, who are not in the counts.
     """
     kept = int(counts.plays.sum(dtype=np.uint64))
-    rows = (tally.private, tally.null_id, tally.short, tally.qualified - kept)
+    rows = (tally.private, tally.null_id, tally.short, tally.qualified - suppressed - kept)
     dropped, traces = dict(zip(REASONS, rows, strict=True)), replace(traces, hours=tally.hours)
+    dropped |= {SUPPRESSED: suppressed} if suppressed else {}
     return ExtractedDay(day, counts, tally.rows_read, kept, dropped, tally.fingerprint, traces)
 
 

@@ -63,6 +63,12 @@ class Shapes:
         except (NotStored, CorruptArtefact, BadData):
             return None
 
+    def other_traces(self, partition: StoredPartition) -> list[str]:
+        """Names of the traces of other versions of a date."""
+        folder, own = f"{FOLDER}/{partition.day.isoformat()}", _name(TRACES, partition)
+        names = [f"{folder}/{name}" for name in self._store.names(folder) if name.startswith(f"{TRACES}-")]
+        return [name for name in names if name != own]
+
     def save(self, partition: StoredPartition, found: StoredShape) -> None:
         """Keep the shape of a version, in place of one that was computed beside other dates."""
         name = _name(SHAPE, partition)

@@ -34,7 +34,7 @@ from recsys_tasks.storage.artefacts import Artefact
 from recsys_tasks.storage.manifest import MANIFEST, Manifest
 from recsys_tasks.storage.store import ArtefactStore, day_in
 
-FOLDER, FIGURES, REPORT = "evaluations", "figures", "report.html"
+FOLDER, FIGURES, REPORT, SAMPLES = "evaluations", "figures", "report.html", "samples"
 
 
 @dataclass(frozen=True, order=True)
@@ -66,8 +66,9 @@ class JudgedFigures:
 
     @property
     def samples(self) -> pa.Table:
-        """Five listeners without ids: listener, kind, place, title, artist, hit."""
-        return self.artefact.table("samples")
+        """Five listeners without ids: listener, kind, place, title, artist, hit; none where one of them was erased."""
+        known = f"{SAMPLES}.parquet" in self.artefact.manifest.files
+        return self.artefact.table(SAMPLES) if known else pa.table({})
 
 
 def judgement_of(day: Day, candidate: str, incumbent: str | None) -> Judgement:

@@ -11,6 +11,9 @@ that names release 40. Rules, in the order in which they are asked when a candid
    would undo it without a word;
 4. otherwise it becomes live.
 
+An erasure rewrites the parts of released bundles that hold listeners. Its entry names the new ones of every such
+bundle, is otherwise a copy of what is live, and holds for whatever names these bundles before or after it.
+
 A release that was live when a rollback, or older data, took its place was taken back: nothing is compared with it.
 """
 
@@ -21,6 +24,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import TypeAlias
 
 from recsys_tasks.core.digests import FORMAT, canonical_json
 from recsys_tasks.core.domain import Day, Figures, parse_day
@@ -29,6 +33,9 @@ from recsys_tasks.core.errors import ConfigError, CorruptArtefact, NoRelease, Un
 SEAL = re.compile(rb'"sha256":"([0-9a-f]{64})",')
 """An entry's checksum of itself, as it stands in its bytes; inside a text each of these quotes has a backslash."""
 PUBLISH, PUBLISH_OLDER, ROLLBACK, PIN, UNPIN = "publish", "publish_older", "rollback", "pin", "unpin"
+ERASE = "erase"
+Parts: TypeAlias = dict[str, str]
+"""Part of a bundle -> SHA-256 of its manifest: gated, names, users-<digest>."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +43,10 @@ class Entry:
     """One line of the log."""
 
     number: int
-    kind: str  # publish, publish_older, rollback, pin or unpin
+    kind: str  # publish, publish_older, rollback, pin, unpin or erase
     release: int  # number of the entry that first published this bundle
     candidate: str  # digest of the gated part
-    parts: dict[str, str]  # part of the bundle -> SHA-256 of its manifest: gated, names, users-<digest>
+    parts: Parts
     day: Day  # newest date of its data
     pinned: bool
     by: str
@@ -48,6 +55,8 @@ class Entry:
     run_id: str = ""
     verdict: str = "PASS"  # what the gate had said
     figures: Figures = field(default_factory=dict)
+    rewritten: dict[str, Parts] = field(default_factory=dict)
+    """Of an erasure: candidate -> the parts of its bundle from now on."""
 
     @property
     def parent(self) -> int:
@@ -62,6 +71,8 @@ class Entry:
     def to_bytes(self) -> bytes:
         """The entry as it is stored, with a checksum over itself."""
         values = asdict(self) | {"day": self.day.isoformat(), "parent": self.parent, "format": FORMAT}
+        if not self.rewritten:  # as in every log of before
+            del values["rewritten"]
         return canonical_json(values | {"sha256": hashlib.sha256(canonical_json(values)).hexdigest()})
 
 
@@ -121,8 +132,17 @@ class ReleaseLog:
 
     @cached_property
     def releases(self) -> tuple[Entry, ...]:
-        """The entries that first published a bundle, in order."""
+        """The entries that first published a bundle, in order, with the parts that it has now."""
+        return tuple(replace(each, parts=self._parts.get(each.candidate, each.parts)) for each in self._published)
+
+    @cached_property
+    def _published(self) -> tuple[Entry, ...]:
         return tuple(entry for entry in self.entries if entry.is_release)
+
+    @cached_property
+    def _parts(self) -> dict[str, Parts]:
+        """Candidate -> its parts since the newest erasure that rewrote them."""
+        return {candidate: parts for each in self.entries for candidate, parts in each.rewritten.items()}
 
     def release(self, number: int) -> Entry:
         """The entry that first published release ``number``.
@@ -192,8 +212,28 @@ class ReleaseLog:
         """
         return self._signed(self.require_live(), PIN if pinned else UNPIN, pinned, by, why, at)
 
+    def erase(self, rewritten: dict[str, Parts], people: int, by: str, at: str) -> Entry:
+        """The entry after which bundles have other parts than before, and nothing else is different.
+
+        Args:
+            rewritten: candidate -> all parts of its bundle.
+            people: how many are in none of them any more.
+            by, at: who asked for it, and when it was done.
+
+        Raises:
+            NoRelease: nothing has been published.
+        """
+        live = self.require_live()
+        releases = f"{len(rewritten):,} release{'' if len(rewritten) == 1 else 's'}"
+        what = f"{people:,} {'person' if people == 1 else 'people'} erased from {releases}"
+        if live.pinned:  # whoever asks why it is pinned must still be told
+            by, what = live.by, f"{live.why} ({what})"
+        parts = rewritten.get(live.candidate, live.parts)
+        entry = replace(live, number=len(self.entries) + 1, kind=ERASE, parts=parts, rewritten=rewritten)
+        return replace(entry, by=by, why=what, at=at, run_id="")
+
     def _signed(self, target: Entry, kind: str, pinned: bool, by: str, why: str, at: str) -> Entry:
         if not by.strip() or not why.strip():
             raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
         number = len(self.entries) + 1
-        return replace(target, number=number, kind=kind, pinned=pinned, by=by, why=why, at=at, run_id="")
+        return replace(target, number=number, kind=kind, pinned=pinned, by=by, why=why, at=at, run_id="", rewritten={})

@@ -4,22 +4,19 @@ splits/<date>-<digest>/     rows of the hidden listeners by group, play counts o
 secrets/split_salt.json     the salt of this store; in every key and on every page stands its digest alone
 """
 
-import json
-
 import numpy as np
 
-from recsys_tasks.core.digests import SHORT, canonical_json, digest_of
+from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.domain import Day
-from recsys_tasks.core.errors import CorruptArtefact, NotStored
+from recsys_tasks.core.errors import NotStored
 from recsys_tasks.core.records import as_json, from_json
 from recsys_tasks.matrix.split import Split, SplitKey
 from recsys_tasks.repositories.matrices import cells_of
+from recsys_tasks.storage.secret import kept_or_drawn
 from recsys_tasks.storage.store import ArtefactStore
 
 FOLDER = "splits"
 SALT = "secrets/split_salt.json"
-LARGEST_SALT = 1 << 10
-"""Bytes: a larger object is no salt of ours."""
 
 
 class Splits:
@@ -35,20 +32,8 @@ class Splits:
             CorruptArtefact: it is damaged.
             StorageError: the store refused.
         """
-        if self._store.create(SALT, _salt_bytes(fresh)):
-            return fresh
-        self._store.confirm(SALT)
-        content = self._store.read(SALT, LARGEST_SALT)
-        try:
-            salt = str(json.loads(content)["salt"])
-        except (ValueError, TypeError, KeyError, RecursionError):
-            salt = ""
-        if not salt or _salt_bytes(salt) != content:
-            raise CorruptArtefact(
-                f"{self._store.where(SALT)} is no salt of a split. Restore it from a backup. Without one, remove it: "
-                "the next run draws another, and hides other listeners from its day on."
-            )
-        return salt
+        lost = "Without one, remove it: the next run draws another, and hides other listeners from its day on."
+        return kept_or_drawn(self._store, SALT, "salt", fresh, lost)
 
     def holds(self, key: SplitKey) -> bool:
         """Whether the split is stored."""
@@ -96,11 +81,6 @@ class Splits:
             gate, blend = (np.asarray(artefact.array(f"{group}_rows")) for group in ("gate", "blend"))
             shape = artefact.figures["users"], artefact.figures["tracks"]
             return Split(gate, blend, cells_of(artefact, shape, ("day_plays", "day_cols", "day_indptr")))
-
-
-def _salt_bytes(salt: str) -> bytes:
-    """The salt as it is stored, with a checksum over itself."""
-    return canonical_json({"salt": salt, "sha256": digest_of(salt)})
 
 
 def split_name(day: Day, digest: str) -> str:

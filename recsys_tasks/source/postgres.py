@@ -30,8 +30,9 @@ from sqlalchemy import Connection
 from recsys_tasks.core.business_days import EARLIEST, LATEST, UTC_DAYS, BusinessDays
 from recsys_tasks.core.config import CatalogueConfig, SourceConfig
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import EPOCH, Day
+from recsys_tasks.core.domain import EPOCH, Day, Id
 from recsys_tasks.core.errors import SourceUnavailable
+from recsys_tasks.core.policy import PrivacyConfig
 from recsys_tasks.source.catalogue import empty_catalogue, read_catalogue
 from recsys_tasks.source.connection import (
     Cursor,
@@ -46,13 +47,14 @@ from recsys_tasks.source.plans import WayToADay, way_to_a_day
 from recsys_tasks.source.queries import (
     QUARTER_S,
     Window,
+    erased_users_query,
     instants_query,
     stream_types,
     streams_query,
     tally_query,
 )
 from recsys_tasks.source.rows import copy_streams
-from recsys_tasks.source.schema import FoundTable, check_catalogue, check_streams
+from recsys_tasks.source.schema import FoundTable, check_catalogue, check_erased_users, check_streams
 
 WATERMARK_LISTENERS = 5
 """So many listeners' streams say that a date has begun: one device whose clock runs ahead would complete every day."""
@@ -241,6 +243,18 @@ class Source:
             return empty_catalogue(self._config.track_id_type)
         with self._snapshot(self._catalogue) as at:
             return read_catalogue(at, self._catalogue, self._config.track_id_type, self._settings.block_bytes)
+
+    def erased_users(self, privacy: PrivacyConfig) -> list[Id]:
+        """The users whom the table of erasure requests names, each once and in order; a row of null names nobody.
+
+        Raises:
+            SourceUnavailable: the source cannot be reached, or broke off.
+            SourceMismatch: its table is not what the configuration says.
+        """
+        with self._snapshot() as at:
+            table, kind = check_erased_users(at, privacy, self._config.user_id_type).name, self._config.user_id_type
+            at.cursor.execute(erased_users_query(table, privacy.erased_user_id, kind))
+            return [user_id for (user_id,) in at.cursor.fetchall()]
 
     @contextmanager
     def _snapshot(self, catalogue: CatalogueConfig | None = None) -> Iterator[Snapshot]:

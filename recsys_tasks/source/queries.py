@@ -112,6 +112,14 @@ def id_value(column: str, kind: IdType) -> sql.Composed:
     return sql.SQL("{}::bigint" if kind == "bigint" else "{}::text").format(sql.Identifier(column))
 
 
+def erased_users_query(table: str, column: str, kind: IdType) -> sql.Composed:
+    """Select everybody whom a column of the table of erasure requests names, each once."""
+    user = id_value(column, kind)
+    return sql.SQL("SELECT DISTINCT {user} FROM {table} WHERE {user} IS NOT NULL ORDER BY 1").format(
+        user=user, table=table_name(table)
+    )
+
+
 def _event(config: SourceConfig, types: dict[str, str]) -> sql.Composable:
     if config.event_id is None:
         return sql.SQL("NULL")

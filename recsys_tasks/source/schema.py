@@ -21,6 +21,7 @@ from sqlalchemy.types import NullType, TypeEngine
 from recsys_tasks.core.config import CatalogueConfig, IdType, SourceConfig
 from recsys_tasks.core.errors import SourceMismatch
 from recsys_tasks.core.formatting import in_one_line
+from recsys_tasks.core.policy import PrivacyConfig
 from recsys_tasks.source.connection import Snapshot
 from recsys_tasks.source.queries import INTEGERS, table_name, table_parts
 
@@ -108,6 +109,16 @@ def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType
         *(RequiredColumn(f"catalogue.features.{n}", column, of_features) for n, column in config.features.items()),
     ]
     return _check(at, "catalogue.table", config.table, required)
+
+
+def check_erased_users(at: Snapshot, config: PrivacyConfig, user_id_type: IdType) -> FoundTable:
+    """Compare the table of erasure requests with the configuration.
+
+    Raises:
+        SourceMismatch: the table or a column is missing, is of another type, or may not be read.
+    """
+    required = RequiredColumn("privacy.erased_user_id", config.erased_user_id, ID_KINDS[user_id_type])
+    return _check(at, "privacy.erased_users_table", config.erased_users_table, [required])
 
 
 def _check(at: Snapshot, field: str, table: str, required: Sequence[RequiredColumn]) -> FoundTable:

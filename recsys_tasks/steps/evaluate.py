@@ -26,7 +26,7 @@ from recsys_tasks.matrix.split import thin_share
 from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.release.bundle import Listeners
 from recsys_tasks.release.bundles import GATED, NAMES
-from recsys_tasks.release.judgements import Judgement, judgement_of
+from recsys_tasks.release.judgements import SAMPLES, Judgement, judgement_of
 from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.release.series import past_days, series
@@ -120,7 +120,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     names = at.bundles.names(candidate).table
     tables = {
         "per_user": pa.table(result.per_user),
-        "samples": samples(opened.holdout, result, names, opened.matrix.tracks.ids),
+        SAMPLES: samples(opened.holdout, result, names, opened.matrix.tracks.ids),
     }
     judgement = judgement_of(day, candidate, key.incumbent)
     at.judgements.save_figures(judgement, key, tables, figures)

@@ -23,11 +23,13 @@ from recsys_tasks.partitions.extracted_day import ExtractedDay, account_for, fig
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.repository import StoredPartition
 from recsys_tasks.partitions.stream_counting import count_plays
+from recsys_tasks.partitions.suppression import NOBODY, SuppressionList
 from recsys_tasks.source.catalogue import catalogue_digest, catalogue_rule
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.matrix import stale_from
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Extracted
+from recsys_tasks.steps.suppress import requests_of_the_source, rewrite_partitions
 from recsys_tasks.steps.words import rows_in_words, streams_in_words
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.stored_forms import counts_digest
@@ -50,13 +52,15 @@ def source_is_complete(at: Workplace, day: Day, now: datetime) -> bool:
         return source.has_begun(day + timedelta(days=1), now)
 
 
-def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extracted:
+def extract_streams(at: Workplace, day: Day, allow_empty: bool = False, now: datetime | None = None) -> Extracted:
     """Store the partitions that a run for ``day`` needs, and the day's catalogue snapshot.
 
     Args:
         at: store, configuration, source.
         day: business day of the run.
         allow_empty: whether a date without a qualified stream becomes a partition of zero rows.
+        now: the instant of the call, from which the deadlines of the source's erasure requests count; None: these are
+            not read.
 
     Raises:
         ConfigError: the day is before ``history_start``, or that is before the source's first stream.
@@ -70,15 +74,18 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False) -> Extra
     with at.source() as source:
         tables = source.check()
         _check_start(at, source)
+        if now is not None:
+            requests_of_the_source(at, source, now)
+        rewritten, suppressed = rewrite_partitions(at), at.suppressions.now()
         remaining = Remaining(len(wanted))
         for number, date in enumerate(wanted, 1):
-            newest, became[date] = _brought_up_to_date(at, source, date, day, allow_empty)
+            newest, became[date] = _brought_up_to_date(at, source, date, day, allow_empty, suppressed)
             at.progress(f"{became[date]} {date} ({remaining.after(number)}): {_told(newest, became[date])}")
         unusable = source.unusable_instants()
         catalogue = _snapshot(at, source, day)
     if unusable:
         at.progress(f"{unusable:,} rows of the source lie in no day: their instant is missing, infinite or absurd")
-    restated = [date for date in wanted if became[date] == RESTATED]
+    restated = sorted({*rewritten, *(date for date in wanted if became[date] == RESTATED)})
     stale = [date for date in stale_from(at, min([*restated, day + timedelta(days=1)])) if date != day]
     summary = _summary(day, became[day], restated, stale)
     if restated or stale:
@@ -117,13 +124,13 @@ def _check_start(at: Workplace, source: Source) -> None:
 
 
 def _brought_up_to_date(
-    at: Workplace, source: Source, date: Day, day: Day, allow_empty: bool
+    at: Workplace, source: Source, date: Day, day: Day, allow_empty: bool, suppressed: SuppressionList
 ) -> tuple[StoredPartition, str]:
     """The newest version of a date, which is extracted unless it is what the source holds; what became of it."""
     rule = qualification_rule(at.config.source, at.days)
     if stored := _unchanged(at, source, date, rule):
         return stored, UNCHANGED
-    extracted = extract_day(source, date)
+    extracted = extract_day(source, date, suppressed)
     figures = figures_of(extracted)
     if not extracted.rows_kept:
         _check_empty(at, date, day, allow_empty, figures)
@@ -149,8 +156,13 @@ def _snapshot(at: Workplace, source: Source, day: Day) -> str | None:
     return digest
 
 
-def extract_day(source: Source, day: Day) -> ExtractedDay:
+def extract_day(source: Source, day: Day, suppressed: SuppressionList = NOBODY) -> ExtractedDay:
     """Count the qualified streams of a day, which may be none.
+
+    Args:
+        source: where they are.
+        day: the date.
+        suppressed: the people whose streams do not count.
 
     Raises:
         SourceUnavailable: the source cannot be reached, broke off, or sent another number of rows than it counted.
@@ -158,14 +170,19 @@ def extract_day(source: Source, day: Day) -> ExtractedDay:
     """
     with ThreadPoolExecutor(1) as beside:  # the rows are counted while the server tallies the same snapshot
         with source.open_day(day) as opened:
-            counting = beside.submit(_counted, opened.streams)
+            counting = beside.submit(_counted, opened.streams, suppressed, day)
             tally = opened.tally()
-        return account_for(day, *counting.result(), tally)
+        counts, traces, left_out = counting.result()
+        return account_for(day, counts, traces, tally, left_out)
 
 
-def _counted(streams: pa.Table) -> tuple[PlayCounts, DayTraces]:
+def _counted(streams: pa.Table, suppressed: SuppressionList, day: Day) -> tuple[PlayCounts, DayTraces, int]:
+    """The play counts, their traces, and how many rows suppressed people have among the streams."""
+    left_out = suppressed.left_out(streams["user_id"], day)
+    if left_out is not None:
+        streams = streams.filter(pa.array(~left_out))
     counts = count_plays(streams)
-    return counts, traces_of(counts, sample_events(streams["event_id"]))
+    return counts, traces_of(counts, sample_events(streams["event_id"])), 0 if left_out is None else int(left_out.sum())
 
 
 def _unchanged(at: Workplace, source: Source, date: Day, rule: str) -> StoredPartition | None:

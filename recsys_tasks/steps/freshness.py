@@ -5,11 +5,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from recsys_tasks.alerting.alerts import Alert, alarm_key, of_damage, of_staleness
+from recsys_tasks.alerting.alerts import Alert, alarm_key, of_damage, of_late_erasures, of_staleness
 from recsys_tasks.alerting.outbox import Outbox
 from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.digests import canonical_json
 from recsys_tasks.core.errors import RecsysError, StorageError, Unreadable
+from recsys_tasks.core.formatting import count
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.reporting.overview import age_hours
@@ -28,7 +29,7 @@ def look_at_live(at: Workplace, now: datetime) -> Seen:
     Raises:
         Unreadable: this account may not read it, which says nothing about it.
     """
-    seen = Seen(bound_hours=at.config.freshness.max_age_hours)
+    seen = Seen(bound_hours=at.config.freshness.max_age_hours, late_erasures=_late_erasures(at, now))
     try:
         live = at.releases.log().live
         if live is None:
@@ -78,7 +79,19 @@ def freshness_alerts(outbox: Outbox, seen: Seen, runs: str) -> list[Alert]:
     episode, is_open = _episode(outbox, "damaged")
     if seen.live and bool(seen.damage) != is_open:
         alerts.append(of_damage(episode, seen.damage, seen.live, runs))
+    episode, is_open = _episode(outbox, "erasures")
+    if bool(seen.late_erasures) != is_open:
+        alerts.append(of_late_erasures(episode, seen.late_erasures, runs))
     return alerts
+
+
+def _late_erasures(at: Workplace, now: datetime) -> str:
+    """Which erasures are near their deadline and not done, in a sentence; empty where none is."""
+    policy = at.config.privacy
+    near = now + timedelta(days=policy.warn_days)
+    waiting = (person for person in at.suppressions.open_people() if not person.removed)
+    dues = sorted(due for person in waiting if (due := person.deadline(policy.deadline_days)) and due <= near)
+    return f"{count(len(dues))} erasures are not done, the first of them due by {dues[0]:%Y-%m-%d}." if dues else ""
 
 
 def _episode(outbox: Outbox, alarm: str) -> tuple[int, bool]:

@@ -159,6 +159,16 @@ class Removed:
 
 
 @dataclass(frozen=True)
+class Erased(Result):
+    """What became of people who shall be forgotten, without a name."""
+
+    removed: int = 0  # people of whom a search of everything found nothing any more
+    confirmed: int = 0  # people of whom a later search found nothing either
+    evidence: int = 0  # number of its record; 0: nobody was to be removed
+    left: tuple[str, ...] = ()  # where something was found
+
+
+@dataclass(frozen=True)
 class Retained(Result):
     """What nobody can need any more is gone."""
 
@@ -166,6 +176,7 @@ class Retained(Result):
     bytes: int
     items: tuple[Removed, ...]
     dry_run: bool  # nothing was removed
+    erased: Erased = Erased()
 
 
 @dataclass(frozen=True)
@@ -176,6 +187,7 @@ class Seen(Result):
     stale: bool | None = None  # None when the log does not say what is live
     damage: str = ""  # what is damaged, in words
     bound_hours: int = 0
+    late_erasures: str = ""  # which erasures are near their deadline and not done, in words
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ from recsys_tasks.repositories.matrices import FOLDER as MATRICES
 from recsys_tasks.repositories.models import FOLDER as MODELS
 from recsys_tasks.repositories.models import model_name
 from recsys_tasks.repositories.splits import FOLDER as SPLITS
-from recsys_tasks.steps.results import Removed, Retained
+from recsys_tasks.steps.erase import erase_people
+from recsys_tasks.steps.results import Erased, Removed, Retained
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.manifest import MANIFEST
 from recsys_tasks.storage.run_records import FOLDER as RUNS
@@ -54,7 +55,8 @@ def retain(at: Workplace, now: datetime, dry_run: bool = False) -> Retained:
         at.progress(f"{'would remove' if dry_run else 'removed'} {item.name}: {count(item.bytes)} bytes")
     for name in swept:
         at.progress(f"removed temporary {name}, whose writer is gone")
-    return Retained(len(items), sum(item.bytes for item in items), items, dry_run)
+    erased = Erased() if dry_run else erase_people(at, now)  # last: making room comes first
+    return Retained(len(items), sum(item.bytes for item in items), items, dry_run, erased)
 
 
 def _old(at: Workplace) -> list[str]:

@@ -51,7 +51,7 @@ def run_day(
             record["result"] = result.to_json()
             return result
 
-    extracted = step("extract_streams", lambda: extract_streams(at, day, allow_empty))
+    extracted = step("extract_streams", lambda: extract_streams(at, day, allow_empty, now()))
     step("check_data", lambda: check_data(at, day, signature, accept_data))
     folded = step("increment_matrix", lambda: increment_matrix(at, day, rebuild_through))
     model = step("train_als", lambda: train_als(at, day, folded.split, cold_start)).model

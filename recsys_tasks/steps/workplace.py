@@ -17,10 +17,12 @@ from recsys_tasks.partitions.checked import CheckedDays
 from recsys_tasks.partitions.quarantine import Quarantine
 from recsys_tasks.partitions.repository import Partitions
 from recsys_tasks.partitions.shapes import Shapes
+from recsys_tasks.partitions.suppression import Suppressions
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.judgements import Judgements
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.repositories.catalogues import Catalogues
+from recsys_tasks.repositories.erasures import Erasures
 from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
 from recsys_tasks.repositories.splits import Splits
@@ -67,6 +69,16 @@ class Workplace:
     def shapes(self) -> Shapes:
         """The stored shapes of dates, and what they are made from."""
         return Shapes(self.store)
+
+    @cached_property
+    def suppressions(self) -> Suppressions:
+        """The people whose streams never count."""
+        return Suppressions(self.store)
+
+    @cached_property
+    def erasures(self) -> Erasures:
+        """The evidence of what was removed of them."""
+        return Erasures(self.store)
 
     @cached_property
     def catalogues(self) -> Catalogues:

@@ -14,6 +14,9 @@
     bundles/<candidate>/users-<digest>/  user vectors, user vocabulary, played tracks
     evaluations/<date>/<candidate>-<incumbent>/figures|verdict|verdict-2/, report.html
     releases/log/<n>.json         the append-only log
+    suppressed/<reference>.json   people whose streams never count, and how far their erasure is
+    secrets/suppression_key.json  the key of their references
+    erasures/<n>.json             evidence of erasures; open.json: what was done since the last of it
     runs/<run_id>/<step>.json     clocks, seconds, memory, who started it; <step>.2.json of a second try, and so on
     alerts/<key>/                 the outbox
     store.json                    the mark: which store this is, and who shares it
@@ -81,7 +84,8 @@ class ArtefactStore(Protocol):
         """Whether an artefact or a small object of this name is there, sound or not."""
 
     def names(self, folder: str) -> list[str]:
-        """Last parts of the names directly below a folder, sorted; none where there is no such folder."""
+        """Last parts of the names directly below a folder, or below the root, whose name is empty; sorted. None where
+        there is no such folder."""
 
     def remove(self, name: str) -> None:
         """Remove an artefact, or everything below a folder, so that it is never seen half-removed; or one object."""

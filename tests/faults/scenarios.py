@@ -7,6 +7,7 @@ from typing import NamedTuple
 from faults.airflow import airflow_kills
 from faults.crash_points import crash_points
 from faults.environments import environments
+from faults.erasure import erasures
 from faults.full_disk import broken_disk, full_disk, read_only_disk, short_writes
 from faults.ground import Ground
 from faults.kills import kills
@@ -44,6 +45,7 @@ SCENARIOS = {
     "broken-source": Scenario("servers, sessions and lines ended during extraction", broken_source, 100, 0),
     "busy-source": Scenario("extractions while batches are committed", busy_source, 100, 3),
     "readers": Scenario("switches under 4 asking threads and retention", readers, 500, 4),
+    "erasures": Scenario("erasures asked for during a day, every second one killed", erasures, 60, 3),
     "airflow": Scenario("processes of Airflow killed during a run", airflow_kills, 8, 0),
     "environments": Scenario("environments of a day", environments, 24, 0),
 }

@@ -12,6 +12,7 @@ from recsys_tasks.pages.acting import End, act, child_environment, standing
 from recsys_tasks.release.bundles import bundle_name
 from recsys_tasks.release.log import PIN, PUBLISH_OLDER, ROLLBACK, UNPIN, ReleaseLog
 from recsys_tasks.release.releases import Releases
+from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace
 
 WHY = "--json $(id) `id` <b>é</b> & 'so' \"on\" 🎵"
@@ -200,7 +201,7 @@ class TestRefusals:
         assert asking("POST", "/recsys/acts/pin", "ulla", **sent).status_code == 413
 
     def test_there_are_no_other_acts(self, do):
-        """A command that is none of the five is not found, however harmless."""
+        """A command that is no act is not found, however harmless."""
         assert [do(name).status_code for name in ("status", "retention", "gate")] == [404, 404, 404]
 
 
@@ -250,3 +251,29 @@ class TestTheCommand:
         """Neither done nor refused: only a look at what is live can tell."""
         outcome = act(["status"], {"RECSYS_ROOT": str(finished.store.root)}, limit=0.01)
         assert (outcome.end, "stopped after" in outcome.words) == (End.BROKEN, True)
+
+
+class TestPeople:
+    @pytest.mark.parametrize("name", ["erase", "exclude"])
+    def test_a_listener_is_asked_to_be_forgotten_and_no_log_says_who(self, do, store, copied, audited, name):
+        """The request bears who asked; the audit row has the reason, whose mention is marked on the list, and no id."""
+        user = Reader(store).bundle.users.ids[3].as_py()
+        answer = do(name, why="they wrote to us", listener=str(user), seen=0)
+        (person,) = copied.suppressions.people()
+        assert (answer.status_code, person.kind, person.user_id, person.by) == (200, name, user, "ulla")
+        assert person.reference[:12] in answer.json()["said"]
+        ((event, by, extra),) = audited()
+        assert (event, by, set(extra)) == (f"recommendations_{name}", "ulla", {"seen", "why", "said"})
+
+    @pytest.mark.parametrize("listener", ["--help", "x" * 200, "9" * 40, " "])
+    def test_what_is_no_id_is_refused_without_repeating_it(self, do, store, copied, audited, listener):
+        """It may name somebody: neither the answer nor the audit row says it again, and nobody is on the list."""
+        answer = do("erase", listener=listener)
+        assert (answer.status_code, copied.suppressions.people()) == (409, [])
+        assert listener.strip() not in answer.json()["detail"] or not listener.strip()
+        assert "no id of a listener" in json.dumps(audited())
+
+    @pytest.mark.parametrize("body", [{}, {"listener": ""}, {"listener": 5}, {"listener": "x" * 201}])
+    def test_a_body_without_a_listener(self, do, body):
+        """Refused before any command runs."""
+        assert do("erase", **body).status_code == 422

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from browser import CHROMIUM, FLAGS, needs_chromium
+from browser import CHROMIUM, FLAGS, SHOTS, needs_chromium
 from pages_store import refused
 
 from recsys_tasks.core.services import Service
+from recsys_tasks.serving.reader import Reader
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -19,7 +20,7 @@ def served(monkeypatch):
     monkeypatch.syspath_prepend(str(PLUGINS))
     import uvicorn
     from fastapi import FastAPI
-    from recsys_ui import browse, views
+    from recsys_ui import asking, browse, views
 
     from recsys_tasks.pages.acting import standing
     from recsys_tasks.pages.remembered import log_of
@@ -31,6 +32,7 @@ def served(monkeypatch):
         app.state.service = Service("", None, store.root)
         app.include_router(browse.router)
         app.include_router(views.router)
+        app.include_router(asking.router)
         rights = {"user": "olga", "may_act": True, "may_backfill": True}
         app.get("/acts")(lambda: rights | standing(store, log_of(store)))
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
@@ -74,6 +76,35 @@ def test_every_row_has_its_buttons_and_they_cover_no_reason(served, copied, widt
             buttons = [each.bounding_box() for each in page.locator(".acts button").all()]
             reasons = [each.bounding_box() for each in page.locator("td.why").all()]
             assert not [(b, r) for b in buttons for r in reasons if _overlap(b, r)]
+        finally:
+            browser.close()
+
+
+@pytest.mark.browser
+@needs_chromium
+def test_a_listener_can_be_erased_from_their_page(served, copied):
+    """The dialog says what is lost and that it cannot be undone; what is sent names the listener in its body alone."""
+    from playwright.sync_api import sync_playwright
+
+    listener = str(Reader(copied.store).bundle.users.ids[3].as_py())
+    with served(copied.store) as address, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        try:
+            page = browser.new_page(viewport={"width": 1200, "height": 900})
+            sent = []
+            page.route("**/acts/*", lambda route: (sent.append(route.request), route.fulfill(json={"said": "Asked."})))
+            page.goto(f"{address}/ask?listener={listener}")
+            page.get_by_role("button", name="Exclude …").wait_for()
+            page.get_by_role("button", name="Erase …").click()
+            dialog = page.get_by_role("dialog")
+            assert "cannot be undone" in dialog.inner_text()
+            if SHOTS:
+                page.screenshot(path=f"{SHOTS}/erase.png")
+            dialog.get_by_label("Reason").fill("they wrote to us")
+            dialog.get_by_role("button", name="Erase").click()
+            page.get_by_text("Asked.").wait_for()
+            body = {"listener": listener, "seen": 3, "why": "they wrote to us"}
+            assert [(each.url, each.post_data_json) for each in sent] == [(f"{address}/acts/erase", body)]
         finally:
             browser.close()
 

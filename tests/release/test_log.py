@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from log_entries import SIGNED, entry, log
 
 from recsys_tasks.core.errors import ConfigError, NoRelease, UnknownId
-from recsys_tasks.release.log import PUBLISH, PUBLISH_OLDER, ROLLBACK, parse_entry
+from recsys_tasks.release.log import ERASE, PUBLISH, PUBLISH_OLDER, ROLLBACK, parse_entry
 
 
 class TestRules:
@@ -113,3 +113,45 @@ def test_the_live_data_go_back_only_by_a_signed_and_pinned_entry(wishes):
         now = log(*now.entries, new)
     assert [e.number for e in now.entries] == list(range(1, len(now.entries) + 1))
     assert all(now.release(e.release).candidate == e.candidate for e in now.entries)
+
+
+NEW = {"gated": "0", "users-new": "1"}
+"""Parts of a rewritten bundle."""
+
+
+class TestErasure:
+    def test_an_erasure_changes_the_parts_and_nothing_else(self):
+        """Whatever names the bundle from now on names the new parts: the live entry, the release, a rollback, a pin."""
+        before = log(entry(1, 5), entry(2, 6))
+        after = log(*before.entries, before.erase({"candidate 1": NEW}, 3, "olga", "now"))
+        assert (after.live.kind, after.live.release, after.live.parts) == (ERASE, 2, before.live.parts)
+        assert (after.live.by, after.live.why) == ("olga", "3 people erased from 1 release")
+        assert after.release(1).parts == after.roll_back(1, "olga", "why", "now").parts == NEW
+        assert (after.release(2), after.published("candidate 2").number) == (before.release(2), 2)
+        back = log(*after.entries, after.roll_back(1, "olga", "why", "now"))
+        assert back.pin(True, "olga", "why", "now").rewritten == {}
+        assert [each.number for each in after.before(date(2026, 1, 9))] == [2, 1]
+
+    def test_what_is_live_has_its_new_parts_at_once(self):
+        """Open readers compare the parts, and switch."""
+        before = log(entry(1, 5))
+        live = before.erase({"candidate 1": NEW}, 1, "olga", "now")
+        assert (live.parts, live.why) == (NEW, "1 person erased from 1 release")
+        assert parse_entry(live.to_bytes(), "2.json") == live
+
+    def test_a_newer_erasure_wins(self):
+        """A bundle may be rewritten again and again."""
+        one = log(entry(1, 5))
+        two = log(*one.entries, one.erase({"candidate 1": NEW}, 1, "olga", "now"))
+        three = log(*two.entries, two.erase({"candidate 1": {"users-newer": "2"}}, 1, "olga", "now"))
+        assert three.release(1).parts == three.live.parts == {"users-newer": "2"}
+
+    def test_a_pinned_release_says_still_why(self):
+        """Whoever asks who pinned it, and why, is told as before."""
+        pinned = log(entry(1, 5, pinned=True, by="ada", why="it is good"))
+        after = pinned.erase({"candidate 1": NEW}, 1, "olga", "now")
+        assert (after.pinned, after.by, after.why) == (True, "ada", "it is good (1 person erased from 1 release)")
+
+    def test_entries_without_an_erasure_keep_their_bytes(self):
+        """Logs of before stay as they are, and older programs read what is no erasure."""
+        assert b"rewritten" not in entry(1, 5).to_bytes()

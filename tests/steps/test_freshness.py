@@ -1,14 +1,18 @@
 """Is what is live fresh and sound? Found out in time, told once, and told when it is over."""
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from settings import SIGNED, config, damage, run
 
 from recsys_tasks.alerting.outbox import Outbox
+from recsys_tasks.partitions.suppression import ERASE
 from recsys_tasks.release.bundles import bundle_name
-from recsys_tasks.steps import Workplace, freshness_alerts, live_sentence, look_at_live, roll_back, set_pin
+from recsys_tasks.serving.reader import Reader
+from recsys_tasks.steps import Workplace, freshness_alerts, live_sentence, look_at_live, retain, roll_back, set_pin
+from recsys_tasks.steps.suppress import ask_to_suppress
 from recsys_tasks.storage.posix import PosixStore
 
 END = datetime(2026, 1, 16, tzinfo=UTC)  # of the data day of what is live
@@ -158,3 +162,15 @@ class TestSoundness:
         """A removed directory is no reason to say that all is well, nor to fail without a word."""
         shutil.rmtree(gated_file(watch.at).parent)
         assert watch.look(END + HOUR) == ["What is live is damaged"]
+
+
+def test_erasures_near_their_deadline_are_told_once_and_when_they_are_done(watch):
+    """One alert a week before the thirty days are over, naming nobody, and one when nobody waits any more."""
+    listener = Reader(watch.at.store).bundle.users.ids[3].as_py()
+    ask_to_suppress(watch.at, str(listener), ERASE, replace(SIGNED, at=END.isoformat()))
+    assert watch.look(END + 22 * 24 * HOUR) == ["The live recommendations are stale"]
+    assert watch.look(END + 24 * 24 * HOUR) == ["Erasures are near their deadline and not done"]
+    assert "due by 2026-02-15" in watch.told[-1].text
+    assert watch.look(END + 25 * 24 * HOUR) == []
+    retain(watch.at, END + 26 * 24 * HOUR)
+    assert watch.look(END + 26 * 24 * HOUR) == ["No erasure is late any more"]

@@ -66,6 +66,7 @@ class TestNames:
         store.create("things/three/deep", b"x")
         assert store.names("things") == ["one", "three", "two"]
         assert store.names("nothing") == []
+        assert "things" in store.names("")
 
     def test_what_is_removed_is_gone(self, store):
         """An artefact goes whole, and its neighbour of a like name stays."""

@@ -7,6 +7,7 @@ const KEPT = "recsys-said"; // what was done, shown once more after the page has
 const by = (id) => document.getElementById(id);
 const row = by("acts");
 const cells = document.querySelectorAll(".acts");
+const STANDS = { judge_again: "with the verdict", erase: "with the request", exclude: "with the request" };
 let asked = null; // the act that the dialog is about
 let stands = null; // what is live, and what this person may do
 
@@ -27,7 +28,7 @@ function show(act) {
   asked = act;
   by("act-title").textContent = act.title;
   by("act-do").textContent = act.button;
-  by("act-sign").textContent = `Stands ${act.name === "judge_again" ? "with the verdict" : "in the release log"} with your name, ${stands.user}.`;
+  by("act-sign").textContent = `Stands ${STANDS[act.name] || "in the release log"} with your name, ${stands.user}.`;
   by("act-text").replaceChildren(
     ...act.text.map((words) => Object.assign(document.createElement("li"), { textContent: words })),
   );
@@ -100,6 +101,27 @@ const judgeAgain = (day) => ({
   ],
 });
 
+const BY_THE_NEXT_RUN = "The next run does it: partitions, releases and reports are rewritten, and every file is searched.";
+const erase = (listener) => ({
+  name: "erase",
+  body: { listener },
+  title: "Erase this listener?",
+  button: "Erase",
+  text: [
+    `Nothing of listener ${listener} is kept, and their streams never count again.`,
+    BY_THE_NEXT_RUN,
+    "This cannot be undone: what is removed is in no rollback.",
+    "Do not write in the reason who they are.",
+  ],
+});
+const exclude = (listener) => ({
+  name: "exclude",
+  body: { listener },
+  title: "Exclude this account?",
+  button: "Exclude",
+  text: [`${listener} is no listener but a bot or a test account: its streams never count.`, BY_THE_NEXT_RUN],
+});
+
 function fillRow() {
   const { live, others, may_act: may, may_backfill: again } = stands;
   if (may && live) {
@@ -110,7 +132,10 @@ function fillRow() {
 }
 
 function fillCell(cell) {
-  const { release: number, candidate, day } = cell.dataset;
+  const { release: number, candidate, day, listener } = cell.dataset;
+  if (listener) {
+    cell.append(button("Erase …", () => begin(erase(listener))), button("Exclude …", () => begin(exclude(listener))));
+  }
   const to = stands.others.find((each) => String(each.release) === number);
   if (to) cell.append(button(`Roll back to ${number} …`, () => begin(rollBack(to))));
   if (candidate) {
