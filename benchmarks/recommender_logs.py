@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pyarrow.parquet
 from scipy import sparse
 
 from benchmarks.als_defaults import Absent, coded, csv_table, numbers
-from benchmarks.gate_calibration.recorded_worlds import DAYS, FIRST, HISTORY, demo
+from benchmarks.gate_calibration.recorded_worlds import DAYS, HISTORY, demo
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.demo.world import PRESETS, build_world
 from recsys_tasks.demo.world.oracle import oracle_top
@@ -155,7 +155,8 @@ def journey(folder: Path, repeats: bool = False) -> Task:
 
 def world(_folder: Path) -> Task:
     """What the demo's listeners discover on the day after 24; chosen on the day before it."""
-    days = [demo().counts(number) for number in range(HISTORY + 1)]
+    recorded = demo()
+    days = [recorded.counts(number) for number in range(HISTORY + 1)]
     columns = [np.concatenate([np.asarray(getattr(day, name)) for day in days]) for name in ("user_ids", "track_ids")]
     (user_ids, users), (track_ids, tracks) = (np.unique(ids, return_inverse=True) for ids in columns)
     numbered = np.repeat(np.arange(HISTORY + 1), [len(day) for day in days])
@@ -199,7 +200,7 @@ def _ceiling(user_ids: Numbers, track_ids: Numbers) -> Callable[[Fold], Lists]:
         known = build_world(replace(PRESETS["demo"], days=HISTORY + DAYS))
         played = of.training[of.rows].tocoo()
         pairs = played.row.astype(np.int64), track_ids[played.col]
-        found = oracle_top(known, known.params.start + (demo().day(HISTORY) - FIRST), user_ids[of.rows], pairs)
+        found = oracle_top(known, known.params.start + timedelta(days=HISTORY), user_ids[of.rows], pairs)
         places = np.searchsorted(track_ids, found)
         return np.where(np.append(track_ids, -1)[places] == found, places, -1)
 

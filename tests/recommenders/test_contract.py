@@ -150,3 +150,10 @@ def test_als_beats_the_popular_tracks_where_there_are_tastes():
     """The learning floor of the suite tells a model that learned tastes from one that cannot."""
     assert TestAls.floor > 5 * TestPopularity.floor
     assert np.isfinite(Als(CONFIG).fit(world()[0]).component.scores(np.arange(N_USERS), np.zeros(N_USERS, int))).all()
+
+
+def test_played_tracks_of_some_listeners_are_theirs():
+    """Rows in any order and more than once; a row that is none has played nothing."""
+    played = Played(np.array([0, 2, 2, 5]), np.array([4, 7, 1, 2, 3]))
+    some = played.rows(np.array([2, -1, 0, 1, 2]))
+    assert [some.of(row).tolist() for row in range(5)] == [[1, 2, 3], [], [4, 7], [], [1, 2, 3]]
