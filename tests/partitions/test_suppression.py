@@ -1,7 +1,7 @@
 """The suppression list: it recognises people without naming them, and keeps what was asked of it."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -28,6 +28,14 @@ class TestList:
         assert suppressions.now().left_out(rows, DAY).tolist() == [False, True, True, False]
         assert suppressions.now().left_out(pa.chunked_array([[5, 8]]), DAY) is None
         assert b"7" not in store.read(person_name(person.reference)).replace(person.reference.encode(), b"")
+
+    def test_who_was_readmitted_counts_from_that_date_on(self, store):
+        """Earlier dates leave them out, whenever they are extracted anew."""
+        suppressions = Suppressions(store)
+        suppressions.save(replace(asked(store, 7), readmitted="2026-01-06"))
+        rows = pa.chunked_array([[7, 8]])
+        assert suppressions.now().left_out(rows, DAY).tolist() == [True, False]
+        assert suppressions.now().left_out(rows, DAY + timedelta(days=1)) is None
 
     def test_another_store_has_other_references(self, store, tmp_path):
         """The list of one says nothing to who has another one's key."""
