@@ -82,7 +82,7 @@ class Artefact:
                 values = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, OverflowError):
             raise _corrupt(file, "is no array of the size that its header says") from None
-        if not isinstance(values, np.memmap) or values.dtype.kind not in "iuf" or not values.dtype.isnative:
+        if not isinstance(values, np.memmap) or not _are_numbers(values):
             raise _corrupt(file, "is no array of this machine's numbers")
         if values.offset + values.nbytes != file.stat().st_size:
             raise _corrupt(file, "is longer than its header says")
@@ -202,6 +202,7 @@ def _write(directory: Path, name: str, content: Content) -> tuple[str, StoredFil
         stored = f"{name}.parquet"
         size, sha256 = write_file(directory / stored, lambda output: output.write(parquet_bytes(content)))
     elif isinstance(content, np.ndarray):
+        _check_numbers(name, content)
         stored = f"{name}.npy"
         size, sha256 = write_file(directory / stored, lambda output: _save_array(output, content))
     else:
@@ -209,6 +210,20 @@ def _write(directory: Path, name: str, content: Content) -> tuple[str, StoredFil
         os.rename(content.path, directory / stored)
         size, sha256 = (directory / stored).stat().st_size, sha256_of(directory / stored)
     return stored, StoredFile(size, sha256)
+
+
+def _check_numbers(name: str, values: npt.NDArray[Any]) -> None:
+    """Check that an array is one that ``Artefact.array`` gives again.
+
+    Raises:
+        BadData: it holds something else than this machine's numbers.
+    """
+    if not _are_numbers(values):
+        raise BadData(f"{name}.npy would hold {values.dtype}, and nobody reads anything but numbers there.")
+
+
+def _are_numbers(values: npt.NDArray[Any]) -> bool:
+    return values.dtype.kind in "iuf" and values.dtype.isnative
 
 
 def _save_array(output: Output, values: npt.NDArray[Any]) -> None:

@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 
 from recsys_tasks.core.digests import FORMAT, canonical_json, digest_of
+from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
+from recsys_tasks.storage.sizes import check_size
 
 MANIFEST = "manifest.json"
 LARGEST_MANIFEST = 1 << 24
@@ -40,11 +42,21 @@ class Manifest:
     """Name of the artefact in its store; empty: the manifest is good anywhere."""
 
     def sealed(self) -> bytes:
-        """The manifest as it is stored, with a checksum over itself."""
+        """The manifest as it is stored, with a checksum over itself.
+
+        Raises:
+            BadData: nobody could read it again.
+        """
         files = {name: asdict(file) for name, file in self.files.items()}
         values = {"format": FORMAT, "place": self.place, "digest": self.digest, "key": dict(self.key)}
         values |= {"figures": dict(self.figures), "files": files}
-        return canonical_json(values | {"sha256": digest_of("manifest", values)})
+        try:
+            content = canonical_json(values | {"sha256": digest_of("manifest", values)})
+            parse_manifest(content, self.place)
+        except ValueError as error:
+            raise BadData(f"The manifest of {self.place or 'an artefact'} would be none: it {error}.") from None
+        check_size(f"The manifest of {self.place}", content, LARGEST_MANIFEST)
+        return content
 
 
 class NotAManifest(ValueError):

@@ -14,6 +14,7 @@ from recsys_tasks.storage.manifest import Manifest
 from recsys_tasks.storage.mark import access_under
 from recsys_tasks.storage.refusals import reading
 from recsys_tasks.storage.rights import require_rights
+from recsys_tasks.storage.sizes import check_size
 from recsys_tasks.storage.store import Stamp
 from recsys_tasks.storage.temporary import sweep, temporary_directory
 
@@ -86,12 +87,14 @@ class PosixStore:
         except FileNotFoundError:
             raise NotStored(f"{path} does not exist. Run the step that makes it first.") from None
 
-    def create(self, name: str, content: bytes) -> bool:
+    def create(self, name: str, content: bytes, most: int | None = None) -> bool:
         """As ``ArtefactStore``: one ``link``."""
+        check_size(self.where(name), content, most)
         return link_new(self.root, self.root / name, content)
 
-    def replace(self, name: str, content: bytes) -> None:
+    def replace(self, name: str, content: bytes, most: int | None = None) -> None:
         """As ``ArtefactStore``: one rename of a complete file."""
+        check_size(self.where(name), content, most)
         replace_file(self.root, self.root / name, content)
 
     def confirm(self, name: str) -> None:

@@ -14,6 +14,8 @@ from recsys_tasks.core.records import Json
 from recsys_tasks.storage.store import ArtefactStore
 
 FOLDER = "runs"
+LARGEST_RECORD = 1 << 24
+"""Bytes: a larger object is no record of ours, and is not read into memory."""
 
 
 class RunRecords:
@@ -28,7 +30,7 @@ class RunRecords:
         while "result" in self._read(f"{run_name(run_id)}/{name}.json"):
             name = f"{step}.{next(tries)}"
         content = json.dumps({**record, "run_id": run_id}, indent=1, sort_keys=True).encode()
-        self._store.replace(f"{run_name(run_id)}/{name}.json", content)
+        self._store.replace(f"{run_name(run_id)}/{name}.json", content, LARGEST_RECORD)
 
     def last(self, run_id: str, step: str) -> Json | None:
         """What is kept of a step of a run, of its last try that has a result; None when there is nothing."""
@@ -87,7 +89,7 @@ class RunRecords:
     def _read(self, name: str) -> Json:
         """A record; empty when it is missing or unreadable: nothing but a page depends on it."""
         try:
-            return dict(json.loads(self._store.read(name)))
+            return dict(json.loads(self._store.read(name, LARGEST_RECORD)))
         except (OSError, ValueError, TypeError, RecursionError, RecsysError):
             return {}
 
