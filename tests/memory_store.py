@@ -61,12 +61,12 @@ class MemoryStore:
 
     def holds(self, name):
         """As ``ArtefactStore``."""
-        return name in self.objects or any(each.startswith(f"{name}/") for each in self.objects)
+        return name in self.objects or any(each.startswith(f"{name}/") for each in list(self.objects))
 
     def names(self, folder):
         """As ``ArtefactStore``."""
         above = f"{folder}/" if folder else ""
-        return sorted({name[len(above) :].split("/")[0] for name in self.objects if name.startswith(above)})
+        return sorted({name[len(above) :].split("/")[0] for name in list(self.objects) if name.startswith(above)})
 
     def remove(self, name):
         """As ``ArtefactStore``."""

@@ -13,7 +13,7 @@ import pytest
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.errors import CorruptArtefact, NotStored, StorageError
 from recsys_tasks.storage.artefacts import open_artefact, save_artefact
-from recsys_tasks.storage.files import link_new, new_directory, replace_file, sha256_of, write_file
+from recsys_tasks.storage.files import link_new, new_directory, remove_tree, replace_file, sha256_of, write_file
 from recsys_tasks.storage.temporary import TEMPORARY, sweep
 
 
@@ -127,6 +127,23 @@ class TestLinkNew:
 
 
 class TestSweep:
+    def test_what_a_killed_remover_left_is_swept(self, tmp_path):
+        """Killed after the rename, it left a directory that nobody holds; a file goes at once, by its name alone."""
+        kept = artefact(tmp_path).path
+        (tmp_path / TEMPORARY / "killed").mkdir()
+        kept.rename(tmp_path / TEMPORARY / "killed" / "one")
+        assert (sweep(tmp_path), list((tmp_path / TEMPORARY).iterdir())) == (["killed"], [])
+        replace_file(tmp_path, tmp_path / "one", b"1")
+        remove_tree(tmp_path, tmp_path / "one")
+        assert not (tmp_path / "one").exists()
+
+    def test_a_link_is_removed_and_not_what_it_leads_to(self, tmp_path):
+        """Somebody put a link in an artefact's place: only the link goes."""
+        kept = artefact(tmp_path / "other").path
+        (tmp_path / "link").symlink_to(kept)
+        remove_tree(tmp_path, tmp_path / "link")
+        assert (os.path.lexists(tmp_path / "link"), (kept / "values.npy").exists()) == (False, True)
+
     def test_a_sweep_between_making_and_locking_is_no_error(self, tmp_path, monkeypatch):
         """A new temporary directory that a sweep takes before its writer holds it is made once more."""
         make = tempfile.mkdtemp
