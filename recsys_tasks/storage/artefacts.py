@@ -22,6 +22,7 @@ from recsys_tasks.core.records import Json
 from recsys_tasks.storage.files import Output, new_directory, sha256_of, write_file
 from recsys_tasks.storage.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, NotAManifest, StoredFile, parse_manifest
 from recsys_tasks.storage.refusals import reading
+from recsys_tasks.storage.stored_forms import unpacked_size
 
 VERIFIED_TOGETHER, WRITTEN_TOGETHER = 2, 3
 """Files at a time: hashing keeps a core busy each, and whoever writes also waits for the disk."""
@@ -198,8 +199,9 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 def _write(directory: Path, name: str, content: Content) -> tuple[str, StoredFile]:
     """Write one file; its name, and what the manifest says of it."""
+    unpacked = None
     if isinstance(content, pa.Table):
-        stored = f"{name}.parquet"
+        stored, unpacked = f"{name}.parquet", unpacked_size(content)
         size, sha256 = write_file(directory / stored, lambda output: output.write(parquet_bytes(content)))
     elif isinstance(content, np.ndarray):
         _check_numbers(name, content)
@@ -209,7 +211,7 @@ def _write(directory: Path, name: str, content: Content) -> tuple[str, StoredFil
         stored = name
         os.rename(content.path, directory / stored)
         size, sha256 = (directory / stored).stat().st_size, sha256_of(directory / stored)
-    return stored, StoredFile(size, sha256)
+    return stored, StoredFile(size, sha256, unpacked)
 
 
 def _check_numbers(name: str, values: npt.NDArray[Any]) -> None:

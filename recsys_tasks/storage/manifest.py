@@ -25,6 +25,13 @@ class StoredFile:
 
     size: int  # bytes
     sha256: str  # hexadecimal
+    unpacked: int | None = None
+    """Bytes that its values take in memory, whatever packs them on the disk; None of what is no table, or was stored by
+    a version that did not say so."""
+
+    def to_json(self) -> Json:
+        """The stored form; without a table it is what it was before there were sizes of them."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,7 @@ class Manifest:
         Raises:
             BadData: nobody could read it again.
         """
-        files = {name: asdict(file) for name, file in self.files.items()}
+        files = {name: file.to_json() for name, file in self.files.items()}
         values = {"format": FORMAT, "place": self.place, "digest": self.digest, "key": dict(self.key)}
         values |= {"figures": dict(self.figures), "files": files}
         try:
@@ -77,7 +84,7 @@ def parse_manifest(content: bytes, name: str) -> Manifest:
         values = json.loads(content)
         sound = values["format"] == FORMAT and isinstance(values["digest"], str)
         sound = sound and isinstance(values["key"], dict) and isinstance(values["figures"], dict)
-        files = {file: StoredFile(of["size"], of["sha256"]) for file, of in values["files"].items()}
+        files = {file: StoredFile(of["size"], of["sha256"], of.get("unpacked")) for file, of in values["files"].items()}
         manifest = Manifest(values["digest"], values["key"], values["figures"], files, values["place"])
         place, sealed = PurePosixPath(manifest.place).parts, _is_sealed(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

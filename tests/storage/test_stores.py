@@ -161,3 +161,15 @@ class TestSmallObjects:
                 assert not also_mine
         with store.locked("alerts/a", wait=False) as mine_again:
             assert mine_again
+
+
+def test_the_manifest_tells_what_a_table_takes_in_memory(store):
+    """By its values alone, however Arrow holds them: equal values have equal manifests."""
+    texts, lists = ["ab", None, "é"], [["x", "yz"], [], None]
+    whole = pa.table({"text": texts, "number": [1, 2, 3], "flag": [True, False, None], "tags": lists})
+    pieces = pa.concat_tables([whole.slice(0, 1), whole.slice(1)])
+    for name, table in (("whole", whole), ("pieces", pieces)):
+        store.put(f"things/{name}", ONE, {}, {"rows": table, "values": np.arange(3)})
+    found = [store.manifest(f"things/{name}").files for name in ("whole", "pieces")]
+    assert [files["rows.parquet"].unpacked for files in found] == [16 + 24 + 3 + 12 + 11] * 2
+    assert found[0]["values.npy"].unpacked is None
