@@ -25,7 +25,7 @@ from recsys_tasks.core.services import Service
 from recsys_tasks.core.typed_text import reason_of
 from recsys_tasks.pages.acting import LIMIT, LONG_LIMIT, End, Outcome, act, standing
 from recsys_tasks.pages.remembered import log_of
-from recsys_ui.turns import turn
+from recsys_ui.turns import act_turn, turn
 from recsys_ui.web import SAFE, may, service_of, store
 
 LARGEST = 16_384  # bytes of a body
@@ -155,7 +155,13 @@ def possible(request: Request, user: GetUserDep) -> JSONResponse:
 
 
 @router.post("/acts/{name}", dependencies=[Depends(may_act)])
-def do(request: Request, name: str, sent: Annotated[bytes, Depends(body)], user: GetUserDep) -> JSONResponse:
+def do(
+    request: Request,
+    name: str,
+    sent: Annotated[bytes, Depends(body)],
+    user: GetUserDep,
+    _turn: Annotated[None, Depends(act_turn)],
+) -> JSONResponse:
     """Act, or say why not."""
     asked = _parse(name, sent)
     outcome = _run(service_of(request), name, asked, user.get_name())

@@ -30,7 +30,7 @@ from recsys_tasks.storage.store import ArtefactStore, Stamp
 UNPACKED = 8
 """Memory that a Parquet file takes, in times of its size, where its manifest is of a version that did not tell."""
 COPIES = 4
-"""Times that the values of a table are in memory at the most: as read, in one piece, as names are folded, and searched."""
+"""Times that the values of a table are in memory at the most: as read, in one piece, folded, and searched."""
 MEMORY = "RECSYS_PAGES_MEMORY_MB"
 """Variable of the server's environment that sets ``Limits.memory``, in megabytes."""
 
