@@ -5,6 +5,7 @@ Its files are verified (size, then SHA-256) before anything reads or maps them.
 """
 
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -181,7 +182,8 @@ def read_manifest(path: Path) -> Manifest:
     """
     file = path / MANIFEST
     try:
-        if file.is_symlink() or file.stat().st_size > LARGEST_MANIFEST:
+        found = file.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_MANIFEST:
             raise NotAManifest("is not a plain manifest")
         return parse_manifest(file.read_bytes(), path.as_posix())
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):

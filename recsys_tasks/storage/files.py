@@ -21,7 +21,7 @@ from recsys_tasks.core.errors import StorageError
 from recsys_tasks.storage.access import Access, make_directories
 from recsys_tasks.storage.mark import access_under
 from recsys_tasks.storage.refusals import FORBIDDEN, forbidden, obstacle
-from recsys_tasks.storage.temporary import TEMPORARY, temporary_directory
+from recsys_tasks.storage.temporary import TEMPORARY, require_own_place, temporary_directory
 
 _WORTH_A_THREAD = 1 << 20  # bytes
 _ADVICE = {
@@ -155,6 +155,7 @@ def remove_tree(root: Path, path: Path) -> None:
             path.unlink()
             make_durable(root, path)
             return
+        require_own_place(root)
         doomed = root / TEMPORARY / secrets.token_hex(16)
         make_directories(root, doomed.parent, access_under(root))  # it is there since the first write
         path.rename(doomed)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -79,10 +80,9 @@ class PosixStore:
         path = self.root / name
         try:
             with self._reading(name):
-                if most is not None and (path.is_symlink() or path.stat().st_size > most):
-                    raise CorruptArtefact(
-                        f"{path} is not a plain file of at most {most:,} bytes. Restore it from a backup."
-                    )
+                found = path.lstat() if most is not None else path.stat()  # whoever opens a pipe waits for ever
+                if not stat.S_ISREG(found.st_mode) or (most is not None and found.st_size > most):
+                    raise CorruptArtefact(f"{path} is no plain file{_at_most(most)}. Restore it from a backup.")
                 return path.read_bytes()
         except FileNotFoundError:
             raise NotStored(f"{path} does not exist. Run the step that makes it first.") from None
@@ -162,6 +162,10 @@ class PosixStore:
 
     def _reading(self, name: str) -> AbstractContextManager[None]:
         return reading(self.root / name, self.root)
+
+
+def _at_most(most: int | None) -> str:
+    return f" of at most {most:,} bytes" if most is not None else ""
 
 
 def _stamp(found: os.stat_result) -> Stamp:

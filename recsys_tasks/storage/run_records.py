@@ -59,7 +59,7 @@ class RunRecords:
         """Date -> the runs that restated it, those that began first first."""
         found: dict[str, list[str]] = {}
         for record in self.of_step("extract_streams"):
-            for day in (record.get("result") or {}).get("restated", ()):
+            for day in restated_in(record):
                 found.setdefault(day, []).append(record["run_id"])
         return found
 
@@ -96,6 +96,13 @@ class RunRecords:
 
 def _began(record: Mapping[str, Any]) -> tuple[str, str]:
     return str(record.get("began")), str(record["run_id"])
+
+
+def restated_in(record: Mapping[str, Any]) -> list[str]:
+    """Dates that a step restated, as its record says; none where it says nothing, or no such thing."""
+    result = record.get("result")
+    found = result.get("restated") if isinstance(result, dict) else None
+    return [str(day) for day in found] if isinstance(found, list) else []
 
 
 def run_name(run_id: str) -> str:
