@@ -18,6 +18,8 @@ Turns one day of streams (a UTC date, unless `[schedule]` names a zone and an ho
 | `alert` | stores what has to be told of a HOLD or BLOCK, a slow decline, a failure before the gate, and starts `alert_delivery`; *skipped* when there is nothing to tell | the store takes no file: look at its disk |
 | `retention` | removes what nobody needs any more, and whoever asked to be forgotten; never decides the colour of the run | red: `recsys erasures` says who waits |
 
+`publish_older` and `accept_data` are a person's word: they take the right to edit this DAG, and a run triggered by hand.
+
 **One date again**: Trigger, fill in `day`; or Trigger, Backfill, for a range. A rerun of an unchanged day is a no-op. An
 older date never replaces a newer release, unless `publish_older` says why; it is then pinned, as a rollback is. After a
 restated date the next run folds the later ones again; `rebuild_through` does so at once. **Something bad is live**: `recsys rollback N --by --why`; it
