@@ -18,6 +18,8 @@ Turns one day of streams (a UTC date, unless `[schedule]` names a zone and an ho
 | `alert` | stores what has to be told of a HOLD or BLOCK, a slow decline, a failure before the gate, and starts `alert_delivery`; *skipped* when there is nothing to tell | the store takes no file: look at its disk |
 | `retention` | removes what nobody needs any more, and whoever asked to be forgotten; never decides the colour of the run | red: `recsys erasures` says who waits |
 
+`publish_older` and `accept_data` are a person's word: they take the right to edit this DAG, and a run triggered by hand.
+
 **One date again**: Trigger, fill in `day`; or Trigger, Backfill, for a range. A rerun of an unchanged day is a no-op. An
 older date never replaces a newer release, unless `publish_older` says why; it is then pinned, as a rollback is. After a
 restated date the next run folds the later ones again; `rebuild_through` does so at once. **Something bad is live**: `recsys rollback N --by --why`; it
@@ -52,6 +54,7 @@ from recsys_dag.services import live_index, make_dags, owed_alerts, schedule_of,
 from recsys_links import LiveIndexLink, ReportLink, VerdictLink
 
 from recsys_tasks.core.services import Service
+from recsys_tasks.core.typed_text import LONGEST_REASON
 
 PATIENT = 8  # retries of what asks the source: about three quarters of an hour, the length of a failover
 BOOTSTRAP = timedelta(hours=12)  # a first run on an old service reads and folds its whole history
@@ -176,17 +179,20 @@ def retention() -> dict[str, Any]:
 def asked() -> dict[str, Param]:
     """What a person may ask of a run; each DAG has its own, because a run that is tried in a test writes into them."""
     word = {"default": None, "type": ["null", "string"]}
+    reason = word | {"maxLength": LONGEST_REASON}
     return {
         "day": Param(
-            **word, format="date", description="Date, of UTC unless [schedule] names a zone; empty: the run's own"
+            **word,
+            format="date",
+            description="Date, of UTC unless [schedule] names a zone; empty: the run's own",
         ),
         "cold_start": Param(False, type="boolean", description="Train from drawn factors although yesterday's exist"),
         "allow_empty_day": Param(False, type="boolean", description="A date without streams is an empty partition"),
         "rebuild_through": Param(False, type="boolean", description="Also fold the later dates of a restated one now"),
         "publish_older": Param(
-            **word, description="Why this date goes live although newer data are; it is then pinned"
+            **reason, description="Why this date goes live although newer data are; it is then pinned"
         ),
-        "accept_data": Param(**word, description="Why streams are right that check_data refuses"),
+        "accept_data": Param(**reason, description="Why streams are right that check_data refuses"),
     }
 
 

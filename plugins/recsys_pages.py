@@ -63,6 +63,16 @@ class RecsysPlugin(AirflowPlugin):
     ]
 
     @property
+    def fastapi_root_middlewares(self) -> list[dict[str, Any]]:
+        """Looks at what triggers a run; only the API server asks for it."""
+        try:
+            from recsys_ui.words import Words
+        except (Exception, SystemExit):  # then there are no pages either, and one says why
+            log.exception("Whoever may trigger a run may say publish_older and accept_data in it")
+            return []
+        return [{"middleware": Words, "name": "recsys words"}]
+
+    @property
     def fastapi_apps(self) -> list[dict[str, Any]]:
         """Built when the API server asks: what it needs costs a second, and every worker loads this file."""
         try:

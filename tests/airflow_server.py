@@ -7,7 +7,14 @@ from contextlib import contextmanager
 import pytest
 from settings import TOML
 
-USERS = {"vic": "viewer", "ulla": "user", "olga": "op", "ada": "admin", "ned": ""}  # ned may sign in, and read nothing
+USERS = {
+    "vic": "viewer",
+    "ulla": "user",
+    "olga": "op",
+    "ada": "admin",
+    "ned": "",
+    "tom": "user",
+}  # ned may sign in, and read nothing
 ACTORS = ("ulla", "olga", "ada")
 
 

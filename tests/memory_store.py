@@ -13,6 +13,7 @@ from threading import Lock
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.storage.manifest import MANIFEST, NotAManifest, parse_manifest
 from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.sizes import check_size
 from recsys_tasks.storage.store import Stamp
 
 
@@ -60,12 +61,12 @@ class MemoryStore:
 
     def holds(self, name):
         """As ``ArtefactStore``."""
-        return name in self.objects or any(each.startswith(f"{name}/") for each in self.objects)
+        return name in self.objects or any(each.startswith(f"{name}/") for each in list(self.objects))
 
     def names(self, folder):
         """As ``ArtefactStore``."""
         above = f"{folder}/" if folder else ""
-        return sorted({name[len(above) :].split("/")[0] for name in self.objects if name.startswith(above)})
+        return sorted({name[len(above) :].split("/")[0] for name in list(self.objects) if name.startswith(above)})
 
     def remove(self, name):
         """As ``ArtefactStore``."""
@@ -79,16 +80,18 @@ class MemoryStore:
             raise CorruptArtefact(f"{name} is larger than {most:,} bytes.")
         return self.objects[name]
 
-    def create(self, name, content):
+    def create(self, name, content, most=None):
         """As ``ArtefactStore``."""
+        check_size(self.where(name), content, most)
         with self._writing:
             if name in self.objects:
                 return False
             self._set(name, content)
             return True
 
-    def replace(self, name, content):
+    def replace(self, name, content, most=None):
         """As ``ArtefactStore``."""
+        check_size(self.where(name), content, most)
         with self._writing:
             self._set(name, content)
 

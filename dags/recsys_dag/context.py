@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 
 from recsys_dag.services import this_service
 from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavailable
+from recsys_tasks.core.typed_text import reason_of
 
 if TYPE_CHECKING:
     from recsys_tasks.core.business_days import BusinessDays
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 RETRIABLE = (SourceUnavailable, PublishConflict)
 WORDS = ("publish_older", "accept_data")
 """Parameters that are a person's word, and stand in a log with that person's name."""
+BY_HAND = "manual"
+"""Kind of the runs that a person triggers; to trigger one with a word takes the right to edit the DAG
+(``recsys_ui.words``). A run of another kind bears the name of somebody who need not know of it: whoever ran the DAG
+whose task triggered this one."""
 FIRST_STEPS, STORE = ("wait_for_day", "extract_streams"), "store"
 """The task that a run begins with, and the one where somebody left it out; the key of XCom under which it says on which
 store it worked."""
@@ -138,13 +143,18 @@ def signer(dag_run: Any, params: Mapping[str, Any]) -> str:
     """Who signs for the run: the person who triggered it, else Airflow with the kind of the run.
 
     Raises:
-        AirflowFailException: a parameter is a person's word, and no person is named.
+        AirflowFailException: a parameter is a person's word, and no person gave it.
+        ConfigError: it is no text that may be kept.
     """
-    if person := getattr(dag_run, "triggering_user_name", None):
-        return str(person)
-    if given := [name for name in WORDS if params.get(name)]:
-        raise AirflowFailException(f"{given[0]} is a named person's word, and nobody is named. Trigger it signed in.")
-    return f"airflow ({getattr(dag_run.run_type, 'value', dag_run.run_type)})"
+    person, kind = getattr(dag_run, "triggering_user_name", None), getattr(dag_run.run_type, "value", dag_run.run_type)
+    for word in (name for name in WORDS if (params.get(name) or "").strip()):
+        reason_of(params[word])
+        if not person or kind != BY_HAND:
+            raise AirflowFailException(
+                f"{word} is a named person's word, and no person gave it to this run ({kind}). Trigger one by hand, "
+                "signed in."
+            )
+    return str(person or f"airflow ({kind})")
 
 
 @contextmanager

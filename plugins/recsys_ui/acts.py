@@ -11,7 +11,6 @@ import logging
 import os
 from threading import Lock
 from typing import Annotated, Any
-from unicodedata import category
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep
@@ -21,16 +20,15 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.services import Service
+from recsys_tasks.core.typed_text import reason_of
 from recsys_tasks.pages.acting import LIMIT, LONG_LIMIT, End, Outcome, act, standing
 from recsys_tasks.pages.remembered import log_of
-from recsys_ui.turns import turn
+from recsys_ui.turns import act_turn, turn
 from recsys_ui.web import SAFE, may, service_of, store
 
 LARGEST = 16_384  # bytes of a body
-LONGEST = 1000  # characters of a reason
-SEEN = "LNPS"  # letters, numbers, punctuation, symbols
-UNSEEN = ("Cc", "Zl", "Zp")  # control characters, and what breaks a line
 STATUS = {End.DONE: 200, End.REFUSED: 409, End.BROKEN: 500}
 EVENT = {End.DONE: "", End.REFUSED: "_refused", End.BROKEN: "_failed"}
 
@@ -40,15 +38,11 @@ log = logging.getLogger(__name__)
 
 
 def _reason(text: str) -> str:
-    """A reason as the log keeps it: one line with something to read in it."""
-    text = text.strip()
-    if not any(category(character)[0] in SEEN for character in text):
-        raise ValueError("say the reason, it stands in the log")
-    if len(text) > LONGEST:
-        raise ValueError(f"say the reason in at most {LONGEST:,} characters")
-    if any(category(character) in UNSEEN for character in text):
-        raise ValueError("say the reason in one line, without control characters")
-    return text
+    """A reason as it is kept; what the door refuses, pydantic shall tell beside the other fields."""
+    try:
+        return reason_of(text)
+    except ConfigError as error:
+        raise ValueError(str(error)) from None
 
 
 class Signed(BaseModel):
@@ -60,8 +54,8 @@ class Signed(BaseModel):
 
     @property
     def arguments(self) -> list[str]:
-        """Arguments of the command, after its signature."""
-        return []
+        """Arguments of the command, after its signature; it compares the entry with the log that it appends to."""
+        return [f"--seen={self.seen}"]
 
 
 class Rollback(Signed):
@@ -72,7 +66,7 @@ class Rollback(Signed):
     @property
     def arguments(self) -> list[str]:
         """The release."""
-        return [str(self.release)]
+        return [*super().arguments, str(self.release)]
 
 
 class Release(Signed):
@@ -84,7 +78,7 @@ class Release(Signed):
     @property
     def arguments(self) -> list[str]:
         """The candidate, and whether it may be older than what is live."""
-        return [self.candidate, *(["--older"] if self.older else [])]
+        return [*super().arguments, self.candidate, *(["--older"] if self.older else [])]
 
 
 class JudgeAgain(Signed):
@@ -95,7 +89,7 @@ class JudgeAgain(Signed):
     @property
     def arguments(self) -> list[str]:
         """The date, and that it is an act."""
-        return ["--date", self.day, "--judge-again"]
+        return [*super().arguments, "--date", self.day, "--judge-again"]
 
 
 class OfAListener(Signed):
@@ -161,10 +155,16 @@ def possible(request: Request, user: GetUserDep) -> JSONResponse:
 
 
 @router.post("/acts/{name}", dependencies=[Depends(may_act)])
-def do(request: Request, name: str, sent: Annotated[bytes, Depends(body)], user: GetUserDep) -> JSONResponse:
+def do(
+    request: Request,
+    name: str,
+    sent: Annotated[bytes, Depends(body)],
+    user: GetUserDep,
+    _turn: Annotated[None, Depends(act_turn)],
+) -> JSONResponse:
     """Act, or say why not."""
     asked = _parse(name, sent)
-    outcome = _refusal_if_changed(request, asked) or _run(service_of(request), name, asked, user.get_name())
+    outcome = _run(service_of(request), name, asked, user.get_name())
     _record(f"recommendations_{name}{EVENT[outcome.end]}", service_of(request).daily, user, asked, outcome.words)
     if outcome.end is not End.DONE:
         raise HTTPException(STATUS[outcome.end], outcome.words)
@@ -184,17 +184,6 @@ def _parse(name: str, sent: bytes) -> Signed:
     except ValidationError as error:
         wrong = [".".join(map(str, each["loc"])) + f": {each['msg']}" for each in error.errors()]
         raise HTTPException(422, "; ".join(wrong).replace("Value error, ", "")) from None
-
-
-def _refusal_if_changed(request: Request, asked: Signed) -> Outcome | None:
-    """The refusal where what the person acts upon has changed since: somebody else was faster."""
-    newest = log_of(store(request)).live
-    if isinstance(asked, OfAListener):  # whatever is live
-        return None
-    if newest is None or newest.number == asked.seen:
-        return None
-    text = f"What is live has changed since you looked: {newest.kind} by {newest.by} ({newest.why}). "
-    return Outcome(End.REFUSED, f"{text}Look at the page again, then act if you still want to.")
 
 
 def _run(service: Service, name: str, asked: Signed, by: str) -> Outcome:

@@ -7,18 +7,19 @@ import os
 import secrets
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
-from recsys_ui.web import SAFE, Sorry, home, own_services, page, store
+from recsys_ui.turns import answer_turn
+from recsys_ui.web import RETRY, SAFE, Sorry, home, own_services, page, store
 
 if TYPE_CHECKING:
     from recsys_tasks.pages.readers import Limits, Readers
 
-router = APIRouter(default_response_class=HTMLResponse)
+router = APIRouter(default_response_class=HTMLResponse, dependencies=[Depends(answer_turn)])
 
 
 @router.get("/ask")
@@ -37,12 +38,12 @@ def ask(request: Request) -> Response:
         shown = page_of(readers, log, question)
     except (RecsysError, OSError) as error:
         frame = frame_of(readers, log, question) | {"problem": _words(error)}
-        return page(request, "ask", "ask", status_of(error), **frame)
+        return _refused(request, error, frame)
     if shown["found"] and (listener := meant(shown["found"], question.text)):
         address = f"{home(request)}ask?{urlencode(question.address(listener=listener))}"
         return RedirectResponse(address, 303, headers=SAFE)
     failed = next((column.error for column in shown["columns"] if column.error), None)
-    return page(request, "ask", "ask", status_of(failed) if failed else 200, **shown)
+    return _refused(request, failed, shown) if failed else page(request, "ask", "ask", **shown)
 
 
 @router.get("/ask/random")
@@ -60,7 +61,7 @@ def random(request: Request) -> Response:
         listener = random_listener(readers, log, question, secrets.randbelow(2**62))
     except (RecsysError, OSError) as error:
         frame = frame_of(readers, log, question) | {"problem": _words(error)}
-        return page(request, "ask", "ask", status_of(error), **frame)
+        return _refused(request, error, frame)
     address = f"{home(request)}ask?{urlencode(question.address(listener=listener))}"
     return RedirectResponse(address, 303, headers=SAFE)
 
@@ -92,6 +93,18 @@ def status_of(error: Exception) -> int:
     return next((status for kind, status in kinds.items() if isinstance(error, kind)), 503)
 
 
+def _refused(request: Request, error: Exception, frame: "dict[str, Any]") -> HTMLResponse:
+    shown = page(request, "ask", "ask", status_of(error), **frame)
+    shown.headers.update(_when_to_come_again(error))
+    return shown
+
+
+def _when_to_come_again(error: Exception) -> dict[str, str]:
+    from recsys_tasks.pages.readers import TooBusy, TooSlow
+
+    return RETRY if isinstance(error, TooBusy | TooSlow) else {}
+
+
 def _answer(request: Request, name: str) -> JSONResponse:
     """Answer the one parameter that a route takes, as JSON; a refusal says why."""
     from recsys_tasks.core.errors import RecsysError
@@ -105,9 +118,9 @@ def _answer(request: Request, name: str) -> JSONResponse:
         entry = entry_of(log_of(readers.store), question.a)
         return JSONResponse(readers.ask(entry, lambda opened: json_of(opened, question)), headers=SAFE)
     except Sorry as error:
-        return JSONResponse({"error": error.text}, error.status, headers=SAFE)
+        return JSONResponse({"error": error.text}, error.status, headers=SAFE | error.headers)
     except (RecsysError, OSError) as error:
-        return JSONResponse({"error": _words(error)}, status_of(error), headers=SAFE)
+        return JSONResponse({"error": _words(error)}, status_of(error), headers=SAFE | _when_to_come_again(error))
 
 
 def _words(error: Exception) -> str:

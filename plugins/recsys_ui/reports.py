@@ -6,9 +6,10 @@ Nothing that a caller sends becomes part of a path before it was found there.
 import re
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse
 
+from recsys_ui.turns import turn
 from recsys_ui.web import SAFE, Sorry, service_of, store
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ HEADERS = SAFE | {
 }
 NO_REPORT = "No report"
 
-router = APIRouter(default_response_class=HTMLResponse)
+router = APIRouter(default_response_class=HTMLResponse, dependencies=[Depends(turn)])
 
 
 @router.get("/report/{date}/{judgement}")

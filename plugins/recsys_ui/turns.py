@@ -53,15 +53,30 @@ class Turns:
 
 
 def _busy() -> Sorry:
-    return Sorry(
-        "Busy", "This server is making as many pages as it may at a time. Load this one again in a moment.", 503
-    )
+    text = "This server does as much for these pages as it may at a time. Try again in a moment."
+    return Sorry("Busy", text, 503, again=True)
 
 
 TURNS = Turns()
+ANSWERS = Turns(at_once=4)
+"""Those of *Try it*: a question waits for the disk, or for a release that is being opened, and computes little."""
+ACTS = Turns(waiting=4)
+"""Those of acts, each of which starts a process of some hundred megabytes."""
 
 
 async def turn() -> AsyncIterator[None]:
     """Hold a turn of this process while a route gathers what it shows; a dependency of the routes that read much."""
     async with TURNS.one():
+        yield
+
+
+async def answer_turn() -> AsyncIterator[None]:
+    """Hold a turn of this process while a release is asked."""
+    async with ANSWERS.one():
+        yield
+
+
+async def act_turn() -> AsyncIterator[None]:
+    """Hold a turn of this process while an act runs."""
+    async with ACTS.one():
         yield

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fastapi import HTTPException, Request
-from fastapi.responses import HTMLResponse
+from fastapi import HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,12 +21,24 @@ HEADERS = SAFE | {
 }
 
 
+RETRY = {"Retry-After": "5"}
+"""Header of a refusal that is over in some seconds: proxies and programs come again by it."""
+
+
 class Sorry(Exception):
     """There is no page to show. The text says why, and what to do."""
 
-    def __init__(self, heading: str, text: str, status: int = 404) -> None:
+    def __init__(self, heading: str, text: str, status: int = 404, again: bool = False) -> None:
+        """Say what there is.
+
+        Args:
+            heading: in a few words.
+            text: why, and what to do.
+            status: of HTTP.
+            again: whether it helps to come again in some seconds.
+        """
         super().__init__(text)
-        self.heading, self.text, self.status = heading, text, status
+        self.heading, self.text, self.status, self.headers = heading, text, status, RETRY if again else {}
 
 
 def home(request: Request) -> str:
@@ -77,12 +89,15 @@ def page(request: Request, template: str, view: str, status: int = 200, **contex
     return HTMLResponse(content, status_code=status, headers=HEADERS)
 
 
-def sorry(request: Request, error: Exception) -> HTMLResponse:
-    """The page that says what is missing, or what cannot be read."""
-    if isinstance(error, Sorry):
-        return page(request, "note", "", error.status, heading=error.heading, text=error.text)
-    text = f"{type(error).__name__}: {error}"
-    return page(request, "note", "", 503, heading="The store cannot be read", text=text)
+def sorry(request: Request, error: Exception) -> Response:
+    """The page that says what is missing, or what cannot be read; the same as JSON to a script that asks for that."""
+    if not isinstance(error, Sorry):
+        error = Sorry("The store cannot be read", f"{type(error).__name__}: {error}", 503)
+    if request.headers.get("accept") == "application/json":
+        return JSONResponse({"detail": error.text}, error.status, headers=SAFE | error.headers)
+    shown = page(request, "note", "", error.status, heading=error.heading, text=error.text)
+    shown.headers.update(error.headers)
+    return shown
 
 
 def store(request: Request) -> "PosixStore":

@@ -15,10 +15,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from recsys_tasks.alerting.alerts import Alert
-from recsys_tasks.core.errors import NotStored, Unreadable
+from recsys_tasks.core.errors import CorruptArtefact, NotStored, Unreadable
 from recsys_tasks.storage.store import ArtefactStore
 
 FOLDER, ALERT, MARK = "alerts", "alert.json", ".delivered"
+LARGEST_LETTER = 1 << 20
+"""Bytes: a larger object is no alert of ours, and is not read into memory."""
 Send = Callable[[Alert, Sequence[str]], Iterable[tuple[str, str]]]
 """Sends an alert through connections. Yields, as soon as it is known, each connection and why it refused; empty: it
 took the alert."""
@@ -52,8 +54,10 @@ class Outbox:
             StorageError: the file system refused.
         """
         letter = {"alert": asdict(alert), "connections": list(dict.fromkeys(connections)), "written": at.isoformat()}
-        content = json.dumps(letter, ensure_ascii=False, indent=1).encode()
-        return bool(letter["connections"]) and self._store.create(f"{_folder(alert.key)}/{ALERT}", content)
+        content = json.dumps(letter, ensure_ascii=False, indent=1).encode(errors="replace")  # told rather than exact
+        return bool(letter["connections"]) and self._store.create(
+            f"{_folder(alert.key)}/{ALERT}", content, LARGEST_LETTER
+        )
 
     def holds(self, key: str) -> bool:
         """Whether an alert of this key was ever stored."""
@@ -117,10 +121,10 @@ class Outbox:
         stored = [key for key in self._store.names(FOLDER) if self.holds(key)]
         for key in stored if keys is None else [key for key in stored if key in keys]:
             try:
-                letters.append(_read(key, self._store.read(f"{_folder(key)}/{ALERT}")))
+                letters.append(_read(key, self._store.read(f"{_folder(key)}/{ALERT}", LARGEST_LETTER)))
             except Unreadable as error:
                 complaints.append(str(error))
-            except (OSError, ValueError, KeyError, TypeError, NotStored):
+            except (OSError, ValueError, KeyError, TypeError, RecursionError, NotStored, CorruptArtefact):
                 where = self._store.where(f"{_folder(key)}/{ALERT}")
                 complaints.append(f"{where} cannot be read; remove its directory")
         return sorted(letters, key=lambda letter: letter.written), complaints

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import NamedTuple
 
-from recsys_tasks.alerting.outbox import ALERT, FOLDER, MARK
+from recsys_tasks.alerting.outbox import ALERT, FOLDER, LARGEST_LETTER, MARK
 from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.storage.store import ArtefactStore
 
@@ -21,7 +21,7 @@ class Told(NamedTuple):
 def told(store: ArtefactStore, key: str) -> Told | None:
     """The alert of a key; None where it is not there, or cannot be read: nothing but a page depends on it."""
     try:
-        letter = json.loads(store.read(f"{FOLDER}/{key}/{ALERT}"))
+        letter = json.loads(store.read(f"{FOLDER}/{key}/{ALERT}", LARGEST_LETTER))
         marked = {name: _instant(store, key, name) for name in store.names(f"{FOLDER}/{key}") if name.endswith(MARK)}
         reached = {name.removesuffix(MARK): at for name, at in marked.items()}
         owed = tuple(str(name) for name in letter["connections"] if name not in reached)

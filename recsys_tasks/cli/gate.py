@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
-from recsys_tasks.cli.arguments import workplace_of
+from recsys_tasks.cli.arguments import SEEN, workplace_of
 from recsys_tasks.cli.gate_plan import gate_plan
 from recsys_tasks.cli.suspects import suspects
 from recsys_tasks.core.domain import Verdict, parse_day
@@ -45,6 +45,7 @@ def register(commands: Any) -> None:
     )
     gate.add_argument("--by", default="", help="who you are, for --judge-again; stands with the verdict")
     gate.add_argument("--why", default="", help="the reason, for --judge-again; stands with the verdict")
+    gate.add_argument("--seen", **SEEN)
     gate.add_argument("--json", action="store_true", help="the answer as JSON")
     gate.set_defaults(handler=_gate)
 
@@ -74,7 +75,7 @@ def _gate(args: Namespace) -> Answer:
 
 def _judge_again(args: Namespace) -> Answer:
     at, day = workplace_of(args), parse_day(args.date)
-    done = judge_again(at, day, Signature(args.by, args.why, args.now().isoformat()))
+    done = judge_again(at, day, Signature(args.by, args.why, args.now().isoformat()), args.seen)
     rewrite_reports(at, done.candidate)
     log = at.releases.log()
     row = judgement_row(log, at.judgements, Judgement(day, done.judgement))

@@ -62,7 +62,11 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         tell("Stopped; nothing was half-written.")
         return 130
     text = json.dumps(found.data, indent=1, default=str) if getattr(args, "json", False) else service.worded(found.text)
-    answer(text)
+    try:
+        answer(text)
+    except OSError as error:
+        tell(f"It was done, but the answer cannot be written: {error.strerror}.")
+        return 1
     if found.warning:
         tell(service.worded(found.warning))
     return found.exit_code

@@ -12,6 +12,7 @@ from recsys_tasks.core.config import ScheduleConfig, load_table
 from recsys_tasks.core.domain import Day, parse_day
 from recsys_tasks.core.errors import ConfigError, DataRefused, DayIncomplete, RecsysError
 from recsys_tasks.core.formatting import count
+from recsys_tasks.core.typed_text import reason_of
 from recsys_tasks.release.advice import Judged, explanation, rule_of, steps
 from recsys_tasks.release.compared import incumbent_release, naming_the_incumbent
 from recsys_tasks.release.log import Entry
@@ -64,6 +65,8 @@ def _run(args: Namespace) -> Answer:
     for word, said in (("--accept-data", args.accept_data), ("--publish-older", args.publish_older)):
         if said and args.to:
             raise ConfigError(f"{word} speaks for one run that somebody looked at. Leave out --to.")
+        if said:
+            reason_of(said)  # before the work that it is for
     rows: list[dict[str, Any]] = []
     refused: list[RecsysError] = []
     for offset in range((last - first).days + 1):

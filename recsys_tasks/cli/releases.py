@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
-from recsys_tasks.cli.arguments import workplace_of
+from recsys_tasks.cli.arguments import SEEN, workplace_of
 from recsys_tasks.core.formatting import count
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry
@@ -55,6 +55,7 @@ def _register_signed(commands: Any) -> None:
             signed.add_argument("--older", action="store_true", help="also when newer data are live; it is then pinned")
         signed.add_argument("--by", required=True, help="who you are; stands in the log")
         signed.add_argument("--why", required=True, help="the reason; stands in the log")
+        signed.add_argument("--seen", **SEEN)
         signed.add_argument("--json", action="store_true", help="the answer as JSON")
         signed.set_defaults(handler=handler)
 
@@ -112,23 +113,23 @@ def _verify(args: Namespace) -> Answer:
 
 
 def _rollback(args: Namespace) -> Answer:
-    return _new_entry(roll_back(workplace_of(args), args.release, _signature(args)))
+    return _new_entry(roll_back(workplace_of(args), args.release, _signature(args), args.seen))
 
 
 def _release(args: Namespace) -> Answer:
     at = workplace_of(args)
-    outcome = release_candidate(at, args.candidate, _signature(args), args.older)
+    outcome = release_candidate(at, args.candidate, _signature(args), args.older, args.seen)
     rewrite_reports(at, args.candidate)
     heading = "Published" if outcome.published else "Not published"
     return Answer(outcome.to_json(), f"{heading}: {outcome.reason}.", exit_code=0 if outcome.published else 1)
 
 
 def _pin(args: Namespace) -> Answer:
-    return _new_entry(set_pin(workplace_of(args), True, _signature(args)))
+    return _new_entry(set_pin(workplace_of(args), True, _signature(args), args.seen))
 
 
 def _unpin(args: Namespace) -> Answer:
-    return _new_entry(set_pin(workplace_of(args), False, _signature(args)))
+    return _new_entry(set_pin(workplace_of(args), False, _signature(args), args.seen))
 
 
 def _signature(args: Namespace) -> Signature:

@@ -13,7 +13,7 @@ from cachetools import LRUCache
 
 from recsys_tasks.pages.memory import is_old
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.release.releases import LOG, Releases
+from recsys_tasks.release.releases import LOG, Releases, entry_numbers
 from recsys_tasks.storage.store import ArtefactStore, Stamp
 
 KEPT = ("pair", "precision", "precision_error")
@@ -46,14 +46,14 @@ class LogBook:
         entries = book.log.entries
         if entries and book.stamps == stamps and releases.entry(len(entries)) == entries[-1]:
             return book.log
-        newest = f"{len(stamps)}.json"
+        newest = max(entry_numbers(stamps), default=0)
 
         def read(number: int) -> Entry:
             name = f"{number}.json"
-            if name != newest and number <= len(entries) and book.stamps.get(name) == stamps.get(name):
+            if number != newest and number <= len(entries) and book.stamps.get(name) == stamps.get(name):
                 return _slim(entries[number - 1])
             entry = releases.entry(number)
-            return entry if name == newest else _slim(entry)
+            return entry if number == newest else _slim(entry)
 
         log = releases.log(read)
         if is_old(tuple(stamps.values())):

@@ -24,10 +24,13 @@ from recsys_tasks.pages.names_search import NameSearch
 from recsys_tasks.release.bundles import part_name
 from recsys_tasks.release.log import Entry
 from recsys_tasks.serving.reader import Reader
+from recsys_tasks.storage.manifest import StoredFile
 from recsys_tasks.storage.store import ArtefactStore, Stamp
 
 UNPACKED = 8
-"""Memory that a Parquet file takes, in times of its size: unpacked, and its names a second time for the search."""
+"""Memory that a Parquet file takes, in times of its size, where its manifest is of a version that did not tell."""
+COPIES = 4
+"""Times that the values of a table are in memory at the most: as read, in one piece, folded, and searched."""
 MEMORY = "RECSYS_PAGES_MEMORY_MB"
 """Variable of the server's environment that sets ``Limits.memory``, in megabytes."""
 
@@ -64,8 +67,8 @@ class TooSlow(RecsysError):
 class Opened:
     """One open release, and its files as they were before it was opened."""
 
-    def __init__(self, reader: Reader, files: Files) -> None:
-        self.reader, self.files = reader, files
+    def __init__(self, reader: Reader, files: Files, memory: int = 0) -> None:
+        self.reader, self.files, self.memory = reader, files, memory
         self.plays: tuple[npt.NDArray[np.integer[Any]] | None] | None = None  # of each pair, once looked for
 
     @cached_property
@@ -135,7 +138,7 @@ class Readers:
         Raises:
             TooLarge: they cannot.
         """
-        sizes = {entry.release: memory_of(files_of(self.store, entry)) for entry in entries}
+        sizes = {entry.release: memory_of(self.store, entry) for entry in entries}
         if sum(sizes.values()) > self.limits.memory:
             each = " and ".join(f"{megabytes(size, 0)} for release {release}" for release, size in sizes.items())
             raise TooLarge(
@@ -175,9 +178,9 @@ class Readers:
         """Make room, verify and map a release; runs in the opener's one thread."""
         try:
             self.check_room([entry])
-            files = files_of(self.store, entry)  # before it is verified: a later change shows
-            self._make_room(memory_of(files))
-            opened = Opened(self._open_reader(self.store, entry.release), files)
+            files, memory = files_of(self.store, entry), memory_of(self.store, entry)  # before: a later change shows
+            self._make_room(memory)
+            opened = Opened(self._open_reader(self.store, entry.release), files, memory)
             with self._lock:
                 self._kept[entry.release] = opened
             return opened
@@ -191,7 +194,7 @@ class Readers:
     def _make_room(self, size: int) -> None:
         """Close the releases that were asked longest ago; a question that still runs on one keeps it until it ends."""
         with self._lock:
-            taken = {release: memory_of(opened.files) for release, opened in self._kept.items()}
+            taken = {release: opened.memory for release, opened in self._kept.items()}
             while taken and (len(taken) >= self.limits.releases or sum(taken.values()) + size > self.limits.memory):
                 release = next(iter(self._kept))
                 del self._kept[release], taken[release]
@@ -204,9 +207,21 @@ def files_of(store: ArtefactStore, entry: Entry) -> Files:
     return tuple((name, stamp) for name in names if (stamp := store.stamp(name)))
 
 
-def memory_of(files: Files) -> int:
-    """Bytes that an open release takes at the most: its files, unpacked where they are packed."""
-    return sum(stamp.size * (UNPACKED if name.endswith(".parquet") else 1) for name, stamp in files)
+def memory_of(store: ArtefactStore, entry: Entry) -> int:
+    """Bytes that an open release takes at the most: its files as its manifests tell, tables unpacked; 0 if it is gone.
+
+    Raises:
+        CorruptArtefact: a manifest is damaged.
+    """
+    parts = [part_name(entry.candidate, part) for part in entry.parts]
+    manifests = [store.manifest(part) for part in parts if store.holds(part)]
+    return sum(_in_memory(name, file) for manifest in manifests for name, file in manifest.files.items())
+
+
+def _in_memory(name: str, file: StoredFile) -> int:
+    if not name.endswith(".parquet"):
+        return file.size
+    return file.size * UNPACKED if file.unpacked is None else file.unpacked * COPIES
 
 
 def _result(asked: "Future[Answer]", until: float, late: str) -> Answer:

@@ -23,7 +23,7 @@ from recsys_tasks.release.log import ReleaseLog
 from recsys_tasks.release.series import judged, with_release
 from recsys_tasks.storage.manifest import MANIFEST, Manifest
 from recsys_tasks.storage.run_records import FOLDER as RUNS
-from recsys_tasks.storage.run_records import RunRecords, run_name
+from recsys_tasks.storage.run_records import RunRecords, restated_in, run_name
 from recsys_tasks.storage.store import ArtefactStore, day_in
 
 Row = dict[str, Any]
@@ -120,7 +120,7 @@ def _trace(step: str, record: Json) -> Trace:
         float(seconds) if isinstance(seconds, int | float) else 0.0,
         str(result["day"]) if "day" in result else None,
         {name: str(result[name]) for name in MADE if name in result},
-        tuple(map(str, result.get("restated") or ())),
+        tuple(restated_in(record)),
     )
 
 

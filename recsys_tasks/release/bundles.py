@@ -17,7 +17,7 @@ from recsys_tasks.release.bundle import Bundle, Names, names_in, open_gated, ope
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.release.log import Entry
 from recsys_tasks.storage.artefacts import Artefact, Content
-from recsys_tasks.storage.manifest import MANIFEST, Manifest
+from recsys_tasks.storage.manifest import LARGEST_MANIFEST, MANIFEST, Manifest
 from recsys_tasks.storage.store import ArtefactStore
 
 FOLDER, GATED, NAMES, USERS = "bundles", "gated", "names", "users"
@@ -102,7 +102,9 @@ class Bundles:
         Raises:
             NotStored: the part is not there.
         """
-        return hashlib.sha256(self._store.read(f"{part_name(candidate, part)}/{MANIFEST}")).hexdigest()
+        return hashlib.sha256(
+            self._store.read(f"{part_name(candidate, part)}/{MANIFEST}", LARGEST_MANIFEST)
+        ).hexdigest()
 
     def confirm(self, candidate: str) -> None:
         """Make the names of a bundle's parts survive a power loss, whoever wrote them."""

@@ -35,6 +35,8 @@ from recsys_tasks.storage.manifest import MANIFEST, Manifest
 from recsys_tasks.storage.store import ArtefactStore, day_in
 
 FOLDER, FIGURES, REPORT, SAMPLES = "evaluations", "figures", "report.html", "samples"
+LARGEST_REPORT = 1 << 26
+"""Bytes: a larger object is no page of ours, and is not read into the memory of a server."""
 
 
 @dataclass(frozen=True, order=True)
@@ -229,7 +231,7 @@ class Judgements:
     def save_report(self, judgement: Judgement, page: bytes) -> str:
         """Store the page about a judgement in place of an earlier one; its name."""
         name = f"{judgement.place}/{REPORT}"
-        self._store.replace(name, page)
+        self._store.replace(name, page, LARGEST_REPORT)
         return name
 
     def report(self, judgement: Judgement) -> bytes:
@@ -238,4 +240,4 @@ class Judgements:
         Raises:
             NotStored: it was not written yet, or never.
         """
-        return self._store.read(f"{judgement.place}/{REPORT}")
+        return self._store.read(f"{judgement.place}/{REPORT}", LARGEST_REPORT)

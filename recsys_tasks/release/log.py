@@ -28,7 +28,7 @@ from typing import TypeAlias
 
 from recsys_tasks.core.digests import FORMAT, canonical_json
 from recsys_tasks.core.domain import Day, Figures, parse_day
-from recsys_tasks.core.errors import ConfigError, CorruptArtefact, NoRelease, UnknownId
+from recsys_tasks.core.errors import ConfigError, CorruptArtefact, NoRelease, PublishConflict, UnknownId
 
 SEAL = re.compile(rb'"sha256":"([0-9a-f]{64})",')
 """An entry's checksum of itself, as it stands in its bytes; inside a text each of these quotes has a backslash."""
@@ -129,6 +129,22 @@ class ReleaseLog:
         if self.live is None:
             raise NoRelease("Nothing has been published yet. Run the pipeline for a day: run --date YYYY-MM-DD.")
         return self.live
+
+    def require_seen(self, seen: int | None) -> None:
+        """Check that nothing has changed since a person looked; a number taken after this one is refused by the store.
+
+        Args:
+            seen: number of the newest entry that the person saw, 0 for an empty log; None: of those who did not look.
+
+        Raises:
+            PublishConflict: somebody else was faster.
+        """
+        if seen in (None, len(self.entries)):
+            return
+        newest = f": {self.live.kind} by {self.live.by} ({self.live.why})" if self.live else ""
+        raise PublishConflict(
+            f"What is live has changed since you looked{newest}. Look again, then act if you still want to."
+        )
 
     @cached_property
     def releases(self) -> tuple[Entry, ...]:

@@ -1,12 +1,14 @@
 """The release log in a store: one small object an entry, created only if its name is free: a number is taken once."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 
-from recsys_tasks.core.errors import CorruptArtefact, NotStored, PublishConflict
+from recsys_tasks.core.errors import BadData, CorruptArtefact, NotStored, PublishConflict
 from recsys_tasks.release.log import Entry, ReleaseLog, parse_entry
 from recsys_tasks.storage.store import ArtefactStore
 
 LOG = "releases/log"
+ENTRY = re.compile(r"([1-9][0-9]*)\.json")
 LARGEST_ENTRY = 1 << 20
 """Bytes: a larger object is no entry of ours, and is not read into memory."""
 
@@ -44,10 +46,9 @@ class Releases:
         Raises:
             CorruptArtefact: an entry is missing, foreign or damaged. Nothing older is ever taken for live instead.
         """
-        names = [name.removesuffix(".json") for name in self._store.names(LOG) if name.endswith(".json")]
-        numbers = sorted(int(name) for name in names if name.isdecimal())
-        if numbers != list(range(1, len(numbers) + 1)):
-            missing = next(n for n in range(1, numbers[-1] + 1) if n not in set(numbers))
+        numbers = entry_numbers(self._store.names(LOG))
+        missing = next((place for place, number in enumerate(numbers, 1) if number != place), None)
+        if missing:
             raise CorruptArtefact(
                 f"{self._store.where(entry_name(missing))} is missing. Restore it from a backup; nothing is published."
             )
@@ -57,10 +58,12 @@ class Releases:
         """Make an entry the newest one, durably.
 
         Raises:
+            BadData: nobody could read it again; nothing is written that would close the log for good.
             PublishConflict: somebody else took its number first.
             StorageError: the store refused.
         """
-        if not self._store.create(entry_name(entry.number), entry.to_bytes()):
+        name, content = entry_name(entry.number), _readable(entry)
+        if not self._store.create(name, content, LARGEST_ENTRY):
             raise PublishConflict(f"Entry {entry.number} of the release log was taken by somebody else. Try again.")
         return entry
 
@@ -71,6 +74,28 @@ class Releases:
             StorageError: the store refused.
         """
         self._store.confirm(entry_name(entry.number))
+
+
+def entry_numbers(names: Iterable[str]) -> list[int]:
+    """Numbers of the entries among the names in the log's folder, rising; whatever else lies there is none."""
+    found = (ENTRY.fullmatch(name) for name in names)
+    return sorted(int(each[1]) for each in found if each)
+
+
+def _readable(entry: Entry) -> bytes:
+    """An entry as it is stored, after every reader's own look at it.
+
+    Raises:
+        BadData: they would refuse it.
+    """
+    try:
+        content = entry.to_bytes()
+        parse_entry(content, entry_name(entry.number))
+    except (CorruptArtefact, ValueError):
+        raise BadData(
+            f"Entry {entry.number} of the release log would be read by nobody: nothing was written."
+        ) from None
+    return content
 
 
 def entry_name(number: int) -> str:

@@ -20,6 +20,8 @@ from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.storage.store import ArtefactStore
 
+LONGEST_LIST = 10_000
+"""Tracks: the search takes memory for each place of a list, whether there is a track for it or not."""
 PROBES = 3
 """Questions that an opened release answers before it replaces the one before."""
 
@@ -97,7 +99,7 @@ class Reader:
         """The k tracks that suit a user best, without those already played; the popular tracks for an unknown user.
 
         Raises:
-            ConfigError: k is not positive.
+            ConfigError: k is not positive, or beyond ``LONGEST_LIST``.
         """
         _check_length(k)
         opened = self._opened
@@ -133,7 +135,7 @@ class Reader:
         """The k tracks whose factors point most nearly the same way, with the cosine.
 
         Raises:
-            ConfigError: k is not positive.
+            ConfigError: k is not positive, or beyond ``LONGEST_LIST``.
             UnknownId: the release does not know the track, or nobody has played it yet.
         """
         _check_length(k)
@@ -186,5 +188,5 @@ class Reader:
 
 
 def _check_length(k: int) -> None:
-    if k < 1:
-        raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
+    if not 1 <= k <= LONGEST_LIST:
+        raise ConfigError(f"A list of {k:,} tracks was asked for. Ask for one or more, {LONGEST_LIST:,} at the most.")

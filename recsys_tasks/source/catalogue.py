@@ -20,8 +20,11 @@ from recsys_tasks.source.queries import ID_ARROW, INTEGERS, id_value, no_id, tab
 from recsys_tasks.source.rows import copy_out
 from recsys_tasks.source.schema import FRACTIONS, TEXT_ARRAYS, check_catalogue
 
+LONGEST_NAME = 500
+"""Characters of a title or an artist's name; what stands behind them is left out where it is read. Pages show 200."""
 TAGS = pa.list_(pa.string())
 _DATE = "CASE WHEN {0} BETWEEN '0001-01-01' AND '9999-12-31' THEN {0} END"  # no infinity, no year before Christ
+_NAME = f"left({{0}}::text, {LONGEST_NAME})"
 _TAGS = "array_to_json(array_remove({0}, NULL))::text"  # a tag may hold any character
 _FIRST = ("track_id", "title", "artist", "released_on")
 """Of several rows of a track the first by these columns stays; where they are equal, the others decide in order."""
@@ -102,17 +105,25 @@ def _catalogue_query(
         **{name: getattr(config, name) for name in types if name not in config.features},
         **config.features,
     }
-    values = [_value(columns[name], kind) for name, kind in types.items() if name != "track_id"]
+    values = [_value(name, columns[name], kind) for name, kind in types.items() if name != "track_id"]
     named = [sql.SQL("{} AS {}").format(value, sql.Identifier(name))
              for name, value in zip(types, [id_value(config.track_id, id_type), *values], strict=True)]  # fmt: skip
     question = sql.SQL("SELECT {} FROM {} WHERE NOT {}")
     return question.format(sql.SQL(", ").join(named), table_name(table), no_id(config.track_id, id_type))
 
 
-def _value(column: str | None, kind: pa.DataType) -> sql.Composable:
-    """A column in the form in which it travels; null where the source has no such column."""
+def _value(name: str, column: str | None, kind: pa.DataType) -> sql.Composable:
+    """A column in the form in which it travels; null where the source has no such column.
+
+    Args:
+        name: ours.
+        column: the source's.
+        kind: what its values become.
+    """
     if column is None:
         return sql.SQL("NULL")
+    if name in ("title", "artist"):
+        return sql.SQL(_NAME).format(sql.Identifier(column))
     forms = {pa.date32(): _DATE, TAGS: _TAGS, pa.string(): "{0}::text", pa.float64(): "{0}::double precision"}
     return sql.SQL(forms.get(kind, "{0}")).format(sql.Identifier(column))
 

@@ -20,6 +20,7 @@ from recsys_tasks.storage.store import ArtefactStore
 
 NOTHING = "Nothing has been published yet."
 VERIFIED = "releases/verified.json"
+LARGEST_VERIFIED = 1 << 16  # bytes
 """When which parts of what is live were last found sound."""
 
 
@@ -122,7 +123,7 @@ def _verify_when_due(at: Workplace, live: Entry, now: datetime) -> None:
     at.bundles.verify(live)
     at.progress(f"every file of release {live.release} agrees with its checksum")
     try:
-        at.store.replace(VERIFIED, canonical_json({"parts": live.parts, "at": now.isoformat()}))
+        at.store.replace(VERIFIED, canonical_json({"parts": live.parts, "at": now.isoformat()}), LARGEST_VERIFIED)
     except StorageError as error:  # then they are read again at the next look
         at.progress(str(error))
 
@@ -130,8 +131,9 @@ def _verify_when_due(at: Workplace, live: Entry, now: datetime) -> None:
 def _last_verified(store: ArtefactStore) -> dict[str, Any]:
     """When which parts were last found sound; empty when nobody knows."""
     try:
-        found = json.loads(store.read(VERIFIED))
-        datetime.fromisoformat(found["at"])
-        return dict(found)
-    except (OSError, ValueError, KeyError, TypeError, RecsysError):
+        found = dict(json.loads(store.read(VERIFIED, LARGEST_VERIFIED)))
+        if datetime.fromisoformat(found["at"]).tzinfo is None:
+            raise ValueError
+        return found
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, RecsysError):
         return {}

@@ -11,22 +11,22 @@ from recsys_tasks.steps.verdict import recomputed
 from recsys_tasks.steps.workplace import Signature, Workplace
 
 
-def judge_again(at: Workplace, day: Day, signature: Signature) -> JudgedAnew:
+def judge_again(at: Workplace, day: Day, signature: Signature, seen: int | None = None) -> JudgedAnew:
     """Judge the candidate of a date anew: the same figures, another policy. Nothing is published by it.
 
     Args:
         at: store and configuration (the policy of now).
         day: of the candidate; of several judgements, the newest is meant.
         signature: who wants it, why and when.
+        seen: newest entry of the release log that the person saw (``ReleaseLog.require_seen``).
 
     Raises:
-        ConfigError: who or why is missing, or the policy is the one that it was judged by.
+        ConfigError: the policy is the one that it was judged by.
         NotStored: nothing was judged on that day.
         GateRefused: an exact check failed, or the candidate is published already.
-        PublishConflict: somebody else had it judged again in the same moment.
+        PublishConflict: somebody else had it judged again in the same moment, or the log has changed.
     """
-    if not signature.by.strip() or not signature.why.strip():
-        raise ConfigError("Say who you are (--by) and why (--why): both stand with the verdict.")
+    at.releases.log().require_seen(seen)
     judgement = _to_judge(at, day)
     stored, again = recomputed(at.judgements, judgement, at.config.gate)
     candidate = at.judgements.key(judgement).candidate

@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.domain import Day, Verdict
-from recsys_tasks.core.errors import BadData, ConfigError, GateRefused, NotStored, PublishConflict
+from recsys_tasks.core.errors import BadData, GateRefused, NotStored, PublishConflict
 from recsys_tasks.gate.exact_checks import coverage_check, finite_check
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.partitions.checked import COLLAPSE, Word
@@ -41,7 +41,7 @@ def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publi
         publish_older: a person's reason to make it live although newer data are; empty: nobody wants that.
 
     Raises:
-        ConfigError: older data are to go live, and nobody says who wants that.
+        ConfigError: the reason is no text that may be kept.
         GateRefused: the verdict is not PASS.
         PublishConflict: others kept publishing in between, several times over.
         CorruptArtefact: the log or the bundle is damaged; nothing is published.
@@ -54,7 +54,9 @@ def publish(at: Workplace, day: Day, candidate: str, signature: Signature, publi
     return outcome
 
 
-def release_candidate(at: Workplace, prefix: str, signature: Signature, older_too: bool = False) -> Published:
+def release_candidate(
+    at: Workplace, prefix: str, signature: Signature, older_too: bool = False, seen: int | None = None
+) -> Published:
     """Publish a candidate that the gate held, or blocked by statistics, on a named person's word.
 
     Where its day is quarantined because its precision collapsed, this word lifts the quarantine as well: without the
@@ -65,52 +67,61 @@ def release_candidate(at: Workplace, prefix: str, signature: Signature, older_to
         prefix: how the candidate's digest begins.
         signature: who, why and when.
         older_too: also when newer data are live; it is then pinned, as after a rollback.
+        seen: newest entry of the log that the person saw (``ReleaseLog.require_seen``).
 
     Raises:
-        ConfigError: who or why is missing.
+        PublishConflict: the log has changed since.
         GateRefused: an exact check failed; that can never be overridden.
         NotStored: there is no such candidate, or it has not been judged.
     """
-    if not signature.by.strip() or not signature.why.strip():
-        raise ConfigError("Say who you are (--by) and why (--why): both stand in the release log.")
     candidate, key = at.bundles.find(prefix)
     older = signature.why if older_too else ""
-    outcome = _publish(at, key.day, candidate, signature, overridden=True, publish_older=older)
+    outcome = _publish(at, key.day, candidate, signature, overridden=True, publish_older=older, seen=seen)
     if at.releases.log().published(candidate):
         _vouch(at, key, signature)
     return outcome
 
 
-def roll_back(at: Workplace, number: int, signature: Signature) -> Entry:
-    """Make an earlier release live again and pin it.
+def roll_back(at: Workplace, number: int, signature: Signature, seen: int | None = None) -> Entry:
+    """Make an earlier release live again and pin it. seen: as for ``release_candidate``.
 
     Raises:
         UnknownId: there is no such release.
-        ConfigError: who or why is missing, or it is live already.
+        ConfigError: it is live already.
         CorruptArtefact: its bundle is damaged.
         PublishConflict: somebody else wrote to the log in between.
     """
     log = at.releases.log()
+    log.require_seen(seen)
     entry = log.roll_back(number, signature.by, signature.why, signature.at)
     at.bundles.verify(entry)
     return at.releases.append(entry)
 
 
-def set_pin(at: Workplace, pinned: bool, signature: Signature) -> Entry:
-    """Pin the live release, or lift its pin.
+def set_pin(at: Workplace, pinned: bool, signature: Signature, seen: int | None = None) -> Entry:
+    """Pin the live release, or lift its pin. seen: as for ``release_candidate``.
 
     Raises:
         NoRelease: nothing has been published.
-        ConfigError: who or why is missing.
+        PublishConflict: somebody else wrote to the log in between.
     """
-    return at.releases.append(at.releases.log().pin(pinned, signature.by, signature.why, signature.at))
+    log = at.releases.log()
+    log.require_seen(seen)
+    return at.releases.append(log.pin(pinned, signature.by, signature.why, signature.at))
 
 
 def _publish(
-    at: Workplace, day: Day, candidate: str, signature: Signature, overridden: bool, publish_older: str = ""
+    at: Workplace,
+    day: Day,
+    candidate: str,
+    signature: Signature,
+    overridden: bool,
+    publish_older: str = "",
+    seen: int | None = None,
 ) -> Published:
     for _attempt in range(ATTEMPTS):
         log = at.releases.log()
+        log.require_seen(seen)
         decision = log.decide(candidate, day, older_too=bool(publish_older))
         earlier = log.published(candidate)
         if earlier is not None:
@@ -136,11 +147,7 @@ def _publish(
 
 def _signed(decision: Decision, signature: Signature, publish_older: str) -> Signature:
     """The signature of the entry; older data go live on a named person's word alone, whose reason it then bears."""
-    if decision.kind != PUBLISH_OLDER:
-        return signature
-    if not signature.by.strip():
-        raise ConfigError("Older data go live on a named person's word alone. Say who you are.")
-    return replace(signature, why=publish_older)
+    return replace(signature, why=publish_older) if decision.kind == PUBLISH_OLDER else signature
 
 
 def _judged(at: Workplace, day: Day, candidate: str, log: ReleaseLog) -> Judgement:

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import NotStored
+from recsys_tasks.core.typed_text import reason_of
 from recsys_tasks.partitions.checked import Word
 from recsys_tasks.partitions.data_quality import HISTORY_DAYS, OK, STOP, DataCheck, checks_on
 from recsys_tasks.partitions.quarantine import QuarantinedDay
@@ -37,10 +38,12 @@ def check_data(at: Workplace, day: Day, signature: Signature, accept: str = "") 
             accepts. Another date is accepted by a run for that date: nobody accepts what he has not been shown.
 
     Raises:
+        ConfigError: the reason is no text that may be kept.
         DataRefused: the day is quarantined.
         NotStored: a date has not been extracted.
         CorruptArtefact: a manifest is damaged.
     """
+    why = reason_of(accept) if accept.strip() else ""
     partitions = {date: _newest(at, date) for date in _dates(at, day)}
     folded = {date: at.quarantine.folded_digest(date) for date in partitions}
     checks = {date: _looked_at(at, stored) for date, stored in partitions.items()}
@@ -48,8 +51,8 @@ def check_data(at: Workplace, day: Day, signature: Signature, accept: str = "") 
     at.progress(f"the streams of {day} pass {ok} of {len(checks[day])} checks")
     for date, check in ((date, check) for date, found in checks.items() for check in found if check.outcome != OK):
         at.progress(f"{date}: {check.outcome}: {check}")
-    if accept.strip():
-        _accept(at, partitions[day], Word(signature.by, accept.strip(), signature.at, signature.run_id))
+    if why:
+        _accept(at, partitions[day], Word(signature.by, why, signature.at, signature.run_id))
     quarantined = {date: found for date in partitions if (found := at.quarantine.find(date))}
     stale = _stale(at, day, (date for date in partitions if at.quarantine.folded_digest(date) != folded[date]))
     if day in quarantined:

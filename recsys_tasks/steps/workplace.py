@@ -12,6 +12,7 @@ from recsys_tasks.core.config import Config
 from recsys_tasks.core.errors import ConfigError, told
 from recsys_tasks.core.memory import count_peak_anew, peak_megabytes
 from recsys_tasks.core.records import as_json
+from recsys_tasks.core.typed_text import name_of, reason_of
 from recsys_tasks.core.versions import library_versions
 from recsys_tasks.partitions.checked import CheckedDays
 from recsys_tasks.partitions.quarantine import Quarantine
@@ -135,12 +136,20 @@ class Workplace:
 
 @dataclass(frozen=True)
 class Signature:
-    """Who acts, why, when (ISO-8601 UTC), and in which run."""
+    """Who acts, why, when (ISO-8601 UTC), and in which run.
+
+    Raises:
+        ConfigError: who or why is missing, or is no text that may be kept.
+    """
 
     by: str
     why: str
     at: str
     run_id: str = ""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by", name_of(self.by))
+        object.__setattr__(self, "why", reason_of(self.why))
 
 
 @contextmanager

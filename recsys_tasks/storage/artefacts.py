@@ -5,6 +5,7 @@ Its files are verified (size, then SHA-256) before anything reads or maps them.
 """
 
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from recsys_tasks.core.records import Json
 from recsys_tasks.storage.files import Output, new_directory, sha256_of, write_file
 from recsys_tasks.storage.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, NotAManifest, StoredFile, parse_manifest
 from recsys_tasks.storage.refusals import reading
+from recsys_tasks.storage.stored_forms import unpacked_size
 
 VERIFIED_TOGETHER, WRITTEN_TOGETHER = 2, 3
 """Files at a time: hashing keeps a core busy each, and whoever writes also waits for the disk."""
@@ -82,7 +84,7 @@ class Artefact:
                 values = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, OverflowError):
             raise _corrupt(file, "is no array of the size that its header says") from None
-        if not isinstance(values, np.memmap) or values.dtype.kind not in "iuf" or not values.dtype.isnative:
+        if not isinstance(values, np.memmap) or not _are_numbers(values):
             raise _corrupt(file, "is no array of this machine's numbers")
         if values.offset + values.nbytes != file.stat().st_size:
             raise _corrupt(file, "is longer than its header says")
@@ -180,7 +182,8 @@ def read_manifest(path: Path) -> Manifest:
     """
     file = path / MANIFEST
     try:
-        if file.is_symlink() or file.stat().st_size > LARGEST_MANIFEST:
+        found = file.lstat()
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST_MANIFEST:
             raise NotAManifest("is not a plain manifest")
         return parse_manifest(file.read_bytes(), path.as_posix())
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
@@ -198,17 +201,33 @@ def parquet_bytes(table: pa.Table) -> bytes:
 
 def _write(directory: Path, name: str, content: Content) -> tuple[str, StoredFile]:
     """Write one file; its name, and what the manifest says of it."""
+    unpacked = None
     if isinstance(content, pa.Table):
-        stored = f"{name}.parquet"
+        stored, unpacked = f"{name}.parquet", unpacked_size(content)
         size, sha256 = write_file(directory / stored, lambda output: output.write(parquet_bytes(content)))
     elif isinstance(content, np.ndarray):
+        _check_numbers(name, content)
         stored = f"{name}.npy"
         size, sha256 = write_file(directory / stored, lambda output: _save_array(output, content))
     else:
         stored = name
         os.rename(content.path, directory / stored)
         size, sha256 = (directory / stored).stat().st_size, sha256_of(directory / stored)
-    return stored, StoredFile(size, sha256)
+    return stored, StoredFile(size, sha256, unpacked)
+
+
+def _check_numbers(name: str, values: npt.NDArray[Any]) -> None:
+    """Check that an array is one that ``Artefact.array`` gives again.
+
+    Raises:
+        BadData: it holds something else than this machine's numbers.
+    """
+    if not _are_numbers(values):
+        raise BadData(f"{name}.npy would hold {values.dtype}, and nobody reads anything but numbers there.")
+
+
+def _are_numbers(values: npt.NDArray[Any]) -> bool:
+    return values.dtype.kind in "iuf" and values.dtype.isnative
 
 
 def _save_array(output: Output, values: npt.NDArray[Any]) -> None:

@@ -8,6 +8,8 @@ has returned from survives a power loss. Nothing is tried twice: a full disk sta
 import errno
 import hashlib
 import os
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +21,7 @@ from recsys_tasks.core.errors import StorageError
 from recsys_tasks.storage.access import Access, make_directories
 from recsys_tasks.storage.mark import access_under
 from recsys_tasks.storage.refusals import FORBIDDEN, forbidden, obstacle
-from recsys_tasks.storage.temporary import temporary_directory
+from recsys_tasks.storage.temporary import TEMPORARY, require_own_place, temporary_directory
 
 _WORTH_A_THREAD = 1 << 20  # bytes
 _ADVICE = {
@@ -140,10 +142,25 @@ def make_durable(root: Path, path: Path) -> None:
 
 
 def remove_tree(root: Path, path: Path) -> None:
-    """Remove a directory so that it is never seen half-removed under its own name."""
-    with _storing(root, path) as (doomed, _):
-        path.rename(doomed / path.name)
+    """Remove a directory so that it is never seen half-removed under its own name; or one file.
+
+    It needs no new directory or file: room is made when there is none. Who is killed in between leaves a directory
+    among the temporary ones, which the next sweep removes.
+
+    Raises:
+        StorageError: the disk is broken or read-only, or the rights are missing.
+    """
+    with _storage_errors(path):
+        if not path.is_dir() or path.is_symlink():
+            path.unlink()
+            make_durable(root, path)
+            return
+        require_own_place(root)
+        doomed = root / TEMPORARY / secrets.token_hex(16)
+        make_directories(root, doomed.parent, access_under(root))  # it is there since the first write
+        path.rename(doomed)
         make_durable(root, path)  # otherwise a power loss might undo the rename, and not the removals that follow
+        shutil.rmtree(doomed, ignore_errors=True)
 
 
 @contextmanager

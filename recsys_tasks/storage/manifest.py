@@ -10,7 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 
 from recsys_tasks.core.digests import FORMAT, canonical_json, digest_of
+from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
+from recsys_tasks.storage.sizes import check_size
 
 MANIFEST = "manifest.json"
 LARGEST_MANIFEST = 1 << 24
@@ -23,6 +25,13 @@ class StoredFile:
 
     size: int  # bytes
     sha256: str  # hexadecimal
+    unpacked: int | None = None
+    """Bytes that its values take in memory, whatever packs them on the disk; None of what is no table, or was stored by
+    a version that did not say so."""
+
+    def to_json(self) -> Json:
+        """The stored form; without a table it is what it was before there were sizes of them."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -40,11 +49,21 @@ class Manifest:
     """Name of the artefact in its store; empty: the manifest is good anywhere."""
 
     def sealed(self) -> bytes:
-        """The manifest as it is stored, with a checksum over itself."""
-        files = {name: asdict(file) for name, file in self.files.items()}
+        """The manifest as it is stored, with a checksum over itself.
+
+        Raises:
+            BadData: nobody could read it again.
+        """
+        files = {name: file.to_json() for name, file in self.files.items()}
         values = {"format": FORMAT, "place": self.place, "digest": self.digest, "key": dict(self.key)}
         values |= {"figures": dict(self.figures), "files": files}
-        return canonical_json(values | {"sha256": digest_of("manifest", values)})
+        try:
+            content = canonical_json(values | {"sha256": digest_of("manifest", values)})
+            parse_manifest(content, self.place)
+        except ValueError as error:
+            raise BadData(f"The manifest of {self.place or 'an artefact'} would be none: it {error}.") from None
+        check_size(f"The manifest of {self.place}", content, LARGEST_MANIFEST)
+        return content
 
 
 class NotAManifest(ValueError):
@@ -65,7 +84,7 @@ def parse_manifest(content: bytes, name: str) -> Manifest:
         values = json.loads(content)
         sound = values["format"] == FORMAT and isinstance(values["digest"], str)
         sound = sound and isinstance(values["key"], dict) and isinstance(values["figures"], dict)
-        files = {file: StoredFile(of["size"], of["sha256"]) for file, of in values["files"].items()}
+        files = {file: StoredFile(of["size"], of["sha256"], of.get("unpacked")) for file, of in values["files"].items()}
         manifest = Manifest(values["digest"], values["key"], values["figures"], files, values["place"])
         place, sealed = PurePosixPath(manifest.place).parts, _is_sealed(content)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from recsys_tasks.storage.manifest import Manifest
 from recsys_tasks.storage.mark import access_under
 from recsys_tasks.storage.refusals import reading
 from recsys_tasks.storage.rights import require_rights
+from recsys_tasks.storage.sizes import check_size
 from recsys_tasks.storage.store import Stamp
 from recsys_tasks.storage.temporary import sweep, temporary_directory
 
@@ -78,20 +80,21 @@ class PosixStore:
         path = self.root / name
         try:
             with self._reading(name):
-                if most is not None and (path.is_symlink() or path.stat().st_size > most):
-                    raise CorruptArtefact(
-                        f"{path} is not a plain file of at most {most:,} bytes. Restore it from a backup."
-                    )
+                found = path.lstat() if most is not None else path.stat()  # whoever opens a pipe waits for ever
+                if not stat.S_ISREG(found.st_mode) or (most is not None and found.st_size > most):
+                    raise CorruptArtefact(f"{path} is no plain file{_at_most(most)}. Restore it from a backup.")
                 return path.read_bytes()
         except FileNotFoundError:
             raise NotStored(f"{path} does not exist. Run the step that makes it first.") from None
 
-    def create(self, name: str, content: bytes) -> bool:
+    def create(self, name: str, content: bytes, most: int | None = None) -> bool:
         """As ``ArtefactStore``: one ``link``."""
+        check_size(self.where(name), content, most)
         return link_new(self.root, self.root / name, content)
 
-    def replace(self, name: str, content: bytes) -> None:
+    def replace(self, name: str, content: bytes, most: int | None = None) -> None:
         """As ``ArtefactStore``: one rename of a complete file."""
+        check_size(self.where(name), content, most)
         replace_file(self.root, self.root / name, content)
 
     def confirm(self, name: str) -> None:
@@ -159,6 +162,10 @@ class PosixStore:
 
     def _reading(self, name: str) -> AbstractContextManager[None]:
         return reading(self.root / name, self.root)
+
+
+def _at_most(most: int | None) -> str:
+    return f" of at most {most:,} bytes" if most is not None else ""
 
 
 def _stamp(found: os.stat_result) -> Stamp:

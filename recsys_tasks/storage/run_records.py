@@ -14,6 +14,8 @@ from recsys_tasks.core.records import Json
 from recsys_tasks.storage.store import ArtefactStore
 
 FOLDER = "runs"
+LARGEST_RECORD = 1 << 24
+"""Bytes: a larger object is no record of ours, and is not read into memory."""
 
 
 class RunRecords:
@@ -28,7 +30,7 @@ class RunRecords:
         while "result" in self._read(f"{run_name(run_id)}/{name}.json"):
             name = f"{step}.{next(tries)}"
         content = json.dumps({**record, "run_id": run_id}, indent=1, sort_keys=True).encode()
-        self._store.replace(f"{run_name(run_id)}/{name}.json", content)
+        self._store.replace(f"{run_name(run_id)}/{name}.json", content, LARGEST_RECORD)
 
     def last(self, run_id: str, step: str) -> Json | None:
         """What is kept of a step of a run, of its last try that has a result; None when there is nothing."""
@@ -57,7 +59,7 @@ class RunRecords:
         """Date -> the runs that restated it, those that began first first."""
         found: dict[str, list[str]] = {}
         for record in self.of_step("extract_streams"):
-            for day in (record.get("result") or {}).get("restated", ()):
+            for day in restated_in(record):
                 found.setdefault(day, []).append(record["run_id"])
         return found
 
@@ -87,13 +89,20 @@ class RunRecords:
     def _read(self, name: str) -> Json:
         """A record; empty when it is missing or unreadable: nothing but a page depends on it."""
         try:
-            return dict(json.loads(self._store.read(name)))
+            return dict(json.loads(self._store.read(name, LARGEST_RECORD)))
         except (OSError, ValueError, TypeError, RecursionError, RecsysError):
             return {}
 
 
 def _began(record: Mapping[str, Any]) -> tuple[str, str]:
     return str(record.get("began")), str(record["run_id"])
+
+
+def restated_in(record: Mapping[str, Any]) -> list[str]:
+    """Dates that a step restated, as its record says; none where it says nothing, or no such thing."""
+    result = record.get("result")
+    found = result.get("restated") if isinstance(result, dict) else None
+    return [str(day) for day in found] if isinstance(found, list) else []
 
 
 def run_name(run_id: str) -> str:

@@ -17,7 +17,7 @@ def kept_or_drawn(store: ArtefactStore, name: str, field: str, fresh: str, if_lo
         CorruptArtefact: it is damaged.
         StorageError: the store refused.
     """
-    if store.create(name, _sealed(field, fresh)):
+    if store.create(name, _sealed(field, fresh), LARGEST_SECRET):
         return fresh
     store.confirm(name)
     return kept(store, name, field, if_lost)

@@ -102,11 +102,23 @@ class ArtefactStore(Protocol):
             CorruptArtefact: it is larger, or no plain object.
         """
 
-    def create(self, name: str, content: bytes) -> bool:
-        """Store a small object if and only if its name is free, durably; False when it was taken."""
+    def create(self, name: str, content: bytes, most: int | None = None) -> bool:
+        """Store a small object if and only if its name is free, durably; False when it was taken.
 
-    def replace(self, name: str, content: bytes) -> None:
-        """Set the content of a small object durably; a reader sees the old content or the new one, never a mixture."""
+        Args:
+            name: of the object.
+            content: its bytes.
+            most: as for ``read``: what no reader would take is not written.
+
+        Raises:
+            BadData: it is larger.
+        """
+
+    def replace(self, name: str, content: bytes, most: int | None = None) -> None:
+        """Set the content of a small object durably; a reader sees the old content or the new one, never a mixture.
+
+        Args, raises: as for ``create``.
+        """
 
     def confirm(self, name: str) -> None:
         """Make a name that was found survive a power loss: its writer may have been killed before it could do so."""

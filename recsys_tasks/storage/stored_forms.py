@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Ids, PlayCounts, Vocabulary
@@ -26,7 +27,7 @@ def no_plays(user_ids: pa.DataType, track_ids: pa.DataType) -> PlayCounts:
 def _bytes_digest(ids: Ids) -> str:
     if pa.types.is_integer(ids.type):
         return hashlib.sha256(np.asarray(ids).astype("<i8").tobytes()).hexdigest()
-    lengths: npt.NDArray[Any] = np.asarray(pa.compute.binary_length(ids), dtype="<i8")
+    lengths: npt.NDArray[Any] = np.asarray(pc.binary_length(ids), dtype="<i8")
     return hashlib.sha256(lengths.tobytes() + "".join(ids.to_pylist()).encode()).hexdigest()
 
 
@@ -57,7 +58,20 @@ def _standing_twice(ids: Ids) -> int:
     if pa.types.is_integer(ids.type) and not ids.null_count:
         ordered = np.sort(np.asarray(ids))
         return int(np.count_nonzero(ordered[1:] == ordered[:-1]))
-    return len(ids) - len(pa.compute.unique(ids))
+    return len(ids) - len(pc.unique(ids))
+
+
+def unpacked_size(table: pa.Table) -> int:
+    """Bytes that the values of a table take in memory: of the values alone, not of how Arrow came to hold them."""
+    return sum(map(_column_size, table.columns))
+
+
+def _column_size(column: pa.ChunkedArray) -> int:
+    if pa.types.is_string(column.type):
+        return 4 * len(column) + int(pc.sum(pc.binary_length(column)).as_py() or 0)
+    if pa.types.is_list(column.type):
+        return 4 * len(column) + _column_size(pc.list_flatten(column))
+    return len(column) * max(1, int(column.type.bit_width) // 8)
 
 
 def as_ids(column: pa.ChunkedArray) -> Ids:

@@ -33,7 +33,7 @@ def marked(store: ArtefactStore, fresh: Mark) -> Mark:
     found = mark_of(store)
     if found is not None:
         return found
-    if store.create(MARK, fresh.to_bytes()):
+    if store.create(MARK, fresh.to_bytes(), LARGEST_MARK):
         return fresh
     store.confirm(MARK)
     return parse_mark(store.read(MARK, LARGEST_MARK), store.where(MARK))
@@ -47,5 +47,5 @@ def shared_by(store: ArtefactStore, fresh: Mark, group: str | None) -> Mark:
         StorageError: the store refused.
     """
     mark = replace(marked(store, fresh), group=group)
-    store.replace(MARK, mark.to_bytes())
+    store.replace(MARK, mark.to_bytes(), LARGEST_MARK)
     return mark

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from recsys_tasks.core.errors import StorageError
 from recsys_tasks.storage.access import Access, make_directories
 
 TEMPORARY = ".tmp"
@@ -21,6 +22,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 @contextmanager
 def temporary_directory(root: Path, access: Access) -> Iterator[Path]:
     """Make a directory under the root's own file system, locked while its writer lives, removed at the end."""
+    require_own_place(root)
     make_directories(root, root / TEMPORARY, access)
     path, descriptor = _locked_directory(root / TEMPORARY, access)
     try:
@@ -36,11 +38,16 @@ def temporary_directory(root: Path, access: Access) -> Iterator[Path]:
 
 
 def sweep(root: Path) -> list[str]:
-    """Remove temporary directories whose writers are gone; names of what was removed."""
+    """Remove temporary directories whose writers are gone; names of what was removed.
+
+    Raises:
+        StorageError: they would lie elsewhere.
+    """
     removed = []
+    require_own_place(root)
     for path in sorted((root / TEMPORARY).glob("*")):
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except (FileNotFoundError, NotADirectoryError, PermissionError):
             continue  # its writer has just finished, or it is none of ours, or not ours to remove
         try:
@@ -52,6 +59,17 @@ def sweep(root: Path) -> list[str]:
         finally:
             os.close(descriptor)
     return removed
+
+
+def require_own_place(root: Path) -> None:
+    """Check that what is temporary lies in the store: whoever may write there must lead nobody to remove what lies
+    elsewhere.
+
+    Raises:
+        StorageError: a link leads out of it.
+    """
+    if (root / TEMPORARY).is_symlink():
+        raise StorageError(f"{root / TEMPORARY} is a link to {os.readlink(root / TEMPORARY)}. Remove it, then rerun.")
 
 
 def _locked_directory(parent: Path, access: Access) -> tuple[Path, int]:

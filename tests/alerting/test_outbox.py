@@ -215,10 +215,10 @@ class TestOwed:
             outbox.put(alert(key), ["mail"], NOW)
         read = store.read
 
-        def reading(name):
+        def reading(name, most=None):
             if "b2" in name:
                 raise NotStored(name)
-            return read(name)
+            return read(name, most)
 
         monkeypatch.setattr(store, "read", reading)
         delivery = outbox.deliver(["mail"], Channels(), NOW)

@@ -12,7 +12,7 @@ from annoy import AnnoyIndex
 from planting import plant
 
 from bad_inputs.cases import case, little_memory, overwrite, refused
-from recsys_tasks.core.digests import canonical_json, digest_of
+from recsys_tasks.core.digests import FORMAT, canonical_json, digest_of
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import BadData, CorruptArtefact
 from recsys_tasks.core.records import Json
@@ -25,7 +25,7 @@ from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.stored_models import open_model
 from recsys_tasks.storage.artefacts import Artefact, open_artefact, read_manifest, save_artefact
-from recsys_tasks.storage.manifest import MANIFEST, Manifest, StoredFile
+from recsys_tasks.storage.manifest import MANIFEST
 
 FEW = np.arange(3, dtype=np.uint32)
 
@@ -99,6 +99,7 @@ def sealed(values: Any) -> bytes:
     return canonical_json(values | {"sha256": digest_of("manifest", values)})
 
 
+NAMELESS: Json = {"format": FORMAT, "place": "", "digest": "d", "key": {}, "figures": {}}
 MANIFESTS: list[bytes] = [
     b"",
     b"{",
@@ -106,7 +107,7 @@ MANIFESTS: list[bytes] = [
     b"null",
     b"[" * 100_000,
     b"\xff",
-    *(Manifest("d", {}, {}, {name: StoredFile(1, "0")}).sealed() for name in ("a/b", "..", "/etc/passwd", "")),
+    *(sealed(NAMELESS | {"files": {name: {"size": 1, "sha256": "0"}}}) for name in ("a/b", "..", "/etc/passwd", "")),
 ]
 
 

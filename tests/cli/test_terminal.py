@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from recsys_tasks.cli.main import main, parser
+from recsys_tasks.cli.telling import answer, tell
 
 
 def commands(found, name="recsys"):
@@ -95,3 +96,25 @@ class TestPopularTracks:
         assert counts == sorted(counts, reverse=True)
         assert main(["recommend", "123456789", "--json"], environment) == 1
         assert f'"score": {counts[0]}\n' in capsys.readouterr().out
+
+
+class TestWhatStrangersWrote:
+    def test_a_terminal_obeys_no_title(self, capsys):
+        """Titles are other people's: neither an escape sequence nor a turned direction reaches the terminal."""
+        answer("\x1b]0;owned\x07a\x9b2J \u202etxt.exe\nتیتر می\u200cخواهم\t👩\u200d🎤")
+        tell("caf\udce9 \x1b[2J")
+        said = capsys.readouterr()
+        assert said.out == "\ufffd]0;owned\ufffda\ufffd2J \ufffdtxt.exe\nتیتر می\u200cخواهم\t👩\u200d🎤\n"
+        assert said.err == "caf\ufffd \ufffd[2J\n"
+
+    def test_what_a_terminal_cannot_show_is_shown_by_its_number(self, finished):
+        """A title outside its letters is no traceback, and a full disk behind the answer is said in words."""
+        command = [sys.executable, "-c", "from recsys_tasks.cli.telling import answer; answer('naïve 🎵')"]
+        shown = subprocess.run(command, env=os.environ | {"PYTHONIOENCODING": "ascii"}, capture_output=True, check=True)
+        assert shown.stdout == b"na\\xefve \\U0001f3b5\n"
+        with open("/dev/full", "wb") as full:
+            command = [sys.executable, "-m", "recsys_tasks", "status"]
+            places = os.environ | {"RECSYS_ROOT": str(finished.store.root)}
+            said = subprocess.run(command, env=places, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        assert (said.returncode, "Traceback" in said.stderr) == (1, False)
+        assert "No space left" in said.stderr

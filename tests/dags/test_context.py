@@ -62,12 +62,33 @@ class TestSigner:
         from recsys_dag.context import WORDS, signer
 
         by_hand = SimpleNamespace(triggering_user_name="olga", run_type="manual")
+        by_a_task = SimpleNamespace(triggering_user_name="olga", run_type="operator_triggered")
         alone = SimpleNamespace(triggering_user_name=None, run_type=SimpleNamespace(value="backfill"))
         assert signer(by_hand, {"publish_older": "why"}) == "olga"
         assert signer(alone, {"publish_older": None, "accept_data": ""}) == "airflow (backfill)"
         for word in WORDS:
-            with pytest.raises(AirflowFailException, match=f"{word} is a named person's word"):
-                signer(alone, {word: "why"})
+            for run in (alone, by_a_task):
+                with pytest.raises(AirflowFailException, match=f"{word} is a named person's word"):
+                    signer(run, {word: "why"})
+
+    def test_a_task_of_another_dag_gives_nobodys_word(self, airflow_home):
+        """Airflow hands on the name of whoever ran that DAG; a run without a word is signed with it, as ever."""
+        from recsys_dag.context import signer
+
+        for kind in ("operator_triggered", "asset_materialization", "backfill"):
+            run = SimpleNamespace(triggering_user_name="olga", run_type=kind)
+            assert signer(run, {"publish_older": " ", "accept_data": None}) == "olga"
+
+    def test_a_word_that_cannot_be_kept_ends_the_first_task(self, airflow_home):
+        """Not after the hours of training that it was for."""
+        from recsys_dag.context import WORDS, signer
+
+        from recsys_tasks.core.errors import ConfigError
+
+        by_hand = SimpleNamespace(triggering_user_name="olga", run_type="manual")
+        for word in WORDS:
+            with pytest.raises(ConfigError, match="1,100,000"):
+                signer(by_hand, {word: "x" * 1_100_000})
 
 
 class TestSource:

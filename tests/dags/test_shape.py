@@ -86,3 +86,15 @@ class TestShape:
         shown = load_dag(name)
         rows = [line.split("`")[1] for line in shown.doc_md.splitlines() if line.startswith("| `")]
         assert sorted(rows) == sorted(shown.task_dict)
+
+
+def test_what_people_type_into_a_run_is_bounded_by_its_form(dag):
+    """Airflow itself refuses a megabyte of reason before there is a run: every text of the form has a bound."""
+    params = dag.params
+    texts = [name for name in params if "string" in params.get_param(name).schema.get("type", ())]
+    assert sorted(texts) == ["accept_data", "day", "publish_older"]
+    for name in texts:
+        param = params.get_param(name)
+        assert param.resolve("2026-01-15") == "2026-01-15"
+        with pytest.raises(ValueError, match="Failed validating"):
+            param.resolve("2" * 1_001)

@@ -2,11 +2,12 @@
 
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
 import pytest
 from airflow_server import served
-from settings import config, run
+from settings import TOML, config, run
 
 from recsys_tasks.pages.acting import End, act, child_environment, standing
 from recsys_tasks.release.bundles import bundle_name
@@ -117,6 +118,26 @@ class TestActs:
         assert len(Releases(store).log().entries) == 3
 
 
+class TestSeen:
+    def test_of_two_acts_at_the_same_time_one_is_done(self, copied, tmp_path):
+        """Two processes read the same log and append: the one whose entry came second is told who was first."""
+        (tmp_path / "recsys.toml").write_text(TOML)
+        places = {"RECSYS_ROOT": str(copied.store.root), "RECSYS_CONFIG": str(tmp_path / "recsys.toml")}
+        words = [["rollback", "--seen=3", str(n), "--by=olga", f"--why=to {n}"] for n in (1, 2)]
+        with ThreadPoolExecutor(2) as beside:
+            outcomes = list(beside.map(lambda each: act(each, places), words))
+        assert {outcome.end for outcome in outcomes} == {End.DONE, End.REFUSED}
+        assert len(copied.releases.log().entries) == 4
+
+    def test_a_pin_holds_the_release_that_was_seen(self, do, copied, store):
+        """A release goes live between the look and the act: the pin is refused, and does not hold the new one."""
+        assert run(copied, date(2026, 1, 16)).published.published
+        answer = do("pin", seen=3)
+        assert (answer.status_code, "publish by" in answer.json()["detail"]) == (409, True)
+        assert not Releases(store).log().require_live().pinned
+        assert do("pin", seen=4).status_code == 200
+
+
 class TestRefusals:
     def test_the_words_of_a_refusal_arrive(self, do, store, audited):
         """What the command says, without its class; nothing changed, and the audit log does not call it done."""
@@ -156,6 +177,7 @@ class TestRefusals:
             ("pin", {"why": "a bell \a"}),
             ("pin", {"why": "nothing\0"}),
             ("pin", {"why": "two\u2028lines"}),
+            ("pin", {"why": "\u202ereversed"}),
             ("pin", {"why": 5}),
             ("pin", {"why": None}),
             ("pin", {"seen": "3"}),

@@ -71,7 +71,7 @@ class TestSentence:
             "Release 2 (data of 2026-01-14) is live; the candidate of 2026-01-16 passed the gate but was kept, "
             f"because release 2 is pinned by {SIGNED.by}."
         )
-        assert f"<strong>Pinned</strong> by {SIGNED.by}" in page(rows)
+        assert f"<strong>Pinned</strong> by <bdi>{SIGNED.by}</bdi>" in page(rows)
 
 
 class TestFigures:

@@ -4,16 +4,20 @@ from pathlib import Path
 from threading import Event, Thread
 from time import monotonic
 
+import pyarrow as pa
 import pytest
+from log_entries import entry as log_entry
 from pages_store import LISTENER, entry, gone, part, recommend
 from settings import SIGNED
 
 from recsys_tasks.pages import readers
 from recsys_tasks.pages.asking import columns_of
 from recsys_tasks.pages.questions import Question
-from recsys_tasks.pages.readers import Limits, Readers, TooBusy, TooLarge, TooSlow, files_of, memory_of
+from recsys_tasks.pages.readers import COPIES, Limits, Readers, TooBusy, TooLarge, TooSlow, memory_of
+from recsys_tasks.release.bundles import part_name
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import roll_back
+from recsys_tasks.storage.posix import PosixStore
 
 
 class TestReaders:
@@ -112,7 +116,7 @@ class TestReaders:
     def test_a_release_above_the_bound_is_refused_before_it_is_opened(self, finished):
         """The refusal names the sizes and the variable; nothing was opened."""
         entries = [entry(finished, 3), entry(finished, 2)]
-        sizes = [memory_of(files_of(finished.store, each)) for each in entries]
+        sizes = [memory_of(finished.store, each) for each in entries]
         small = Readers(finished.store, Limits(memory=sizes[0] - 1), lambda *_: pytest.fail("it was opened"))
         with pytest.raises(TooLarge, match=rf"{sizes[0] / 1e6:,.0f} MB for release 3.*{readers.MEMORY}"):
             small.ask(entries[0], recommend)
@@ -128,8 +132,20 @@ class TestReaders:
         opened = Readers(finished.store).ask(entry(finished, 3), lambda opened: opened)
         bundle = opened.reader.bundle
         taken = bundle.names.table.nbytes + opened.names._names.nbytes + bundle.gated.tracks.ids.nbytes
-        packed = tuple(file for file in opened.files if file[0].endswith(".parquet"))
-        assert sum(stamp.size for _, stamp in packed) < taken < memory_of(packed)
+        arrays = sum(stamp.size for name, stamp in opened.files if name.endswith((".npy", ".ann")))
+        assert taken < memory_of(finished.store, entry(finished, 3)) - arrays
+
+    def test_names_that_hardly_take_a_place_on_the_disk_are_counted_as_what_they_take_in_memory(self, tmp_path):
+        """A catalogue of one long title for every track packs a thousandfold: it is refused before it is opened."""
+        store, tracks = PosixStore(tmp_path), 40_000
+        names = pa.table({"title": ["x" * 500] * tracks, "artist": ["y" * 500] * tracks})
+        packed = store.put(part_name("c", "names"), "c", {}, {"names": names}).manifest.files["names.parquet"]
+        of_names = log_entry(1, 5, "c", parts={"names": "0"})
+        assert packed.size < 40_000 < 40_000_000 < packed.unpacked <= names.nbytes
+        assert memory_of(store, of_names) == COPIES * packed.unpacked
+        small = Readers(store, Limits(memory=100_000_000), lambda *_: pytest.fail("it was opened"))
+        with pytest.raises(TooLarge, match="161 MB for release 1"):
+            small.ask(of_names, recommend)
 
     def test_the_page_tells_the_refusal(self, ask, monkeypatch):
         """The server's variable is heeded: 503, and what to set."""

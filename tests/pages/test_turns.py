@@ -61,13 +61,44 @@ def test_who_waits_too_long_is_told_so(turns):
 
 
 def test_every_page_that_reads_much_takes_a_turn(turns):
-    """The routes of Live, the past and the acts; static files and the box of names do not wait."""
-    from recsys_ui import browse, views
+    """Every route of ours but the static files and the way to them: pages, answers and acts, each of their own kind."""
+    from recsys_ui import acts, asking, browse, reports, views
 
-    taking = {
-        route.path
-        for router in (browse.router, views.router)
+    rooms = (acts.router, asking.router, browse.router, reports.router, views.router)
+    kinds = (turns.turn, turns.answer_turn, turns.act_turn)
+    found = {
+        (route.path, *route.methods): [
+            each.call.__name__ for each in route.dependant.dependencies if each.call in kinds
+        ]
+        for router in rooms
         for route in router.routes
-        if any(each.call is turns.turn for each in route.dependant.dependencies)
     }
-    assert taking == {"/history", "/candidates", "/lineage/{name}", "/dag", "/live"}
+    assert [where for where, taken in found.items() if not taken] == [("/", "GET"), ("/static/{name}", "GET")]
+    assert found["/acts/{name}", "POST"] == ["act_turn"]
+    assert found["/ask/similar", "GET"] == ["answer_turn"]
+    assert all(len(taken) < 2 for taken in found.values())
+
+
+def test_who_is_sent_away_is_told_when_to_come_again(turns):
+    """503 with Retry-After, which proxies and programs heed; a page to a person, and JSON to a script that wants it."""
+    from fastapi import Depends, FastAPI
+    from fastapi.testclient import TestClient
+    from recsys_ui.web import Sorry, sorry
+
+    from recsys_tasks.core.services import Service
+
+    nobody = turns.Turns(at_once=0, waiting=0)
+
+    async def never():
+        async with nobody.one():
+            yield
+
+    app = FastAPI(dependencies=[Depends(never)])
+    app.state.service = Service("", None, None)
+    app.add_exception_handler(Sorry, sorry)
+    app.get("/page")(lambda: "a page")
+    client = TestClient(app)
+    page, script = client.get("/page"), client.get("/page", headers={"Accept": "application/json"})
+    assert [(answer.status_code, answer.headers["retry-after"]) for answer in (page, script)] == [(503, "5")] * 2
+    assert "Try again in a moment" in page.text
+    assert script.json()["detail"].endswith("Try again in a moment.")

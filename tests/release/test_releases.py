@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from log_entries import entry
 
-from recsys_tasks.core.errors import CorruptArtefact, NoRelease, PublishConflict
-from recsys_tasks.release.releases import LARGEST_ENTRY, Releases, entry_name
+from recsys_tasks.core.errors import BadData, CorruptArtefact, NoRelease, PublishConflict
+from recsys_tasks.pages.logbook import LogBook
+from recsys_tasks.release.releases import LARGEST_ENTRY, LOG, Releases, entry_name
 from recsys_tasks.storage.posix import PosixStore
 
 
@@ -73,7 +74,38 @@ class TestAppending:
         assert published(PosixStore(tmp_path)) == sorted(f"{w}-{n}" for w in range(4) for n in range(10))
 
 
+class TestWriting:
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"why": "x" * LARGEST_ENTRY},
+            {"figures": {"precision": float("nan")}},
+            {"figures": {"sha256": "0" * 64, "z": 1}},
+            {"why": "caf\udce9"},
+        ],
+    )
+    def test_what_no_reader_would_take_is_not_written(self, store, more):
+        """An entry that cannot be read would stop everything for ever: refused, it leaves the log as it was."""
+        releases = Releases(store)
+        releases.append(entry(1, 5))
+        with pytest.raises(BadData, match="nothing was written"):
+            releases.append(entry(2, 6, **more))
+        assert [found.number for found in releases.log().entries] == [1]
+        assert store.names(LOG) == ["1.json"]
+
+
 class TestDamage:
+    @pytest.mark.parametrize(
+        "name", ["0.json", "00.json", "01.json", "-1.json", "٢.json", "2.json.bak", "1e9.json", "x"]
+    )
+    def test_what_is_no_entry_by_its_name_is_none(self, store, name):
+        """A file that somebody laid into the log's folder neither counts as an entry nor hides one."""
+        Releases(store).append(entry(1, 5))
+        store.create(f"{LOG}/{name}", store.read(entry_name(1)))
+        assert [found.number for found in Releases(store).log().entries] == [1]
+        newest = Releases(store).append(entry(2, 6, figures={"users": 7}))
+        assert LogBook().log(store).require_live() == newest, "pages show all figures of what is live"
+
     @pytest.mark.parametrize("damage", [b"", b"{}", b"[1]", None])
     def test_a_damaged_newest_entry_never_means_the_one_before(self, store, damage):
         """A torn, foreign or altered newest entry stops everything; the older release is not live in silence."""

@@ -51,7 +51,7 @@ class TestAnswers:
             with pytest.raises(UnknownId):
                 Reader(finished.store).similar(wanted)
 
-    @pytest.mark.parametrize("k", [0, -1])
+    @pytest.mark.parametrize("k", [0, -1, 10_001, 10**9])
     def test_a_list_of_nothing_is_refused(self, finished, k):
         """Both ways of asking want a positive length."""
         reader = Reader(finished.store)

@@ -59,6 +59,14 @@ class TestNames:
         blank = dict.fromkeys(CATALOGUE_COLUMNS[2:]) | {"title": "title"}
         assert found == [{"track_id": each, **blank} for each in sorted(ids)]
 
+    def test_a_name_ends_where_nobody_would_read_on(self, source_dsn: str) -> None:
+        """A title of megabytes is cut where it is read, by characters; an id is never cut."""
+        create_streams(source_dsn, track="text")
+        execute(source_dsn, "CREATE TABLE tracks (track_id text, title text, artist text, released_on date)")
+        execute(source_dsn, f"INSERT INTO tracks VALUES ('{'i' * 600}', repeat('é', 3000000), repeat('b', 501), NULL)")
+        (found,) = catalogue_of(source_dsn, CatalogueConfig(table="tracks"), "text").to_pylist()
+        assert (found["track_id"], found["title"], found["artist"]) == ("i" * 600, "é" * 500, "b" * 500)
+
     def test_no_catalogue(self, source_dsn: str) -> None:
         """Without a catalogue there are no names, and the table has its columns all the same."""
         with Source(source_dsn, config()) as source:

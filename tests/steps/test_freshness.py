@@ -1,5 +1,6 @@
 """Is what is live fresh and sound? Found out in time, told once, and told when it is over."""
 
+import json
 import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -132,11 +133,18 @@ class TestSoundness:
         assert look_at_live(at, END + 14 * HOUR).damage == ""
         assert look_at_live(at, END + 15 * HOUR).damage
 
-    @pytest.mark.parametrize("content", [b"", b"[]", b'{"at": "soon"}', b'{"at": null, "parts": {}}'])
+    @pytest.mark.parametrize("content", [b"", b"[]", b'{"at": "soon"}', b'{"at": null, "parts": {}}', b"[" * 99_999])
     def test_a_lost_note_of_the_last_reading_means_read_again(self, copied, content):
         """What is not known is found out."""
         note = copied.store.root / "releases" / "verified.json"
         note.write_bytes(content)
+        damage(gated_file(copied))
+        assert look_at_live(copied, END).damage
+
+    def test_an_instant_without_a_zone_is_none(self, copied):
+        """A note of what is live that cannot be compared with now: the files are read, and the look goes on."""
+        note = {"parts": copied.releases.log().require_live().parts, "at": "2026-01-15T00:00:00"}
+        (copied.store.root / "releases" / "verified.json").write_text(json.dumps(note))
         damage(gated_file(copied))
         assert look_at_live(copied, END).damage
 

@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from backfilling import DAYS, at_work
+from full_disks import full_disk
 from settings import artefacts_of, config, damage
 from strategies import play_counts
 
 from recsys_tasks.core.domain import Day
-from recsys_tasks.core.errors import CorruptArtefact
+from recsys_tasks.core.errors import CorruptArtefact, StorageError
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.repository import StoredPartition, partition_name
 from recsys_tasks.release.bundles import bundle_name
@@ -22,6 +23,7 @@ from recsys_tasks.steps import Workplace, increment_matrix, retain
 from recsys_tasks.steps.extract import qualification_rule
 from recsys_tasks.steps.released_models import reference_of
 from recsys_tasks.storage.artefacts import save_artefact
+from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.stored_forms import counts_digest
 from recsys_tasks.storage.temporary import TEMPORARY
 
@@ -61,6 +63,17 @@ class TestArtefacts:
         assert len(Reader(copied.store).recommend(5).tracks) == 10
         assert list((copied.store.root / TEMPORARY).iterdir()) == []
         assert len(finished.partitions.days()) == len(copied.partitions.days())
+
+    def test_a_full_disk_is_when_it_is_needed(self, copied, tmp_path):
+        """Not even an empty folder can be made any more: what is old goes all the same, and there is room again."""
+        with full_disk(tmp_path / "disk", copied.store.root) as root:
+            full = with_few(replace(copied, store=PosixStore(root)))
+            with pytest.raises(StorageError, match="Make room"):
+                full.store.create("anything", b"")
+            assert retain(full, LATER).removed == 5
+            assert list((root / TEMPORARY).iterdir()) == []
+            assert full.store.create("anything", b"1")
+            assert len(Reader(full.store).recommend(5).tracks) == 10
 
     def test_a_dry_run_lists_what_would_go_with_its_size_and_removes_nothing(self, copied):
         """The list is that of the real removal, to the byte, and the log tells each of them."""

@@ -13,8 +13,12 @@ import pytest
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.errors import CorruptArtefact, NotStored, StorageError
 from recsys_tasks.storage.artefacts import open_artefact, save_artefact
-from recsys_tasks.storage.files import link_new, new_directory, replace_file, sha256_of, write_file
+from recsys_tasks.storage.files import link_new, new_directory, remove_tree, replace_file, sha256_of, write_file
+from recsys_tasks.storage.manifest import MANIFEST
+from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.temporary import TEMPORARY, sweep
+
+ONE = digest_of("one")
 
 
 def artefact(root: Path, values=(1, 2, 3)):
@@ -127,6 +131,35 @@ class TestLinkNew:
 
 
 class TestSweep:
+    def test_what_a_killed_remover_left_is_swept(self, tmp_path):
+        """Killed after the rename, it left a directory that nobody holds; a file goes at once, by its name alone."""
+        kept = artefact(tmp_path).path
+        (tmp_path / TEMPORARY / "killed").mkdir()
+        kept.rename(tmp_path / TEMPORARY / "killed" / "one")
+        assert (sweep(tmp_path), list((tmp_path / TEMPORARY).iterdir())) == (["killed"], [])
+        replace_file(tmp_path, tmp_path / "one", b"1")
+        remove_tree(tmp_path, tmp_path / "one")
+        assert not (tmp_path / "one").exists()
+
+    def test_a_link_is_removed_and_not_what_it_leads_to(self, tmp_path):
+        """Somebody put a link in an artefact's place: only the link goes."""
+        kept = artefact(tmp_path / "other").path
+        (tmp_path / "link").symlink_to(kept)
+        remove_tree(tmp_path, tmp_path / "link")
+        assert (os.path.lexists(tmp_path / "link"), (kept / "values.npy").exists()) == (False, True)
+
+    def test_a_link_in_place_of_the_temporary_folder_leads_nobody_away(self, tmp_path):
+        """Whoever shares a store must not have another account remove, or fill, what lies elsewhere."""
+        store, precious = PosixStore(tmp_path / "store"), tmp_path / "elsewhere" / "precious"
+        store.create("small", b"1")
+        (store.root / TEMPORARY).rmdir()
+        precious.mkdir(parents=True)
+        (store.root / TEMPORARY).symlink_to(precious.parent)
+        for act in (store.sweep, lambda: store.create("other", b"2"), lambda: artefact(store.root)):
+            with pytest.raises(StorageError, match="is a link to"):
+                act()
+        assert (list(precious.parent.iterdir()), store.names("")) == ([precious], [TEMPORARY, "small"])
+
     def test_a_sweep_between_making_and_locking_is_no_error(self, tmp_path, monkeypatch):
         """A new temporary directory that a sweep takes before its writer holds it is made once more."""
         make = tempfile.mkdtemp
@@ -240,3 +273,20 @@ class TestVerification:
         """A missing artefact is an error of its own, which says what to run."""
         with pytest.raises(NotStored, match="Run the step that makes it"):
             open_artefact(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("read", ["read", "bounded", "manifest", "open"])
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path, read):
+    """Whoever opened it would wait for ever for somebody to write: a page, a reader, retention."""
+    store = PosixStore(tmp_path)
+    store.put("things/one", ONE, {}, {})
+    (tmp_path / "things" / "one" / MANIFEST).unlink()
+    os.mkfifo(tmp_path / "things" / "one" / MANIFEST)
+    reads = {
+        "read": lambda: store.read(f"things/one/{MANIFEST}"),
+        "bounded": lambda: store.read(f"things/one/{MANIFEST}", 100),
+        "manifest": lambda: store.manifest("things/one"),
+        "open": lambda: store.open("things/one"),
+    }
+    with pytest.raises(CorruptArtefact, match=r"plain (file|manifest)"):
+        reads[read]()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from recsys_tasks.pages.remembered import RememberedRuns
+from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.storage.run_records import RunRecords, first_runs, run_name
 
 
@@ -66,6 +68,17 @@ class TestRuns:
         found = runs.of_step("gate")
         assert [kept["run_id"] for kept in found] == ["early", "late"]
         assert first_runs(found, "judgement") == {"j": found[0]}
+
+    @pytest.mark.parametrize("result", [5, [1], {"restated": 5}, {"restated": {"a": 1}}, {"restated": "2026"}, None])
+    def test_a_record_that_says_nothing_sensible_of_restated_dates_says_nothing(self, runs, store, result):
+        """Pages gather them from all records: one that was tampered with keeps none of them from being shown."""
+        runs.save("other", "extract_streams", record(result={"restated": ["2026-01-02"]}))
+        runs.save("run", "extract_streams", record(result=result))
+        assert runs.restated_by() == {"2026-01-02": ["other"]}
+        assert [trace.restated for traces in RememberedRuns(Viewed(store)).traces() for trace in traces] == [
+            ("2026-01-02",),
+            (),
+        ]
 
     @pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"[" * 100_000, b"\xff"])
     def test_a_damaged_record_hides_no_other(self, runs, store, content):

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.errors import CorruptArtefact, NotStored
+from recsys_tasks.core.errors import BadData, CorruptArtefact, NotStored, StorageError
 from recsys_tasks.storage.artefacts import LocalFile
+from recsys_tasks.storage.manifest import LARGEST_MANIFEST, Manifest, StoredFile
 
 ONE, TWO = digest_of("one"), digest_of("two")
 
@@ -47,6 +48,40 @@ class TestArtefacts:
             store.open("things/none")
         with pytest.raises(CorruptArtefact):
             store.manifest("things/none")
+
+    @pytest.mark.parametrize(
+        ("files", "figures"),
+        [
+            ({}, {"words": "x" * LARGEST_MANIFEST}),
+            ({}, {"loss": float("nan")}),
+            ({"away/values": np.arange(3)}, {}),
+            ({"flags": np.zeros(3, dtype=bool)}, {}),
+            ({"swapped": np.arange(3, dtype=">i8")}, {}),
+            ({"objects": np.array([{}])}, {}),
+        ],
+    )
+    def test_what_no_reader_would_take_is_not_stored(self, store, files, figures):
+        """Beyond the bound, no number of JSON, a name elsewhere, an array of no numbers: nothing lies there."""
+        with pytest.raises((BadData, StorageError)):
+            store.put("things/one", ONE, {}, files, figures)
+        assert not store.holds("things/one")
+        assert put(store).array("values").tolist() == [1, 2, 3]
+
+    @pytest.mark.parametrize("name", ["away/file", "..", "/etc/passwd", ""])
+    def test_no_manifest_names_what_its_readers_would_refuse(self, name):
+        """A file elsewhere is refused when it is written, not by everybody who comes later."""
+        with pytest.raises(BadData, match="outside its directory"):
+            Manifest(ONE, {}, {}, {name: StoredFile(1, "0")}).sealed()
+
+    @pytest.mark.parametrize("write", ["create", "replace"])
+    def test_a_small_object_is_written_only_if_it_can_be_read(self, store, write):
+        """The bound of a reader is that of the writer; what stood there stands."""
+        getattr(store, write)("small/object", b"12345678", 8)
+        assert store.read("small/object", 8) == b"12345678"
+        for name in ("small/object", "small/other"):
+            with pytest.raises(BadData, match="9 bytes"):
+                getattr(store, write)(name, b"123456789", 8)
+        assert (store.read("small/object"), store.names("small")) == (b"12345678", ["object"])
 
     def test_a_file_of_a_workspace_becomes_part_of_an_artefact(self, store):
         """A file that another library wrote is moved in, and the workspace is gone afterwards."""
@@ -126,3 +161,15 @@ class TestSmallObjects:
                 assert not also_mine
         with store.locked("alerts/a", wait=False) as mine_again:
             assert mine_again
+
+
+def test_the_manifest_tells_what_a_table_takes_in_memory(store):
+    """By its values alone, however Arrow holds them: equal values have equal manifests."""
+    texts, lists = ["ab", None, "é"], [["x", "yz"], [], None]
+    whole = pa.table({"text": texts, "number": [1, 2, 3], "flag": [True, False, None], "tags": lists})
+    pieces = pa.concat_tables([whole.slice(0, 1), whole.slice(1)])
+    for name, table in (("whole", whole), ("pieces", pieces)):
+        store.put(f"things/{name}", ONE, {}, {"rows": table, "values": np.arange(3)})
+    found = [store.manifest(f"things/{name}").files for name in ("whole", "pieces")]
+    assert [files["rows.parquet"].unpacked for files in found] == [16 + 24 + 3 + 12 + 11] * 2
+    assert found[0]["values.npy"].unpacked is None

@@ -118,7 +118,7 @@ async function found_for(form, text, signal) {
   const answer = await fetch(`${form.action}/tracks?${where}`, { signal, headers: { Accept: "application/json" } });
   const found = await answer.json().catch(() => ({}));
   if (answer.ok) return found;
-  throw new Error(answer.status === 401 ? "You are logged out. Load the page again." : found.error || "No answer.");
+  throw new Error(answer.status === 401 ? "You are logged out. Load the page again." : found.error || found.detail || "No answer.");
 }
 
 function suggestions(found, text) {

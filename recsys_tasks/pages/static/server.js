@@ -10,10 +10,11 @@ const WORDS = {
 
 // The answer as an object; an Error with words to show where it was refused or did not come.
 export async function send(address, body) {
-  const sent = body && { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } };
+  const headers = { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) };
+  const sent = body && { method: "POST", body: JSON.stringify(body) };
   let response;
   try {
-    response = await fetch(address, { credentials: "same-origin", ...sent });
+    response = await fetch(address, { credentials: "same-origin", headers, ...sent });
   } catch {
     throw new Error("The server did not answer. Look at this page again before you try once more.");
   }
