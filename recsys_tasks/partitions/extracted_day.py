@@ -9,7 +9,7 @@ from recsys_tasks.core.domain import Day, PlayCounts
 from recsys_tasks.partitions.day_traces import DayTraces
 from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.suppression import SUPPRESSED
-from recsys_tasks.source.postgres import DayTally
+from recsys_tasks.source.tally import DayTally
 
 REASONS = ("private", "null_id", "short", "duplicate")
 """Why a row is dropped; of several reasons that hold, the first. Rows of suppressed people are one more reason."""

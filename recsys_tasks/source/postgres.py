@@ -19,7 +19,7 @@ then counted as such.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
@@ -29,8 +29,7 @@ from sqlalchemy import Connection
 
 from recsys_tasks.core.business_days import EARLIEST, LATEST, UTC_DAYS, BusinessDays
 from recsys_tasks.core.config import CatalogueConfig, SourceConfig
-from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import EPOCH, Day, Id
+from recsys_tasks.core.domain import Day, Id
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.core.policy import PrivacyConfig
 from recsys_tasks.source.catalogue import empty_catalogue, read_catalogue
@@ -45,23 +44,20 @@ from recsys_tasks.source.connection import (
 )
 from recsys_tasks.source.plans import WayToADay, way_to_a_day
 from recsys_tasks.source.queries import (
-    QUARTER_S,
     Window,
     erased_users_query,
     instants_query,
     stream_types,
     streams_query,
-    tally_query,
 )
 from recsys_tasks.source.rows import copy_streams
 from recsys_tasks.source.schema import FoundTable, check_catalogue, check_erased_users, check_streams
+from recsys_tasks.source.tally import DayTally, tallied
 
 WATERMARK_LISTENERS = 5
 """So many listeners' streams say that a date has begun: one device whose clock runs ahead would complete every day."""
 WATERMARK_WINDOW = timedelta(hours=48)
 """A stream further ahead than this says nothing about a day, whenever it is looked at."""
-
-HOURS = 24
 
 
 @dataclass(frozen=True)
@@ -77,23 +73,6 @@ class ReadSettings:
 
 
 DEFAULTS = ReadSettings()
-
-
-@dataclass(frozen=True)
-class DayTally:
-    """What the server counts of the rows of a day, each row under the first reason that holds."""
-
-    rows_read: int
-    private: int
-    null_id: int
-    short: int
-    fingerprint: str | None  # see Source.fingerprint
-    hours: tuple[int, ...]  # (24,) qualified rows by hour of the local clock
-
-    @property
-    def qualified(self) -> int:
-        """How many rows are left; a stream that came twice is among them twice."""
-        return self.rows_read - self.private - self.null_id - self.short
 
 
 @dataclass(frozen=True)
@@ -279,18 +258,7 @@ class Source:
             raise
 
     def _tally(self, cursor: Cursor, day: Day) -> DayTally:
-        can_hash = self._can_hash(cursor)
-        window = self._window(day)
-        cursor.execute(tally_query(self._asked, self._types, window, can_hash))
-        by_quarter, hours = cursor.fetchall(), [0] * HOURS
-        for quarter, rows, *dropped, _ in by_quarter:
-            hours[self._hour(int(quarter))] += rows - sum(dropped)
-        read, private, null_id, short = (sum(row[place] for row in by_quarter) for place in (1, 2, 3, 4))
-        checksums = [int(row[-1]) for row in by_quarter if row[-1] is not None]
-        checksum = str(sum(checksums)) if checksums else "None"
-        cut = () if self._days.is_default else (self._days.name, *map(str, window))
-        fingerprint = digest_of("streams", read, private, null_id, short, checksum, *cut) if can_hash else None
-        return DayTally(read, private, null_id, short, fingerprint, tuple(hours))
+        return tallied(cursor, self._asked, self._types, self._window(day), self._days, self._can_hash(cursor))
 
     def _tally_of(self, cursor: Cursor, day: Day, received: int) -> DayTally:
         tally = self._tally(cursor, day)
@@ -313,10 +281,6 @@ class Source:
 
     def _window(self, day: Day) -> Window:
         return self._days.start(day), self._days.end(day)
-
-    def _hour(self, quarter: int) -> int:
-        """The hour that the local clock shows in a quarter of an hour, which are numbered from 1970 on."""
-        return self._days.hour(datetime.combine(EPOCH, time(), UTC) + quarter * timedelta(seconds=QUARTER_S))
 
     def _can_hash(self, cursor: Cursor) -> bool:
         return cursor.connection.server_version >= self._settings.hashes_since
