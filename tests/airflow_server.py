@@ -15,7 +15,7 @@ USERS = {
     "ned": "",
     "tom": "user",
 }  # ned may sign in, and read nothing
-ACTORS = ("ulla", "olga", "ada")
+ACTORS = ("ulla", "olga", "ada", "tom")  # tom only triggers, where an auth manager tells that apart
 
 
 class Asking:

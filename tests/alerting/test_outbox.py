@@ -12,7 +12,7 @@ import pytest
 from file_size_limits import largest_file
 
 from recsys_tasks.alerting.alerts import Alert
-from recsys_tasks.alerting.outbox import ALERT, MARK, Delivery, Outbox
+from recsys_tasks.alerting.outbox import ALERT, LARGEST_LETTER, MARK, Delivery, Outbox
 from recsys_tasks.core.errors import NotStored, StorageError
 from recsys_tasks.storage.posix import PosixStore
 
@@ -198,6 +198,8 @@ class TestOwed:
             '{"alert": {"key": "d4"}}',
             '{"alert": {"key": "zz", "subject": "", "lines": []}, "connections": [], "written": ""}',
             "\udcff",
+            "[" * 100_000,
+            " " * (LARGEST_LETTER + 1),
         ],
     )
     def test_a_damaged_letter_is_a_complaint_and_holds_up_no_other(self, outbox, store, content):
@@ -208,6 +210,13 @@ class TestOwed:
         delivery = outbox.deliver(["mail"], Channels(), NOW)
         assert delivery.taken == ("'it failed' to mail",)
         assert delivery.refused == (f"{store.where(damaged)} cannot be read; remove its directory",)
+
+    def test_bytes_that_are_no_text_keep_nothing_from_being_told(self, outbox):
+        """An error may quote the name of a file in any encoding: the alert goes out, with a mark in its place."""
+        outbox.put(Alert("a1", "caf\udce9 failed", ("line",)), ["mail"], NOW)
+        told = []
+        outbox.deliver(["mail"], lambda alert, names: told.append(alert.subject) or [(name, "") for name in names], NOW)
+        assert told == ["caf? failed"]
 
     def test_a_letter_that_somebody_removes_holds_up_no_other(self, outbox, store, monkeypatch):
         """Named when the folder was listed and gone when it is read: a complaint, and the others go out."""
