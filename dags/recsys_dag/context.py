@@ -12,6 +12,7 @@ from airflow.sdk import BaseHook, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from recsys_dag.services import this_service
+from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavailable
 from recsys_tasks.core.typed_text import reason_of
 
@@ -67,7 +68,7 @@ def business_day(dag_run: Any, params: Mapping[str, Any], days: "BusinessDays") 
     if params.get("day"):
         if kind == "backfill":
             raise AirflowFailException("Leave `day` empty in a backfill: each of its runs is about its own date.")
-        return date.fromisoformat(params["day"])
+        return parse_day(params["day"])
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     if start is not None and end is not None and end <= start:
         raise AirflowFailException(f"The run's data interval is empty ({start} to {end}). Name the day (param day).")

@@ -38,10 +38,13 @@ def parse_day(text: str) -> Day:
     """A date from ``YYYY-MM-DD``.
 
     Raises:
-        ConfigError: the text is not such a date.
+        ConfigError: the text is not such a date, or the last one that there is, after which no day begins.
     """
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
+        if day == date.max:
+            raise ValueError
+        return day
     except (TypeError, ValueError):
         raise ConfigError(f"{text!r} is not a date. Write it as YYYY-MM-DD.") from None
 

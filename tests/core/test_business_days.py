@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recsys_tasks.core.business_days import EARLIEST, LATEST, TICK, UTC_DAYS, BusinessDays
+from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import ConfigError
 
 DAY = timedelta(days=1)
@@ -177,3 +178,10 @@ class TestRefusals:
         found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
         assert found.stdout == "UTC\n"
         assert found.stderr.splitlines()[-1].endswith("no database of time zones. Run: pip install tzdata")
+
+
+def test_the_last_date_that_there_is_is_refused():
+    """After it no day begins, so that it never ends: a typed date is told so, and no overflow ends a run."""
+    assert parse_day("9999-12-30") == date(9999, 12, 30)
+    with pytest.raises(ConfigError, match="9999-12-31"):
+        parse_day("9999-12-31")
