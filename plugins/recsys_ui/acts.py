@@ -10,7 +10,7 @@ import json
 import logging
 import os
 from threading import Lock
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
 from airflow.api_fastapi.core_api.security import GetUserDep
@@ -18,9 +18,10 @@ from airflow.models.log import Log
 from airflow.utils.session import create_session
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import JSONResponse
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.mentions import Mentions
 from recsys_tasks.core.services import Service
 from recsys_tasks.core.typed_text import reason_of
 from recsys_tasks.pages.acting import LIMIT, LONG_LIMIT, End, Outcome, act, standing
@@ -101,6 +102,11 @@ class OfAListener(Signed):
     def arguments(self) -> list[str]:
         """The listener, whose id may look like an option."""
         return ["--", self.listener]
+
+    @model_validator(mode="after")
+    def _reason_names_nobody(self) -> Self:
+        self.why = Mentions([self.listener]).without(self.why)
+        return self
 
 
 ACTS: dict[str, type[Signed]] = {

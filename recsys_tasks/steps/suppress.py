@@ -38,10 +38,8 @@ def ask_to_suppress(at: Workplace, user: str, kind: str, signature: Signature) -
         signature: who asks, why and when.
 
     Raises:
-        ConfigError: who or why is missing.
         UnknownId: it is no id of the source's type.
     """
-    _require_word(signature)
     return _asked(at, known_id(user, at.config.source.user_id_type), kind, signature)
 
 
@@ -49,10 +47,9 @@ def readmit(at: Workplace, user: str, signature: Signature, since: Day) -> Suppr
     """Let a person's streams count again from a date on; those before it stay out.
 
     Raises:
-        ConfigError: who or why is missing, or the person is not on the list, or is not gone yet.
+        ConfigError: the person is not on the list, or is not gone yet.
         UnknownId: it is no id of the source's type.
     """
-    _require_word(signature)
     found = at.suppressions.find(known_id(user, at.config.source.user_id_type))
     if found is None or found.readmitted:
         raise ConfigError("This person's streams count already: there is nothing to readmit.")
@@ -126,8 +123,3 @@ def _rewrite(at: Workplace, stored: StoredPartition, counts: PlayCounts, left: P
 def _asked(at: Workplace, user_id: Id, kind: str, signature: Signature) -> Suppressed:
     why = Mentions([str(user_id)]).without(signature.why)
     return at.suppressions.ask(user_id, kind, signature.by, why, signature.at, secrets.token_hex(32))
-
-
-def _require_word(signature: Signature) -> None:
-    if not signature.by.strip() or not signature.why.strip():
-        raise ConfigError("Say who you are (--by) and why (--why): both stand with the request.")

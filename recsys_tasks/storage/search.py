@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys_tasks.core.domain import BoolArray, FloatArray, Ids
-from recsys_tasks.core.errors import NotStored
+from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.core.mentions import Mentions
 from recsys_tasks.storage.store import ArtefactStore
 
@@ -68,13 +68,13 @@ class Search:
         self.files = self.bytes = 0
 
     def of(self, store: ArtefactStore, names: Collection[str]) -> list[Found]:
-        """What some objects of a store hold of these people; one that goes away meanwhile holds nothing."""
+        """What some objects of a store hold of these people; what is no file, or goes away meanwhile, holds nothing."""
         found = []
         for name in names:
             if self._everything or name.endswith((".parquet", *TEXTS)):
                 try:
                     content = store.read(name)
-                except (NotStored, IsADirectoryError):
+                except (NotStored, CorruptArtefact):  # an empty folder is no plain file
                     continue
                 self.files, self.bytes = self.files + 1, self.bytes + len(content)
                 people, vectors = self._in(name, content)

@@ -280,12 +280,13 @@ class TestPeople:
     def test_a_listener_is_asked_to_be_forgotten_and_no_log_says_who(self, do, store, copied, audited, name):
         """The request bears who asked; the audit row has the reason, whose mention is marked on the list, and no id."""
         user = Reader(store).bundle.users.ids[3].as_py()
-        answer = do(name, why="they wrote to us", listener=str(user), seen=0)
+        answer = do(name, why=f"listener {user} wrote to us", listener=str(user), seen=0)
         (person,) = copied.suppressions.people()
         assert (answer.status_code, person.kind, person.user_id, person.by) == (200, name, user, "ulla")
         assert person.reference[:12] in answer.json()["said"]
         ((event, by, extra),) = audited()
         assert (event, by, set(extra)) == (f"recommendations_{name}", "ulla", {"seen", "why", "said"})
+        assert extra["why"] == person.why == "listener [erased] wrote to us"
 
     @pytest.mark.parametrize("listener", ["--help", "x" * 200, "9" * 40, " "])
     def test_what_is_no_id_is_refused_without_repeating_it(self, do, store, copied, audited, listener):

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from browser import CHROMIUM, FLAGS, SHOTS, needs_chromium
 from pages_store import refused
+from settings import TOML
 
 from recsys_tasks.core.services import Service
 from recsys_tasks.serving.reader import Reader
@@ -15,7 +16,7 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 
 
 @pytest.fixture
-def served(monkeypatch):
+def served(monkeypatch, tmp_path):
     """A function that serves the pages of a store to somebody who may act; gives the address."""
     monkeypatch.syspath_prepend(str(PLUGINS))
     import uvicorn
@@ -29,7 +30,8 @@ def served(monkeypatch):
     def serve(store):
         monkeypatch.setenv("RECSYS_ROOT", str(store.root))
         app = FastAPI()
-        app.state.service = Service("", None, store.root)
+        (tmp_path / "config.toml").write_text(TOML)  # the page of candidates asks it what a day is
+        app.state.service = Service("", tmp_path / "config.toml", store.root)
         app.include_router(browse.router)
         app.include_router(views.router)
         app.include_router(asking.router)
