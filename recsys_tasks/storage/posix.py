@@ -81,8 +81,7 @@ class PosixStore:
         try:
             with self._reading(name):
                 found = path.lstat() if most is not None else path.stat()  # whoever opens a pipe waits for ever
-                plain = stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)  # a folder is refused by its reading
-                if not plain or (most is not None and found.st_size > most):
+                if not stat.S_ISREG(found.st_mode) or (most is not None and found.st_size > most):
                     raise CorruptArtefact(f"{path} is no plain file{_at_most(most)}. Restore it from a backup.")
                 return path.read_bytes()
         except FileNotFoundError:

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.search import Found, Search, every_file, own_vectors
 
 VECTORS = np.random.default_rng(1).standard_normal((50, 8)).astype(np.float32)
@@ -53,6 +54,12 @@ class TestSearch:
         """Nobody can say who stands there."""
         filled.replace("matrices/a/users.parquet", b"PAR1")
         assert search(filled, 8) == [Found("matrices/a/users.parquet", 1)]
+
+    def test_an_empty_folder_holds_nobody(self, tmp_path):
+        """What a kill left of an artefact, or the folder of temporary files, is no file and no fault."""
+        (tmp_path / ".tmp").mkdir()
+        (tmp_path / "runs" / "a").mkdir(parents=True)
+        assert search(PosixStore(tmp_path), 8, vectors=[VECTORS[0].tobytes()]) == []
 
     def test_settings_are_no_mentions(self, store):
         """A listener may be called like a word of a manifest, which must stay as it was sealed."""
