@@ -8,7 +8,7 @@ import pytest
 from conftest import execute
 from source_tables import DAY, LONG, NOON, config, create_streams
 
-from recsys_tasks.source import postgres as source_module
+from recsys_tasks.source import postgres, tally
 from recsys_tasks.source.plans import WayToADay
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.extract import extract_day
@@ -21,9 +21,9 @@ def test_every_question_goes_by_the_index(source_dsn: str, monkeypatch: pytest.M
     execute(source_dsn, f"INSERT INTO streams SELECT {hourly} FROM generate_series(1, 40000) i",
             "CREATE INDEX ON streams (streamed_at)", "ANALYZE streams")  # fmt: skip
     asked: list[Any] = []
-    for name in ("instants_query", "tally_query", "streams_query"):
-        made = getattr(source_module, name)
-        monkeypatch.setattr(source_module, name, lambda *of, made=made: asked.append(made(*of)) or asked[-1])
+    for module, name in ((postgres, "instants_query"), (tally, "tally_query"), (postgres, "streams_query")):
+        made = getattr(module, name)
+        monkeypatch.setattr(module, name, lambda *of, made=made: asked.append(made(*of)) or asked[-1])
     with Source(source_dsn, config()) as source:
         extract_day(source, DAY)
         source.fingerprint(DAY)

@@ -107,7 +107,7 @@ class TestRefusals:
     def test_nobody_judges_without_a_name_or_a_reason(self, held, command):
         """Both stand with the verdict for good."""
         for changes in ({"by": " "}, {"why": ""}):
-            with pytest.raises(ConfigError, match="both stand with the verdict"):
+            with pytest.raises(ConfigError, match=r"Say (who you are|the reason)"):
                 judge_again(held, D16, replace(SIGNED, **changes))
         assert command("gate", "--date", "2026-01-16", "--judge-again")[0] == 2
 
