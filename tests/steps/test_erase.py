@@ -154,7 +154,7 @@ class TestErasure:
 
 class TestKilled:
     def test_killed_at_any_write_it_converges(self, copied, tmp_path):
-        """Stopped before each of its writes in turn, and begun again: nothing is left, every release is whole, and the
+        """Stopped before one write after another, and begun again: nothing is left, every release is whole, and the
         evidence has every line."""
         user, writes = listener_of(copied), 0
         ask(copied, user)
@@ -182,7 +182,7 @@ class TestKilled:
             shutil.rmtree(root)
             if not died:
                 break
-            writes += 1 if writes < 3 else 7
+            writes += 1 if writes < 3 else 23
         assert writes > 20
 
 
