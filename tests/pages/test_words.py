@@ -64,6 +64,11 @@ class TestWords:
         assert trigger("tom", WORD, DAG.replace("daily_", "other_")) == REACHED
         assert trigger(None, WORD) == (401, False, False)
 
+    def test_what_fails_here_stops_nobodys_run(self, trigger, monkeypatch):
+        """Our services cannot be told: a run of somebody else's DAG reaches Airflow all the same."""
+        monkeypatch.setattr("recsys_ui.words.own_services", lambda: {}["nothing is as it was"])
+        assert trigger("tom", {}, DAG.replace("daily_", "other_")) == REACHED
+
     def test_a_body_that_nobody_looks_at_to_its_end_triggers_nothing(self, asking):
         """A word behind a megabyte of spaces is none."""
         sent = b" " * 1_100_000 + json.dumps({"conf": WORD, "logical_date": None}).encode()
