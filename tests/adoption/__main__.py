@@ -30,7 +30,7 @@ from recsys_tasks.demo.supervisor import METADATA_VARIABLE, RunningAirflow, runn
 
 HERE = Path(__file__).parent
 DAG_ID = "daily_recommendations"
-DAYS = 28  # of the world, up to yesterday
+DAYS = 29  # of the world, the last of them today
 SOON, LONG = 240.0, 900.0  # seconds
 ENDED = ("success", "failed")
 CLEAR = re.compile(r"airflow tasks clear .*? -e \S+")
@@ -113,9 +113,9 @@ def prepared(home: Path, pictures: Path, stack: ExitStack) -> Story:
 
 
 def fill(cluster: Cluster, home: Path) -> None:
-    """A synthetic world's streams up to yesterday, under the stranger's names."""
+    """A synthetic world's streams up to this moment, under the stranger's names."""
     make = [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "demo", "--days", str(DAYS)]
-    first = yesterday() - timedelta(days=DAYS - 1)
+    first = yesterday() - timedelta(days=DAYS - 2)
     environment = plain_environment(RECSYS_SOURCE_DSN=cluster.address("owner", "music"))
     run_to_end(Program("world", [*make, "--start", first.isoformat()]), environment, home / "logs")
     cluster.run("music", HERE / "service.sql", password=cluster.passwords["reader"])

@@ -20,7 +20,7 @@ END $$;
 INSERT INTO listening.plays
 SELECT md5('play ' || event_id)::uuid, md5('account ' || user_id)::uuid, 'S' || lpad(track_id::text, 8, '0'), streamed_at,
     ms_played, private_session
-FROM streams;
+FROM streams WHERE streamed_at < now();
 CREATE INDEX ON listening.plays (started);
 CREATE TABLE listening.accounts (account_id uuid PRIMARY KEY, email text NOT NULL);
 INSERT INTO listening.accounts SELECT DISTINCT account_id, account_id || '@example.test' FROM listening.plays;
