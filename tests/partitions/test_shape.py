@@ -5,10 +5,11 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pytest
+from scipy import stats
 
 from recsys_tasks.core.domain import PlayCounts, Vocabulary, day_number
 from recsys_tasks.partitions.day_traces import traces_of
-from recsys_tasks.partitions.shape import Artists, Before, shape_of
+from recsys_tasks.partitions.shape import Artists, Before, _rank_correlation, shape_of
 
 NOBODY = Before((), None)
 
@@ -96,3 +97,11 @@ class TestFigures:
         assert shape(falling(n=19), after(falling(n=19))).track_ranks is None
         even = counts({(user, track): 1 for user in range(3) for track in range(40)})
         assert shape(falling(), after(even)).track_ranks is None
+
+
+def test_the_rank_correlation_is_spearmans():
+    """With many ties, as the counts of real tracks have: SciPy's own value."""
+    random = np.random.default_rng(0)
+    usual = np.sort(random.integers(0, 50, 300))[::-1].copy()
+    today = random.poisson(usual / 5 + 1)
+    assert _rank_correlation(usual, today) == pytest.approx(stats.spearmanr(usual, today).statistic, abs=1e-12)
