@@ -2,25 +2,33 @@
 
 import re
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
 from typing import Any
 
 from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.workplaces import workplace
 
 
-def entry_number(text: str) -> int:
-    """The number of a log entry as a person types it; 0 stands for a log without one.
+def number_of(what: str, least: int) -> Callable[[str], int]:
+    """What reads the number of something as a person types it: digits alone, none in front that is zero.
 
-    Raises:
-        ArgumentTypeError: it is no such number.
+    It raises ArgumentTypeError where that is no such number.
+
+    Args:
+        what: what the number is of, in the words of the refusal.
+        least: the smallest one there is.
     """
-    if not re.fullmatch("0|[1-9][0-9]{0,11}", text, re.ASCII):
-        raise ArgumentTypeError(f"{text!r} is no number of a log entry")
-    return int(text)
+
+    def read(text: str) -> int:
+        if not re.fullmatch("0|[1-9][0-9]{0,11}", text, re.ASCII) or int(text) < least:
+            raise ArgumentTypeError(f"{text!r} is no number of {what}")
+        return int(text)
+
+    return read
 
 
 SEEN: dict[str, Any] = {
-    "type": entry_number,
+    "type": number_of("a log entry", 0),  # 0 stands for a log without one
     "metavar": "N",
     "help": "newest entry of the release log that you saw: if another one came since, nothing is done",
 }

@@ -1,13 +1,12 @@
 """Commands on releases: ask one, verify it, roll back, pin, release a held candidate."""
 
-import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
-from recsys_tasks.cli.arguments import SEEN, workplace_of
+from recsys_tasks.cli.arguments import SEEN, number_of, workplace_of
 from recsys_tasks.core.formatting import count
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry
@@ -18,6 +17,7 @@ from recsys_tasks.steps import Signature, release_candidate, rewrite_reports, ro
 from recsys_tasks.steps.sharing import look_at_store
 from recsys_tasks.steps.workplaces import store_at
 
+RELEASE_NUMBER = number_of("a release; `status` lists them", 1)
 TRACK_COLUMNS = {"track_id": "track", "title": "title", "artist": "artist", "score": "score"}
 
 
@@ -30,11 +30,11 @@ def register(commands: Any) -> None:
         asked: ArgumentParser = commands.add_parser(name, help=example)
         asked.add_argument("id", metavar=what.upper(), help=f"the {what}'s id, as the source has it")
         asked.add_argument("-k", type=int, default=10, help="length of the list (10)")
-        asked.add_argument("--release", type=release_number, help="ask this release instead of the live one")
+        asked.add_argument("--release", type=RELEASE_NUMBER, help="ask this release instead of the live one")
         asked.set_defaults(handler=handler)
         asked.add_argument("--json", action="store_true", help="the answer as JSON")
     verify: ArgumentParser = commands.add_parser("verify", help="every file of the live release, and the store's modes")
-    verify.add_argument("--release", type=release_number, help="this release instead of the live one")
+    verify.add_argument("--release", type=RELEASE_NUMBER, help="this release instead of the live one")
     verify.add_argument("--json", action="store_true", help="the answer as JSON")
     verify.set_defaults(handler=_verify)
     _register_signed(commands)
@@ -60,19 +60,8 @@ def _register_signed(commands: Any) -> None:
         signed.set_defaults(handler=handler)
 
 
-def release_number(text: str) -> int:
-    """The number of a release as a person types it: digits alone, none in front that is zero.
-
-    Raises:
-        ArgumentTypeError: it is no such number.
-    """
-    if not re.fullmatch("[1-9][0-9]{0,11}", text, re.ASCII):
-        raise ArgumentTypeError(f"{text!r} is no number of a release; `status` lists them")
-    return int(text)
-
-
 SIGNED_ARGUMENTS: dict[str, tuple[Callable[[str], Any], str]] = {
-    "release": (release_number, "number of the release, as `status` lists it"),
+    "release": (RELEASE_NUMBER, "number of the release, as `status` lists it"),
     "candidate": (str, "how the candidate's digest begins"),
 }
 
