@@ -1,7 +1,7 @@
 """The measurement of the defaults: on users that nothing was chosen on; a data set that is absent is named."""
 
 import pytest
-from two_tastes import played_pairs
+from two_tastes import write_as_lastfm
 
 from benchmarks.als_defaults import LAMBDAS, NOW, SETS, chosen_from, citeulike, grid, main
 from benchmarks.gate_calibration.recorded_worlds import ALS
@@ -11,9 +11,7 @@ from recsys_tasks.core.config import AlsConfig
 @pytest.fixture
 def data(tmp_path):
     """A folder with one small data set under the name of a real one: two tastes, and counts of plays."""
-    lines = [f"{user}\t{track}\t{plays}" for user, track, plays in played_pairs()]
-    (tmp_path / "lastfm-2k").mkdir()
-    (tmp_path / "lastfm-2k" / "user_artists.dat").write_text("\n".join(["userID\tartistID\tweight", *lines]))
+    write_as_lastfm(tmp_path)
     return tmp_path
 
 

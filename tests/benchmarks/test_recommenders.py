@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from two_tastes import played_pairs
+from two_tastes import write_as_lastfm
 
 from benchmarks.recommender_logs import dated, lastfm
 from benchmarks.recommenders import HEADING, main
@@ -11,9 +11,7 @@ from benchmarks.recommenders import HEADING, main
 @pytest.fixture
 def data(tmp_path):
     """A folder with one small data set under the name of a real one: two tastes, and counts of plays."""
-    lines = [f"{user}\t{track}\t{plays}" for user, track, plays in played_pairs()]
-    (tmp_path / "lastfm-2k").mkdir()
-    (tmp_path / "lastfm-2k" / "user_artists.dat").write_text("\n".join(["userID\tartistID\tweight", *lines]))
+    write_as_lastfm(tmp_path)
     return tmp_path
 
 
