@@ -19,13 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray, Vocabulary
+from recsys_tasks.core.domain import IntArray, Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.matrix.popularity import listeners_of
-from recsys_tasks.recommenders.base import Arrays, Candidates, Fit, Parent, Progress, TrainingData, unheard
-from recsys_tasks.recommenders.popular import same_for_all
-from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.recommenders.base import Arrays, Fit, Parent, Progress, TrainingData, unheard
+from recsys_tasks.recommenders.popular import SameForAll
 
 RECENT_FORMAT = 1
 """Version of the way from partitions to sums; part of a model's identity."""
@@ -33,7 +32,7 @@ Sums = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class RecentPlays:
+class RecentPlays(SameForAll):
     """An item's score is its faded number of listeners, the same for everybody; nobody is cold to it.
 
     Raises:
@@ -51,9 +50,14 @@ class RecentPlays:
             if not (np.isfinite(values) & (values >= 0)).all():
                 raise BadData("A track's faded plays are no number, or below zero. Train again.")
 
+    @property
+    def item_scores(self) -> Sums:
+        """As ``SameForAll``."""
+        return self.sums
+
     @cached_property
     def order(self) -> npt.NDArray[np.int64]:
-        """Columns by falling score, those without any play left out."""
+        """As ``SameForAll``: those without any play stand on no list."""
         order = np.argsort(-self.sums, kind="stable")
         return order[self.sums[order] > 0]
 
@@ -61,22 +65,6 @@ class RecentPlays:
     def before(self) -> "RecentPlays":
         """What was known before the newest date."""
         return replace(self, sums=self.older)
-
-    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
-        """As ``Retriever``."""
-        return same_for_all(self.sums, self.order, len(user_rows), played, k, allowed)
-
-    def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
-        """As ``Retriever``."""
-        return np.asarray(self.sums[item_cols], dtype=np.float32)
-
-    def cold_users(self) -> BoolArray:
-        """As ``Retriever``: nobody."""
-        return np.zeros(self.n_users, dtype=np.bool_)
-
-    def cold_items(self) -> BoolArray:
-        """As ``Retriever``: those that nobody played."""
-        return np.asarray(self.sums == 0)
 
     def files(self) -> Arrays:
         """As ``Component``."""

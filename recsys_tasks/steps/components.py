@@ -74,8 +74,10 @@ def train_components(at: Workplace, day: Day, als: str) -> None:
         CorruptArtefact: a matrix, a split or a model differs from its manifest.
     """
     beside = _beside(at, day, als)
+    if not beside:
+        return
     weights = _weights_key(at, day, als, beside)
-    if not beside or at.models.holds(day, weights.digest):
+    if at.models.holds(day, weights.digest):
         return
     matrix, split = at.matrices.load(day, weights.matrix), at.splits.load(day, str(weights.split))
     for each in beside:
