@@ -25,7 +25,7 @@ from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.base import Arrays, Fit, Parent, Progress, TrainingData, unheard
-from recsys_tasks.recommenders.neighbours import HEARD, PLAYED_BY, Neighbours, SimilarTracks
+from recsys_tasks.recommenders.neighbours import PLAYED, PLAYED_BY, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 
 NEIGHBOURS_FORMAT = 1
@@ -58,22 +58,22 @@ class NearestTracks:
         nearest = min(self._config.nearest, data.plays.shape[1] - 1) + 1  # each track is its own nearest
         model = ItemItemRecommender(K=nearest, num_threads=self._threads)
         model.fit(self._weighted(data.plays), show_progress=False)
-        heard = Played(data.plays.indptr, data.plays.indices)
-        return Fit(Neighbours(SimilarTracks(_without_itself(model.similarity)), heard))
+        played = Played(data.plays.indptr, data.plays.indices)
+        return Fit(Neighbours(SimilarTracks(_without_itself(model.similarity)), played))
 
     def open(self, files: Arrays) -> Neighbours:
         """As ``Recommender``."""
-        return Neighbours(SimilarTracks.of(files), Played(np.asarray(files[PLAYED_BY]), np.asarray(files[HEARD])))
+        return Neighbours(SimilarTracks.of(files), Played(np.asarray(files[PLAYED_BY]), np.asarray(files[PLAYED])))
 
     def fold_in(self, component: Neighbours, plays: sparse.csr_matrix, user_rows: IntArray) -> Neighbours:
         """As ``Recommender``: their tracks are replaced."""
-        indptr, n_tracks = component.heard.indptr, component.similar.matrix.shape[0]
-        rows = [component.heard.of(row) for row in range(len(indptr) - 1)]
+        indptr, n_tracks = component.played.indptr, component.similar.matrix.shape[0]
+        rows = [component.played.of(row) for row in range(len(indptr) - 1)]
         for place, row in enumerate(user_rows):
             rows[row] = plays.indices[plays.indptr[place] : plays.indptr[place + 1]]
         ends = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
         cols = np.concatenate(rows).astype(np.int32) if n_tracks else np.zeros(0, np.int32)
-        return replace(component, heard=Played(ends, cols))
+        return replace(component, played=Played(ends, cols))
 
     def recorded_loss(self, component: Neighbours, plays: sparse.csr_matrix) -> None:
         """As ``Recommender``: counting has none."""

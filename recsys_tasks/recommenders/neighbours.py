@@ -15,7 +15,7 @@ from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.recommenders.base import Arrays, Candidates
 from recsys_tasks.recommenders.vectors import Played
 
-HEARD, PLAYED_BY, SIMILAR = "heard", "heard_indptr", ("similar", "similar_indptr", "similarities")
+PLAYED, PLAYED_BY, SIMILAR = "played", "played_indptr", ("similar", "similar_indptr", "similarities")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Neighbours:
     """Scores by the tracks that each listener played; others than that listener's do not matter."""
 
     similar: SimilarTracks
-    heard: Played  # of the listeners, in the columns of the tracks
+    played: Played  # of the listeners, in the columns of the tracks
 
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
         """As ``Retriever``: exact, for only tracks that are near to one of the listener's have a score."""
@@ -94,8 +94,8 @@ class Neighbours:
     def cold_users(self) -> BoolArray:
         """As ``Retriever``: those of whose tracks none has a neighbour."""
         near = np.diff(self.similar.matrix.indptr).astype(np.float32)
-        heard = np.ones(len(self.heard.cols), dtype=np.float32), self.heard.cols, self.heard.indptr
-        return np.asarray(sparse.csr_matrix(heard, shape=(len(self.heard.indptr) - 1, len(near))) @ near == 0)
+        cells = np.ones(len(self.played.cols), dtype=np.float32), self.played.cols, self.played.indptr
+        return np.asarray(sparse.csr_matrix(cells, shape=(len(self.played.indptr) - 1, len(near))) @ near == 0)
 
     def cold_items(self) -> BoolArray:
         """As ``Retriever``: those that are no track's neighbour."""
@@ -103,7 +103,7 @@ class Neighbours:
 
     def files(self) -> Arrays:
         """As ``Component``."""
-        return {**self.similar.files(), HEARD: self.heard.cols, PLAYED_BY: self.heard.indptr}
+        return {**self.similar.files(), PLAYED: self.played.cols, PLAYED_BY: self.played.indptr}
 
     def _reached(self, user_rows: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
         """Columns, rising, and scores of the tracks that have one, listener by listener.
@@ -112,7 +112,7 @@ class Neighbours:
         """
         near, values = Played(self.similar.matrix.indptr, self.similar.matrix.indices), self.similar.matrix.data
         for row in user_rows:
-            places = near.places(self.heard.of(row))
+            places = near.places(self.played.of(row))
             cols, inverse = np.unique(near.cols[places], return_inverse=True)
             yield cols, np.bincount(inverse, values[places], len(cols)).astype(np.float32)
 

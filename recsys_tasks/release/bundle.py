@@ -36,7 +36,7 @@ class Listeners:
     """What a release has to know of those who ask: enough for each of its components."""
 
     vectors: FloatArray  # (n_users, n_factors)
-    heard: Played  # tracks that each of them played
+    played: Played  # tracks that each of them played
     recent: tuple[RecentPlays, ...] = ()  # one for each component of that name, in their order
 
 
@@ -80,7 +80,7 @@ class GatedPart:
             elif name == "recent" and (plays := next(recent, None)) is not None:
                 found.append(plays)
             elif name == "neighbours" and self.similar is not None:
-                found.append(Neighbours(self.similar, listeners.heard))
+                found.append(Neighbours(self.similar, listeners.played))
             else:
                 raise BadData(f"The release has no component {name!r}, which its blend joins. Run the day again.")
         return found

@@ -81,7 +81,7 @@ def incumbent_model(parts: Parts, matrix: PlayMatrix, rows: npt.NDArray[np.int64
     own_rows = np.asarray(pa.compute.fill_null(found, -1)).astype(np.int64)
     vectors = np.zeros((len(rows), users.vectors.shape[1]), dtype=np.float32)
     vectors[own_rows >= 0] = users.vectors[own_rows[own_rows >= 0]]
-    listeners = Listeners(vectors, users.asking.heard.rows(own_rows), users.recent)
+    listeners = Listeners(vectors, users.asking.played.rows(own_rows), users.recent)
     return _evaluated(parts, open_gated(parts[GATED]), matrix, listeners)
 
 

@@ -71,12 +71,12 @@ class TestReleased:
         found = reader.recommend(user, 10)
         blend, asking = bundle.gated.key.blend, bundle.users.asking
         expected = blend.of(bundle.gated.components(asking, 10)).candidates(
-            np.array([5]), asking.heard.rows(np.array([5])), 10
+            np.array([5]), asking.played.rows(np.array([5])), 10
         )
         ids = bundle.gated.tracks.ids
         assert [track.track_id for track in found.tracks] == [ids[int(col)].as_py() for col in expected.cols[0]]
         assert len(found.tracks) == 10
-        assert not set(expected.cols[0].tolist()) & set(asking.heard.of(5).tolist())
+        assert not set(expected.cols[0].tolist()) & set(asking.played.of(5).tolist())
 
     def test_what_is_published_knows_the_day_that_it_was_not_judged_by(self, joined):
         """The recent plays of the release hold its own day; its candidate was judged by those of the days before."""
