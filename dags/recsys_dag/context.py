@@ -14,7 +14,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 from recsys_dag.services import this_service
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavailable
-from recsys_tasks.core.typed_text import reason_of
+from recsys_tasks.core.typed_text import WORDS, reason_of
 
 if TYPE_CHECKING:
     from recsys_tasks.core.business_days import BusinessDays
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from recsys_tasks.steps.results import Result
 
 RETRIABLE = (SourceUnavailable, PublishConflict)
-WORDS = ("publish_older", "accept_data")
-"""Parameters that are a person's word, and stand in a log with that person's name."""
 BY_HAND = "manual"
 """Kind of the runs that a person triggers; to trigger one with a word takes the right to edit the DAG
 (``recsys_ui.words``). A run of another kind bears the name of somebody who need not know of it: whoever ran the DAG

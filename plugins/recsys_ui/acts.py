@@ -27,7 +27,7 @@ from recsys_tasks.core.typed_text import reason_of
 from recsys_tasks.pages.acting import LIMIT, LONG_LIMIT, End, Outcome, act, standing
 from recsys_tasks.pages.remembered import log_of
 from recsys_ui.turns import act_turn, turn
-from recsys_ui.web import SAFE, may, service_of, store
+from recsys_ui.web import SAFE, bytes_of, may, service_of, store
 
 LARGEST = 16_384  # bytes of a body
 STATUS = {End.DONE: 200, End.REFUSED: 409, End.BROKEN: 500}
@@ -140,11 +140,9 @@ async def body(request: Request) -> bytes:
     """
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "Send the reason as application/json.")
-    found = b""
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > LARGEST:
-            raise HTTPException(413, f"That is more than {LARGEST:,} bytes. Say it shorter.")
+    found = await bytes_of(request, LARGEST)
+    if found is None:
+        raise HTTPException(413, f"That is more than {LARGEST:,} bytes. Say it shorter.")
     return found
 
 

@@ -89,6 +89,16 @@ def page(request: Request, template: str, view: str, status: int = 200, **contex
     return HTMLResponse(content, status_code=status, headers=HEADERS)
 
 
+async def bytes_of(request: Request, most: int) -> bytes | None:
+    """What was sent with a request; None where it is more than so many bytes, of which no more are read."""
+    found = b""
+    async for chunk in request.stream():
+        found += chunk
+        if len(found) > most:
+            return None
+    return found
+
+
 def sorry(request: Request, error: Exception) -> Response:
     """The page that says what is missing, or what cannot be read; the same as JSON to a script that asks for that."""
     if not isinstance(error, Sorry):

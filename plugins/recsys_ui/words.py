@@ -16,12 +16,12 @@ from fastapi.responses import JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from recsys_tasks.core.services import service_of_dag
-from recsys_ui.web import own_services
+from recsys_tasks.core.typed_text import WORDS
+from recsys_ui.web import bytes_of, own_services
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-WORDS = ("publish_older", "accept_data")
 TRIGGER = re.compile(r"/api/v\d+/dags/([^/]+)/dagRuns/?")
 LARGEST = 1 << 20
 """Bytes of what triggers a run; a larger one is refused, for nobody has looked at it."""
@@ -41,11 +41,11 @@ class Words:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
-        sent, whole = await _body(request)
-        if not whole:
-            refusal: JSONResponse | None = _refusal(413, f"More than {LARGEST:,} bytes trigger no run.")
-        else:
-            refusal = await _refused(request, dag[1]) if _holds_a_word(sent) else None
+        sent = await bytes_of(request, LARGEST)
+        if sent is None:
+            await _refusal(413, f"More than {LARGEST:,} bytes trigger no run.")(scope, receive, send)
+            return
+        refusal = await _refused(request, dag[1]) if _holds_a_word(sent) else None
         await (refusal(scope, receive, send) if refusal else self._app(scope, _again(sent, receive), send))
 
 
@@ -62,16 +62,6 @@ def _is_ours(dag_id: str) -> bool:
     except Exception:  # whatever it is: nobody else's run may fail for it
         return True
     return found is not None and found.daily == dag_id
-
-
-async def _body(request: Request) -> tuple[bytes, bool]:
-    """What was sent, and whether that is all of it."""
-    found = b""
-    async for chunk in request.stream():
-        found += chunk
-        if len(found) > LARGEST:
-            return found, False
-    return found, True
 
 
 def _holds_a_word(sent: bytes) -> bool:

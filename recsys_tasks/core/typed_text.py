@@ -12,6 +12,8 @@ LONGEST_REASON = 1_000
 """Characters. Whoever needs more has a page of their own to point at."""
 LONGEST_NAME = 512
 """Characters: as many as Airflow keeps of the name of whoever triggers a run."""
+WORDS = ("publish_older", "accept_data")
+"""Parameters of a run that are a person's word: a reason, which stands in a log with that person's name."""
 SEEN = "LNPS"
 """First letters of the categories of letters, numbers, punctuation and symbols: a reason holds something to read."""
 REFUSED = {

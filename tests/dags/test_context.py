@@ -8,6 +8,7 @@ from dag_runs import run_by_hand
 from psycopg2.extensions import parse_dsn
 
 from recsys_tasks.core.business_days import UTC_DAYS
+from recsys_tasks.core.typed_text import WORDS
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -59,7 +60,7 @@ class TestSigner:
     def test_a_persons_word_asks_for_a_person(self, airflow_home):
         """The one who triggered signs; without one Airflow does, but not for a word that a log keeps with a name."""
         from airflow.sdk.exceptions import AirflowFailException
-        from recsys_dag.context import WORDS, signer
+        from recsys_dag.context import signer
 
         by_hand = SimpleNamespace(triggering_user_name="olga", run_type="manual")
         by_a_task = SimpleNamespace(triggering_user_name="olga", run_type="operator_triggered")
@@ -81,7 +82,7 @@ class TestSigner:
 
     def test_a_word_that_cannot_be_kept_ends_the_first_task(self, airflow_home):
         """Not after the hours of training that it was for."""
-        from recsys_dag.context import WORDS, signer
+        from recsys_dag.context import signer
 
         from recsys_tasks.core.errors import ConfigError
 
