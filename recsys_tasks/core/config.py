@@ -27,6 +27,7 @@ from recsys_tasks.core.policy import (
     QualityConfig,
     RetentionConfig,
 )
+from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.sections import Positive, Section, Share
 
 Table = TypeVar("Table", bound=BaseModel)
@@ -223,6 +224,7 @@ class Config(Section):
     privacy: PrivacyConfig = PrivacyConfig()
     alert: AlertConfig = AlertConfig()
     freshness: FreshnessConfig = FreshnessConfig()
+    products: ProductsConfig = ProductsConfig()
 
     @model_validator(mode="after")
     def _a_blend_has_listeners(self) -> "Config":

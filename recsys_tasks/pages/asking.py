@@ -11,9 +11,10 @@ from recsys_tasks.pages.finding import find_tracks, shown
 from recsys_tasks.pages.heard import History, history_of, listener_at
 from recsys_tasks.pages.questions import Question
 from recsys_tasks.pages.readers import Opened, Readers, TooBusy, TooSlow
+from recsys_tasks.products.lists import Track
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.serving.reader import Answered, Track
+from recsys_tasks.serving.reader import Answered
 
 Row = dict[str, Any]
 

@@ -28,6 +28,8 @@ from recsys_tasks.storage.stored_forms import as_ids, vocabulary_of
 
 RECENT = "recent"
 """In the user part: (n_components, n_tracks) faded plays, with the day of the data."""
+SHOWN = ("title", "artist", "released_on", "plays", "listeners")
+"""What pages and lists show of a track."""
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
@@ -126,7 +128,7 @@ def _similar(artefact: Artefact) -> SimilarTracks | None:
 class Names:
     """Title, artist and play totals of each track column."""
 
-    table: pa.Table  # title, artist, released_on, plays, listeners
+    table: pa.Table  # title, artist, released_on, plays, listeners, and what else the catalogue says of a track
 
     @cached_property
     def listeners(self) -> npt.NDArray[np.int64]:
@@ -140,7 +142,7 @@ class Names:
 
     @cached_property
     def _columns(self) -> dict[str, pa.Array]:
-        return {name: as_ids(self.table.column(name)) for name in self.table.column_names}
+        return {name: as_ids(self.table.column(name)) for name in SHOWN}
 
     def of(self, col: int) -> dict[str, Any]:
         """What stands of one track, title and artist None where the catalogue has none."""

@@ -10,9 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Id
-from recsys_tasks.core.errors import ConfigError, CorruptArtefact, RecsysError, UnknownId
+from recsys_tasks.core.errors import CorruptArtefact, RecsysError, UnknownId
+from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.index.annoy_index import find_similar
 from recsys_tasks.matrix.popularity import first_of
+from recsys_tasks.products.lists import Track, check_length
+from recsys_tasks.products.products import Products
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle, find_row, parse_id
 from recsys_tasks.release.bundles import Bundles
@@ -20,20 +23,8 @@ from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.storage.store import ArtefactStore
 
-LONGEST_LIST = 10_000
-"""Tracks: the search takes memory for each place of a list, whether there is a track for it or not."""
 PROBES = 3
 """Questions that an opened release answers before it replaces the one before."""
-
-
-@dataclass(frozen=True)
-class Track:
-    """One place of a list."""
-
-    track_id: Id
-    title: str | None
-    artist: str | None
-    score: float  # of a popular track: the number of its listeners, a whole one
 
 
 @dataclass(frozen=True)
@@ -49,28 +40,41 @@ class Answered:
 
 
 @dataclass(frozen=True)
-class _Opened:
+class Opened:
     """One open release; it is replaced as a whole, never changed."""
 
     entry: Entry
     bundle: Bundle
+    products: Products
 
 
 class Reader:
     """Answers from one release at a time. Threads may share it: a query sees one release from start to end."""
 
-    def __init__(self, store: ArtefactStore, release: int | None = None) -> None:
+    def __init__(
+        self, store: ArtefactStore, release: int | None = None, settings: ProductsConfig | None = None
+    ) -> None:
         """Open the live release, or a given one.
+
+        Args:
+            store: where the releases are.
+            release: number of the release; None: the live one, which ``refresh`` follows.
+            settings: of the products.
 
         Raises:
             NoRelease: nothing has been published.
             UnknownId: there is no such release.
             CorruptArtefact: it differs from what was published; a new reader refuses.
         """
-        self._store, self._switching = store, Lock()
+        self._store, self._switching, self._settings = store, Lock(), settings
         log = Releases(store).log()
         entry = log.require_live() if release is None else log.release(release)
         self._opened = self._open(entry)
+
+    @property
+    def opened(self) -> Opened:
+        """The release that answers, whole: who asks several things takes it once, and sees one release throughout."""
+        return self._opened
 
     @property
     def entry(self) -> Entry:
@@ -101,7 +105,7 @@ class Reader:
         Raises:
             ConfigError: k is not positive, or beyond ``LONGEST_LIST``.
         """
-        _check_length(k)
+        check_length(k)
         opened = self._opened
         users = opened.bundle.users
         row = find_row(users.ids, users.order, parse_id(users.ids, user_id))
@@ -138,7 +142,7 @@ class Reader:
             ConfigError: k is not positive, or beyond ``LONGEST_LIST``.
             UnknownId: the release does not know the track, or nobody has played it yet.
         """
-        _check_length(k)
+        check_length(k)
         opened = self._opened
         gated = opened.bundle.gated
         wanted = parse_id(gated.tracks.ids, track_id)
@@ -155,12 +159,13 @@ class Reader:
         like, *found = self._named(opened, [(col, 1.0), *listed])
         return Answered(opened.entry.release, True, False, tuple(found), like)
 
-    def _open(self, entry: Entry) -> _Opened:
-        opened = _Opened(entry, Bundles(self._store).load(entry))
+    def _open(self, entry: Entry) -> Opened:
+        bundle = Bundles(self._store).load(entry)
+        opened = Opened(entry, bundle, Products(bundle, self._settings))
         self._probe(opened)
         return opened
 
-    def _probe(self, opened: _Opened) -> None:
+    def _probe(self, opened: Opened) -> None:
         """Check that the release answers a few questions."""
         users, search = opened.bundle.users, opened.bundle.gated.search
         for row in np.linspace(0, len(users.vectors) - 1, min(PROBES, len(users.vectors))).astype(int):
@@ -169,24 +174,19 @@ class Reader:
             if users.vectors[row].any() and found.cols[0, 0] < 0:
                 raise CorruptArtefact(f"Release {opened.entry.release} does not answer a probe. Roll back, or rerun.")
 
-    def _popular(self, opened: _Opened, row: int | None, k: int) -> Answered:
+    def _popular(self, opened: Opened, row: int | None, k: int) -> Answered:
         names = opened.bundle.names
         played = self._played(opened, row) if row is not None else np.zeros(0, np.int64)
         listed = [(int(col), int(names.listeners[col])) for col in first_of(names.popular.order, played, k)]
         found = tuple(self._named(opened, listed))
         return Answered(opened.entry.release, row is not None, False, found, popular=True)
 
-    def _played(self, opened: _Opened, row: int) -> Any:
+    def _played(self, opened: Opened, row: int) -> Any:
         users = opened.bundle.users
         return users.cols[users.indptr[row] : users.indptr[row + 1]]
 
-    def _named(self, opened: _Opened, listed: Sequence[tuple[int, float]]) -> Iterator[Track]:
+    def _named(self, opened: Opened, listed: Sequence[tuple[int, float]]) -> Iterator[Track]:
         for col, score in listed:
             names = opened.bundle.names.of(col)
             track_id = opened.bundle.gated.tracks.ids[col].as_py()
             yield Track(track_id, names["title"], names["artist"], round(score, 6))
-
-
-def _check_length(k: int) -> None:
-    if not 1 <= k <= LONGEST_LIST:
-        raise ConfigError(f"A list of {k:,} tracks was asked for. Ask for one or more, {LONGEST_LIST:,} at the most.")

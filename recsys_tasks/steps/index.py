@@ -104,6 +104,7 @@ def _save_gated(at: Workplace, key: CandidateKey, matrix: PlayMatrix, split: Spl
         if (similar := open_extras(at, key).similar) is not None:
             files |= similar.files()
         figures = {"indexed": len(ranked), "tracks": len(matrix.tracks), "effort": asdict(parameters)}
+        figures |= {"als": model.key.parameters}  # which fold a history in that no training knew
         at.bundles.save(key.digest, GATED, key.digest, key.to_json(), files, figures)
 
 
@@ -121,11 +122,16 @@ def _exact_neighbours(
 
 
 def _names(at: Workplace, key: CandidateKey, matrix: PlayMatrix) -> pa.Table:
-    """Title, artist and release date from the day's snapshot, if there is one; totals and listeners from the matrix."""
+    """What the day's snapshot says of the tracks, if there is one; totals and listeners from the matrix.
+
+    Title, artist and release date stand there in any case, another column only where the source has it.
+    """
     n_tracks, names = len(matrix.tracks), {"title": pa.string(), "artist": pa.string(), "released_on": pa.date32()}
     columns = {name: pa.nulls(n_tracks, kind) for name, kind in names.items()}
     if key.catalogue is not None:
         snapshot = at.catalogues.load(key.day, key.catalogue)
         places = pc.index_in(matrix.tracks.ids, value_set=as_ids(snapshot.column("track_id")))
-        columns = {name: as_ids(snapshot.column(name)).take(places) for name in names}
+        said = [name for name in snapshot.column_names if snapshot[name].null_count < len(snapshot)]
+        kept = [*names, *(name for name in said if name not in (*names, "track_id", "plays", "listeners"))]
+        columns = {name: as_ids(snapshot.column(name)).take(places) for name in kept}
     return pa.table({**columns, "plays": plays_of(matrix.counts), "listeners": listeners_of(matrix.counts)})

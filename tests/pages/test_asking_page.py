@@ -12,9 +12,10 @@ from settings import damage, reseal
 
 from recsys_tasks.pages import readers
 from recsys_tasks.pages.asking import marks
+from recsys_tasks.products.lists import Track
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import LOG
-from recsys_tasks.serving.reader import Reader, Track
+from recsys_tasks.serving.reader import Reader
 from recsys_tasks.storage.files import sha256_of
 
 WEIRD = ["<script>alert(1)</script>", "משה & “Friends”", "x" * 5000, "", "Dérive"]

@@ -1,0 +1,64 @@
+"""The configuration of the products: the lists that people and programs get from a release."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from recsys_tasks.core.sections import Positive, Section, Share
+
+
+class ProductsConfig(Section):
+    """What the lists look like that are made from a release."""
+
+    k: Annotated[int, Field(ge=1, le=1000)] = 30
+    """Tracks of a list."""
+    most_of_one_artist: int = Field(default=3, ge=0)
+    """Tracks of one artist on a list at the most; 0: no limit. Without artists in the catalogue there is none."""
+    diversity: Share = 0.0
+    """Weight of unlikeness to the tracks that stand above (MMR), against 1 less it for the score; docs/serving.md says
+    what it costs in precision."""
+    pool: Annotated[float, Field(ge=1, le=20)] = 2.0
+    """Candidates for each place of a list, of which artists and diversity leave some out. A list that would be short
+    takes more by itself."""
+    known_share: Share = 0.5
+    """Share of the daily mix that the listener has played before."""
+    new_release_days: Positive = 7
+    """A track is a new release for so many days after its release date; without one, after its first play."""
+    without_shown_deliveries: int = Field(default=7, ge=0)
+    """A track that stood on one of a listener's last so many delivered lists is not listed again; 0: it may be."""
+    own_half_life_days: float = Field(default=0.0, ge=0, le=3650)
+    """A listener's own play of so many days ago counts half in what is on repeat. 0: a release holds no such plays, and
+    the products that need them refuse. Otherwise four bytes for each pair of listener and track, and one day's
+    partition read for each of the last four half-lives."""
+    reasons: bool = True
+    """Whether each track of a listener's list names the played track that explains it best."""
+    least_reason: Share = 0.2
+    """Cosine of two tracks below which the one is no reason for the other."""
+    related_listeners: Positive = 5
+    """Common listeners without which two artists are not related."""
+    related_shrinkage: float = Field(default=10.0, ge=0)
+    """Listeners added to each artist's own in the cosine of two artists."""
+    related_candidates: Positive = 100
+    """Artists that co-listening names of each artist; factors and tags rank among these."""
+    related_weights: tuple[float, float, float] = (1.0, 0.5, 0.5)
+    """Of co-listening, factors and tags, whose z-scores are added."""
+    playlist_weights: tuple[float, float, float] = (1.0, 1.0, 0.2)
+    """Of the playlist as a listener, of the neighbours of its tracks, and of its artists, when it is continued."""
+    explicit: str = ""
+    """Name of the catalogue's feature (boolean) that is true for an explicit track; empty: there is none."""
+    countries: str = ""
+    """Name of the catalogue's feature (array of text) with the countries in which a track may be played; a track
+    without any may be played everywhere. Empty: there is none."""
+    tags: str = ""
+    """Name of the catalogue's feature (array of text) with the tags of a track; empty: there is none."""
+    never_again_table: str = ""
+    """Table or view of the source, ``name`` or ``schema.name``: a row for each track or artist that a listener does not
+    want again. Empty: there is none."""
+    never_again_user_id: str = "user_id"
+    """Its column: the listener's id."""
+    never_again_track_id: str = "track_id"
+    """Its column: the track's id, null where an artist is meant."""
+    never_again_artist_id: str = ""
+    """Its column: the artist's id, as the catalogue has it; empty: only tracks can be marked."""
+    never_again_until: str = ""
+    """Its column: date or timestamp until which the mark holds, null for ever; empty: all hold for ever."""

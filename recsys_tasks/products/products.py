@@ -1,0 +1,124 @@
+"""Every product of a release, for one listener or for all of them."""
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.products import ProductsConfig
+from recsys_tasks.products.artists import Artists
+from recsys_tasks.products.filters import Filters
+from recsys_tasks.products.listeners import best_tracks
+from recsys_tasks.products.lists import Cols, Lists, Track, TrackLists, check_length, hidden_together
+from recsys_tasks.products.popular import popular_tracks
+from recsys_tasks.products.similar import similar_tracks
+from recsys_tasks.products.view import ReleaseView
+from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.release.bundle import Bundle
+
+
+class Products:
+    """The products of one open release. Threads may share it; nothing of it changes."""
+
+    def __init__(self, opened: Bundle, settings: ProductsConfig | None = None, als: AlsConfig | None = None) -> None:
+        """Nothing is computed yet: what products share is made when it is first needed.
+
+        Args:
+            opened: the release's bundle.
+            settings: what the lists look like.
+            als: how histories are folded in where the release does not say how it was trained.
+        """
+        self.view = ReleaseView(opened, settings or ProductsConfig(), als or AlsConfig())
+
+    @property
+    def settings(self) -> ProductsConfig:
+        """What the lists look like."""
+        return self.view.settings
+
+    @property
+    def day(self) -> Day:
+        """Newest date of the release's data."""
+        return self.view.bundle.gated.key.day
+
+    @property
+    def artists(self) -> Artists:
+        """The artists of its tracks."""
+        return self.view.artists
+
+    def allowed(self, filters: Filters, on: date) -> BoolArray:
+        """Which tracks may be listed under some filters. (n_tracks,); worth keeping by the caller.
+
+        Raises:
+            ConfigError: the release does not know what a filter asks for.
+        """
+        return filters.allowed(self.view.bundle, on, self.settings)
+
+    def discover(
+        self,
+        user_rows: IntArray,
+        k: int | None = None,
+        allowed: BoolArray | None = None,
+        shown: Played | None = None,
+    ) -> Lists:
+        """Tracks that each listener has not played, at most so many of an artist, diverse as the settings say.
+
+        Args:
+            user_rows: (n_users,) rows of the listeners.
+            k: length of the lists; None: that of the settings.
+            allowed: (n_tracks,) tracks to choose from; None: all.
+            shown: of the same listeners, further tracks that are not to be listed.
+
+        Raises:
+            BadData: shapes do not fit.
+            ConfigError: k is not positive.
+        """
+        rows = np.asarray(user_rows)
+        return best_tracks(self.view, rows, self._hidden(rows, shown), self._length(k), allowed)
+
+    def popular(
+        self, k: int | None = None, allowed: BoolArray | None = None, segment: IntArray | None = None
+    ) -> TrackLists:
+        """One list: the tracks that most are listening to, overall or among some listeners.
+
+        Args:
+            k: length of the list; None: that of the settings.
+            allowed: (n_tracks,) tracks to choose from; None: all.
+            segment: (n,) rows of the listeners who count; None: all.
+        """
+        return popular_tracks(self.view, self._length(k), allowed, segment)
+
+    def similar(self, cols: IntArray, k: int | None = None, allowed: BoolArray | None = None) -> TrackLists:
+        """The tracks whose factors point most nearly the same way as those of each of some tracks, with the cosine."""
+        return similar_tracks(self.view, np.asarray(cols), self._length(k), allowed)
+
+    def named(self, cols: Cols, scores: FloatArray, reasons: Cols | None = None) -> tuple[Track, ...]:
+        """One list in the words of the source, without the places that hold nothing. (k,) each."""
+        return tuple(self._named(cols, scores, reasons))
+
+    def _named(self, cols: Cols, scores: FloatArray, reasons: Cols | None) -> Iterator[Track]:
+        for place, col in enumerate(cols.tolist()):
+            if col >= 0:
+                reason = -1 if reasons is None else int(reasons[place])
+                because = self._track(reason, 0.0) if reason >= 0 else None
+                yield self._track(col, float(scores[place]), because)
+
+    def _track(self, col: int, score: float, because: Track | None = None) -> Track:
+        names = self.view.bundle.names.of(col)
+        track_id = self.view.bundle.gated.tracks.ids[col].as_py()
+        return Track(track_id, names["title"], names["artist"], round(score, 6), because)
+
+    def _length(self, k: int | None) -> int:
+        length = self.settings.k if k is None else k
+        check_length(length)
+        return length
+
+    def _hidden(self, user_rows: IntArray, shown: Played | None) -> Played:
+        played = self.view.played.rows(user_rows)
+        if shown is None:
+            return played
+        if len(shown.indptr) != len(user_rows) + 1:
+            raise BadData(f"Shown tracks of {len(shown.indptr) - 1} listeners do not fit {len(user_rows)} rows.")
+        return hidden_together([played, shown], self.view.n_tracks)

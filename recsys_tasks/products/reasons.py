@@ -1,0 +1,53 @@
+"""Why a track is listed: the track among those played that is nearest to it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from recsys_tasks.core.domain import IntArray
+from recsys_tasks.products.lists import Cols
+from recsys_tasks.products.view import ReleaseView
+from recsys_tasks.recommenders.vectors import Played
+
+MOST_PLAYED = 200
+"""Played tracks of a listener that are compared: of a longer history, so many evenly spaced ones."""
+USERS_AT_ONCE = 128
+"""Listeners whose tracks are compared together: their factors stay in the cache."""
+
+
+def reasons_for(view: ReleaseView, cols: Cols, played: Played) -> Cols:
+    """The played track that explains each place of each list, by the cosine of the factors. (n_users, k).
+
+    Args:
+        view: the release.
+        cols: (n_users, k) the lists; -1: no track.
+        played: what each of the listeners played.
+
+    Returns:
+        Track columns; -1 where none is nearer than ``least_reason``.
+    """
+    found = np.full_like(cols, -1)
+    if not view.settings.reasons:
+        return found
+    for rows, padded in _padded(played):
+        likeness = view.directions(cols[rows]) @ view.directions(padded).transpose(0, 2, 1)
+        nearest = likeness.argmax(axis=2)
+        near = np.take_along_axis(likeness, nearest[..., None], axis=2)[..., 0] >= view.settings.least_reason
+        reason = np.take_along_axis(padded, nearest, axis=1)
+        found[rows] = np.where(near & (cols[rows] >= 0), reason, -1)
+    return found
+
+
+def _padded(played: Played) -> Iterator[tuple[IntArray, Cols]]:
+    """Listeners of about equally many played tracks, and these, padded with -1. (n_some,) and (n_some, width)."""
+    lengths = np.diff(played.indptr)
+    order = np.argsort(lengths, kind="stable")
+    order = order[lengths[order] > 0]
+    for start in range(0, len(order), USERS_AT_ONCE):
+        rows = order[start : start + USERS_AT_ONCE]
+        width = min(int(lengths[rows[-1]]), MOST_PLAYED)
+        steps = np.maximum(lengths[rows], width) / width  # 1 where all of them have a place
+        places = (np.arange(width) * steps[:, None]).astype(np.int64)
+        there = places < lengths[rows][:, None]
+        cols = played.cols[np.where(there, played.indptr[rows][:, None] + places, 0)]
+        yield rows, np.where(there, cols, -1).astype(np.int32)

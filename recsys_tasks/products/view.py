@@ -1,0 +1,88 @@
+"""An open release as the products see it: what is derived from its arrays, made once, and when it is first needed."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import FloatArray, IntArray
+from recsys_tasks.core.products import ProductsConfig
+from recsys_tasks.index.ranked_tracks import RankedTracks
+from recsys_tasks.products.artists import Artists, artists_of
+from recsys_tasks.recommenders.base import Retriever
+from recsys_tasks.recommenders.popular import PopularTracks, SameForAll
+from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.release.bundle import Bundle
+
+ALS = "als"
+"""Figure of a gated part: the parameters that its factors were trained with."""
+
+
+@dataclass(frozen=True)
+class ReleaseView:
+    """A release and the settings of its products. Threads may share it: what is made twice is made alike."""
+
+    bundle: Bundle
+    settings: ProductsConfig
+    als: AlsConfig  # of a release that does not say what it was trained with
+    _retrievers: dict[int, Retriever] = field(default_factory=dict, repr=False)
+
+    @property
+    def n_tracks(self) -> int:
+        """Number of track columns."""
+        return self.tracks.n_tracks
+
+    @property
+    def tracks(self) -> RankedTracks:
+        """Tracks by falling norm."""
+        return self.bundle.gated.search.tracks
+
+    @cached_property
+    def played(self) -> Played:
+        """What each listener played."""
+        return Played(self.bundle.users.indptr, self.bundle.users.cols)
+
+    @cached_property
+    def artists(self) -> Artists:
+        """Which tracks are whose."""
+        return artists_of(self.bundle.names)
+
+    @cached_property
+    def popular(self) -> SameForAll:
+        """The tracks that most are listening to now: by faded listeners where the release has them, else by all."""
+        recent = self.bundle.users.recent
+        return recent[0] if recent else self.bundle.names.popular
+
+    @property
+    def popular_ever(self) -> PopularTracks:
+        """The tracks that most have listened to."""
+        return self.bundle.names.popular
+
+    @cached_property
+    def training(self) -> AlsConfig:
+        """The parameters that the factors were trained with."""
+        stored = self.bundle.gated.artefact.figures.get(ALS)
+        return self.als if stored is None else AlsConfig(**stored)
+
+    @cached_property
+    def gram(self) -> npt.NDArray[np.float64]:
+        """Y'Y over the factors of all tracks. (n_factors, n_factors)."""
+        factors = self.tracks.ranked_factors
+        blocks = (factors[start : start + 65_536].astype(np.float64) for start in range(0, len(factors), 65_536))
+        empty = np.zeros((factors.shape[1], factors.shape[1]))
+        return np.asarray(sum((block.T @ block for block in blocks), empty))
+
+    def retriever(self, k: int) -> Retriever:
+        """What answers for the release's own listeners with lists of k: that of the evaluation."""
+        if k not in self._retrievers:
+            self._retrievers[k] = self.bundle.gated.retriever(self.bundle.users.asking, k)
+        return self._retrievers[k]
+
+    def directions(self, cols: IntArray) -> FloatArray:
+        """Factors of tracks scaled to length 1, zero for a track without. (*cols.shape, n_factors)."""
+        ranks = self.tracks.col_ranks[cols]
+        found = self.tracks.ranked_factors[ranks] / self.tracks.ranked_norms[ranks][..., None]
+        found[(ranks < 0) | (np.asarray(cols) < 0)] = 0
+        return np.asarray(found, dtype=np.float32)
