@@ -1,7 +1,7 @@
 """Why a track stands on a list: "like X, which you played".
 
-The score of an item-item component is the sum of the similarities to the tracks that the listener played (Sarwar et al.,
-WWW 2001), so that each of these has its share of it; the largest one is the reason.
+The score of an item-item component is the sum of the similarities to the tracks that the listener played (Sarwar et
+al., WWW 2001), so that each of these has its share of it; the largest one is the reason.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def reasons(similar: Sequence[SimilarTracks], played: Played, cols: IntArray) ->
         raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(cols)} lists.")
     found = np.full(np.shape(cols), -1, dtype=np.int32)
     for each in similar:
-        for row in np.flatnonzero(((found < 0) & (cols >= 0)).any(axis=1)):
+        for row in np.flatnonzero(((found < 0) & (cols >= 0)).any(axis=1)).tolist():
             found[row] = np.where(found[row] < 0, _reasons(each, played.of(row), cols[row]), found[row])
     return found
 
