@@ -202,8 +202,8 @@ def _save(at: Workplace, extracted: ExtractedDay, rule: str, figures: PartitionF
     if before not in (None, digest):
         at.partitions.keep_replaced(date)
     partition = StoredPartition(date, digest, rule, extracted.fingerprint, figures)
+    at.shapes.save_traces(partition, extracted.traces)  # first: a stored date that is unchanged is not read again
     at.partitions.save(partition, extracted.counts)
-    at.shapes.save_traces(partition, extracted.traces)
     return partition, EXTRACTED if before is None else UNCHANGED if before == digest else RESTATED
 
 

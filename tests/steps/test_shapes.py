@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -55,6 +56,16 @@ DAMAGES = {
         {"repeated pairs"},
     ),
 }
+
+
+class DiesAtTheManifest(PosixStore):
+    """A store whose writer dies behind the write that makes a date's partition the newest one."""
+
+    def replace(self, name: str, content: bytes, most: int | None = None) -> None:
+        """As ``PosixStore``, and no further than that."""
+        super().replace(name, content, most)
+        if name == f"partitions/{DAY}/manifest.json":
+            raise OSError("died")
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +173,21 @@ class TestKept:
                 shutil.rmtree(folder)
         assert check(service, DAY).warnings == ()
         assert "7 days are missing" in str(data_checks(service, DAY)[-1])
+
+    def test_a_stored_date_has_its_traces(self, service: Workplace, tmp_path: Path) -> None:
+        """An extraction that dies before its last write leaves no date that is taken for unchanged without traces."""
+        at = replace(service, store=DiesAtTheManifest(tmp_path / "store"))
+        with pytest.raises(OSError, match="died"):
+            extract_streams(at, DAY)
+        again = Workplace(PosixStore(tmp_path / "store"), at.config, at.dsn)
+        extract_streams(again, DAY)
+        kept = [
+            again.shapes.traces(partition)
+            for day in again.partitions.days()
+            if (partition := again.partitions.newest(day))
+        ]
+        assert kept
+        assert all(traces is not None and traces.hours and len(traces.events) for traces in kept)
 
     def test_nothing_else_is_written_for_it(self, service: Workplace) -> None:
         """Partitions, matrices and all that follows from them are what they were."""
