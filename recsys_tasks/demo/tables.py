@@ -53,8 +53,11 @@ def _tables(types: dict[str, type[sa.types.TypeEngine[Any]]]) -> sa.MetaData:
         tables,
         sa.Column("track_id", types["track_id"], primary_key=True, autoincrement=False),
         *(sa.Column(name, sa.Text) for name in ("title", "artist", "album")),
+        sa.Column("artist_id", sa.ForeignKey("artists.artist_id")),
         sa.Column("album_id", sa.ForeignKey("albums.album_id")),
         sa.Column("released_on", sa.Date),
+        sa.Column("genre", sa.Text),
+        sa.Column("tags", sa.ARRAY(sa.Text)),
         sa.Column("duration_ms", sa.Integer),
         sa.Column("tempo", sa.REAL),  # beats per minute
         sa.Column("energy", sa.REAL),  # 0 calm .. 1 loud

@@ -34,9 +34,9 @@ class TestOracle:
         """A million draws of one listener's taste fall on the tracks as often as the oracle says."""
         market = market_of(tiny.catalogue, 2)
         person = np.array([17])
-        taste = tastes(tiny.listeners, tiny.catalogue, market, person, 2)
-        n = 1_000_000
-        rows, _ = draw(taste, market, np.zeros(n, np.int64), np.random.default_rng(3))
+        taste = tastes(tiny.listeners, tiny.catalogue, market, person.repeat(2), 2, np.array([False, True]))
+        n, rng = 1_000_000, np.random.default_rng(3)
+        rows, _ = draw(taste, market, (rng.random(n) < tiny.listeners.morning[17]).astype(np.int64), rng)
         expected = oracle_scores(tiny, person + 1, day_of(tiny, 2))[1][0] * n
         seen = np.bincount(tiny.catalogue.track_ids[rows] - 1, minlength=len(expected))
         often = expected > 20
@@ -49,7 +49,8 @@ class TestOracle:
         far = build_world(replace(TINY, days=40))
         users = np.arange(200)
         weights = [
-            tastes(far.listeners, far.catalogue, market_of(far.catalogue, day), users, day).weights for day in (0, 39)
+            tastes(far.listeners, far.catalogue, market_of(far.catalogue, day), users, day, users < 0).weights
+            for day in (0, 39)
         ]
         moved = np.abs(weights[1] - weights[0]).sum(axis=1) / 2
         assert 0.05 < np.median(moved) < 0.6
@@ -91,7 +92,7 @@ class TestOracle:
     def test_parts_of_a_taste_that_are_not_out_have_no_weight(self, tiny):
         """A draw never falls on a track before its release, whatever part it comes from."""
         market = market_of(tiny.catalogue, 0)
-        taste = tastes(tiny.listeners, tiny.catalogue, market, np.arange(200), 0)
+        taste = tastes(tiny.listeners, tiny.catalogue, market, np.arange(200), 0, np.arange(200) % 2 == 0)
         rows, parts = draw(taste, market, np.repeat(np.arange(200), 300), np.random.default_rng(1))
         assert (tiny.catalogue.release_day[rows] <= 0).all()
         assert {CHARTS, CHANCE} < set(parts.tolist())

@@ -18,7 +18,7 @@ from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.stored_forms import NO_PLAYS
 
-D14, D15, D16, D17 = (date(2026, 1, n) for n in (14, 15, 16, 17))
+D13, D14, D15, D16, D17 = (date(2026, 1, n) for n in (13, 14, 15, 16, 17))
 PERMUTED = f"""
     WITH ids AS (SELECT DISTINCT track_id FROM streams), moved AS (
         SELECT track_id, coalesce(lead(track_id, 371) OVER (ORDER BY track_id), 1000000 - track_id) AS other FROM ids
@@ -32,13 +32,13 @@ UNSEEN = {"shape_warn": 300, "shape_stop": 300, "stop_tracks": (0.0, 1e9), "warn
 
 @pytest.fixture(scope="module")
 def judged(postgres, tmp_path_factory):
-    """A service whose source holds two days more than the two that are judged; the ids of the first are permuted."""
+    """A service whose source holds two days more than the three that are judged; the ids of the first are permuted."""
     execute(postgres.get_uri(), "CREATE DATABASE moved")
     dsn = postgres.get_uri(database="moved")
     write_world(dsn, build_world(replace(PRESETS["small"], days=13)))
     execute(dsn, PERMUTED)
     at = Workplace(PosixStore(tmp_path_factory.mktemp("judged")), config(), dsn)
-    for day in (D14, D15):
+    for day in (D13, D14, D15):
         assert run(at, day).verdict.outcome == "PASS"
     yield at
     execute(postgres.get_uri(), "DROP DATABASE moved WITH (FORCE)")
@@ -46,7 +46,7 @@ def judged(postgres, tmp_path_factory):
 
 @pytest.fixture
 def service(judged, tmp_path, monkeypatch):
-    """A store of the test's own, on which two judged days are history enough."""
+    """A store of the test's own, on which two days of a live release are history enough."""
     monkeypatch.setattr(collapse, "LEAST_DAYS", 2)
     shutil.copytree(judged.store.root, tmp_path / "store", symlinks=True)
     return Workplace(PosixStore(tmp_path / "store"), config(quality=UNSEEN), judged.dsn)
@@ -65,10 +65,10 @@ class TestPermutedDay:
         held = run(at, D16)
         assert (held.verdict.outcome, held.verdict.figures["rule"]) == ("HOLD", COLLAPSE)
         assert "judged days from 2026-01-1" in held.verdict.reasons[0]
-        assert held.live == 2
+        assert held.live == 3
         next_day = run(at, D17)
         assert next_day.verdict.outcome == "PASS"
-        assert next_day.live == 3
+        assert next_day.live == 4
         matrix = at.bundles.key(next_day.candidate).matrix
         assert dict(at.matrices.chain(D17, matrix))[D16] == NO_PLAYS
         with pytest.raises(DataRefused, match="quarantined"):

@@ -30,6 +30,7 @@ class FirstRound:
     skipped: Bools
     liking: Floats  # how readily the track is repeated
     private: Bools
+    early: Bools  # whether the session is a morning one
 
 
 def first_round(params: WorldParams, catalogue: Catalogue, listeners: Listeners, day: int) -> FirstRound:
@@ -39,10 +40,12 @@ def first_round(params: WorldParams, catalogue: Catalogue, listeners: Listeners,
     who = np.repeat(np.arange(len(active)), count)
     user = active[who]
     session = _sessions(rng, count, who)
-    private = rng.random(int(session[-1]) + 1 if len(session) else 0) < listeners.secrecy[_first_of(session, user)]
+    owner = _first_of(session, user)
+    private = rng.random(len(owner)) < listeners.secrecy[owner]
+    early = rng.random(len(owner)) < listeners.morning[owner]
     new = np.flatnonzero(rng.random(len(user)) < listeners.curiosity[user])
     market = market_of(catalogue, day)
-    drawn, part = draw(tastes(listeners, catalogue, market, active, day), market, who[new], rng)
+    drawn, part = draw(tastes(listeners, catalogue, market, owner, day, early), market, session[new], rng)
     foreign = (part == CHARTS) | (part == CHANCE)
     track = np.full(len(user), -1)
     track[new] = drawn
@@ -51,7 +54,7 @@ def first_round(params: WorldParams, catalogue: Catalogue, listeners: Listeners,
     liking = rng.random(len(user))
     liking[new[~foreign]] += 0.3
     skipped = (rng.random(len(user)) < odds) & ~listeners.bot[user]
-    return FirstRound(user, session, track, skipped, liking, private[session])
+    return FirstRound(user, session, track, skipped, liking, private[session], early[session])
 
 
 def _listening(rng: np.random.Generator, params: WorldParams, listeners: Listeners, day: int) -> tuple[Ints, Ints]:

@@ -30,6 +30,8 @@ class Listeners:
     curiosity: Floats  # share of streams that are drawn from the taste, not from what was heard before
     secrecy: Floats  # probability that a session is private
     morning: Floats  # probability that a session is a morning one
+    morning_hour: Floats  # where the middle of such a session's beginnings lies, UTC
+    evening_hour: Floats  # the same of all others
     weekend: Floats  # how much more (or less) is heard on Saturday and Sunday
     bot: npt.NDArray[np.bool_]  # plays one artist around the clock, 31 seconds each
     parts: Floats  # (n_users, 4) weight of charts, chance, scenes, artists
@@ -64,6 +66,8 @@ def make_listeners(params: WorldParams, catalogue: Catalogue) -> Listeners:
         curiosity=np.where(bot, 0.5, rng.beta(9, 5.0, n)),
         secrecy=np.where(rng.random(n) < 0.25, rng.beta(1, 4, n), 0.0),
         morning=rng.beta(2, 3, n),
+        morning_hour=rng.normal(7.8, 1.2, n),
+        evening_hour=rng.normal(19.3, 2.0, n),
         weekend=np.where(bot, 1.0, np.exp(rng.normal(0, 0.25, n))),
         bot=bot,
         parts=parts,

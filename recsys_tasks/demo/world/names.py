@@ -22,6 +22,11 @@ def genre_name(genre: int) -> str:
     return GENRES[place] + (f" {turn + 1}" if turn else "")
 
 
+def coined(genre: int, draws: list[float]) -> str:
+    """A word that does not exist, in the language of a genre. draws: three numbers from 0 to 1."""
+    return _coin(LANGUAGES[genre % len(LANGUAGES)], draws)
+
+
 def artist_names(params: WorldParams, catalogue: Catalogue) -> list[str]:
     """One name for each artist row, no two alike."""
     genres = genre_of(catalogue, np.arange(len(catalogue.artist_first) - 1))

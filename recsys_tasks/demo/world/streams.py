@@ -4,10 +4,11 @@ import numpy as np
 
 from recsys_tasks.core.domain import Day
 from recsys_tasks.demo.world.catalogue import Floats, Ints
-from recsys_tasks.demo.world.days import SECOND_ROUND, DayStreams, FirstRound, World, first_round
+from recsys_tasks.demo.world.days import SECOND_ROUND, Bools, DayStreams, FirstRound, World, first_round
 
 DAY_US = 86_400_000_000
 CANDIDATES = 3  # a repeat is the best liked of so many draws from the library, recent ones more often
+MORNING_LIKING = 0.12  # by so much a track is liked more in the morning whose scene is one deviation louder
 DUPLICATED = 0.004  # share of events that are delivered twice
 LATEST_DUPLICATE_US = 600_000_000
 EVENTS_PER_DAY = 1_000_000_000  # event ids of one day never reach the next one's
@@ -51,12 +52,14 @@ def _with_repeats(rng: np.random.Generator, world: World, plays: FirstRound, day
     low = np.searchsorted(library.key, listening * days)[place]
     size = np.searchsorted(library.key, listening * days + day, side="right")[place] - low
     has = np.flatnonzero(size)
-    chosen, best = np.zeros(len(has), np.int64), np.full(len(has), -1.0, np.float32)
+    chosen, best = np.zeros(len(has), np.int64), np.full(len(has), -np.inf)
+    habit = np.where(plays.early[repeats[has]], MORNING_LIKING, -MORNING_LIKING)
+    energy = world.catalogue.scene_energy[world.catalogue.scene_of]
     for _ in range(CANDIDATES):
         entry = low[has] + (size[has] * (1.0 - rng.random(len(has)) ** 2)).astype(np.int64)
         entry = np.minimum(entry, low[has] + size[has] - 1)
-        better = library.liking[entry] > best
-        chosen, best = np.where(better, entry, chosen), np.where(better, library.liking[entry], best)
+        liking = library.liking[entry] + habit * energy[library.track[entry]]
+        chosen, best = np.where(liking > best, entry, chosen), np.maximum(liking, best)
     track = plays.track.copy()
     track[repeats[has]] = library.track[chosen]
     return track
@@ -80,16 +83,17 @@ def _instants(rng: np.random.Generator, world: World, plays: FirstRound, ms_play
     offset = before - before[first][plays.session]
     length = np.maximum.reduceat(offset, first) + 1 if len(first) else offset
     squeeze = np.minimum(1.0, 0.98 * DAY_US / length)
-    start = np.minimum(_starts(rng, world, plays.user[first], weekend), DAY_US - 1 - length * squeeze)
+    starts = _starts(rng, world, plays.user[first], plays.early[first], weekend)
+    start = np.minimum(starts, DAY_US - 1 - length * squeeze)
     instants = (np.maximum(start, 0)[plays.session] + offset * squeeze[plays.session]).astype(np.int64)
     return np.minimum(instants, DAY_US - 1)
 
 
-def _starts(rng: np.random.Generator, world: World, users: Ints, weekend: bool) -> Floats:
-    """When each session begins: mornings and evenings, later at the weekend, a few at any time."""
+def _starts(rng: np.random.Generator, world: World, users: Ints, early: Bools, weekend: bool) -> Floats:
+    """When each session begins: at the listener's own hours, later at the weekend, a few at any time."""
     n, listeners = len(users), world.listeners
-    early = rng.random(n) < listeners.morning[users]
-    hours = np.where(early, rng.normal(7.8, 1.4, n), rng.normal(19.3, 2.7, n)) + (1.6 if weekend else 0.0)
+    middle = np.where(early, listeners.morning_hour[users], listeners.evening_hour[users])
+    hours = rng.normal(middle, np.where(early, 0.8, 1.8)) + (1.6 if weekend else 0.0)
     any_time = (rng.random(n) < 0.15) | listeners.bot[users]
     return np.where(any_time, rng.random(n), hours / 24 % 1.0) * DAY_US
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.demo.tables import create_tables, cursor_of, finish_load, holds_rows, transaction
 from recsys_tasks.demo.world.days import DayStreams, World
+from recsys_tasks.demo.world.labels import genres_and_tags, measured
 from recsys_tasks.demo.world.names import album_titles, artist_names, genre_name, genre_of, titles
 from recsys_tasks.demo.world.streams import DAY_US, day_streams
 
@@ -139,21 +140,27 @@ def _write_catalogue(cursor: Any, world: World, first: int, last: int) -> dict[s
     _, heads = np.unique(album, return_index=True)
     genres = genre_of(catalogue, np.arange(len(names)))
     artists = [(a + 1, names[a], genre_name(genres[a])) for a in range(len(names))] if first == 0 else []
-    features = zip(
-        *(f[rows].tolist() for f in (catalogue.duration_ms, catalogue.tempo, catalogue.energy, catalogue.valence)),
-        strict=True,
-    )
+    track_genres, tags = genres_and_tags(params, catalogue)
+    numbers = measured(params, catalogue)
     _copy_text(cursor, "artists", artists)
     _copy_text(cursor, "albums", [(album[h] + 1, artist[h] + 1, albums[album[h]], day_of[h]) for h in heads])
     _copy_text(
         cursor,
         "tracks",
         (
-            (catalogue.track_ids[row], songs[row], names[a], albums[b], b + 1, out, ms, *(round(x, 4) for x in audio))
-            for row, a, b, out, (ms, *audio) in zip(rows, artist, album, day_of, features, strict=True)
+            (
+                *(catalogue.track_ids[row], songs[row], names[a], albums[b], a + 1, b + 1, out),
+                *(track_genres[row], _array(tags[row]), catalogue.duration_ms[row], *numbers[row]),
+            )
+            for row, a, b, out in zip(rows, artist, album, day_of, strict=True)
         ),
     )
     return {"artists": len(artists), "albums": len(heads), "tracks": len(rows)}
+
+
+def _array(texts: list[str]) -> str:
+    """An array of texts as PostgreSQL reads it; none of ours holds a quote or a backslash."""
+    return "{" + ",".join(f'"{text}"' for text in texts) + "}"
 
 
 def _copy_text(cursor: Any, table: str, rows: Iterable[tuple[Any, ...]]) -> None:
