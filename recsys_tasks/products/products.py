@@ -5,10 +5,11 @@ from datetime import date
 from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray
-from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.domain import BoolArray, Day, FloatArray, Id, IntArray
+from recsys_tasks.core.errors import BadData, UnknownId
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.artists import Artists
 from recsys_tasks.products.filters import Filters
@@ -23,7 +24,7 @@ from recsys_tasks.products.repeat import drawn_known, mixed, on_repeat
 from recsys_tasks.products.similar import similar_tracks
 from recsys_tasks.products.view import ReleaseView
 from recsys_tasks.recommenders.vectors import Played
-from recsys_tasks.release.bundle import Bundle
+from recsys_tasks.release.bundle import Bundle, find_row, parse_id
 
 
 class Products:
@@ -53,6 +54,28 @@ class Products:
     def artists(self) -> Artists:
         """The artists of its tracks."""
         return self.view.artists
+
+    def row(self, user_id: Id) -> int | None:
+        """Row of a listener; None for one whom the release does not know.
+
+        Raises:
+            UnknownId: it is no id of this service.
+        """
+        users = self.view.bundle.users
+        return find_row(users.ids, users.order, parse_id(users.ids, user_id))
+
+    def known_cols(self, track_ids: Sequence[Id]) -> IntArray:
+        """Columns of those of some tracks that the release knows.
+
+        Raises:
+            UnknownId: it knows none of them, or one is no id of this service.
+        """
+        ids = self.view.bundle.gated.tracks.ids
+        wanted = pa.array([parse_id(ids, each) for each in track_ids], ids.type)
+        cols = self.view.bundle.gated.tracks.rows_of(wanted)
+        if not (cols >= 0).any():
+            raise UnknownId(f"The release knows none of these {len(track_ids)} tracks.")
+        return np.asarray(cols[cols >= 0])
 
     def allowed(self, filters: Filters, on: date) -> BoolArray:
         """Which tracks may be listed under some filters. (n_tracks,); worth keeping by the caller.
