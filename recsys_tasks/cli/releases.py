@@ -1,38 +1,23 @@
-"""Commands on releases: ask one, verify it, roll back, pin, release a held candidate."""
+"""Commands on releases: verify one, roll back, pin, release a held candidate."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
-from recsys_tasks.cli.arguments import SEEN, number_of, workplace_of
+from recsys_tasks.cli.arguments import SEEN, workplace_of
+from recsys_tasks.cli.products import RELEASE_NUMBER
 from recsys_tasks.core.formatting import count
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
-from recsys_tasks.reporting.terminal_tables import as_table
-from recsys_tasks.serving.reader import Answered, Reader
 from recsys_tasks.steps import Signature, release_candidate, rewrite_reports, roll_back, set_pin
 from recsys_tasks.steps.sharing import look_at_store
 from recsys_tasks.steps.workplaces import store_at
 
-RELEASE_NUMBER = number_of("a release; `status` lists them", 1)
-TRACK_COLUMNS = {"track_id": "track", "title": "title", "artist": "artist", "score": "score"}
-
 
 def register(commands: Any) -> None:
     """Add the commands to the parser."""
-    for name, handler, what, example in (
-        ("recommend", _recommend, "user", "tracks for a listener, those already played left out"),
-        ("similar", _similar, "track", "tracks like a track"),
-    ):
-        asked: ArgumentParser = commands.add_parser(name, help=example)
-        asked.add_argument("id", metavar=what.upper(), help=f"the {what}'s id, as the source has it")
-        asked.add_argument("-k", type=int, default=10, help="length of the list (10)")
-        asked.add_argument("--release", type=RELEASE_NUMBER, help="ask this release instead of the live one")
-        asked.set_defaults(handler=handler)
-        asked.add_argument("--json", action="store_true", help="the answer as JSON")
     verify: ArgumentParser = commands.add_parser("verify", help="every file of the live release, and the store's modes")
     verify.add_argument("--release", type=RELEASE_NUMBER, help="this release instead of the live one")
     verify.add_argument("--json", action="store_true", help="the answer as JSON")
@@ -64,28 +49,6 @@ SIGNED_ARGUMENTS: dict[str, tuple[Callable[[str], Any], str]] = {
     "release": (RELEASE_NUMBER, "number of the release, as `status` lists it"),
     "candidate": (str, "how the candidate's digest begins"),
 }
-
-
-def _recommend(args: Namespace) -> Answer:
-    found = Reader(store_at(args.root), args.release).recommend(args.id, args.k)
-    if found.known:
-        return _listed(found, f"For listener {args.id}, from release {found.release}:")
-    unknown = f"Release {found.release} does not know listener {args.id}"
-    listed = _listed(found, f"{unknown}; the most popular tracks, by number of listeners:")
-    warning = f"UnknownId: {unknown}. Check the id; one who has listened since is known after the next release."
-    return replace(listed, exit_code=1, warning=warning)
-
-
-def _similar(args: Namespace) -> Answer:
-    found = Reader(store_at(args.root), args.release).similar(args.id, args.k)
-    named = f" ({found.like.title} by {found.like.artist})" if found.like and found.like.title else ""
-    return _listed(found, f"Like track {args.id}{named}, from release {found.release}:")
-
-
-def _listed(found: Answered, heading: str) -> Answer:
-    rows = [asdict(track) | {"track_id": str(track.track_id)} for track in found.tracks]
-    columns = TRACK_COLUMNS | {"score": "listeners" if found.popular else "score"}
-    return Answer(asdict(found), f"{heading}\n{as_table(rows, columns)}")
 
 
 def _verify(args: Namespace) -> Answer:

@@ -14,7 +14,7 @@ from recsys_tasks.pages.readers import Opened, Readers, TooBusy, TooSlow
 from recsys_tasks.products.lists import Track
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.serving.reader import Answered
+from recsys_tasks.serving.opened import Answered
 
 Row = dict[str, Any]
 

@@ -55,7 +55,13 @@ def best_tracks(
 
 
 def chosen(
-    view: ReleaseView, asked: Asked, user_rows: IntArray, hidden: Played, k: int, allowed: BoolArray | None
+    view: ReleaseView,
+    asked: Asked,
+    user_rows: IntArray,
+    hidden: Played,
+    k: int,
+    allowed: BoolArray | None,
+    most_of_one_artist: int | None = None,
 ) -> Chosen:
     """Lists out of a retriever's candidates; a list that its artists leave short is chosen out of more of them.
 
@@ -66,13 +72,16 @@ def chosen(
         hidden: tracks that each of them is not shown.
         k: length of the lists.
         allowed: (n_tracks,) tracks to choose from; None: all.
+        most_of_one_artist: None: that of the settings.
     """
-    places = min(round(k * view.settings.pool), LARGEST_POOL) if _leaves_out(view) else k
+    most = view.settings.most_of_one_artist if most_of_one_artist is None else most_of_one_artist
+    leaves_out = (most and len(view.artists)) or view.settings.diversity
+    places = min(round(k * view.settings.pool), LARGEST_POOL) if leaves_out else k
     cols, scores = np.full((len(user_rows), k), -1, np.int32), np.full((len(user_rows), k), -np.inf, np.float32)
     short = np.arange(len(user_rows))
     while len(short):
         found = asked(places).candidates(user_rows[short], _rows(hidden, short), places, allowed)
-        cols[short], scores[short] = _picked(view, found.cols, found.scores, k)
+        cols[short], scores[short] = _picked(view, found.cols, found.scores, k, most)
         more = (found.cols[:, -1] >= 0) & (cols[short, -1] < 0)  # there are more candidates, and the list wants some
         short, done = short[more], places >= LARGEST_POOL
         if done:
@@ -91,13 +100,9 @@ def _rows(hidden: Played, rows: IntArray) -> Played:
     return hidden if len(rows) == len(hidden.indptr) - 1 else hidden.rows(rows)
 
 
-def _leaves_out(view: ReleaseView) -> bool:
-    return bool(view.settings.most_of_one_artist and len(view.artists)) or view.settings.diversity > 0
-
-
-def _picked(view: ReleaseView, cols: Cols, scores: FloatArray, k: int) -> Chosen:
+def _picked(view: ReleaseView, cols: Cols, scores: FloatArray, k: int, most: int) -> Chosen:
     """The list out of the candidates of each listener, best first."""
-    most, weight, there = view.settings.most_of_one_artist, view.settings.diversity, cols >= 0
+    weight, there = view.settings.diversity, cols >= 0
     artists = np.where(there, view.artists.of_col[cols], -1)
     if weight:
         places = diverse_places(scores, there, view.directions(cols), artists, k, most, weight)

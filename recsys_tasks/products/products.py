@@ -1,23 +1,30 @@
 """Every product of a release, for one listener or for all of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
+from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray
-from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.domain import BoolArray, Day, FloatArray, Id, IntArray
+from recsys_tasks.core.errors import BadData, UnknownId
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.artists import Artists
 from recsys_tasks.products.filters import Filters
+from recsys_tasks.products.histories import continued, for_histories
 from recsys_tasks.products.listeners import best_tracks
-from recsys_tasks.products.lists import Cols, Lists, Track, TrackLists, check_length, hidden_together
+from recsys_tasks.products.lists import ArtistLists, Cols, Lists, Track, TrackLists, check_length, hidden_together
+from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.popular import popular_tracks
+from recsys_tasks.products.radio import Seeds, radio
+from recsys_tasks.products.related import RelatedArtists
+from recsys_tasks.products.repeat import drawn_known, mixed, on_repeat
 from recsys_tasks.products.similar import similar_tracks
 from recsys_tasks.products.view import ReleaseView
 from recsys_tasks.recommenders.vectors import Played
-from recsys_tasks.release.bundle import Bundle
+from recsys_tasks.release.bundle import Bundle, find_row, parse_id
 
 
 class Products:
@@ -47,6 +54,28 @@ class Products:
     def artists(self) -> Artists:
         """The artists of its tracks."""
         return self.view.artists
+
+    def row(self, user_id: Id) -> int | None:
+        """Row of a listener; None for one whom the release does not know.
+
+        Raises:
+            UnknownId: it is no id of this service.
+        """
+        users = self.view.bundle.users
+        return find_row(users.ids, users.order, parse_id(users.ids, user_id))
+
+    def known_cols(self, track_ids: Sequence[Id]) -> IntArray:
+        """Columns of those of some tracks that the release knows.
+
+        Raises:
+            UnknownId: it knows none of them, or one is no id of this service.
+        """
+        ids = self.view.bundle.gated.tracks.ids
+        wanted = pa.array([parse_id(ids, each) for each in track_ids], ids.type)
+        cols = self.view.bundle.gated.tracks.rows_of(wanted)
+        if not (cols >= 0).any():
+            raise UnknownId(f"The release knows none of these {len(track_ids)} tracks.")
+        return np.asarray(cols[cols >= 0])
 
     def allowed(self, filters: Filters, on: date) -> BoolArray:
         """Which tracks may be listed under some filters. (n_tracks,); worth keeping by the caller.
@@ -78,6 +107,50 @@ class Products:
         rows = np.asarray(user_rows)
         return best_tracks(self.view, rows, self._hidden(rows, shown), self._length(k), allowed)
 
+    def on_repeat(self, user_rows: IntArray, k: int | None = None, allowed: BoolArray | None = None) -> Lists:
+        """The tracks that each listener plays most of late; a score is the number of their faded plays.
+
+        Raises:
+            ConfigError: the release holds no such plays, or k is not positive.
+        """
+        return on_repeat(self.view, np.asarray(user_rows), self._length(k), allowed)
+
+    def daily_mix(
+        self,
+        user_rows: IntArray,
+        k: int | None = None,
+        allowed: BoolArray | None = None,
+        shown: Played | None = None,
+        day: date | None = None,
+    ) -> Lists:
+        """What a listener plays of late and what they have not heard, in the ratio of the settings; known ones score 0.
+
+        Args:
+            user_rows: (n_users,) rows of the listeners.
+            k: length of the lists; None: that of the settings.
+            allowed: (n_tracks,) tracks to choose from; None: all.
+            shown: of the same listeners, new tracks that are not to be listed.
+            day: of the mix, another one each day; None: that of the data.
+
+        Raises:
+            ConfigError: the release holds no listener's own plays, or k is not positive.
+        """
+        rows, length = np.asarray(user_rows), self._length(k)
+        known = drawn_known(self.view, rows, length, day or self.day, allowed)
+        return mixed(known, self.discover(rows, length, allowed, shown), length, self.settings.known_share)
+
+    def new_releases(
+        self,
+        user_rows: IntArray,
+        k: int | None = None,
+        allowed: BoolArray | None = None,
+        shown: Played | None = None,
+        day: date | None = None,
+    ) -> Lists:
+        """The newest tracks that suit each listener; ``day``: on which they are new, None: that of the data."""
+        new = new_tracks(self.view, day or self.day, self.settings.new_release_days)
+        return self.discover(user_rows, k, new if allowed is None else new & allowed, shown)
+
     def popular(
         self, k: int | None = None, allowed: BoolArray | None = None, segment: IntArray | None = None
     ) -> TrackLists:
@@ -93,6 +166,46 @@ class Products:
     def similar(self, cols: IntArray, k: int | None = None, allowed: BoolArray | None = None) -> TrackLists:
         """The tracks whose factors point most nearly the same way as those of each of some tracks, with the cosine."""
         return similar_tracks(self.view, np.asarray(cols), self._length(k), allowed)
+
+    def radio(self, seeds: Seeds, day: date, seed: int = 0, allowed: BoolArray | None = None) -> Iterator[int]:
+        """Columns of tracks without an end, near to the seeds; the same seeds, day and number give the same tracks.
+
+        Raises:
+            UnknownId: nobody plays any of the seeds.
+        """
+        return radio(self.view, seeds, day, seed, allowed)
+
+    def related_artists(self, artists: IntArray, k: int | None = None) -> ArtistLists:
+        """The artists that are most like each of some artists (numbers of ``artists``).
+
+        Raises:
+            ConfigError: k is not positive, or the tags that the settings name are not there.
+        """
+        return self._related.near(np.asarray(artists), self._length(k))
+
+    def continue_playlist(
+        self, playlists: Sequence[IntArray], k: int | None = None, allowed: BoolArray | None = None
+    ) -> TrackLists:
+        """Tracks that go on with each of some playlists (track columns), without those that stand on it.
+
+        Raises:
+            BadData: a column lies outside of the tracks.
+        """
+        return continued(self.view, playlists, self._length(k), allowed)
+
+    def for_history(
+        self, histories: Sequence[IntArray], k: int | None = None, allowed: BoolArray | None = None
+    ) -> TrackLists:
+        """Discover for listeners whom the release does not know: each is a history, track columns in any order.
+
+        Raises:
+            BadData: a column lies outside of the tracks.
+        """
+        return for_histories(self.view, histories, self._length(k), allowed)
+
+    @cached_property
+    def _related(self) -> RelatedArtists:
+        return RelatedArtists(self.view)
 
     def named(self, cols: Cols, scores: FloatArray, reasons: Cols | None = None) -> tuple[Track, ...]:
         """One list in the words of the source, without the places that hold nothing. (k,) each."""

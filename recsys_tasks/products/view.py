@@ -10,12 +10,15 @@ from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import FloatArray, IntArray
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.index.ranked_tracks import RankedTracks
+from recsys_tasks.matrix.popularity import popular_order
 from recsys_tasks.products.artists import Artists, artists_of
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.popular import PopularTracks, SameForAll
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
 
+PARTS = (0.5, 0.8)
+"""Shares of all pairs of listener and track at which the head of the catalogue ends, and the middle."""
 ALS = "als"
 """Figure of a gated part: the parameters that its factors were trained with."""
 
@@ -73,6 +76,16 @@ class ReleaseView:
         blocks = (factors[start : start + 65_536].astype(np.float64) for start in range(0, len(factors), 65_536))
         empty = np.zeros((factors.shape[1], factors.shape[1]))
         return np.asarray(sum((block.T @ block for block in blocks), empty))
+
+    @cached_property
+    def parts(self) -> npt.NDArray[np.int8]:
+        """0 for a track of the head, 1 of the middle, 2 of the tail. (n_tracks,)."""
+        listeners = self.bundle.names.listeners
+        order = popular_order(listeners)
+        before = np.cumsum(listeners[order]) - listeners[order]
+        parts = np.full(len(listeners), 2, dtype=np.int8)
+        parts[order] = np.searchsorted(PARTS, before / max(int(listeners.sum()), 1), side="right")
+        return parts
 
     def retriever(self, k: int) -> Retriever:
         """What answers for the release's own listeners with lists of k: that of the evaluation."""

@@ -74,7 +74,7 @@ class Neighbours:
             hidden[played.of(row)] = True
             open_ = ~hidden[found] if allowed is None else ~hidden[found] & allowed[found]
             hidden[played.of(row)] = False
-            best, exact[row] = _best(found[open_], values[open_], k), len(found) > 0
+            best, exact[row] = best_scored(found[open_], values[open_], k), len(found) > 0
             cols[row, : len(best[0])], scores[row, : len(best[0])] = best
         return Candidates(cols, scores, exact)
 
@@ -117,7 +117,7 @@ class Neighbours:
             yield cols, np.bincount(inverse, values[places], len(cols)).astype(np.float32)
 
 
-def _best(cols: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+def best_scored(cols: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
     """The k best, best first, equal ones by column. (at most k,) each."""
     if len(cols) > k:
         least = np.partition(scores, len(scores) - k)[len(scores) - k]

@@ -28,6 +28,8 @@ from recsys_tasks.storage.stored_forms import as_ids, vocabulary_of
 
 RECENT = "recent"
 """In the user part: (n_components, n_tracks) faded plays, with the day of the data."""
+OWN = "own"
+"""In the user part: (n_pairs,) each listener's own plays of a track, faded to the day of the data."""
 SHOWN = ("title", "artist", "released_on", "plays", "listeners")
 """What pages and lists show of a track."""
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
@@ -159,6 +161,7 @@ class Users:
     ids: Ids  # (n_users,)
     order: npt.NDArray[np.integer[Any]]  # (n_users,) rows by rising id
     recent: tuple[RecentPlays, ...] = ()  # one for each component of that name, in their order
+    own: FloatArray | None = None  # (n_pairs,) faded plays of each pair; None: the release holds none
 
     @property
     def asking(self) -> Listeners:
@@ -186,7 +189,8 @@ def open_users(artefact: Artefact) -> Users:
         np.asarray(artefact.array(name, mapped=True)) for name in ("user_vectors", "indptr", "cols", "order")
     )
     ids = as_ids(artefact.table("users").column("id"))
-    return Users(vectors, indptr, cols, ids, order, _recent(artefact, len(ids)))
+    own = np.asarray(artefact.array(OWN, mapped=True)) if f"{OWN}.npy" in artefact.manifest.files else None
+    return Users(vectors, indptr, cols, ids, order, _recent(artefact, len(ids)), own)
 
 
 def _recent(artefact: Artefact, n_users: int) -> tuple[RecentPlays, ...]:

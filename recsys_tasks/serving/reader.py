@@ -1,7 +1,6 @@
 """Answers from the live release: verify, map, recommend, similar, and switch to a newer one without a pause."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.core.domain import Id
+from recsys_tasks.core.domain import BoolArray, Id
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError, UnknownId
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.index.annoy_index import find_similar
@@ -21,31 +20,12 @@ from recsys_tasks.release.bundle import Bundle, find_row, parse_id
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
+from recsys_tasks.serving import asked
+from recsys_tasks.serving.opened import Answered, Opened, RelatedAnswer
 from recsys_tasks.storage.store import ArtefactStore
 
 PROBES = 3
 """Questions that an opened release answers before it replaces the one before."""
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A list, and the release that it comes from, whole."""
-
-    release: int
-    known: bool  # False: the release does not know this user, the list is the popular tracks
-    exact: bool  # certified: no other track scores more
-    tracks: tuple[Track, ...]
-    like: Track | None = None  # the track that was asked about
-    popular: bool = False  # these are the popular tracks; a score is a number of listeners
-
-
-@dataclass(frozen=True)
-class Opened:
-    """One open release; it is replaced as a whole, never changed."""
-
-    entry: Entry
-    bundle: Bundle
-    products: Products
 
 
 class Reader:
@@ -158,6 +138,38 @@ class Reader:
         listed = [(int(ranked.rank_cols[r]), float(c)) for r, c in zip(ranks, cosines, strict=True)]
         like, *found = self._named(opened, [(col, 1.0), *listed])
         return Answered(opened.entry.release, True, False, tuple(found), like)
+
+    def discover(self, user_id: Id, k: int | None = None, allowed: BoolArray | None = None) -> Answered:
+        """Tracks that a listener has not played, under the rules of the products, with reasons.
+
+        Raises:
+            ConfigError: k is not positive.
+        """
+        return asked.for_listener(self._opened, "discover", user_id, k, allowed)
+
+    def related(self, artist_id: Id, k: int | None = None) -> RelatedAnswer:
+        """Artists like an artist.
+
+        Raises:
+            UnknownId: the release knows no such artist.
+        """
+        return asked.related(self._opened, artist_id, k)
+
+    def continue_playlist(self, track_ids: Sequence[Id], k: int | None = None) -> Answered:
+        """Tracks that go on with a playlist.
+
+        Raises:
+            UnknownId: the release knows none of its tracks.
+        """
+        return asked.playlist(self._opened, track_ids, k)
+
+    def for_history(self, track_ids: Sequence[Id], k: int | None = None) -> Answered:
+        """Tracks for a listener who played these, and of whom nothing else is known.
+
+        Raises:
+            UnknownId: the release knows none of them.
+        """
+        return asked.for_history(self._opened, track_ids, k)
 
     def _open(self, entry: Entry) -> Opened:
         bundle = Bundles(self._store).load(entry)

@@ -13,13 +13,14 @@ from recsys_tasks.core.errors import BadData, GateRefused, NotStored, PublishCon
 from recsys_tasks.gate.exact_checks import coverage_check, finite_check
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.partitions.checked import COLLAPSE, Word
-from recsys_tasks.release.bundle import RECENT
+from recsys_tasks.release.bundle import OWN, RECENT
 from recsys_tasks.release.bundles import GATED, NAMES, USERS
 from recsys_tasks.release.judgements import Judgement, judgement_of
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.release.log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
 from recsys_tasks.steps.components import open_extras
 from recsys_tasks.steps.evaluate import evaluate_against
+from recsys_tasks.steps.own_plays import own_plays
 from recsys_tasks.steps.released_models import incumbent_of
 from recsys_tasks.steps.results import LiveRelease, Published
 from recsys_tasks.steps.stored_models import open_model, own_partition, split_of
@@ -189,7 +190,8 @@ def _user_part(at: Workplace, candidate: str) -> str:
     """
     at.bundles.gated(candidate)  # verified: nothing is finished that is damaged
     key = at.bundles.key(candidate)
-    identity = {"candidate": candidate, "model": key.component}
+    half_life = at.config.products.own_half_life_days
+    identity = {"candidate": candidate, "model": key.component} | ({OWN: half_life} if half_life else {})
     digest = digest_of("users", identity)
     name = f"{USERS}-{digest[:SHORT]}"
     if at.bundles.holds(candidate, name):
@@ -213,6 +215,8 @@ def _user_part(at: Workplace, candidate: str) -> str:
     }
     if recent := open_extras(at, key).recent:
         files[RECENT] = np.stack([plays.sums for plays in recent.values()])  # which knows the candidate's day by now
+    if half_life:
+        files[OWN] = own_plays(at, matrix, half_life)
     at.bundles.save(candidate, name, digest, identity, files)
     return name
 

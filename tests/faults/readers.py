@@ -20,7 +20,8 @@ from recsys_tasks.core.digests import digest_of
 from recsys_tasks.release.bundles import GATED, NAMES, USERS, Bundles
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
-from recsys_tasks.serving.reader import Answered, Reader
+from recsys_tasks.serving.opened import Answered
+from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, retain
 from recsys_tasks.storage.artefacts import Artefact, Content, LocalFile
 from recsys_tasks.storage.posix import PosixStore

@@ -1,0 +1,124 @@
+"""One question to one open release, in the ids of the source: what the command line, the pages and the service ask."""
+
+from collections.abc import Sequence
+from datetime import date
+from itertools import islice
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from recsys_tasks.core.domain import BoolArray, Id
+from recsys_tasks.products.lists import Lists, TrackLists, check_length
+from recsys_tasks.products.radio import Seeds
+from recsys_tasks.serving.opened import Answered, Artist, Opened, RelatedAnswer
+
+Listed: TypeAlias = Literal["discover", "mix", "repeat", "new"]
+"""The lists of a listener, as people call them."""
+
+
+def for_listener(
+    opened: Opened,
+    which: Listed,
+    user_id: Id,
+    k: int | None = None,
+    allowed: BoolArray | None = None,
+    day: date | None = None,
+) -> Answered:
+    """A list of a listener; the popular tracks for one whom the release does not know.
+
+    Args:
+        opened: the release.
+        which: list.
+        user_id: the listener.
+        k: length of the list; None: that of the settings.
+        allowed: (n_tracks,) tracks to choose from; None: all.
+        day: of the mix and of what is new; None: that of the data.
+
+    Raises:
+        ConfigError: k is not positive, or the release holds no listener's own plays.
+    """
+    products = opened.products
+    row = products.row(user_id)
+    if row is None:
+        return _answered(opened, products.popular(k, allowed), known=False, popular=True)
+    rows = np.array([row])
+    if which == "repeat":
+        found = products.on_repeat(rows, k, allowed)
+    elif which == "mix":
+        found = products.daily_mix(rows, k, allowed, day=day)
+    elif which == "new":
+        found = products.new_releases(rows, k, allowed, day=day)
+    else:
+        found = products.discover(rows, k, allowed)
+    return _answered(opened, found, popular=bool(found.popular[0]))
+
+
+def for_history(
+    opened: Opened, track_ids: Sequence[Id], k: int | None = None, allowed: BoolArray | None = None
+) -> Answered:
+    """What a listener gets who played these tracks and is otherwise unknown.
+
+    Raises:
+        UnknownId: the release knows none of them.
+    """
+    return _answered(opened, opened.products.for_history([opened.products.known_cols(track_ids)], k, allowed))
+
+
+def playlist(
+    opened: Opened, track_ids: Sequence[Id], k: int | None = None, allowed: BoolArray | None = None
+) -> Answered:
+    """What goes on with a playlist; tracks that the release does not know are passed over.
+
+    Raises:
+        UnknownId: it knows none of them.
+    """
+    return _answered(opened, opened.products.continue_playlist([opened.products.known_cols(track_ids)], k, allowed))
+
+
+def related(opened: Opened, artist_id: Id, k: int | None = None) -> RelatedAnswer:
+    """Artists like an artist.
+
+    Raises:
+        UnknownId: the release knows no such artist.
+    """
+    products = opened.products
+    number = products.artists.number(artist_id)
+    found = products.related_artists(np.array([number]), k)
+    listed = [(int(n), float(s)) for n, s in zip(found.artists[0], found.scores[0], strict=True) if n >= 0]
+    like, *artists = (_artist(opened, n, score) for n, score in [(number, 1.0), *listed])
+    return RelatedAnswer(opened.entry.release, like, tuple(artists))
+
+
+def radio(
+    opened: Opened,
+    track_ids: Sequence[Id],
+    artist_ids: Sequence[Id],
+    k: int,
+    day: date,
+    seed: int = 0,
+    allowed: BoolArray | None = None,
+) -> Answered:
+    """The first k tracks of a radio; with the same seeds, day and number, a longer one begins with them.
+
+    Raises:
+        ConfigError: k is not positive.
+        UnknownId: the release does not know a seed, or nobody plays any of them.
+    """
+    check_length(k)
+    products = opened.products
+    cols = tuple(products.known_cols(track_ids).tolist()) if track_ids else ()
+    seeds = Seeds(cols, tuple(products.artists.number(each) for each in artist_ids))
+    walk = np.fromiter(islice(products.radio(seeds, day, seed, allowed), k), np.int32)
+    return Answered(opened.entry.release, True, False, products.named(walk, np.zeros(len(walk), np.float32)))
+
+
+def _answered(opened: Opened, found: Lists | TrackLists, known: bool = True, popular: bool = False) -> Answered:
+    tracks = opened.products.named(found.cols[0], found.scores[0], found.reasons[0])
+    return Answered(opened.entry.release, known, False, tracks, popular=popular)
+
+
+def _artist(opened: Opened, number: int, score: float) -> Artist:
+    products = opened.products
+    col = int(products.artists.cols(number)[0])
+    name = opened.bundle.names.of(col)["artist"]
+    return Artist(products.artists.ids[number].as_py(), name, round(score, 6))

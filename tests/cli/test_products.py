@@ -1,0 +1,78 @@
+"""The commands that ask a release for lists, as a person types them."""
+
+import json
+
+import pytest
+
+from recsys_tasks.cli.main import main
+from recsys_tasks.serving.reader import Reader
+
+
+@pytest.fixture
+def ask(finished, capsys):
+    """A command against the finished store: exit code, output, what was said on standard error."""
+
+    def asked(*words):
+        code = main(list(words), {"RECSYS_ROOT": str(finished.store.root), "USER": "olga"})
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return asked
+
+
+def test_a_list_with_reasons_names_played_tracks(ask, finished):
+    """Discover names, for most tracks, one that the listener played."""
+    code, out, _ = ask("recommend", "5", "--list", "discover", "--json")
+    played = {track.track_id for _, track in Reader(finished.store).played(5)}
+    reasons = [track["because"]["track_id"] for track in json.loads(out)["tracks"] if track["because"]]
+    assert code == 0
+    assert len(reasons) >= 5
+    assert set(reasons) <= played
+    assert "because you played" in ask("recommend", "5", "--list", "discover")[1]
+
+
+def test_new_releases_came_out_of_late(ask):
+    """The list of new releases is another one than the plain list."""
+    assert ask("recommend", "5", "--list", "new")[0] == 0
+    assert ask("recommend", "5", "--list", "new", "-k", "3")[1] != ask("recommend", "5", "-k", "3")[1]
+
+
+def test_tracks_stand_for_an_unknown_listener_and_a_playlist(ask, finished):
+    """Who played some tracks gets a list of others, and a playlist goes on."""
+    tracks = [str(track.track_id) for _, track in Reader(finished.store).played(5)[:4]]
+    for option in ("--played", "--playlist"):
+        code, out, _ = ask("recommend", option, *tracks, "--json")
+        listed = [str(track["track_id"]) for track in json.loads(out)["tracks"]]
+        assert code == 0
+        assert len(listed) == 10
+        assert not set(listed) & set(tracks)
+
+
+def test_related_artists_and_radio_have_names(ask, finished):
+    """An artist's name leads to others, and a radio from it plays twenty tracks, the same ones on the same day."""
+    artist = Reader(finished.store).recommend(5).tracks[0].artist
+    assert artist in ask("related", artist)[1]
+    first, again = (ask("radio", "--artist", artist, "--day", "2026-01-20", "--json") for _ in range(2))
+    assert first == again
+    assert len({track["track_id"] for track in json.loads(first[1])["tracks"]}) == 20
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("recommend",), "one of the three"),
+        (("recommend", "5", "--playlist", "6"), "one of the three"),
+        (("recommend", "5", "--list", "repeat"), "own_half_life_days"),
+        (("recommend", "5", "--range", "tempo", "100", "130"), "knows no 'tempo'"),
+        (("recommend", "5", "--range", "tempo", "fast", "130"), "no number"),
+        (("recommend", "--played", "99999999"), "knows none of these"),
+        (("related", "nobody at all"), "no artist"),
+        (("radio",), "begins with something"),
+    ],
+)
+def test_what_cannot_be_answered_is_said(ask, words, said):
+    """One line says what is missing, and the exit code is not 0."""
+    code, out, err = ask(*words)
+    assert code in {1, 2}
+    assert said in err
+    assert out == ""
