@@ -101,6 +101,23 @@ def source_dsn(postgres: Any) -> Iterator[str]:
         execute(postgres.get_uri(), f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+@pytest.fixture(scope="session")
+def object_server() -> Iterator[Any]:
+    """A real server that speaks S3, for the whole run, on loopback only, removed at the end."""
+    from object_servers import running_server
+
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket_store(object_server: Any, tmp_path: Path) -> Any:
+    """An empty store in a bucket of that server, with an empty cache of its own."""
+    from recsys_tasks.storage.object_store import ObjectStore
+
+    return ObjectStore(object_server.bucket(uuid.uuid4().hex, tmp_path / "cache"))
+
+
 @pytest.fixture(params=["disk", "memory"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """An empty store of each kind: what is decided by names and content alone is the same in both."""

@@ -95,6 +95,10 @@ class MemoryStore:
         with self._writing:
             self._set(name, content)
 
+    def copy_in(self, name, file):
+        """As ``ArtefactStore``."""
+        self.replace(name, file.read_bytes())
+
     def confirm(self, name):
         """As ``ArtefactStore``: nothing survives a power loss here anyway."""
 
@@ -134,6 +138,9 @@ class MemoryStore:
     def sweep(self):
         """As ``ArtefactStore``: a dead writer leaves nothing."""
         return []
+
+    def moved(self):
+        """As ``ArtefactStore``: nothing does."""
 
     def require_rights(self):
         """As ``ArtefactStore``: whoever has it may do everything."""

@@ -22,7 +22,7 @@ from airflow.sdk.execution_time import task_runner
 
 from recsys_dag.context import business_day
 from recsys_dag.sending import sender
-from recsys_dag.services import days_of, service_of
+from recsys_dag.services import days_of, root_with_access, service_of
 from recsys_tasks.alerting.alerts import Alert, of_failure
 from recsys_tasks.core.errors import ConfigError, RecsysError, StorageError
 from recsys_tasks.release.commands import Run
@@ -204,7 +204,7 @@ def own_outbox(service: "Service") -> "Outbox":
     from recsys_tasks.alerting.outbox import Outbox
     from recsys_tasks.steps.workplaces import store_at
 
-    return Outbox(store_at(service.root))
+    return Outbox(store_at(root_with_access(service)))
 
 
 def _base() -> str:

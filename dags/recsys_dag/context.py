@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseHook, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
-from recsys_dag.services import this_service
+from recsys_dag.services import root_with_access, this_service
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavailable
 from recsys_tasks.core.typed_text import WORDS, reason_of
@@ -167,7 +167,7 @@ def own_workplace(service: "Service", with_source: bool = False) -> Iterator["Wo
 
     address = source_address(service) if with_source else None
     try:
-        yield workplace(service.root, service.config, address, log.info)
+        yield workplace(root_with_access(service), service.config, address, log.info)
     except RETRIABLE:
         raise
     except RecsysError as error:

@@ -15,7 +15,7 @@ from recsys_dag.alerting import (
     run_of,
     runs_address,
 )
-from recsys_dag.services import days_of
+from recsys_dag.services import days_of, root_with_access
 from recsys_tasks.alerting.alerts import Alert, of_drift, of_verdict
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run_alerts(ti: Any, dag_run: Any, service: "Service") -> list[Alert]:
     if verdict is None:
         before = ti.task.get_flat_relative_ids(upstream=True)
         return [failure_of(dag_run, task) for task in failed_tasks(ti, sorted(before))]
-    store = store_at(service.root)
+    store = store_at(root_with_access(service))
     live = live_sentence(store, datetime.now(UTC), days_of(service))
     report = report_address(service, verdict["day"], verdict["judgement"])
     links = {"run": run_address(dag_run), "report": report}

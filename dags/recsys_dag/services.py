@@ -6,15 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, get_current_context
+from airflow.sdk import DAG, Asset, BaseHook, CronDataIntervalTimetable, get_current_context
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 from recsys_timetable import BusinessDaily, DailyUntil
 
 from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.core.config import ScheduleConfig, load_table
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.installation import TasksConfig
+from recsys_tasks.core.roots import Bucket, Root, connection_options, root_of
 from recsys_tasks.core.services import Service, service_of_dag, services
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 
 def own_services() -> list[Service]:
     """The services that RECSYS_CONFIG and RECSYS_ROOT name."""
-    return services(path_of("RECSYS_CONFIG"), path_of("RECSYS_ROOT"))
+    return services(path_of("RECSYS_CONFIG"), root_of(os.environ.get("RECSYS_ROOT"), os.environ), os.environ)
 
 
 def make_dags(make: Callable[[Service], None]) -> None:
@@ -135,6 +136,21 @@ def this_service() -> Service:
         return service_of(get_current_context()["dag_run"])
     except ConfigError as error:
         raise AirflowFailException(f"ConfigError: {error}") from None
+
+
+def root_with_access(service: Service) -> Root | None:
+    """The root of a service; that of a bucket with what its connection in Airflow, where there is one, says.
+
+    Without one, the environment of the worker opens the bucket. No DAG file asks for it while it is read.
+    """
+    if not isinstance(service.root, Bucket):
+        return service.root
+    try:
+        found = BaseHook.get_connection(service.store_connection)
+    except AirflowNotFoundException:
+        return service.root
+    options = connection_options(service.root.url, found.login, found.password, found.host, found.extra_dejson)
+    return service.root.given(options)
 
 
 def path_of(variable: str) -> Path | None:

@@ -27,7 +27,7 @@ from recsys_tasks.core.typed_text import reason_of
 from recsys_tasks.pages.acting import LIMIT, LONG_LIMIT, End, Outcome, act, standing
 from recsys_tasks.pages.remembered import log_of
 from recsys_ui.turns import act_turn, turn
-from recsys_ui.web import SAFE, bytes_of, may, service_of, store
+from recsys_ui.web import SAFE, bytes_of, may, service_of, store, store_environment
 
 LARGEST = 16_384  # bytes of a body
 STATUS = {End.DONE: 200, End.REFUSED: 409, End.BROKEN: 500}
@@ -193,13 +193,14 @@ def _parse(name: str, sent: bytes) -> Signed:
 def _run(service: Service, name: str, asked: Signed, by: str) -> Outcome:
     """Run the act's command; only one release at a time."""
     to = [f"--service={service.name}"] if service.name else []
+    environment = {**os.environ, **store_environment(service)}
     arguments = [*to, COMMANDS.get(name, name), f"--by={by}", f"--why={asked.why}", *asked.arguments]
     if name != "release":
-        return act(arguments, os.environ, LIMIT)
+        return act(arguments, environment, LIMIT)
     if not one_release.acquire(blocking=False):
         return Outcome(End.REFUSED, "A candidate is being released at this moment. Wait for it, then look again.")
     try:
-        return act(arguments, os.environ, LONG_LIMIT)
+        return act(arguments, environment, LONG_LIMIT)
     finally:
         one_release.release()
 

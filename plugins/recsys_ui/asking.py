@@ -6,7 +6,6 @@ Our own code reads everything from the address, so that whatever stands there is
 import os
 import secrets
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -17,6 +16,7 @@ from recsys_ui.turns import answer_turn
 from recsys_ui.web import RETRY, SAFE, Sorry, home, own_services, page, store
 
 if TYPE_CHECKING:
+    from recsys_tasks.core.roots import Root
     from recsys_tasks.pages.readers import Limits, Readers
 
 router = APIRouter(default_response_class=HTMLResponse, dependencies=[Depends(answer_turn)])
@@ -145,9 +145,9 @@ def _readers(request: Request) -> "Readers":
 
 
 @lru_cache(maxsize=64)
-def _open_readers(root: Path, limits: "Limits") -> "Readers":
+def _open_readers(root: "Root", limits: "Limits") -> "Readers":
     """The one ``Readers`` of a store in this process, which holds what is open."""
     from recsys_tasks.pages.readers import Readers
-    from recsys_tasks.storage.posix import PosixStore
+    from recsys_tasks.steps.workplaces import store_at
 
-    return Readers(PosixStore(root), limits)
+    return Readers(store_at(root), limits)

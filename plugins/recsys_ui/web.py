@@ -1,5 +1,6 @@
 """What every page of ours needs: its service with store and policy, the headers, kind words where there is nothing."""
 
+import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
     from recsys_tasks.core.config import Config
     from recsys_tasks.core.services import Service
+    from recsys_tasks.storage.object_store import ObjectStore
     from recsys_tasks.storage.posix import PosixStore
 
 SAFE = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "same-origin"}
@@ -54,9 +56,10 @@ def service_of(request: Request) -> "Service":
 
 def own_services() -> "list[Service]":
     """The services that this server's environment names."""
+    from recsys_tasks.core.roots import root_of
     from recsys_tasks.core.services import services
 
-    return services(_path("RECSYS_CONFIG"), _path("RECSYS_ROOT"))
+    return services(_path("RECSYS_CONFIG"), root_of(os.environ.get("RECSYS_ROOT"), os.environ), os.environ)
 
 
 def readable(request: Request, every: "Iterable[Service]") -> "list[Service]":
@@ -110,24 +113,53 @@ def sorry(request: Request, error: Exception) -> Response:
     return shown
 
 
-def store(request: Request) -> "PosixStore":
+def store(request: Request) -> "PosixStore | ObjectStore":
     """The store of the service. It is imported here, because every process of Airflow loads these files and only one
     serves them.
 
     Raises:
         Sorry: nothing names it, it is not there, or the file that may name it cannot be read.
     """
-    from recsys_tasks.storage.posix import PosixStore
+    from recsys_tasks.core.roots import Bucket
+    from recsys_tasks.steps.workplaces import store_at
     from recsys_tasks.storage.refusals import unavailable
 
     service = service_of(request)
     if service.name and service.problem:
         raise Sorry("The configuration is not sound", service.problem, 503)
+    if isinstance(service.root, Bucket):
+        return store_at(service.root.given(store_options(service)))
     root = _named(service.root, "RECSYS_ROOT", "store")
     if not os.access(root, os.R_OK | os.X_OK):
         text = f"{unavailable(root)} The API server needs the same store as the workers, and the right to read it."
         raise Sorry("The store cannot be read", text, 503)
-    return PosixStore(root.resolve())
+    return store_at(root)
+
+
+def store_options(service: "Service") -> dict[str, str]:
+    """What opens the bucket of a service: its connection in Airflow, where there is one; else the environment does.
+
+    Of a store on a disk there is none.
+    """
+    from airflow.exceptions import AirflowNotFoundException
+    from airflow.models.connection import Connection
+
+    from recsys_tasks.core.roots import Bucket, connection_options
+
+    if not isinstance(service.root, Bucket):
+        return {}
+    try:
+        found = Connection.get_connection_from_secrets(service.store_connection)
+    except AirflowNotFoundException:
+        return {}
+    return connection_options(service.root.url, found.login, found.password, found.host, found.extra_dejson)
+
+
+def store_environment(service: "Service") -> dict[str, str]:
+    """The variable by which a command opens the bucket of a service as its pages do; none of a store on a disk."""
+    from recsys_tasks.core.roots import OPTIONS, Bucket
+
+    return {OPTIONS: json.dumps(store_options(service))} if isinstance(service.root, Bucket) else {}
 
 
 def policy(request: Request) -> "Config":

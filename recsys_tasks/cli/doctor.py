@@ -9,15 +9,17 @@ from typing import Any
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.core.config import Config, load_config
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.roots import Bucket
 from recsys_tasks.core.services import Service, services
 from recsys_tasks.setup.airflow_checks import airflow_checks, is_here
+from recsys_tasks.setup.bucket_checks import bucket_checks
 from recsys_tasks.setup.checks import FAIL, OK, WARN, Check, failed
 from recsys_tasks.setup.source_checks import no_address, source_checks
 from recsys_tasks.setup.store_checks import store_checks
 
-DESCRIPTION = """Look at the configuration, the store's file system, the source, and Airflow where it is in this
-environment. One line each: OK, WARN, or FAIL with the mend. Exit code 0 when nothing FAILs, 1 otherwise. Nothing is
-written but a temporary directory in the store."""
+DESCRIPTION = """Look at the configuration, the store's file system or bucket, the source, and Airflow where it is in
+this environment. One line each: OK, WARN, or FAIL with the mend. Exit code 0 when nothing FAILs, 1 otherwise. Nothing
+is written but a temporary directory, or object, in the store."""
 
 
 def register(commands: Any) -> None:
@@ -31,14 +33,14 @@ def register(commands: Any) -> None:
 
 def _doctor(args: Namespace) -> Answer:
     wanted = getattr(args, "service", "")
-    every = [each for each in services(args.config, args.root) if wanted in ("", each.name)]
+    every = [each for each in services(args.config, args.root, args.environment) if wanted in ("", each.name)]
     if not every:
         raise ConfigError(f"There is no service {wanted or 'in RECSYS_CONFIG'}. Put its TOML file there.")
     checks: list[Check] = []
     asked: dict[Service, tuple[str, ...]] = {}
     for service in every:
         config, found = _configuration(service)
-        found += store_checks(service.root)
+        found += bucket_checks(service.root) if isinstance(service.root, Bucket) else store_checks(service.root)
         if config:
             found += _source(args, service, config)
             asked[service] = config.alert.connections

@@ -26,6 +26,7 @@ from recsys_tasks.cli import (
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.telling import answer, tell
 from recsys_tasks.core.errors import ConfigError, RecsysError
+from recsys_tasks.core.roots import root_of
 from recsys_tasks.core.services import Service, service_called, services
 
 DESCRIPTION = """The daily recommendation pipeline without Airflow.
@@ -61,8 +62,9 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     service = Service("", None, None)
     try:
         args = parser(environment).parse_args(argv)
+        args.root = root_of(args.root, environment)
         if not args.any_service:
-            service = service_called(args.service, services(args.config, args.root))
+            service = service_called(args.service, services(args.config, args.root, environment))
             args.root, args.config, args.dsn = service.root, service.config, environment.get(service.dsn_variable)
         args.now = lambda: datetime.now(UTC)
         args.tell = tell
@@ -100,7 +102,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     found.set_defaults(
-        root=_path(environment.get("RECSYS_ROOT")),
+        root=environment.get("RECSYS_ROOT"),
         config=_path(environment.get("RECSYS_CONFIG")),
         dsn=environment.get("RECSYS_SOURCE_DSN"),
         environment=environment,

@@ -12,7 +12,7 @@ from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.steps import Signature, release_candidate, rewrite_reports, roll_back, set_pin
-from recsys_tasks.steps.sharing import look_at_store
+from recsys_tasks.steps.store_state import state_of
 from recsys_tasks.steps.workplaces import store_at
 
 
@@ -59,7 +59,7 @@ def _verify(args: Namespace) -> Answer:
     files = sum(len(part.manifest.files) for part in parts.values())
     size = sum(file.size for part in parts.values() for file in part.manifest.files.values())
     text = f"Release {entry.release} (data of {entry.day}) is sound: {files} files, {count(size)} bytes."
-    state = look_at_store(store)  # sound files that the next account may not read are of little use
+    state = state_of(store)  # sound files that the next account may not read are of little use
     answer = {"release": entry.release, "files": files, "bytes": size, "store": state.to_json()}
     return Answer(answer, f"{text}\n{state}") if state.is_sound else Answer(answer, text, warning=str(state))
 

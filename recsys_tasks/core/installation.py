@@ -34,8 +34,9 @@ class ServiceConfig(Section):
 
     name: str = Field(default="", pattern=f"^({SERVICE_NAME})?$")
     """Part of every id of the service in Airflow. Empty: the file's name in a folder of services, otherwise none."""
-    root: str = Field(default="", pattern="^(/.*)?$")
-    """The store, an absolute path. Empty: RECSYS_ROOT; in a folder of services its subfolder of the service's name."""
+    root: str = Field(default="", pattern="^(/.*|[a-z0-9]+://.+)?$")
+    """The store, an absolute path or the address of a bucket. Empty: RECSYS_ROOT; in a folder of services its part of
+    the service's name."""
 
 
 class TaskResources(Section):

@@ -6,13 +6,14 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from recsys_tasks.core.config import load_table
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.installation import SERVICE_NAME, ServiceConfig
+from recsys_tasks.core.roots import UNSET, Root, root_of
 
 COMMANDS = (
     "run ",
@@ -39,7 +40,7 @@ class Service:
 
     name: str
     config: Path | None
-    root: Path | None
+    root: Root | None
     problem: str = ""
     """Why its ids cannot be known, and what to do; then nothing may run under its name. Empty: they are known."""
 
@@ -72,6 +73,11 @@ class Service:
     def connection(self) -> str:
         """Airflow's connection to the source."""
         return self._named("recsys_source")
+
+    @property
+    def store_connection(self) -> str:
+        """Airflow's connection to the store, where that is in a bucket."""
+        return self._named("recsys_store")
 
     @property
     def dsn_variable(self) -> str:
@@ -117,17 +123,18 @@ class Service:
         return f"{word}_{self.name}" if self.name else word
 
 
-def services(path: Path | None, root: Path | None) -> list[Service]:
+def services(path: Path | None, root: Root | None, environment: Mapping[str, str] = UNSET) -> list[Service]:
     """Every service of an installation, by name.
 
     Args:
         path: what RECSYS_CONFIG names, a file or a folder; None where it is not set, which is one unnamed service.
         root: what RECSYS_ROOT names: the store of one file, the folder of the stores of several.
+        environment: what says where the cache of a store in a bucket lies (``root_of``).
     """
     if path is None or not path.is_dir():
-        return [_of_file(path, root)]
+        return [_of_file(path, root, environment)]
     files = sorted(file for file in path.glob("*.toml") if file.is_file() and not file.name.startswith("."))
-    return _without_clashes([_in_folder(file, root) for file in files])
+    return _without_clashes([_in_folder(file, root, environment) for file in files])
 
 
 def sound(every: Iterable[Service]) -> list[Service]:
@@ -159,25 +166,27 @@ def service_of_dag(dag_id: str, every: Iterable[Service]) -> Service | None:
     return next((service for service in sound(every) if dag_id in service.dag_ids), None)
 
 
-def _of_file(path: Path | None, root: Path | None) -> Service:
+def _of_file(path: Path | None, root: Root | None, environment: Mapping[str, str]) -> Service:
     try:
         table = load_table(path, "service", ServiceConfig) if path else ServiceConfig()
+        own = root_of(table.root, environment)
     except ConfigError as error:
         return Service("", path, root, str(error))
-    return Service(table.name, path, Path(table.root) if table.root else root)
+    return Service(table.name, path, own or root)
 
 
-def _in_folder(file: Path, root: Path | None) -> Service:
+def _in_folder(file: Path, root: Root | None, environment: Mapping[str, str]) -> Service:
     shown = re.sub("[^a-z0-9_]", "_", file.stem.lower())
     try:
         table = load_table(file, "service", ServiceConfig)
+        own = root_of(table.root, environment)
     except ConfigError as error:
         return Service(shown, file, None, str(error))
     name = table.name or file.stem
     if not re.fullmatch(SERVICE_NAME, name):
         said = f"{file}: {name!r} cannot name a service: at most 40 of a-z, 0-9 and _, beginning with a letter."
         return Service(shown, file, None, f"{said} Set name in [service], or rename the file.")
-    return Service(name, file, Path(table.root) if table.root else root and root / name)
+    return Service(name, file, own or (root and root / name))
 
 
 def _without_clashes(found: list[Service]) -> list[Service]:

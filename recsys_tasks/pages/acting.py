@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.formatting import count
+from recsys_tasks.core.roots import OPTIONS
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import ReleaseLog
 from recsys_tasks.storage.store import ArtefactStore
@@ -23,6 +24,8 @@ LIMIT, LONG_LIMIT = 120.0, 900.0
 SAID_NO = 3
 """Exit code of a command that did its work, where the gate says HOLD or BLOCK."""
 KEPT = ("HOME", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHONHOME", "TMPDIR", "TZ")
+CLIENTS = ("AWS_", "AZURE_", "GOOGLE_")
+"""How the variables begin from which the client of an object store takes keys, regions and endpoints."""
 PARENT = Path(__file__).resolve().parents[2]
 
 
@@ -73,8 +76,10 @@ def act(arguments: Sequence[str], environment: Mapping[str, str], limit: float =
 
 
 def child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """The variables that the command needs, and no others: no secret of the server goes along."""
-    kept = {name: value for name, value in environment.items() if name in KEPT or name.startswith("RECSYS_")}
+    """The variables that the command needs, and no others: no secret of the server goes along but what opens a store in
+    a bucket."""
+    ours = ("RECSYS_", *(CLIENTS if OPTIONS in environment else ()))
+    kept = {name: value for name, value in environment.items() if name in KEPT or name.startswith(ours)}
     search = os.pathsep.join(filter(None, [str(PARENT), environment.get("PYTHONPATH")]))
     return kept | {"PYTHONPATH": search, "PYTHONUTF8": "1", "OPENBLAS_NUM_THREADS": "1"}
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from recsys_tasks.core.errors import BadData, CorruptArtefact, NotStored, PublishConflict
 from recsys_tasks.release.log import Entry, ReleaseLog, parse_entry
@@ -9,6 +10,8 @@ from recsys_tasks.storage.store import ArtefactStore
 
 LOG = "releases/log"
 ENTRY = re.compile(r"([1-9][0-9]*)\.json")
+READ_TOGETHER = 8
+"""Entries at a time from a store that is asked over a wire."""
 LARGEST_ENTRY = 1 << 20
 """Bytes: a larger object is no entry of ours, and is not read into memory."""
 
@@ -46,13 +49,21 @@ class Releases:
         Raises:
             CorruptArtefact: an entry is missing, foreign or damaged. Nothing older is ever taken for live instead.
         """
-        numbers = entry_numbers(self._store.names(LOG))
-        missing = next((place for place, number in enumerate(numbers, 1) if number != place), None)
+        listed = entry_numbers(self._store.names(LOG))
+        newest = max(listed, default=0)
+        while self._store.holds(entry_name(newest + 1)):  # a bucket may list its objects as they were a moment ago
+            newest += 1
+        numbers = range(1, newest + 1)
+        absent = (number for number in numbers if number not in listed)
+        missing = next((number for number in absent if not self._store.holds(entry_name(number))), None)
         if missing:
             raise CorruptArtefact(
                 f"{self._store.where(entry_name(missing))} is missing. Restore it from a backup; nothing is published."
             )
-        return ReleaseLog(tuple(map(read or self.entry, numbers)))
+        if read is not None or self._store.moved() is None:
+            return ReleaseLog(tuple(map(read or self.entry, numbers)))
+        with ThreadPoolExecutor(READ_TOGETHER) as readers:
+            return ReleaseLog(tuple(readers.map(self.entry, numbers)))
 
     def append(self, entry: Entry) -> Entry:
         """Make an entry the newest one, durably.

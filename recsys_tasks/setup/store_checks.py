@@ -30,7 +30,7 @@ def store_checks(root: Path | None, least_free: int = LEAST_FREE) -> list[Check]
     """
     if root is None:
         return [Check("store", FAIL, "no root is named.", "Set RECSYS_ROOT to the directory of the store.")]
-    place = _existing(root)
+    place = existing(root)
     first = Check("store", OK, f"{root} is there." if place == root else f"{root} is not there yet; a run makes it.")
     try:
         with _trial(place) as folder:
@@ -38,10 +38,10 @@ def store_checks(root: Path | None, least_free: int = LEAST_FREE) -> list[Check]
     except OSError as error:
         account = f"uid {os.geteuid()}"
         return [Check("store: writing", FAIL, f"{place}: {error.strerror}.", f"Give {account} write access, or room.")]
-    return [first, *tried, _room(place, least_free), *_rights(root)]
+    return [first, *tried, room(place, least_free), *_rights(root)]
 
 
-def _existing(path: Path) -> Path:
+def existing(path: Path) -> Path:
     """The path, or the nearest directory above it that is there."""
     return next(each for each in (path, *path.parents) if each.exists())
 
@@ -118,12 +118,13 @@ def _lock(folder: Path) -> str:
 ATTEMPTS = {"fsync": _fsync, "hard link": _hard_link, "rename": _rename, "lock": _lock}
 
 
-def _room(place: Path, least_free: int) -> Check:
+def room(place: Path, least_free: int, name: str = "store: room") -> Check:
+    """Whether a file system has room for some days."""
     free = shutil.disk_usage(place).free
     said = f"{count(free >> 20)} MiB are free."
     if free >= least_free:
-        return Check("store: room", OK, said)
-    return Check("store: room", WARN, said, f"Make room: at least {count(least_free >> 20)} MiB.")
+        return Check(name, OK, said)
+    return Check(name, WARN, said, f"Make room: at least {count(least_free >> 20)} MiB.")
 
 
 def _rights(root: Path) -> list[Check]:

@@ -180,7 +180,7 @@ def recorded(
         StorageError: this account may not work in the store.
     """
     count_peak_anew()
-    began = now()
+    began, before = now(), store.moved()
     used = same_store(store, begun_on) if begun_on else begin(store, began)
     record: dict[str, Any] = {"step": step, "by": by, "began": began.isoformat(), "outcome": "ok"}
     record["store"] = as_json(used)
@@ -193,4 +193,6 @@ def recorded(
         record["seconds"] = round((now() - began).total_seconds(), 3)
         record["versions"] = library_versions()
         record["peak_megabytes"] = int(peak_megabytes())
+        if moved := store.moved():
+            record["moved"] = as_json(moved.since(before))
         RunRecords(store).save(run_id, step, record)

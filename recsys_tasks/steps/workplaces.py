@@ -5,11 +5,13 @@ from pathlib import Path
 
 from recsys_tasks.core.config import load_config
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.roots import Bucket, Root
 from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.storage.object_store import ObjectStore
 from recsys_tasks.storage.posix import PosixStore
 
 
-def workplace(root: Path | None, config: Path | None, dsn: str | None, progress: Callable[[str], None]) -> Workplace:
+def workplace(root: Root | None, config: Path | None, dsn: str | None, progress: Callable[[str], None]) -> Workplace:
     """Where the steps work.
 
     Raises:
@@ -20,12 +22,14 @@ def workplace(root: Path | None, config: Path | None, dsn: str | None, progress:
     return Workplace(store_at(root), load_config(config), dsn, progress)
 
 
-def store_at(root: Path | None) -> PosixStore:
-    """The store under a root.
+def store_at(root: Root | None) -> PosixStore | ObjectStore:
+    """The store under a root, a folder or a bucket.
 
     Raises:
-        ConfigError: the root is not named.
+        ConfigError: the root is not named, or no address.
     """
     if root is None:
         raise ConfigError("No store named: set RECSYS_ROOT to the directory of partitions, bundles and releases.")
-    return PosixStore(root.resolve())
+    if isinstance(root, Bucket) and root.problem:
+        raise ConfigError(root.problem)
+    return ObjectStore(root) if isinstance(root, Bucket) else PosixStore(root.resolve())

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -46,6 +46,11 @@ class Artefact:
 
     path: Path
     manifest: Manifest
+    held: object = field(default=None, compare=False, repr=False)
+    """What keeps its files where they are while it, or an array that is mapped from it, lives; None: nothing removes
+    them."""
+    where: str = field(default="", compare=False)
+    """Its address, where that is not its path."""
 
     @property
     def digest(self) -> str:
@@ -69,7 +74,7 @@ class Artefact:
             CorruptArtefact: the manifest does not name it.
         """
         if name not in self.manifest.files:
-            raise _corrupt(self.path / name, "is not among the files of its manifest")
+            raise corrupt(self.path / name, "is not among the files of its manifest")
         return self.path / name
 
     def array(self, name: str, mapped: bool = False) -> npt.NDArray[Any]:
@@ -83,11 +88,12 @@ class Artefact:
             with reading(file):
                 values = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, OverflowError):
-            raise _corrupt(file, "is no array of the size that its header says") from None
+            raise corrupt(file, "is no array of the size that its header says") from None
         if not isinstance(values, np.memmap) or not _are_numbers(values):
-            raise _corrupt(file, "is no array of this machine's numbers")
+            raise corrupt(file, "is no array of this machine's numbers")
         if values.offset + values.nbytes != file.stat().st_size:
-            raise _corrupt(file, "is longer than its header says")
+            raise corrupt(file, "is longer than its header says")
+        values.held = self.held  # type: ignore[attr-defined]  # whatever is made of it keeps it, and so this
         return values if mapped else np.array(values)
 
     def table(self, name: str) -> pa.Table:
@@ -101,7 +107,7 @@ class Artefact:
             with reading(file):
                 return pq.read_table(file, memory_map=False)
         except (OSError, pa.ArrowException):
-            raise _corrupt(file, "is no Parquet table") from None
+            raise corrupt(file, "is no Parquet table") from None
 
     @contextmanager
     def named(self) -> Iterator[None]:
@@ -109,7 +115,9 @@ class Artefact:
         try:
             yield
         except BadData as error:
-            raise BadData(f"{error} It is stored in {self.path}: remove that directory and rerun the day.") from None
+            raise BadData(
+                f"{error} It is stored in {self.where or self.path}: remove that directory and rerun the day."
+            ) from None
 
 
 def save_artefact(
@@ -137,14 +145,32 @@ def save_artefact(
         StorageError: the file system refused.
     """
     with new_directory(root, path) as directory:
-        with ThreadPoolExecutor(WRITTEN_TOGETHER) as writers:  # hashing and writing let go of the interpreter
-            written = dict(writers.map(lambda file: _write(directory.path, *file), files.items()))
-        manifest = Manifest(digest, dict(key), dict(figures or {}), written, path.relative_to(root).as_posix())
-        sealed = manifest.sealed()
-        write_file(directory.path / MANIFEST, lambda output: output.write(sealed))
+        sealed = fill_artefact(directory.path, path.relative_to(root).as_posix(), digest, key, files, figures)
     return (
         Artefact(path, parse_manifest(sealed, path.as_posix())) if directory.was_free else open_artefact(path, digest)
     )
+
+
+def fill_artefact(
+    directory: Path,
+    place: str,
+    digest: str,
+    key: Mapping[str, Any],
+    files: Mapping[str, Content],
+    figures: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Write the files of an artefact, and its manifest last, into a directory that is there; the manifest as stored.
+
+    Args:
+        directory: where to.
+        place: name of the artefact in its store.
+        digest, key, files, figures: as for ``save_artefact``.
+    """
+    with ThreadPoolExecutor(WRITTEN_TOGETHER) as writers:  # hashing and writing let go of the interpreter
+        written = dict(writers.map(lambda file: _write(directory, *file), files.items()))
+    sealed = Manifest(digest, dict(key), dict(figures or {}), written, place).sealed()
+    write_file(directory / MANIFEST, lambda output: output.write(sealed))
+    return sealed
 
 
 def open_artefact(path: Path, digest: str | None = None, only: Collection[str] = ()) -> Artefact:
@@ -164,7 +190,7 @@ def open_artefact(path: Path, digest: str | None = None, only: Collection[str] =
         raise NotStored(f"{path} does not exist. Run the step that makes it first.")
     manifest = read_manifest(path)
     if digest is not None and manifest.digest != digest:
-        raise _corrupt(path / MANIFEST, f"is of {manifest.digest[:12]}, not of {digest[:12]}")
+        raise corrupt(path / MANIFEST, f"is of {manifest.digest[:12]}, not of {digest[:12]}")
     if only:
         manifest = replace(manifest, files={name: file for name, file in manifest.files.items() if name in only})
     with ThreadPoolExecutor(VERIFIED_TOGETHER) as readers:  # hashing lets go of the interpreter
@@ -187,9 +213,9 @@ def read_manifest(path: Path) -> Manifest:
             raise NotAManifest("is not a plain manifest")
         return parse_manifest(file.read_bytes(), path.as_posix())
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise _corrupt(file, "is missing") from None
+        raise corrupt(file, "is missing") from None
     except NotAManifest as error:
-        raise _corrupt(file, str(error)) from None
+        raise corrupt(file, str(error)) from None
 
 
 def parquet_bytes(table: pa.Table) -> bytes:
@@ -241,15 +267,16 @@ def _save_array(output: Output, values: npt.NDArray[Any]) -> None:
 
 def _verify(path: Path, expected: StoredFile) -> None:
     if path.is_symlink() or not path.is_file():
-        raise _corrupt(path, "is missing")
+        raise corrupt(path, "is missing")
     found = path.stat().st_size
     if found != expected.size:
-        raise _corrupt(path, f"has {found} bytes where its manifest says {expected.size}")
+        raise corrupt(path, f"has {found} bytes where its manifest says {expected.size}")
     if sha256_of(path) != expected.sha256:
-        raise _corrupt(path, "differs from the checksum in its manifest")
+        raise corrupt(path, "differs from the checksum in its manifest")
 
 
-def _corrupt(path: Path, what: str) -> CorruptArtefact:
+def corrupt(path: Path | str, what: str) -> CorruptArtefact:
+    """The error of a stored file. path: where it lies; what: is wrong with it, as a predicate."""
     return CorruptArtefact(
         f"{path} {what}. Restore it, or remove its directory and rerun the day; the live release was not touched."
     )

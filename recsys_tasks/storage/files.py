@@ -126,6 +126,22 @@ def replace_file(root: Path, final: Path, content: bytes) -> None:
         make_durable(root, final)
 
 
+def copy_file(root: Path, final: Path, source: Path) -> None:
+    """Set the content of ``final`` durably to that of another file, as ``replace_file`` does.
+
+    Raises:
+        StorageError: the disk is full, broken or read-only, or the rights are missing.
+    """
+    with _storing(root, final) as (temporary, access):
+        staged = temporary / "content"
+        shutil.copyfile(source, staged)
+        access.give(staged)
+        _sync(staged)
+        make_directories(root, final.parent, access)
+        staged.rename(final)
+        make_durable(root, final)
+
+
 def make_durable(root: Path, path: Path) -> None:
     """Make the name of a path, and of every directory up to the root, survive a power loss.
 

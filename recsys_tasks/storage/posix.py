@@ -10,7 +10,7 @@ from typing import Any
 
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.storage.artefacts import Artefact, Content, open_artefact, read_manifest, save_artefact
-from recsys_tasks.storage.files import link_new, make_durable, remove_tree, replace_file
+from recsys_tasks.storage.files import copy_file, link_new, make_durable, remove_tree, replace_file
 from recsys_tasks.storage.manifest import Manifest
 from recsys_tasks.storage.mark import access_under
 from recsys_tasks.storage.refusals import reading
@@ -97,6 +97,10 @@ class PosixStore:
         check_size(self.where(name), content, most)
         replace_file(self.root, self.root / name, content)
 
+    def copy_in(self, name: str, file: Path) -> None:
+        """As ``ArtefactStore``: one rename of a complete copy."""
+        copy_file(self.root, self.root / name, file)
+
     def confirm(self, name: str) -> None:
         """As ``ArtefactStore``."""
         make_durable(self.root, self.root / name)
@@ -147,6 +151,9 @@ class PosixStore:
     def sweep(self) -> list[str]:
         """As ``ArtefactStore``: temporary directories whose lock nobody holds."""
         return sweep(self.root)
+
+    def moved(self) -> None:
+        """As ``ArtefactStore``: nothing does."""
 
     def require_rights(self) -> None:
         """As ``ArtefactStore``: of the root, and of the two levels of directories below it."""

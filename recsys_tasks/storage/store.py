@@ -28,6 +28,8 @@ knows the names; nothing else does.
 
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from recsys_tasks.core.domain import Day
@@ -41,6 +43,24 @@ class Stamp(NamedTuple):
     size: int  # bytes; of a folder, whatever the store says
     written_ns: int  # nanoseconds since 1970
     version: str
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What went over the wire: requests as they were asked for, without what was tried again."""
+
+    requests: int = 0
+    uploaded: int = 0  # bytes
+    downloaded: int = 0  # bytes
+
+    def since(self, before: "Moved | None") -> "Moved":
+        """What was added to it."""
+        past = before or Moved()
+        return Moved(self.requests - past.requests, self.uploaded - past.uploaded, self.downloaded - past.downloaded)
+
+    def __str__(self) -> str:
+        up, down = (f"{size / 1e6:,.1f} MB" for size in (self.uploaded, self.downloaded))
+        return f"{self.requests:,} requests, {up} up, {down} down"
 
 
 class ArtefactStore(Protocol):
@@ -120,6 +140,9 @@ class ArtefactStore(Protocol):
         Args, raises: as for ``create``.
         """
 
+    def copy_in(self, name: str, file: Path) -> None:
+        """Set an object's content, of whatever size, to that of a local file, as ``replace`` does."""
+
     def confirm(self, name: str) -> None:
         """Make a name that was found survive a power loss: its writer may have been killed before it could do so."""
 
@@ -143,6 +166,9 @@ class ArtefactStore(Protocol):
 
     def sweep(self) -> list[str]:
         """Remove what dead writers left behind; names of what was removed."""
+
+    def moved(self) -> Moved | None:
+        """What went over the wire up to now, through this object; None where nothing does."""
 
     def require_rights(self) -> None:
         """Refuse at once where this account may not read, and write to, everything that a day may need.

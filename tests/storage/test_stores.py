@@ -1,4 +1,5 @@
-"""What every store promises, on each implementation: the disk, and the one in memory that tests of pure rules use."""
+"""What every store promises, on each implementation: the disk, a bucket of a real server, and the one in memory that
+tests of pure rules use."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -6,13 +7,23 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+from memory_store import MemoryStore
 
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.errors import BadData, CorruptArtefact, NotStored, StorageError
 from recsys_tasks.storage.artefacts import LocalFile
 from recsys_tasks.storage.manifest import LARGEST_MANIFEST, Manifest, StoredFile
+from recsys_tasks.storage.posix import PosixStore
 
 ONE, TWO = digest_of("one"), digest_of("two")
+
+
+@pytest.fixture(params=["disk", "memory", "bucket"])
+def store(request, tmp_path):
+    """An empty store of each kind."""
+    if request.param == "bucket":
+        return request.getfixturevalue("bucket_store")
+    return PosixStore(tmp_path / "store") if request.param == "disk" else MemoryStore()
 
 
 def put(store, name="things/one", digest=ONE, values=(1, 2, 3)):
