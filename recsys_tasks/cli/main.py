@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsys_tasks.cli import demo, doctor, erasures, gate, init, lineage, pipeline, releases, report, store, tune
+from recsys_tasks.cli import demo, doctor, erasures, gate, init, lineage, pipeline, releases, report, serve, store, tune
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.telling import answer, tell
 from recsys_tasks.core.errors import ConfigError, RecsysError
@@ -25,6 +25,7 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   status                     what is live, the judged days, the last verdict's reasons
   recommend USER             tracks for a listener, from the live release
   similar TRACK              tracks like a track
+  serve                      answer over HTTP, with every list that there is
   lineage N                  the way back from a release to the streams of each date
   verify                     every file of the live release against its checksums
   store                      which store this is, and whose; --group NAME shares it, --private keeps it
@@ -99,7 +100,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="which of several services the command is for; else RECSYS_SERVICE",
     )
     commands = found.add_subparsers(metavar="COMMAND", required=True)
-    for group in (init, doctor, pipeline, gate, report, lineage, releases, erasures, store, tune, demo):
+    for group in (init, doctor, pipeline, gate, report, lineage, releases, erasures, store, serve, tune, demo):
         group.register(commands)
     return found
 
