@@ -134,9 +134,8 @@ def main() -> None:
     os.sched_setaffinity(0, set(asked["cores"]))
     ids = np.load(asked["ids"]).tolist() if asked.get("ids") else [0]
     paths = paths_of(asked["path"], ids, asked.get("seed", 0))
-    load = uvloop.run(
-        ask_all(asked["port"], paths, asked["connections"], asked["seconds"], asked.get("rate"), asked.get("check", False))
-    )
+    rate, check = asked.get("rate"), asked.get("check", False)
+    load = uvloop.run(ask_all(asked["port"], paths, asked["connections"], asked["seconds"], rate, check))
     taken = np.array(load.seconds or [np.nan])
     p50, p99, worst = (1000 * float(np.quantile(taken, q)) for q in (0.5, 0.99, 1.0))
     figures = {"answers": len(load.seconds), "p50_ms": p50, "p99_ms": p99, "worst_ms": worst}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ from recsys_tasks.storage.stored_forms import as_ids
 
 FILTERS_KEPT = 32
 """Sets of allowed tracks that are kept, a byte for each track: few filters are asked for again and again."""
+NAMES_KEPT = 100_000
+"""Tracks whose names are kept as objects, 300 bytes each."""
 
 
 class Answers:
@@ -51,7 +53,7 @@ class Answers:
 
     @property
     def on(self) -> date:
-        """The day of the lists: that after the newest data, so that a release answers alike for as long as it is live."""
+        """The day of the lists, the one after the newest data: a release answers alike as long as it is live."""
         return self.day + timedelta(days=1)
 
     def discover(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
@@ -122,23 +124,27 @@ class _Listed(NamedTuple):
 
 
 class _Names:
-    """Ids, titles and artists by column, taken for a whole list at once."""
+    """Ids, titles and artists by column. Those of the tracks on most lists are kept, so that few are looked up."""
 
     def __init__(self, ids: pa.Array, table: pa.Table) -> None:
         self._columns = [ids, as_ids(table.column("title")), as_ids(table.column("artist"))]
+        self._kept: dict[int, Named] = {}
 
     def places(self, listed: _Listed) -> list[Place]:
         """The list without the places that hold nothing."""
-        there = listed.cols >= 0
-        named, scores = self._of(listed.cols[there]), np.round(listed.scores[there].astype(float), 6).tolist()
-        because = self._of(listed.reasons[there])
-        pairs = zip(named, scores, because, strict=True)
-        return [Place(*own, score, Named(*why) if why is not None else None) for own, score, why in pairs if own]
+        scores = np.round(listed.scores.astype(float), 6).tolist()
+        found = [row for row in zip(listed.cols.tolist(), scores, listed.reasons.tolist(), strict=True) if row[0] >= 0]
+        kept = self._with({col for col, _, _ in found} | {reason for _, _, reason in found if reason >= 0})
+        named = ((kept[col], score, kept[why] if why >= 0 else None) for col, score, why in found)
+        return [Place(own.track_id, own.title, own.artist, score, why) for own, score, why in named]
 
-    def _of(self, cols: Cols) -> list[tuple[str, Any, Any] | None]:
-        if (cols < 0).all():
-            return [None] * len(cols)
-        places = pa.array(np.maximum(cols, 0))
-        ids, titles, artists = (column.take(places).to_pylist() for column in self._columns)
-        found = zip(cols.tolist(), ids, titles, artists, strict=True)
-        return [(str(i), title, artist) if col >= 0 else None for col, i, title, artist in found]
+    def _with(self, cols: set[int]) -> dict[int, Named]:
+        """Names of these columns, and of some others."""
+        if missing := [col for col in cols if col not in self._kept]:
+            if len(self._kept) > NAMES_KEPT:
+                self._kept.clear()
+                missing = list(cols)
+            places = pa.array(missing, pa.int64())
+            ids, titles, artists = (column.take(places).to_pylist() for column in self._columns)
+            self._kept.update(zip(missing, map(Named, map(str, ids), titles, artists), strict=True))
+        return self._kept

@@ -1,7 +1,8 @@
 """What every route shares: the open release, its tag, the answers that are remembered, the queue."""
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeAlias, TypeVar
 
 import msgspec
 from fastapi import Request, Response
@@ -12,7 +13,9 @@ from recsys_tasks.serving.http.metrics import Metrics
 from recsys_tasks.serving.http.problems import no_release
 from recsys_tasks.serving.http.turns import Turns
 
+Item = TypeVar("Item")
 Piece = TypeVar("Piece")
+Shared: TypeAlias = Callable[[Answers, list[Item]], Sequence[object]]
 CACHING = "private, no-cache"
 """Whoever keeps an answer asks whether it still holds: it does, as long as the tag is the same."""
 encode = msgspec.json.Encoder().encode
@@ -32,12 +35,31 @@ class Desk:
             make: the answer, in a few milliseconds.
         """
         serving = self._now()
+        return await self._found(request, serving, lambda: self._turns.take(lambda: make(serving.answers)))
+
+    async def share(self, request: Request, item: Item, kind: str, make: Shared[Item]) -> Response:
+        """As ``give``, for an answer that is made together with those that others wait for.
+
+        Args:
+            request: as for ``give``; those whose queries are equal are answered together.
+            item: what is asked about.
+            kind: of the question.
+            make: the answers about several items.
+        """
+        serving = self._now()
+        shared = (kind, serving.tag, request.scope["query_string"])
+        make_all = partial(make, serving.answers)
+        return await self._found(request, serving, lambda: self._turns.share(shared, item, make_all))
+
+    async def _found(
+        self, request: Request, serving: Serving[Answers], wait: Callable[[], Awaitable[object]]
+    ) -> Response:
         if _holds(request.headers.get("if-none-match", ""), serving.tag):
             return Response(status_code=304, headers=_headers(serving))
         asked = request.scope["raw_path"] + b"?" + request.scope["query_string"]
         content = serving.remembered.get(asked)
         if content is None:
-            content = await self._turns.take(lambda: encode(make(serving.answers)))
+            content = encode(await wait())
             if len(content) <= serving.remembered.maxsize:
                 serving.remembered[asked] = content
         else:
@@ -47,7 +69,7 @@ class Desk:
     async def give_posted(self, make: Callable[[Answers], object]) -> Response:
         """The answer to what a body asked."""
         serving = self._now()
-        return _response(serving, await self._turns.take(lambda: encode(make(serving.answers))))
+        return _response(serving, encode(await self._turns.take(lambda: make(serving.answers))))
 
     async def give_pieces(
         self,

@@ -87,7 +87,7 @@ class Door:
             raise Problem(408, "too_slow", "The body did not arrive in time.", CLOSE) from None
 
     async def _read(self, receive: Receive) -> bytes:
-        found = b""
+        found: bytes = b""
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -129,8 +129,7 @@ class _Visit:
 
 def _header(scope: Scope, name: bytes) -> bytes:
     """A header that may stand once; of several, all of them, which nothing accepts."""
-    headers: list[tuple[bytes, bytes]] = scope["headers"]
-    return b",".join(value for key, value in headers if key == name)
+    return b",".join([value for key, value in scope["headers"] if key == name])
 
 
 def _received(body: bytes, rest: Receive) -> Receive:

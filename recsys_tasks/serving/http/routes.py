@@ -41,14 +41,14 @@ def _listeners(router: APIRouter, desk: Desk, _bounds: ServeConfig) -> None:
     @router.get("/listeners/{listener_id:path}/discover", **documented(ListenerAnswer, LISTENER))
     async def discover(request: Request, listener_id: ListenerId, wanted: Asked) -> Response:
         """Tracks that a listener has not played; the popular tracks for a listener whom the release does not know."""
-        return await desk.give(request, lambda answers: alone(answers, answers.discover([listener_id], wanted)))
+        return await desk.share(request, listener_id, "discover", partial(_each_alone, Answers.discover, wanted))
 
 
 def _batches(router: APIRouter, desk: Desk, bounds: ServeConfig) -> None:
     @router.post("/batch/discover", **documented(BatchAnswer, BATCH))
     async def batch_discover(body: BatchBody) -> Response:
         """What ``discover`` answers, for many listeners."""
-        return await desk.give_pieces(_pieces(Answers.discover, body, bounds), together)
+        return await desk.give_pieces(_pieces(Answers.discover, body, bounds), _together)
 
 
 def _tracks(router: APIRouter, desk: Desk, _bounds: ServeConfig) -> None:
@@ -58,14 +58,16 @@ def _tracks(router: APIRouter, desk: Desk, _bounds: ServeConfig) -> None:
         return await desk.give(request, lambda answers: answers.similar(track_id, wanted))
 
 
-def alone(answers: Answers, lists: list[ListenerTracks]) -> ListenerAnswer:
-    """The answer that holds one list."""
-    (one,) = lists
+def _each_alone(product: Product, wanted: Wanted, answers: Answers, ids: list[str]) -> list[ListenerAnswer]:
+    """An answer for each of some listeners."""
+    return [_alone(answers, one) for one in product(answers, ids, wanted)]
+
+
+def _alone(answers: Answers, one: ListenerTracks) -> ListenerAnswer:
     return ListenerAnswer(answers.release, answers.day, one.listener_id, one.known, one.basis, one.tracks)
 
 
-def together(answers: Answers, lists: list[ListenerTracks]) -> BatchAnswer:
-    """The answer that holds many."""
+def _together(answers: Answers, lists: list[ListenerTracks]) -> BatchAnswer:
     return BatchAnswer(answers.release, answers.day, lists)
 
 
