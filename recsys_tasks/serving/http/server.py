@@ -13,10 +13,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import TypeAlias
 
 import msgspec
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.digests import digest_of
@@ -30,9 +32,10 @@ from recsys_tasks.serving.http.app import Surroundings, create_app
 from recsys_tasks.serving.http.live import LiveRelease
 from recsys_tasks.serving.http.metrics import Metrics
 from recsys_tasks.serving.http.protocol import Bounds, bounded
-from recsys_tasks.serving.http.tokens import Tokens, read_tokens, require_loopback
+from recsys_tasks.serving.http.tokens import TokenFile, require_loopback
 from recsys_tasks.storage.store import ArtefactStore
 
+Tell: TypeAlias = Callable[[str, str], None]
 KEEP_ALIVE = 60
 """Seconds for which a connection without a request stays open."""
 
@@ -49,41 +52,49 @@ def serve(store: ArtefactStore, bounds: ServeConfig, products: ProductsConfig, a
     Raises:
         ConfigError: no tokens and an address that others reach, tokens that cannot be read, or a port that is taken.
     """
-    tokens = TokenFile(Path(bounds.tokens_file)) if bounds.tokens_file else None
-    if tokens is None:
-        require_loopback(bounds.host)
-    listening = listen(bounds)
-    settings = digest_of("settings", products.model_dump(), als.model_dump(), bounds.model_dump())
-    live = LiveRelease(
-        store,
-        lambda reader: Answers(reader.entry.release, Products(reader.bundle, products, als), bounds),
-        settings,
-        bounds.cache_mb << 20,
-        time.monotonic,
-        tell,
-    )
     log = AccessLog(sys.stdout.buffer)
+    listening = listen(bounds)
+    before = signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again when it has drained
     try:
-        _run(live, bounds, tokens, log, listening)
+        server_of(store, bounds, products, als, log, tell).run([listening])
     finally:
+        signal.signal(signal.SIGTERM, before)
         listening.close()
         log.close()
+    tell("ended", "All answers under way were given.")
 
 
-def _run(
-    live: LiveRelease[Answers],
+def server_of(
+    store: ArtefactStore,
     bounds: ServeConfig,
-    tokens: "TokenFile | None",
+    products: ProductsConfig,
+    als: AlsConfig,
     log: AccessLog,
-    listening: socket.socket,
-) -> None:
-    metrics = Metrics()
+    tell: Tell,
+) -> uvicorn.Server:
+    """The server of a store, which follows its log.
+
+    Args:
+        store, bounds, products, als: as for ``serve``.
+        log: of the requests.
+        tell: is told of an event in a word, and in a sentence.
+
+    Raises:
+        ConfigError: as for ``serve``.
+    """
+    tokens = TokenFile(Path(bounds.tokens_file), tell) if bounds.tokens_file else None
+    if tokens is None:
+        require_loopback(bounds.host)
+    settings = digest_of("settings", products.model_dump(), als.model_dump(), bounds.longest_list)
+    make = lambda reader: Answers(reader.entry.release, Products(reader.bundle, products, als), bounds)  # noqa: E731
+    live = LiveRelease(store, make, settings, bounds.cache_mb << 20, time.monotonic, tell)
 
     def look() -> None:
         live.look()
         if tokens is not None:
             tokens.look()
 
+    metrics = Metrics()
     app = create_app(
         Surroundings(
             live=live,
@@ -96,8 +107,14 @@ def _run(
             lifespan=following(look, bounds.refresh_s),
         )
     )
+    logging.getLogger("uvicorn").handlers = [Told(tell)]
+    logging.getLogger("uvicorn").propagate = False
     limits = Bounds(bounds.max_connections, bounds.receive_s, metrics.connections_refused.inc)
-    config = uvicorn.Config(
+    return Server(_uvicorn(app, limits, bounds.drain_s), tell)
+
+
+def _uvicorn(app: ASGIApp, limits: Bounds, drain_s: float) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http=bounded(limits),
         ws="none",
@@ -106,18 +123,23 @@ def _run(
         access_log=False,
         server_header=False,
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=bounds.drain_s,  # type: ignore[arg-type]
+        timeout_graceful_shutdown=drain_s,  # type: ignore[arg-type]
     )
-    logging.getLogger("uvicorn").addHandler(_Told())
-    logging.getLogger("uvicorn").propagate = False
-    host, port = listening.getsockname()[:2]
-    tell("listening", f"http://{f'[{host}]' if ':' in host else host}:{port}")
-    before = signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again when it has drained
-    try:
-        uvicorn.Server(config).run([listening])
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    tell("ended", "All answers under way were given.")
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which says where it listens."""
+
+    def __init__(self, config: uvicorn.Config, tell: Tell) -> None:
+        super().__init__(config)
+        self._tell = tell
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to listen, and say so."""
+        await super().startup(sockets)
+        for each in sockets or ():
+            host, port = each.getsockname()[:2]
+            self._tell("listening", f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
@@ -163,34 +185,6 @@ def following(look: Callable[[], None], every: float) -> Callable[[FastAPI], Abs
     return life
 
 
-class TokenFile:
-    """The tokens of a file, read again when it changes; a file that is not sound changes nothing."""
-
-    def __init__(self, path: Path) -> None:
-        self._path, self._seen = path, self._stamp(path)
-        self.tokens: Tokens = read_tokens(path)
-
-    def look(self) -> None:
-        """Read the file again if it has changed."""
-        seen = self._stamp(self._path)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            self.tokens = read_tokens(self._path)
-            tell("tokens", "The file of tokens was read again.")
-        except ConfigError as error:
-            tell("tokens", f"The tokens of before are kept: {error}")
-
-    @staticmethod
-    def _stamp(path: Path) -> tuple[int, ...]:
-        try:
-            found = path.stat()
-        except OSError:
-            return ()
-        return (found.st_mtime_ns, found.st_ino, found.st_size)
-
-
 def tell(event: str, text: str) -> None:
     """Write what happened to standard error, as a line of JSON."""
     line = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "event": event, "text": text}
@@ -199,15 +193,17 @@ def tell(event: str, text: str) -> None:
         sys.stderr.buffer.flush()
 
 
-class _Told(logging.Handler):
+class Told(logging.Handler):
     """What uvicorn has to say, warnings and errors: without the text of an exception, which may hold anything."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: Tell) -> None:
         super().__init__(logging.WARNING)
+        self._tell = tell
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Say what happened, and where."""
         error = record.exc_info[1] if record.exc_info else None
-        tell("server", f"{record.getMessage().strip()}{f' {_place_of(error)}' if error else ''}")
+        self._tell("server", f"{record.getMessage().strip()}{f' {_place_of(error)}' if error else ''}")
 
 
 def _place_of(error: BaseException) -> str:

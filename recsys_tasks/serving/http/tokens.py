@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import re
+from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -46,6 +47,43 @@ def read_tokens(path: Path) -> Tokens:
         wrong = next((f"line {n}" for n, match in found.items() if not match), "the file")
         raise ConfigError(f"{path}: {wrong} holds no token. Write NAME TOKEN on each line, 32 characters or more.")
     return Tokens({hashlib.sha256(m["token"].encode()).digest(): m["name"] for m in found.values() if m})
+
+
+class TokenFile:
+    """The tokens of a file, read again when it changes; a file that is not sound changes nothing."""
+
+    def __init__(self, path: Path, tell: Callable[[str, str], None]) -> None:
+        """Read it.
+
+        Args:
+            path: of the file.
+            tell: is told of an event in a word, and in a sentence.
+
+        Raises:
+            ConfigError: it is not sound.
+        """
+        self._path, self._tell, self._seen = path, tell, _stamp(path)
+        self.tokens: Tokens = read_tokens(path)
+
+    def look(self) -> None:
+        """Read the file again if it has changed."""
+        seen = _stamp(self._path)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self.tokens = read_tokens(self._path)
+            self._tell("tokens", "The file of tokens was read again.")
+        except ConfigError as error:
+            self._tell("tokens", f"The tokens of before are kept: {error}")
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return (found.st_mtime_ns, found.st_ino, found.st_size)
 
 
 def require_loopback(host: str) -> None:
