@@ -16,6 +16,8 @@ from recsys_tasks.serving.http.problems import MEDIA_TYPE, Problem, busy
 
 LONGEST_HEAD = 1 << 15
 """Bytes of request line and headers."""
+LINGER = 1.0
+"""Seconds for which who was sent away may go on sending, unread."""
 
 
 class Bounds(NamedTuple):
@@ -38,6 +40,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(**options)
         self._bounds, self._head = bounds, 0  # bytes of a head that is not complete
         self._late: TimerHandle | None = None
+        self._leaving = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Send away who is one too many; give the others some seconds for the head of their first request."""
@@ -55,10 +58,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, as long as the head is not too long."""
+        if self._leaving or self.transport.is_closing():
+            return
         self._head += len(data)
-        if not self.transport.is_closing():
-            super().data_received(data)
-        if self._head > LONGEST_HEAD and not self.transport.is_closing():
+        super().data_received(data)
+        if self._head > LONGEST_HEAD and not self._leaving and not self.transport.is_closing():
             self._send_away(Problem(431, "head_too_long", f"A head has {LONGEST_HEAD:,} bytes at the most."))
 
     def on_message_begin(self) -> None:
@@ -121,4 +125,14 @@ class BoundedProtocol(HttpToolsProtocol):
         }
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         self.transport.write(STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + content)
-        self.transport.close()
+        self._leave()
+
+    def _leave(self) -> None:
+        """Close so that what was said still arrives: whoever closes with something unread resets the connection."""
+        self._expect(False)
+        self._leaving = True
+        if len(self.connections) > 2 * self._bounds.connections:
+            self.transport.close()
+        else:
+            self.transport.write_eof()
+            self.loop.call_later(LINGER, self.transport.abort)
