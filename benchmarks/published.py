@@ -18,7 +18,9 @@ from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.index.annoy_index import INDEX_FORMAT
 from recsys_tasks.index.ranked_tracks import RankedTracks, rank_tracks
 from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.neighbours import SIMILAR
 from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.release.bundle import RECENT
 from recsys_tasks.release.bundles import GATED, NAMES, USERS, Bundles
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.release.log import PUBLISH, Entry
@@ -28,6 +30,7 @@ from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.stored_forms import vocabulary_table
 
 DAY = date(2026, 3, 1)
+NEAREST = 100
 SCRAMBLE, ID_SPACE = 2654435761, 1 << 32  # ids say nothing about place
 
 
@@ -38,6 +41,7 @@ class Size:
     tracks: int
     users: int
     plays: int  # a user, at the most: those drawn twice fall away
+    components: tuple[str, ...] = ("als",)  # als, then any of recent, neighbours
 
 
 def publish(store: PosixStore, size: Size) -> Entry:
@@ -48,8 +52,8 @@ def publish(store: PosixStore, size: Size) -> Entry:
     key = CandidateKey(
         day=DAY,
         matrix="synthetic",
-        components=("synthetic",),
-        blend=Blend(),
+        components=size.components,
+        blend=Blend(tuple(1.0 for _ in size.components), size.components),
         catalogue=None,
         index=config.model_dump(),
         growing=INDEX_FORMAT,
@@ -61,10 +65,11 @@ def publish(store: PosixStore, size: Size) -> Entry:
         query, asked = part(users, played, 0, config.calibration_queries), np.arange(0, size.tracks, size.tracks // 200)
         chosen = build_search(ranked, query, asked, config, file).parameters
         figures = {"tracks": size.tracks, "indexed": len(ranked), "effort": asdict(chosen)}
-        bundles.save(candidate, GATED, candidate, key.to_json(), _gated(ranked, LocalFile(file)), figures)
+        files = _gated(ranked, LocalFile(file)) | _near(size, ranked)
+        bundles.save(candidate, GATED, candidate, key.to_json(), files, figures)
     name = f"{USERS}-{of_users[:SHORT]}"
     bundles.save(candidate, NAMES, candidate, key.to_json(), {"names": names})
-    bundles.save(candidate, name, of_users, {"candidate": candidate}, user_part)
+    bundles.save(candidate, name, of_users, {"candidate": candidate}, user_part | _faded(size, played))
     parts = {each: bundles.vouched(candidate, each) for each in (GATED, NAMES, name)}
     signed = {"by": "benchmark", "why": "", "at": "2026-03-02T00:00:00+00:00"}
     return Releases(store).append(Entry(1, PUBLISH, 1, candidate, parts, DAY, False, **signed))
@@ -102,6 +107,23 @@ def _gated(ranked: RankedTracks, index: LocalFile) -> dict[str, Content]:
         "ranked_norms": ranked.ranked_norms,
         "tracks": vocabulary_table(Vocabulary(_ids(ranked.n_tracks), days)),
     }
+
+
+def _near(size: Size, ranked: RankedTracks) -> dict[str, Content]:
+    """Neighbours of each track, drawn at random: more of those that are played much, whose places in memory lie apart
+    as those of real ones do."""
+    if "neighbours" not in size.components:
+        return {}
+    rng = np.random.default_rng(2)
+    places = (size.tracks * rng.random(size.tracks * NEAREST) ** 2).astype(np.int64)
+    similar = np.sort(ranked.rank_cols[np.minimum(places, len(ranked) - 1)].reshape(size.tracks, NEAREST), axis=1)
+    values = rng.random(similar.size, np.float32)
+    return dict(zip(SIMILAR, (similar.ravel(), NEAREST * np.arange(size.tracks + 1), values), strict=True))
+
+
+def _faded(size: Size, played: Played) -> dict[str, Any]:
+    listeners = np.bincount(played.cols, minlength=size.tracks)
+    return {RECENT: 0.1 * listeners[None]} if "recent" in size.components else {}
 
 
 def _names(size: Size, played: Played) -> pa.Table:

@@ -20,6 +20,7 @@ from recsys_tasks.cli import (
     products,
     releases,
     report,
+    serve,
     store,
     tune,
 )
@@ -41,6 +42,7 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   similar TRACK              tracks like a track
   related ARTIST             artists like an artist
   radio --track, --artist    tracks without an end, near to these
+  serve                      answer over HTTP, with every list that there is
   lineage N                  the way back from a release to the streams of each date
   verify                     every file of the live release against its checksums
   store                      which store this is, and whose; --group NAME shares it, --private keeps it
@@ -116,7 +118,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="which of several services the command is for; else RECSYS_SERVICE",
     )
     commands = found.add_subparsers(metavar="COMMAND", required=True)
-    for group in (init, doctor, pipeline, gate, report, lineage, products, releases, erasures, store, tune, demo):
+    for group in (init, doctor, pipeline, gate, report, lineage, products, releases, erasures, store, serve, tune, demo):
         group.register(commands)
     return found
 

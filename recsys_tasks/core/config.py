@@ -29,6 +29,7 @@ from recsys_tasks.core.policy import (
 )
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.sections import Positive, Section, Share
+from recsys_tasks.core.serving import ServeConfig
 
 Table = TypeVar("Table", bound=BaseModel)
 IdType = Literal["bigint", "text", "uuid"]
@@ -225,6 +226,7 @@ class Config(Section):
     alert: AlertConfig = AlertConfig()
     freshness: FreshnessConfig = FreshnessConfig()
     products: ProductsConfig = ProductsConfig()
+    serve: ServeConfig = ServeConfig()
 
     @model_validator(mode="after")
     def _a_blend_has_listeners(self) -> "Config":
