@@ -50,12 +50,12 @@ def make_lists() -> dict[str, Any]:
     """In the pool of the store: retention removes nothing meanwhile that the lists are made of."""
     from recsys_tasks.steps.deliver import make_delivery
 
-    with delivering() as (service, at, signature):
+    with delivering() as (_, at, signature):
         return make_delivery(at, signature).to_json()
 
 
-@task(pool=ANY_POOL, retries=8)
-def load_sink(made: dict[str, Any], params: Any = None, outlet_events: Any = None) -> dict[str, Any]:
+@task(pool=ANY_POOL)
+def load_sink(made: dict[str, Any], outlet_events: Any = None, params: Any = None) -> dict[str, Any]:
     """One transaction, so that a retry begins anew."""
     from recsys_tasks.steps.deliver import load_delivery
 
@@ -77,7 +77,7 @@ def deliver_recommendations(service: Service) -> None:
         ),
         on_failure_callback=alerting.tell_what_nobody_told,
         params={"again": Param(False, type="boolean", description="Fill the tables although they hold this delivery")},
-        default_args=tried_again(3, timedelta(minutes=15), timedelta(hours=3)) | {"pool": service.pool},
+        default_args=tried_again(8, timedelta(minutes=15), timedelta(hours=3)) | {"pool": service.pool},
         **ONE_AT_A_TIME,
     ) as dag:
         load_sink.override(outlets=[delivered(service)])(make_lists())

@@ -29,7 +29,14 @@ COMMANDS = (
     "deliveries",
 )
 """How the commands begin that alerts, pages and reports advise."""
-WORDED = ("daily", "freshness", "delivery", "deliver", "alert_asset", "delivered_asset", "pool") + (
+WORDED = (
+    "daily",
+    "freshness",
+    "delivery",
+    "deliver",
+    "alert_asset",
+    "delivered_asset",
+    "pool",
     "connection",
     "dsn_variable",
     "sink_connection",

@@ -1,4 +1,4 @@
-"""What a sink refuses, as the decision that the operator has to take. Its own words may repeat a row: they stay there."""
+"""What a sink refuses, as the decision that the operator has to take; its own words may repeat a row."""
 
 from recsys_tasks.core.errors import RecsysError, SinkRefused, SinkUnavailable
 from recsys_tasks.source.refusals import condition
@@ -41,5 +41,6 @@ def refusal(error: BaseException, place: str, doing: str) -> RecsysError:
             f"The sink ({place}) refuses it, while {doing}: {said}. The database's log has the text. {kept}."
         )
     return SinkUnavailable(
-        f"The sink ({place}) broke off while {doing}: {said}. {kept}; retry, and if it lasts, look at the database's log."
+        f"The sink ({place}) broke off while {doing}: {said}. {kept}. Retry, and if it lasts, look at the database's "
+        "log."
     )

@@ -45,13 +45,13 @@ def require_schema(connection: Connection, schema: str, place: str) -> None:
     may = connection.execute(_SCHEMA, {"schema": schema}).scalar()
     if may is None:
         raise SinkRefused(
-            f"The sink ({place}) has no schema {schema}. As its owner: CREATE SCHEMA {schema} AUTHORIZATION the role of "
-            "the connection; or name another one in [deliver] schema."
+            f"The sink ({place}) has no schema {schema}. CREATE SCHEMA {schema} AUTHORIZATION the role of the "
+            "connection; or name another one in [deliver] sink_schema."
         )
     if not may:
         raise SinkRefused(
             f"The sink ({place}) lets this role make no table in schema {schema}. As its owner: GRANT USAGE, CREATE ON "
-            f"SCHEMA {schema} TO the role of the connection; or name another one in [deliver] schema."
+            f"SCHEMA {schema} TO the role of the connection; or name another one in [deliver] sink_schema."
         )
 
 
@@ -77,12 +77,12 @@ def relations(
         if marker is None or row.relkind != "r":
             raise SinkRefused(
                 f"{called} was not made by a delivery, and is not touched. Rename it, or name another schema in "
-                "[deliver] schema."
+                "[deliver] sink_schema."
             )
         if marker.store != store:
             raise SinkRefused(
-                f"{called} is of another store ({marker.store[:8]}). Name another schema in [deliver] schema; or drop the "
-                "table, if that store is no more."
+                f"{called} is of another store ({marker.store[:8]}). Name another schema in [deliver] sink_schema; or "
+                "drop the table, if that store is no more."
             )
         if not row.may:
             raise SinkRefused(
@@ -91,13 +91,13 @@ def relations(
             )
         if row.secured:
             raise SinkRefused(
-                f"{called} has row-level security, which a new table would not have. Put a view with a filter over it "
-                "as a function, or disable it."
+                f"{called} has row-level security, which a new table would not have. Disable it, and "
+                "let whoever may see some rows alone read them through a function."
             )
         if row.views:
             raise SinkRefused(
-                f"{row.views} read{'' if ', ' in row.views else 's'} {called}, and would go on reading the old rows after "
-                "a swap. Drop the view and read the table, or read it through a function, which looks it up each time."
+                f"{called} is read by the view {row.views}, which would go on reading the old rows after a swap. Drop "
+                "the view and read the table, or read it through a function, which looks it up each time."
             )
         found[row.relname] = Relation(row.relname, row.oid, row.owner, marker)
     return found

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from sqlalchemy import Connection, MetaData, PrimaryKeyConstraint, Table, Uuid
 from sqlalchemy import Column as SqlColumn
+from sqlalchemy import Connection, MetaData, PrimaryKeyConstraint, Table, Uuid
 from sqlalchemy.dialects.postgresql import BIGINT, INTEGER, REAL, TEXT
 from sqlalchemy.schema import AddConstraint, CreateTable, SetTableComment
 

@@ -28,7 +28,7 @@ STORE, POSTGRES = "store", "postgres"
 
 @dataclass(frozen=True)
 class DeliveryKey:
-    """What a delivery is made from."""
+    """What a delivery is made from. Its figures name the earlier ones that it was held against when it was made."""
 
     entry: int  # of the release log, since which the release is live with these parts
     since: int  # the same, whichever parts it had
@@ -37,8 +37,6 @@ class DeliveryKey:
     candidate: str
     parts: Mapping[str, str]  # of its bundle, as the release log names them
     settings: Json  # of every product
-    earlier: tuple[str, ...]  # names of the deliveries whose tracks are not listed again
-    compared: Mapping[str, str]  # name of a figure -> the delivery that repeats are counted from
     forgotten: str  # digest of the list of people who are not in it
 
     @cached_property

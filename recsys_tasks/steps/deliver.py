@@ -56,7 +56,7 @@ def make_delivery(at: Workplace, signature: Signature) -> Made:
         _make(at, live, key)
     record = Record(key.name, STORE, "", signature.at, signature.by, signature.run_id, round(monotonic() - began, 1))
     fresh = at.deliveries.note(record)
-    figures = at.deliveries.manifest(key.name).figures
+    figures = at.deliveries.manifest(key.name).figures["products"]
     reason = f"release {live.release} is delivered" if fresh else f"release {live.release} was delivered before"
     return Made(fresh, reason, key.name, live.release, live.day, figures)
 
@@ -107,22 +107,15 @@ def _load(at: Workplace, sink: Sink, key: DeliveryKey, marker: Marker, again: bo
 def delivery_key(at: Workplace, log: ReleaseLog) -> DeliveryKey:
     """What a delivery of the live release is made from now."""
     live = log.require_live()
-    entry, since = _since(log, live, with_parts=True), _since(log, live, with_parts=False)
-    config = at.config
-    settings = {**config.products.model_dump(mode="json"), "products": sorted(config.deliver.products)}
-    before = _before(at, since)
-    shown = before[: config.products.without_shown_deliveries]
-    week = [key for key in before if key.day <= live.day - A_WEEK]
+    products = sorted(at.config.deliver.products)
     return DeliveryKey(
-        entry=entry,
-        since=since,
+        entry=_since(log, live, with_parts=True),
+        since=_since(log, live, with_parts=False),
         release=live.release,
         day=live.day,
         candidate=live.candidate,
         parts=live.parts,
-        settings=settings,
-        earlier=tuple(key.name for key in shown),
-        compared={name: some[0].name for name, some in (("last", before), ("week", week)) if some},
+        settings={**at.config.products.model_dump(mode="json"), "products": products},
         forgotten=digest_of(sorted(each.reference for each in at.suppressions.people() if not each.readmitted)),
     )
 
@@ -142,25 +135,16 @@ def _since(log: ReleaseLog, live: Entry, with_parts: bool) -> int:
     return min(entry.number for entry in same)
 
 
-def _before(at: Workplace, since: int) -> list[DeliveryKey]:
-    """The stored deliveries with Discover lists of what was live before, newest first, of each release time the last."""
-    found: dict[int, DeliveryKey] = {}
-    for name in at.deliveries.names():
-        key = at.deliveries.key(name)
-        if key.since < since and DISCOVER in key.settings["products"]:
-            found[key.since] = key
-    return [found[number] for number in sorted(found, reverse=True)]
-
-
 def _make(at: Workplace, live: Entry, key: DeliveryKey) -> None:
     bundle, earlier = at.bundles.load(live), _earlier(at, key)
+    products = Products(bundle, at.config.products, at.config.als)
     with at.store.workspace() as folder:
-        products = Products(bundle, at.config.products, at.config.als)
         batch = at.config.deliver.batch_listeners
         making = Making(products, bundle, live.release, _left_out(at), earlier, batch, folder, at.progress)
         written = {product: write_product(making, product) for product in key.settings["products"]}
         files = {name: file for some, _ in written.values() for name, file in some.items()}
-        at.deliveries.save(key, files, {product: figures for product, (_, figures) in written.items()})
+        figures = {product: found for product, (_, found) in written.items()}
+        at.deliveries.save(key, files, {"products": figures, "earlier": earlier.names})
 
 
 def _left_out(at: Workplace) -> Ids:
@@ -169,13 +153,24 @@ def _left_out(at: Workplace) -> Ids:
 
 
 def _earlier(at: Workplace, key: DeliveryKey) -> Earlier:
-    def opened(names: Iterable[str]) -> dict[str, Artefact]:
-        return {artefact.path.name: artefact for artefact in (at.deliveries.open(name, DISCOVER) for name in names)}
+    """What the lists of a delivery are held against, opened."""
+    before = _before(at, key.since)
+    shown = before[: at.config.products.without_shown_deliveries]
+    week = [each for each in before if each.day <= key.day - A_WEEK]
+    compared = {figure: some[0].name for figure, some in (("last", before), ("week", week)) if some}
+    names = {*(each.name for each in shown), *compared.values()}
+    opened = {name: at.deliveries.open(name, DISCOVER) for name in names}
+    return Earlier(opened, tuple(each.name for each in shown), compared)
 
-    every = opened({*key.earlier, *key.compared.values()})
-    last = {name: name.rpartition("/")[2] for name in (*key.earlier, *key.compared.values())}
-    shown = {last[name]: every[last[name]] for name in key.earlier}
-    return Earlier(shown, {figure: every[last[name]] for figure, name in key.compared.items()})
+
+def _before(at: Workplace, since: int) -> list[DeliveryKey]:
+    """The stored deliveries with Discover lists of what was live before, newest first; of each time live, the last."""
+    found: dict[int, DeliveryKey] = {}
+    for name in at.deliveries.names():
+        key = at.deliveries.key(name)
+        if key.since < since and DISCOVER in key.settings["products"]:
+            found[key.since] = key
+    return [found[number] for number in sorted(found, reverse=True)]
 
 
 def _rows(at: Workplace, artefact: Artefact, product: str) -> Rows:

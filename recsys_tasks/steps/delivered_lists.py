@@ -19,10 +19,8 @@ from recsys_tasks.delivery.files import ProductFiles
 from recsys_tasks.delivery.products import (
     ARTIST,
     DISCOVER,
-    NEW_RELEASES,
     POPULAR,
     PRODUCTS,
-    RELATED_ARTISTS,
     TRACK,
     USER,
 )
@@ -34,15 +32,20 @@ from recsys_tasks.storage.artefacts import Artefact, LocalFile
 
 OVERALL = "all"
 """Segment of the popular tracks of everybody."""
-ARTISTS_AT_ONCE = 1_024
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """Stored deliveries that the lists of this one are held against."""
+    """Stored deliveries that the lists of this one are held against, by name."""
 
-    shown: Mapping[str, Artefact]  # whose tracks are not listed again
-    compared: Mapping[str, Artefact]  # name of a figure -> delivery that repeats are counted from
+    opened: Mapping[str, Artefact]
+    shown: tuple[str, ...]  # whose tracks are not listed again
+    compared: Mapping[str, str]  # name of a figure -> delivery that repeats are counted from
+
+    @property
+    def names(self) -> Figures:
+        """As the delivery keeps them."""
+        return {"shown": list(self.shown), "compared": dict(self.compared)}
 
 
 @dataclass(frozen=True)
@@ -96,41 +99,19 @@ def write_product(making: Making, product: str) -> tuple[dict[str, LocalFile], F
 
 
 def _discover(making: Making, files: ProductFiles) -> Figures:
-    readers = {name: _reader(artefact) for name, artefact in _read(making.earlier).items()}
+    readers = {name: _reader(artefact) for name, artefact in making.earlier.opened.items()}
     figures, n_done = _no_figures(making), 0
     for rows in making.batches():
         ids = making.users.take(pa.array(rows))
         before = {name: reader.of(ids, making.tracks) for name, reader in readers.items()}
         shown = joined((before[name] for name in making.earlier.shown), len(rows))
         lists = making.products.discover(rows, shown=shown)
-        repeats = {name: before[artefact.path.name] for name, artefact in making.earlier.compared.items()}
+        repeats = {figure: before[name] for figure, name in making.earlier.compared.items()}
         figures.add(lists.cols, lists.popular, repeats, len(making.tracks))
         _write(making, files, lists)
         n_done += len(rows)
         making.progress(f"{DISCOVER}: lists of {count(n_done)} of {count(len(making.users))} listeners")
     return figures.figures()
-
-
-def _new_releases(making: Making, files: ProductFiles) -> Figures:
-    figures = _no_figures(making)
-    for rows in making.batches():
-        lists = making.products.new_releases(rows)
-        figures.add(lists.cols, lists.popular, {}, len(making.tracks))
-        _write(making, files, lists)
-    return figures.figures()
-
-
-def _related_artists(making: Making, files: ProductFiles) -> Figures:
-    artists, listed = making.products.artists, 0
-    for start in range(0, len(artists), ARTISTS_AT_ONCE):
-        numbers = np.arange(start, min(start + ARTISTS_AT_ONCE, len(artists)))
-        found = making.products.related_artists(numbers)
-        owners = {"artist_id": artists.ids.take(pa.array(numbers))}
-        named = {"related_id": (artists.ids, found.artists)}
-        schema = PRODUCTS[RELATED_ARTISTS].schema(making.ids)
-        files.write(list_rows(schema, owners, named, found.scores, making.release), len(numbers))
-        listed += int((found.artists >= 0).any(axis=1).sum())
-    return {"artists": len(artists), "listed": listed}
 
 
 def _popular(making: Making, files: ProductFiles) -> Figures:
@@ -142,8 +123,6 @@ def _popular(making: Making, files: ProductFiles) -> Figures:
 
 _WRITERS: Mapping[str, Callable[[Making, ProductFiles], Figures]] = {
     DISCOVER: _discover,
-    NEW_RELEASES: _new_releases,
-    RELATED_ARTISTS: _related_artists,
     POPULAR: _popular,
 }
 
@@ -152,12 +131,6 @@ def _write(making: Making, files: ProductFiles, lists: Lists) -> None:
     owners = {"user_id": making.users.take(pa.array(lists.user_rows))}
     named = {"track_id": (making.tracks, lists.cols), "reason": (making.tracks, lists.reasons)}
     files.write(list_rows(files.schema, owners, named, lists.scores, making.release), len(lists.user_rows))
-
-
-def _read(earlier: Earlier) -> dict[str, Artefact]:
-    """Every delivery that has to be read, once."""
-    found = dict(earlier.shown)
-    return found | {artefact.path.name: artefact for artefact in earlier.compared.values()}
 
 
 def _reader(artefact: Artefact) -> ShownBefore:
