@@ -27,8 +27,9 @@ if (here := str(Path(__file__).parent)) not in sys.path:  # this folder need not
     sys.path.insert(0, here)
 
 from recsys_dag import alerting
-from airflow.sdk import DAG, CronTriggerTimetable, Param, task
-from airflow.timetables.assets import AssetOrTimeSchedule
+from airflow.sdk import DAG, Param, task
+from airflow.timetables.assets import AssetOrTimeSchedule  # as the SDK has none, with a timetable of its own kind
+from airflow.timetables.trigger import CronTriggerTimetable
 from recsys_dag.context import delivering, sink_address
 from recsys_dag.defaults import ONE_AT_A_TIME, tried_again
 from recsys_dag.events import delivered_or_skip

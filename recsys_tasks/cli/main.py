@@ -9,7 +9,20 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from recsys_tasks.cli import demo, doctor, erasures, gate, init, lineage, pipeline, releases, report, store, tune
+from recsys_tasks.cli import (
+    delivering,
+    demo,
+    doctor,
+    erasures,
+    gate,
+    init,
+    lineage,
+    pipeline,
+    releases,
+    report,
+    store,
+    tune,
+)
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.telling import answer, tell
 from recsys_tasks.core.errors import ConfigError, RecsysError
@@ -26,6 +39,8 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   recommend USER             tracks for a listener, from the live release
   similar TRACK              tracks like a track
   lineage N                  the way back from a release to the streams of each date
+  deliver                    its products for everybody, into the store and the tables of RECSYS_SINK_DSN
+  deliveries                 what was delivered when, to which places, with figures
   verify                     every file of the live release against its checksums
   store                      which store this is, and whose; --group NAME shares it, --private keeps it
   rollback N --by --why      an earlier release goes live again, and is pinned
@@ -49,6 +64,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         if not args.any_service:
             service = service_called(args.service, services(args.config, args.root))
             args.root, args.config, args.dsn = service.root, service.config, environment.get(service.dsn_variable)
+            args.sink = environment.get(service.sink_variable)
         args.now = lambda: datetime.now(UTC)
         args.tell = tell
         found: Answer = args.handler(args)
@@ -99,7 +115,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="which of several services the command is for; else RECSYS_SERVICE",
     )
     commands = found.add_subparsers(metavar="COMMAND", required=True)
-    for group in (init, doctor, pipeline, gate, report, lineage, releases, erasures, store, tune, demo):
+    for group in (init, doctor, pipeline, gate, report, lineage, releases, delivering, erasures, store, tune, demo):
         group.register(commands)
     return found
 

@@ -75,13 +75,13 @@ class Service:
 
     @property
     def deliver(self) -> str:
-        """Id of the DAG that delivers products."""
+        """Id of the DAG that delivers products, which is there where products are configured."""
         return self._named("deliver_recommendations")
 
     @property
     def dag_ids(self) -> tuple[str, ...]:
-        """Ids of all DAGs of this service."""
-        return self.daily, self.freshness, self.delivery, self.deliver
+        """Ids of the DAGs that this service always has."""
+        return self.daily, self.freshness, self.delivery
 
     @property
     def pool(self) -> str:
@@ -196,7 +196,7 @@ def service_called(name: str, every: Iterable[Service]) -> Service:
 
 def service_of_dag(dag_id: str, every: Iterable[Service]) -> Service | None:
     """The service that a DAG belongs to; None for a DAG of somebody else."""
-    return next((service for service in sound(every) if dag_id in service.dag_ids), None)
+    return next((service for service in sound(every) if dag_id in (*service.dag_ids, service.deliver)), None)
 
 
 def _of_file(path: Path | None, root: Path | None) -> Service:
