@@ -4,7 +4,7 @@ import json
 
 import pytest
 from conftest import execute, fetch
-from dag_runs import ALERTS, load_bag, received, states_of
+from dag_runs import ALERTS, CANARY, load_bag, received, states_of
 from settings import TOML
 
 NAME = "deliver_recommendations"
@@ -36,9 +36,9 @@ def test_its_shape(delivering):
     }
     assert dag.task_dict["make_lists"].downstream_task_ids == {"load_sink"}
     assert (dag.catchup, dag.max_active_runs) == (False, 1)
-    assert [asset.uri for asset in dag.task_dict["load_sink"].outlets] == ["recsys://recommendations_delivered"]
+    assert [asset.name for asset in dag.task_dict["load_sink"].outlets] == ["recommendations_delivered"]
     (waited_for,) = dag.timetable.asset_condition.objects
-    assert waited_for.uri == "recsys://live_index"
+    assert waited_for.name == "live_index"
     for task in dag.tasks:
         assert task.retries > 0
         assert task.execution_timeout is not None
@@ -64,7 +64,7 @@ def test_a_sink_that_refuses_is_told_with_what_to_do(delivering, sinks):
     run = load().test()
     assert (str(run.state), states_of(run)["load_sink"]) == ("failed", "failed")
     assert received(sinks) == [1, 1, 1]
-    assert "was not made by a delivery" in sinks.mail.received[0][1].get_content()
+    assert "was not made by a delivery" in sinks.web.bodies(f"/{CANARY}/hook")[0]["text"]
 
 
 def test_the_sink_is_a_connection_of_airflow(delivering, monkeypatch):
