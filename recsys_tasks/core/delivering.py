@@ -6,14 +6,14 @@ from pydantic import Field
 
 from recsys_tasks.core.sections import Positive, Section
 
-ProductName = Literal["discover", "popular"]
+ProductName = Literal["discover", "new_releases", "related_artists", "popular"]
 
 
 class DeliverConfig(Section):
     """Which products each release is made into for everybody, and where they go beside the store."""
 
     products: tuple[ProductName, ...] = ()
-    """What is delivered of each release: discover, popular. Empty: nothing, and there
+    """What is delivered of each release: discover, new_releases, related_artists, popular. Empty: nothing, and there
     is no DAG that delivers."""
     sink_schema: str = Field(default="public", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     """Schema of the sink's tables; the role of the connection may make tables there. The sink is Airflow's connection

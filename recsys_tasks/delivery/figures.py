@@ -13,7 +13,7 @@ from recsys_tasks.recommenders.vectors import Played
 class ListFigures:
     """Sums over the lists of a product, batch by batch."""
 
-    new_tracks: BoolArray | None  # (n_tracks,) which count as new; None: no track has a date
+    new_tracks: BoolArray  # (n_tracks,) which count as new
     artists: IntArray | None  # (n_tracks,) number of each track's artist, -1 unknown; None: there are no artists
     listeners: int = 0
     listed: int = 0  # listeners with a list
@@ -43,8 +43,7 @@ class ListFigures:
         self.places += len(found)
         self._tracks = np.zeros(n_tracks, bool) if self._tracks is None else self._tracks
         self._tracks[found] = True
-        if self.new_tracks is not None:
-            self.new += int(self.new_tracks[found].sum())
+        self.new += int(self.new_tracks[found].sum())
         if self.artists is not None:
             self.list_artists += _distinct(rows, self.artists[found])
         for name, shown in before.items():
@@ -61,7 +60,7 @@ class ListFigures:
             "popular_lists": self.popular,
             "places": self.places,
             "distinct_tracks": tracks,
-            "new_tracks": None if self.new_tracks is None else round(self.new / places, 6),
+            "new_tracks": round(self.new / places, 6),
             "artists_a_list": None if self.artists is None else round(self.list_artists / lists, 4),
             "repeats": {name: round(count / places, 6) for name, count in self.repeats.items()},
         }

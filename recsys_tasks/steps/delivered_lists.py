@@ -2,36 +2,37 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.core.domain import BoolArray, Day, Figures, Ids, IntArray
+from recsys_tasks.core.domain import Figures, Ids, IntArray
 from recsys_tasks.core.formatting import count
-from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.delivery.earlier import ShownBefore, joined
 from recsys_tasks.delivery.figures import ListFigures
 from recsys_tasks.delivery.files import ProductFiles
 from recsys_tasks.delivery.products import (
     ARTIST,
     DISCOVER,
+    NEW_RELEASES,
     POPULAR,
     PRODUCTS,
+    RELATED_ARTISTS,
     TRACK,
     USER,
 )
 from recsys_tasks.delivery.rows import list_rows
 from recsys_tasks.products.lists import Lists
+from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.products import Products
 from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.storage.artefacts import Artefact, LocalFile
 
 OVERALL = "all"
 """Segment of the popular tracks of everybody."""
+ARTISTS_AT_ONCE = 1_024
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,28 @@ def _discover(making: Making, files: ProductFiles) -> Figures:
     return figures.figures()
 
 
+def _new_releases(making: Making, files: ProductFiles) -> Figures:
+    figures = _no_figures(making)
+    for rows in making.batches():
+        lists = making.products.new_releases(rows)
+        figures.add(lists.cols, lists.popular, {}, len(making.tracks))
+        _write(making, files, lists)
+    return figures.figures()
+
+
+def _related_artists(making: Making, files: ProductFiles) -> Figures:
+    artists, listed = making.products.artists, 0
+    for start in range(0, len(artists), ARTISTS_AT_ONCE):
+        numbers = np.arange(start, min(start + ARTISTS_AT_ONCE, len(artists)))
+        found = making.products.related_artists(numbers)
+        owners = {"artist_id": artists.ids.take(pa.array(numbers))}
+        named = {"related_id": (artists.ids, found.artists)}
+        schema = PRODUCTS[RELATED_ARTISTS].schema(making.ids)
+        files.write(list_rows(schema, owners, named, found.scores, making.release), len(numbers))
+        listed += int((found.artists >= 0).any(axis=1).sum())
+    return {"artists": len(artists), "listed": listed}
+
+
 def _popular(making: Making, files: ProductFiles) -> Figures:
     found = making.products.popular()
     schema, owners = PRODUCTS[POPULAR].schema(making.ids), {"segment": pa.array([OVERALL])}
@@ -123,6 +146,8 @@ def _popular(making: Making, files: ProductFiles) -> Figures:
 
 _WRITERS: Mapping[str, Callable[[Making, ProductFiles], Figures]] = {
     DISCOVER: _discover,
+    NEW_RELEASES: _new_releases,
+    RELATED_ARTISTS: _related_artists,
     POPULAR: _popular,
 }
 
@@ -138,15 +163,6 @@ def _reader(artefact: Artefact) -> ShownBefore:
 
 
 def _no_figures(making: Making) -> ListFigures:
-    new = new_tracks(making.bundle, making.products.day, making.products.settings)
-    artists = making.products.artists
-    return ListFigures(new, artists.of_col if len(artists) else None)
-
-
-def new_tracks(bundle: Bundle, day: Day, settings: ProductsConfig) -> BoolArray | None:
-    """Which tracks were released within the days of a new release; None where no track has a date. (n_tracks,)."""
-    released: Any = bundle.names.table.column("released_on")
-    if released.null_count == len(released):
-        return None
-    since = pa.scalar(day - timedelta(days=settings.new_release_days), released.type)
-    return np.asarray(pc.fill_null(pc.greater(released, since), False))
+    products = making.products
+    new = new_tracks(products.view, products.day, products.settings.new_release_days)
+    return ListFigures(new, products.artists.of_col if len(products.artists) else None)

@@ -58,6 +58,17 @@ class TestOnce:
         assert not {row[2] for row in rows[:K]} & set(played.to_pylist())
         assert {row[4] for row in rows[:K]} <= {None, *played.to_pylist()}
 
+    def test_every_product_goes_the_same_way(self, copied, source_dsn):
+        """New releases are new and of full rank, no artist is related to itself, and all tables are of one release."""
+        names = ["discover", "new_releases", "popular", "related_artists"]
+        at = Workplace(copied.store, config(deliver={"products": names}, products={"k": K}), copied.dsn)
+        figures = deliver(at, source_dsn).made.figures
+        assert sorted(figures) == names
+        assert figures["new_releases"]["new_tracks"] == 1
+        counts = {name: fetch(source_dsn, f"SELECT count(*), min(release) FROM {name}") for name in names}
+        assert counts == {name: [(figures[name]["rows"], 3)] for name in names}
+        assert fetch(source_dsn, "SELECT count(*) FROM related_artists WHERE artist_id = related_id") == [(0,)]
+
     def test_a_second_run_does_nothing(self, at, source_dsn):
         """What is stored is found, what the sink holds is not loaded again, unless a person says so."""
         first = deliver(at, source_dsn)
