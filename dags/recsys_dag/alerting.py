@@ -132,7 +132,9 @@ def tell_what_nobody_told(context: Any) -> None:
     dag, ti = context["dag"], context.get("ti")
     if ti is None or not hasattr(task_runner, "SUPERVISOR_COMMS"):
         return  # no task failed; or ``dags test``: nobody can be asked for states, and nothing was killed
-    others = set(dag.task_ids) - dag.get_task("alert").get_flat_relative_ids(upstream=True) - {"alert"}
+    others = set(dag.task_ids)
+    if "alert" in others:
+        others -= dag.get_task("alert").get_flat_relative_ids(upstream=True) | {"alert"}
     for task in failed_tasks(ti, sorted(others)):
         _tell_at_once(failure_of(context["dag_run"], task), service_of(context["dag_run"]))
 

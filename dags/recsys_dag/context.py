@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 
 from recsys_dag.services import root_with_access, this_service
 from recsys_tasks.core.domain import parse_day
-from recsys_tasks.core.errors import PublishConflict, RecsysError, SourceUnavailable
+from recsys_tasks.core.errors import PublishConflict, RecsysError, SinkUnavailable, SourceUnavailable
 from recsys_tasks.core.typed_text import WORDS, reason_of
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from recsys_tasks.steps.one_store import StoreUsed
     from recsys_tasks.steps.results import Result
 
-RETRIABLE = (SourceUnavailable, PublishConflict)
+RETRIABLE = (SourceUnavailable, SinkUnavailable, PublishConflict)
 BY_HAND = "manual"
 """Kind of the runs that a person triggers; to trigger one with a word takes the right to edit the DAG
 (``recsys_ui.words``). A run of another kind bears the name of somebody who need not know of it: whoever ran the DAG
@@ -81,10 +81,19 @@ def business_day(dag_run: Any, params: Mapping[str, Any], days: "BusinessDays") 
 
 def source_address(service: "Service") -> str | None:
     """libpq address of the source: the service's connection in Airflow, else its variable of the environment."""
+    return _address(service.connection, service.dsn_variable)
+
+
+def sink_address(service: "Service") -> str | None:
+    """libpq address of the sink, found alike; None: there is none."""
+    return _address(service.sink_connection, service.sink_variable)
+
+
+def _address(name: str, variable: str) -> str | None:
     try:
-        connection = BaseHook.get_connection(service.connection)
+        connection = BaseHook.get_connection(name)
     except AirflowNotFoundException:
-        return os.environ.get(service.dsn_variable)
+        return os.environ.get(variable)
     from psycopg2 import ProgrammingError
     from psycopg2.extensions import make_dsn
 
@@ -95,12 +104,12 @@ def source_address(service: "Service") -> str | None:
         "password": connection.password,
         "dbname": connection.schema,
     }
-    given = {name: str(value) for name, value in connection.extra_dejson.items()}  # sslmode, sslrootcert, ...
+    given = {extra: str(value) for extra, value in connection.extra_dejson.items()}  # sslmode, sslrootcert, ...
     try:
-        return str(make_dsn(**given, **{name: value for name, value in parts.items() if value}))
+        return str(make_dsn(**given, **{part: value for part, value in parts.items() if value}))
     except (ProgrammingError, TypeError):
         raise AirflowFailException(
-            f"Connection {service.connection} has extras that libpq does not know, or twice: {', '.join(given)}."
+            f"Connection {name} has extras that libpq does not know, or twice: {', '.join(given)}."
         ) from None
 
 
@@ -126,6 +135,21 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
             if begun_on is None:
                 context["ti"].xcom_push(STORE, record["store"])
             yield TaskRun(service, at, day, signature, params, record)
+
+
+@contextmanager
+def delivering() -> Iterator[tuple["Service", "Workplace", "Signature"]]:
+    """Give a task that delivers what is live, whichever day that is of, its service, its workplace and who signs.
+
+    Raises:
+        AirflowFailException: the failure is final; its text says what to do.
+    """
+    from recsys_tasks.steps import Signature
+
+    context, service = get_current_context(), this_service()
+    dag_run, now = context["dag_run"], datetime.now(UTC).isoformat()
+    with own_workplace(service) as at:
+        yield service, at, Signature(signer(dag_run, context["params"]), "what is live", now, dag_run.run_id)
 
 
 def _begun_on(step: str, ti: Any) -> "StoreUsed | None":

@@ -92,6 +92,18 @@ def tell_or_skip(outcome: dict[str, Any], event: Any) -> dict[str, Any]:
     return outcome
 
 
+def delivered_or_skip(outcome: dict[str, Any], event: Any) -> dict[str, Any]:
+    """Put what was delivered, where to, and its figures into the asset's event.
+
+    Raises:
+        AirflowSkipException: nothing is anywhere that was not there before, so there is no event.
+    """
+    if not outcome["delivered"]:
+        raise AirflowSkipException(outcome["reason"])
+    event.extra = {"place": outcome["place"], **outcome["made"]}
+    return outcome
+
+
 def seen_or_skip(seen: "Seen") -> dict[str, Any]:
     """What was seen, as it goes through XCom.
 

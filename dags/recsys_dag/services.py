@@ -13,6 +13,7 @@ from recsys_timetable import BusinessDaily, DailyUntil
 
 from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.core.config import ScheduleConfig, load_table
+from recsys_tasks.core.delivering import DeliverConfig
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.installation import TasksConfig
 from recsys_tasks.core.roots import Bucket, Root, connection_options, root_of
@@ -105,6 +106,20 @@ def resources_of(service: Service) -> TasksConfig:
 def live_index(service: Service) -> Asset:
     """The asset whose events tell of new releases."""
     return Asset(service.asset, uri=service.asset_uri)
+
+
+def delivers(service: Service) -> bool:
+    """Whether a service delivers products; where its table cannot be read, the DAG is there to say why."""
+    try:
+        return bool(service.config and load_table(service.config, "deliver", DeliverConfig).products)
+    except ConfigError as error:
+        log.warning("Nothing can be delivered. %s", error)
+        return True
+
+
+def delivered(service: Service) -> Asset:
+    """The asset whose events tell that products of a release went out."""
+    return Asset(service.delivered_asset, uri=service.delivered_asset_uri)
 
 
 def owed_alerts(service: Service) -> Asset:

@@ -1,4 +1,4 @@
-"""The pages on the past: figures over time, candidates and releases, and what a release was made from."""
+"""The pages on the past: figures over time, candidates and releases, deliveries, what a release was made from."""
 
 import re
 from typing import Annotated
@@ -39,6 +39,14 @@ def candidates(
 
     asked = wanted(verdict, first, last, page_number, log)
     return page(request, "candidates", "candidates", **gathered(store(request), asked, policy(request).schedule.days))
+
+
+@router.get("/deliveries")
+def deliveries(request: Request) -> HTMLResponse:
+    """Show what was delivered when, of which release, to which places."""
+    from recsys_tasks.pages.deliveries import deliveries as gathered
+
+    return page(request, "deliveries", "deliveries", **gathered(store(request), policy(request).deliver))
 
 
 @router.get("/lineage/{name}")

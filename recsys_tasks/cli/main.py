@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from recsys_tasks.cli import (
+    delivering,
     demo,
     doctor,
     erasures,
@@ -44,6 +45,8 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   radio --track, --artist    tracks without an end, near to these
   serve                      answer over HTTP, with every list that there is
   lineage N                  the way back from a release to the streams of each date
+  deliver                    its products for everybody, into the store and the tables of RECSYS_SINK_DSN
+  deliveries                 what was delivered when, to which places, with figures
   verify                     every file of the live release against its checksums
   store                      which store this is, and whose; --group NAME shares it, --private keeps it
   rollback N --by --why      an earlier release goes live again, and is pinned
@@ -58,6 +61,24 @@ address (postgresql://...). RECSYS_CONFIG may be a folder of TOML files, one for
 RECSYS_SERVICE, says which, RECSYS_ROOT holds a store for each, and the address is RECSYS_SOURCE_DSN_<NAME>.
 Exit code: 0 done, 1 refused with a reason, 2 wrong usage or configuration, 3 HOLD or BLOCK."""
 
+GROUPS = (
+    init,
+    doctor,
+    pipeline,
+    gate,
+    report,
+    lineage,
+    products,
+    releases,
+    delivering,
+    erasures,
+    store,
+    serve,
+    tune,
+    demo,
+)
+"""Modules of commands, in the order in which they are listed."""
+
 
 def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one command; its exit code."""
@@ -68,6 +89,7 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         if not args.any_service:
             service = service_called(args.service, services(args.config, args.root, environment))
             args.root, args.config, args.dsn = service.root, service.config, environment.get(service.dsn_variable)
+            args.sink = environment.get(service.sink_variable)
         args.now = lambda: datetime.now(UTC)
         args.tell = tell
         found: Answer = args.handler(args)
@@ -118,7 +140,7 @@ def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
         help="which of several services the command is for; else RECSYS_SERVICE",
     )
     commands = found.add_subparsers(metavar="COMMAND", required=True)
-    for group in (init, doctor, pipeline, gate, report, lineage, products, releases, erasures, store, serve, tune, demo):
+    for group in GROUPS:
         group.register(commands)
     return found
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_va
 
 from recsys_tasks.core.business_days import BusinessDays
 from recsys_tasks.core.components import BlendConfig, NeighboursConfig, RecentConfig
+from recsys_tasks.core.delivering import DeliverConfig
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.formatting import in_one_line
 from recsys_tasks.core.installation import ServiceConfig, TasksConfig
@@ -223,6 +224,7 @@ class Config(Section):
     drift: DriftConfig = DriftConfig()
     retention: RetentionConfig = RetentionConfig()
     privacy: PrivacyConfig = PrivacyConfig()
+    deliver: DeliverConfig = DeliverConfig()
     alert: AlertConfig = AlertConfig()
     freshness: FreshnessConfig = FreshnessConfig()
     products: ProductsConfig = ProductsConfig()

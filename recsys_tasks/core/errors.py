@@ -28,6 +28,14 @@ class SourceMismatch(RecsysError):
     """The source's tables are not what the configuration says, or may not be read: correct one of them."""
 
 
+class SinkUnavailable(RecsysError):
+    """The database that products are delivered to cannot be reached, broke off or is full: retry, or look at it."""
+
+
+class SinkRefused(RecsysError):
+    """Its tables are not ours to replace, or this role has not the rights: correct one of them."""
+
+
 class DayIncomplete(RecsysError):
     """A day is still running, or its streams are still arriving: wait, then run it."""
 

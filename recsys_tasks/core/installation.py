@@ -24,6 +24,8 @@ TASKS = (
     "deliver",
     "hand_over",
     "fresh_and_sound",
+    "make_lists",
+    "load_sink",
 )
 """Names of all tasks of all DAGs of a service."""
 EVERY = "default"

@@ -27,8 +27,23 @@ COMMANDS = (
     "pin ",
     "unpin ",
     "tune",
+    "deliveries",
 )
 """How the commands begin that alerts, pages and reports advise."""
+WORDED = (
+    "daily",
+    "freshness",
+    "delivery",
+    "deliver",
+    "alert_asset",
+    "delivered_asset",
+    "pool",
+    "connection",
+    "dsn_variable",
+    "sink_connection",
+    "sink_variable",
+)
+"""The ids of a service that stand in texts."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +75,13 @@ class Service:
         return self._named("alert_delivery")
 
     @property
+    def deliver(self) -> str:
+        """Id of the DAG that delivers products, which is there where products are configured."""
+        return self._named("deliver_recommendations")
+
+    @property
     def dag_ids(self) -> tuple[str, ...]:
-        """Ids of all DAGs of this service."""
+        """Ids of the DAGs that this service always has."""
         return self.daily, self.freshness, self.delivery
 
     @property
@@ -85,6 +105,16 @@ class Service:
         return self._named("RECSYS_SOURCE_DSN").upper()
 
     @property
+    def sink_connection(self) -> str:
+        """Airflow's connection to the Postgres that products are delivered to."""
+        return self._named("recsys_sink")
+
+    @property
+    def sink_variable(self) -> str:
+        """Environment variable with the sink's address, where there is no such connection."""
+        return self._named("RECSYS_SINK_DSN").upper()
+
+    @property
     def asset(self) -> str:
         """Name of the asset whose events tell of new releases."""
         return self._named("live_index")
@@ -105,6 +135,16 @@ class Service:
         return f"recsys://owed_alerts/{self.name}".rstrip("/")
 
     @property
+    def delivered_asset(self) -> str:
+        """Name of the asset whose events tell of deliveries."""
+        return self._named("recommendations_delivered")
+
+    @property
+    def delivered_asset_uri(self) -> str:
+        """Address of that asset."""
+        return f"recsys://recommendations_delivered/{self.name}".rstrip("/")
+
+    @property
     def path(self) -> str:
         """Where its pages lie below ``/recsys/``."""
         return f"{self.name}/" if self.name else ""
@@ -115,7 +155,7 @@ class Service:
             return text
         text = re.sub(rf"\brecsys (?={'|'.join(COMMANDS)})", f"recsys --service {self.name} ", text)
         unnamed = Service("", None, None)
-        for what in ("daily", "freshness", "delivery", "alert_asset", "pool", "connection", "dsn_variable"):
+        for what in WORDED:
             text = re.sub(rf"\b{getattr(unnamed, what)}\b", getattr(self, what), text)
         return text
 
@@ -163,7 +203,7 @@ def service_called(name: str, every: Iterable[Service]) -> Service:
 
 def service_of_dag(dag_id: str, every: Iterable[Service]) -> Service | None:
     """The service that a DAG belongs to; None for a DAG of somebody else."""
-    return next((service for service in sound(every) if dag_id in service.dag_ids), None)
+    return next((service for service in sound(every) if dag_id in (*service.dag_ids, service.deliver)), None)
 
 
 def _of_file(path: Path | None, root: Root | None, environment: Mapping[str, str]) -> Service:

@@ -41,6 +41,7 @@ VIEWS = (
     View("history", "Over time"),
     View("candidates", "Candidates and releases"),
     View("ask", "Try it"),
+    View("deliveries", "Deliveries"),
 )
 
 

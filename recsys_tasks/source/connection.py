@@ -73,8 +73,12 @@ class Snapshot:
     cursor: Cursor
 
 
-def parse_address(dsn: str) -> Address:
+def parse_address(dsn: str, whose: str = "source") -> Address:
     """Parse a libpq connection string or URL.
+
+    Args:
+        dsn: the text.
+        whose: what lies there, for the message.
 
     Raises:
         ConfigError: it is empty or not such a string. The message repeats nothing of it: it may hold half a password.
@@ -88,7 +92,7 @@ def parse_address(dsn: str) -> Address:
     astray = "@" in host + database or (port and not port.replace(",", "").isdigit())
     if not parts or astray:
         raise ConfigError(
-            "The address of the source is not a libpq connection string. Write it as "
+            f"The address of the {whose} is not a libpq connection string. Write it as "
             "postgresql://user:password@host:port/database, with / @ : ? # and % of the password percent-encoded."
         )
     place = f"database {database or parts.get('user', '(default)')} at {host or 'the local socket'}"

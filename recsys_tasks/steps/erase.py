@@ -1,9 +1,9 @@
 """Remove everything that holds people who shall be forgotten, and search the whole store for what is left of them.
 
 What depends on something goes before it, so that whoever begins again after a kill finds what is left to do:
-partitions, released bundles, samples in reports, bundles that nobody released, models, splits, matrices, and last the
-play counts that these were folded from. Gated parts stay: the factors of tracks were learnt from everybody, and hold
-nobody's row.
+partitions, released bundles, samples in reports, deliveries, bundles that nobody released, models, splits, matrices,
+and last the play counts that these were folded from. Gated parts stay: the factors of tracks were learnt from
+everybody, and hold nobody's row.
 
 A search of every file that finds nothing any more makes people *removed*. A search by the next run that finds nothing
 either makes them *confirmed*, and only then is the id itself forgotten: whatever a step that was at work meanwhile put
@@ -20,6 +20,7 @@ from recsys_tasks.partitions.suppression import FOLDER as SUPPRESSED
 from recsys_tasks.partitions.suppression import Suppressed, ids_of
 from recsys_tasks.repositories.erasures import JOURNAL, REMOVED, Act, Evidence, Searched
 from recsys_tasks.steps.erased_artefacts import USER_FACTORS, digest_at, doomed, unlist
+from recsys_tasks.steps.erased_deliveries import rewrite_deliveries
 from recsys_tasks.steps.erased_releases import parts_without_a_release, rewrite_releases
 from recsys_tasks.steps.erased_texts import drop_samples, redact
 from recsys_tasks.steps.results import Erased
@@ -70,6 +71,7 @@ def _remove(at: Workplace, people: Sequence[Suppressed], ids: Ids, now: datetime
     redact(at, ids, found)  # before the log is written to: a new entry repeats why the live release is pinned
     rewrite_releases(at, ids, _references(people), _askers(people), now.isoformat())
     drop_samples(at, ids)
+    rewrite_deliveries(at, ids, _references(people), found)
     for act in going.without_users:
         unlist(at, act.name.removesuffix(f"/{USER_FACTORS}"), USER_FACTORS)
     parts = parts_without_a_release(at, ids)

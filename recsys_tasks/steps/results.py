@@ -4,7 +4,7 @@ Its stored form (``to_json``) is what goes through XCom and into the records of 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recsys_tasks.core.domain import Day, Figures
 from recsys_tasks.core.records import Json, as_json
@@ -148,6 +148,28 @@ class Reported(Result):
     day: Day
     judgement: str
     report: str  # name in the store
+
+
+@dataclass(frozen=True)
+class Made(Result):
+    """The products of what is live are stored."""
+
+    made: bool  # for the first time
+    reason: str  # in words
+    delivery: str = ""  # its name; empty where nothing is delivered
+    release: int = 0
+    day: Day | None = None
+    figures: Figures = field(default_factory=dict)  # by product
+
+
+@dataclass(frozen=True)
+class Delivered(Result):
+    """What came of a delivery."""
+
+    delivered: bool  # something is anywhere that was not there before
+    reason: str  # in words
+    made: Made
+    place: str = ""  # of the sink; empty where there is none
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from recsys_tasks.release.bundles import FOLDER as BUNDLES
 from recsys_tasks.release.bundles import bundle_name
 from recsys_tasks.release.log import Entry
 from recsys_tasks.repositories.catalogues import FOLDER as CATALOGUES
+from recsys_tasks.repositories.deliveries import RECORDS as DELIVERED
 from recsys_tasks.repositories.matrices import FOLDER as MATRICES
 from recsys_tasks.repositories.models import FOLDER as MODELS
 from recsys_tasks.repositories.models import model_name
@@ -47,7 +48,8 @@ def retain(at: Workplace, now: datetime, dry_run: bool = False) -> Retained:
     swept = [] if dry_run else at.store.sweep()
     needed, rest = _released(at), at.config.retention.keep_written_days
     dated = [name for name in _old(at) if name not in needed and _rested(at, name, now, rest)]
-    doomed = [*dated, *_partitions(at, now, set(dated)), *_runs(at, now)]
+    deliveries = [name for name in _deliveries(at) if _rested(at, name, now, rest)]
+    doomed = [*dated, *_partitions(at, now, set(dated)), *deliveries, *_runs(at, now)]
     items = tuple(Removed(name, at.store.bytes_of(name)) for name in doomed)
     for item in items:
         if not dry_run:
@@ -139,9 +141,15 @@ def _folded(at: Workplace, doomed: set[str]) -> dict[Day, set[str]] | None:
     return folded
 
 
+def _deliveries(at: Workplace) -> list[str]:
+    """All deliveries but the newest, of which the sink holds the last and new lists are held against the others."""
+    kept = max(at.config.deliver.keep, at.config.products.without_shown_deliveries + 1)
+    return at.deliveries.names()[:-kept]
+
+
 def _runs(at: Workplace, now: datetime) -> list[str]:
-    """Records of runs that nothing was added to for the days of the policy."""
-    names = [f"{RUNS}/{name}" for name in at.store.names(RUNS)]
+    """Records of runs and of deliveries that nothing was added to for the days of the policy."""
+    names = [f"{folder}/{name}" for folder in (RUNS, DELIVERED) for name in at.store.names(folder)]
     return [name for name in names if _rested(at, name, now, at.config.retention.keep_runs_days)]
 
 

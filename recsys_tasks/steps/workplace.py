@@ -23,6 +23,7 @@ from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.judgements import Judgements
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.repositories.catalogues import Catalogues
+from recsys_tasks.repositories.deliveries import Deliveries
 from recsys_tasks.repositories.erasures import Erasures
 from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
@@ -115,6 +116,11 @@ class Workplace:
     def releases(self) -> Releases:
         """The release log."""
         return Releases(self.store)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The stored deliveries."""
+        return Deliveries(self.store)
 
     @cached_property
     def runs(self) -> RunRecords:

@@ -21,11 +21,11 @@ from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.core.mentions import Mentions
 from recsys_tasks.storage.store import ArtefactStore
 
-NO_USERS = {"track_id", "plays", "listeners", "first_day"}
+NO_USERS = {"track_id", "plays", "listeners", "first_day", "reason", "artist_id", "related_id", "segment"}
 """Columns that never hold a user's id."""
 NO_USERS_IN = ("tracks.parquet", "names.parquet", "popular.parquet", "per_user.parquet", "samples.parquet")
 """Files that hold none either: per_user has the figures of listeners, samples their tracks, without their ids."""
-MADE = ("partitions/", "matrices/", "splits/", "models/", "bundles/")
+MADE = ("partitions/", "matrices/", "splits/", "models/", "bundles/", "deliveries/")
 """Folders in whose manifests nobody writes: a setting ``implicit`` is no mention of a listener who is called so."""
 TEXTS = (".json", ".html", ".delivered", "attempted")
 BLOCK = 1 << 22

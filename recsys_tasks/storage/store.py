@@ -14,6 +14,8 @@
     bundles/<candidate>/users-<digest>/  user vectors, user vocabulary, played tracks
     evaluations/<date>/<candidate>-<incumbent>/figures|verdict|verdict-2/, report.html
     releases/log/<n>.json         the append-only log
+    deliveries/<entry>-<digest>/  Parquet files of the products, made from what an entry of the log made live
+    delivered/<n>.json            what was delivered when, to which place
     suppressed/<reference>.json   people whose streams never count, and how far their erasure is
     secrets/suppression_key.json  the key of their references
     erasures/<n>.json             evidence of erasures; open.json: what was done since the last of it

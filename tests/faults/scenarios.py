@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from faults.airflow import airflow_kills
 from faults.crash_points import crash_points
+from faults.deliveries import deliveries
 from faults.environments import environments
 from faults.erasure import erasures
 from faults.full_disk import broken_disk, full_disk, read_only_disk, short_writes
@@ -46,6 +47,7 @@ SCENARIOS = {
     "busy-source": Scenario("extractions while batches are committed", busy_source, 100, 3),
     "readers": Scenario("switches under 4 asking threads and retention", readers, 500, 4),
     "erasures": Scenario("erasures asked for during a day, every second one killed", erasures, 60, 3),
+    "deliveries": Scenario("kills -9 of a delivery before a statement, a block of rows or a write", deliveries, 500, 2),
     "airflow": Scenario("processes of Airflow killed during a run", airflow_kills, 8, 0),
     "environments": Scenario("environments of a day", environments, 24, 0),
 }

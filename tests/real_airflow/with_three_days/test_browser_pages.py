@@ -7,7 +7,7 @@ from playwright.sync_api import Route
 
 from recsys_tasks.release.log import ROLLBACK, UNPIN
 
-VIEWS = ("Live", "Over time", "Candidates and releases", "Try it")
+VIEWS = ("Live", "Over time", "Candidates and releases", "Try it", "Deliveries")
 pytestmark = [pytest.mark.browser, pytest.mark.scheduler, pytest.mark.timeout(1800), needs_chromium]
 
 

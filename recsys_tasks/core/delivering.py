@@ -1,0 +1,24 @@
+"""What is delivered, and where to: the table ``[deliver]`` of the configuration."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from recsys_tasks.core.sections import Positive, Section
+
+ProductName = Literal["discover", "new_releases", "related_artists", "popular"]
+
+
+class DeliverConfig(Section):
+    """Which products each release is made into for everybody, and where they go beside the store."""
+
+    products: tuple[ProductName, ...] = ()
+    """What is delivered of each release: discover, new_releases, related_artists, popular. Empty: nothing, and there
+    is no DAG that delivers."""
+    sink_schema: str = Field(default="public", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    """Schema of the sink's tables; the role of the connection may make tables there. The sink is Airflow's connection
+    recsys_sink, or RECSYS_SINK_DSN of the environment; without one, deliveries lie in the store alone."""
+    batch_listeners: Positive = 8_192
+    """Listeners whose lists are made at once; more take more memory, about 4 kilobytes each."""
+    keep: int = Field(default=14, ge=1, le=1_000)
+    """Newest deliveries that are kept in the store, and those whose tracks are not to be listed again."""

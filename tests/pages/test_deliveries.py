@@ -1,0 +1,67 @@
+"""The page on deliveries, and the same on the command line: what went where, when, with the figures of the lists."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from pages_store import shown
+from settings import SIGNED, TOML, config
+
+from recsys_tasks.cli.main import main
+from recsys_tasks.core.services import Service
+from recsys_tasks.pages.deliveries import deliveries
+from recsys_tasks.steps import Workplace, roll_back
+from recsys_tasks.steps.deliver import load_delivery, make_delivery
+
+DELIVER = '[deliver]\nproducts = ["discover", "popular"]\n'
+
+
+def page(at):
+    """The page of a store."""
+    return shown("deliveries", service=Service("", None, None), **deliveries(at.store, at.config.deliver))
+
+
+@pytest.fixture
+def delivered(copied, source_dsn):
+    """A store with two deliveries, the second of which is in a sink."""
+    at = Workplace(copied.store, config(deliver={"products": ["discover", "popular"]}), copied.dsn)
+    make_delivery(at, SIGNED)
+    roll_back(at, 2, SIGNED)
+    by = replace(SIGNED, by="<script>")
+    load_delivery(at, make_delivery(at, by), source_dsn, by)
+    return at
+
+
+def test_each_delivery_is_a_row_with_its_places_and_figures(delivered):
+    """Newest first, with release, lists, share of new tracks and repeats; names of people are text, not markup."""
+    text = page(delivered)
+    assert text.index("<strong>2</strong>") < text.index("<strong>3</strong>")
+    assert "schema public of database test_" in text
+    assert "in no sink" in text
+    assert "<bdi>&lt;script&gt;</bdi>" in text
+    (figures,) = [delivered.deliveries.manifest(name).figures for name in delivered.deliveries.names()[-1:]]
+    assert f"{figures['products']['discover']['distinct_tracks']:,}" in text
+    assert f"{100 * figures['products']['discover']['repeats']['last']:.1f} %" in text
+
+
+def test_a_store_without_deliveries_says_what_to_do(copied):
+    """Nothing configured, and nothing delivered yet, are two different sentences."""
+    assert "no products are configured" in page(copied)
+    at = Workplace(copied.store, config(deliver={"products": ["popular"]}), None)
+    assert "Nothing has been delivered yet" in page(at)
+
+
+def test_the_command_line_delivers_and_lists(copied, source_dsn, tmp_path, capsys):
+    """`deliver` says what is where, a second one that it was; `deliveries` has the same figures for machines."""
+    (tmp_path / "recsys.toml").write_text(TOML + DELIVER)
+    environment = {"RECSYS_ROOT": str(copied.store.root), "RECSYS_CONFIG": str(tmp_path / "recsys.toml")}
+    environment["RECSYS_SINK_DSN"] = source_dsn
+    assert main(["deliver"], environment) == 0
+    assert capsys.readouterr().out.startswith("Release 3 is in schema public of database test_")
+    assert main(["deliver"], environment) == 0
+    assert capsys.readouterr().out.startswith("Release 3 was in schema public")
+    assert main(["deliveries"], environment) == 0
+    assert "discover" in capsys.readouterr().out
+    assert main(["deliveries", "--json"], environment) == 0
+    (delivery,) = json.loads(capsys.readouterr().out)["deliveries"]
+    assert (delivery["release"], delivery["sinks"][0]["kind"]) == (3, "postgres")
