@@ -35,10 +35,26 @@ class NeighboursConfig(Section):
     """Similar tracks that are kept of each; eight bytes for each of them."""
 
 
+class ContentConfig(Section):
+    """The component ``content``: tracks that the catalogue describes alike; and what becomes of those without plays."""
+
+    cold_tracks: bool = False
+    """Whether the catalogue's tracks that nobody has played get factors by their content, and so enter the index and
+    the lists. Needs a [catalogue]."""
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Name of a feature, or ``artist`` -> factor of what it says, 1 for one that is not named; 0 leaves it out."""
+    most_tracks: int = Field(default=10_000, ge=2)
+    """A tag, word or value of more tracks than this says nothing; more takes longer."""
+    nearest: Positive = 60
+    """Similar tracks that are kept of each; eight bytes for each of them."""
+    few_listeners: Positive = 5
+    """A track of fewer listeners has factors in part by its content: wholly without any, and less with each one."""
+
+
 class BlendConfig(Section):
     """Which components a candidate is made of, and how they are joined."""
 
-    components: tuple[Literal["als", "recent", "neighbours"], ...] = ("als",)
+    components: tuple[Literal["als", "recent", "neighbours", "content"], ...] = ("als",)
     """Their names, ``als`` first. The others are trained only where they stand here."""
     depth: Positive = 100
     """Candidates that each component names of each listener; their z-scores are joined."""

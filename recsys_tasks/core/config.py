@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, field_validator, model_validator
 
 from recsys_tasks.core.business_days import BusinessDays
-from recsys_tasks.core.components import BlendConfig, NeighboursConfig, RecentConfig
+from recsys_tasks.core.components import BlendConfig, ContentConfig, NeighboursConfig, RecentConfig
 from recsys_tasks.core.delivering import DeliverConfig
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.formatting import in_one_line
@@ -216,6 +216,7 @@ class Config(Section):
     als: AlsConfig = AlsConfig()
     recent: RecentConfig = RecentConfig()
     neighbours: NeighboursConfig = NeighboursConfig()
+    content: ContentConfig = ContentConfig()
     blend: BlendConfig = BlendConfig()
     index: IndexConfig = IndexConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
@@ -236,6 +237,14 @@ class Config(Section):
             raise ValueError(
                 "several components under [blend], and nobody to fit their weights on: set [evaluation] blend_share, "
                 "for example 0.2"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _content_has_a_catalogue(self) -> "Config":
+        if self.catalogue is None and ("content" in self.blend.components or self.content.cold_tracks):
+            raise ValueError(
+                "content is asked for, and there is no catalogue that says any: name its table, [catalogue]"
             )
         return self
 

@@ -6,6 +6,7 @@ a fraction of one iteration of the training.
 """
 
 import numpy as np
+import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.core.config import IndexConfig
@@ -20,6 +21,7 @@ from recsys_tasks.index.calibration import sampled_queries
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.recall import Recall, measure_recall
 from recsys_tasks.index.two_tier_search import TwoTierSearch
+from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS, ColdTracks, content_means, mixed
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.vectors import Played, has_direction, row_norms
@@ -60,7 +62,7 @@ def loss_check(found: float, recorded: float) -> Check:
 
 
 def index_checks(
-    search: TwoTierSearch, held: FloatArray, metric: Metric, tracks: Vocabulary, factors: Factors, matrix: PlayMatrix
+    search: TwoTierSearch, held: FloatArray, metric: Metric, tracks: Vocabulary, factors: Factors, items: Vocabulary
 ) -> list[Check]:
     """Whether the index is the one that follows from the model: its tracks, its order, its vectors.
 
@@ -69,8 +71,8 @@ def index_checks(
         held: (n_indexed, n_factors) vectors in the index's file.
         metric: of the index.
         tracks: the vocabulary beside it.
-        factors: of the model.
-        matrix: what the model was trained on.
+        factors: of the model, those of tracks without plays among them.
+        items: what has to be in that vocabulary: the matrix's tracks, and those without plays where these have factors.
     """
     ranked, index, item_factors = search.tracks, search.index, factors.item_factors
     expected = rank_tracks(item_factors)
@@ -85,9 +87,9 @@ def index_checks(
     return [
         Check(
             "track vocabulary",
-            tracks.ids.equals(matrix.tracks.ids),
+            tracks.ids.equals(items.ids),
             f"{count(len(tracks))} tracks in the index's vocabulary",
-            f"the {count(len(matrix.tracks))} of the matrix, in its order",
+            f"the {count(len(items))} of the matrix, in its order",
         ),
         Check(
             "index size",
@@ -111,10 +113,11 @@ def index_checks(
     ]
 
 
-def neighbours_checks(stored: SimilarTracks | None, trained: SimilarTracks | None) -> list[Check]:
-    """Whether the candidate holds the similar tracks of its component ``neighbours``; nothing where it has none.
+def similar_checks(name: str, stored: SimilarTracks | None, trained: SimilarTracks | None) -> list[Check]:
+    """Whether the candidate holds the similar tracks of a component; nothing where it has none.
 
     Args:
+        name: of the component.
         stored: beside the index.
         trained: of the model.
     """
@@ -124,7 +127,26 @@ def neighbours_checks(stored: SimilarTracks | None, trained: SimilarTracks | Non
     same = one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
     pairs = 0 if stored is None else stored.matrix.nnz
     found = f"{count(pairs)} pairs, {'those' if same else 'not those'} of the model"
-    return [Check("candidate holds the neighbours", same, found, "those of the model")]
+    return [Check(f"candidate holds the {name}", same, found, "those of the model")]
+
+
+def cold_check(
+    stored: ColdTracks, factors: Factors, similar: SimilarTracks, listeners: npt.NDArray[np.int64], few: int
+) -> Check:
+    """Whether the factors of tracks without plays are those that follow from the others, at the stored scale.
+
+    Args:
+        stored: what the index was made with.
+        factors: of ALS.
+        similar: by content, of all items.
+        listeners: (n_items,) of the training.
+        few: listeners from which on a track has the factors of ALS alone.
+    """
+    learned = NO_COLD_TRACKS.put_into(factors, len(listeners)).item_factors
+    expected = mixed(learned, content_means(learned, similar), listeners, few, stored.scale)
+    same = np.array_equal(stored.cols, expected.cols) and np.array_equal(stored.factors, expected.factors)
+    found = f"{count(len(stored.cols))} tracks, {'as' if same else 'not as'} content gives them"
+    return Check("factors of cold tracks", same, found, f"the {count(len(expected.cols))} with few listeners")
 
 
 def measured_recall(
@@ -180,20 +202,21 @@ def _at_least(name: str, found: float, least: float) -> Check:
     return Check(name, found >= least, fraction(found), f"at least {fraction(least)}")
 
 
-def check_sizes(tracks: Vocabulary, matrix: PlayMatrix, factors: Factors) -> None:
+def check_sizes(tracks: Vocabulary, matrix: PlayMatrix, factors: Factors, items: Vocabulary | None = None) -> None:
     """Refuse parts of different sizes: what follows would read beyond their ends.
 
     Args:
         tracks: the vocabulary beside the index.
         matrix: what the model was trained on.
         factors: of the model.
+        items: what has to be in that vocabulary; None: the matrix's tracks.
 
     Raises:
         BadData: the sizes differ.
     """
     found = (len(factors.user_factors), len(factors.item_factors), len(tracks))
     n_users, n_tracks = matrix.counts.shape
-    if found != (n_users, n_tracks, n_tracks):
+    if found != (n_users, n_tracks, n_tracks if items is None else len(items)):
         raise BadData(
             f"The matrix has {count(n_users)} listeners and {count(n_tracks)} tracks, the model {count(found[0])} and "
             f"{count(found[1])}, the index {count(found[2])} tracks: these do not belong together. Remove the day's "

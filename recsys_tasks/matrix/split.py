@@ -18,7 +18,7 @@ from recsys_tasks.core.domain import BoolArray, Day, Ids, IntArray, PlayCounts, 
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.keyed_random import keyed_hash
 from recsys_tasks.core.records import Json, as_json
-from recsys_tasks.matrix.play_matrix import canonical, day_counts, without_users
+from recsys_tasks.matrix.play_matrix import canonical, day_counts, pad, without_users
 from recsys_tasks.matrix.popularity import listeners_of
 
 SPLIT_FORMAT = 2
@@ -114,6 +114,13 @@ class Holdout:
     def listeners(self) -> npt.NDArray[np.int64]:
         """Number of users of the training who played each track. (n_tracks,)."""
         return listeners_of(self.training)
+
+    def widened(self, n_items: int) -> "Holdout":
+        """The same with a column for each item of a candidate, of which the matrix's tracks are the first."""
+        if self.training.shape[1] >= n_items:
+            return self
+        cells = (self.training, self.history, self.hidden)
+        return Holdout(self.user_rows, *(pad(each, (each.shape[0], n_items)) for each in cells))
 
 
 def split_day(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: EvaluationConfig) -> Split:

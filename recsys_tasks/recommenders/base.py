@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray, Vocabulary
@@ -81,6 +82,7 @@ class TrainingData:
     plays: sparse.csr_matrix  # (n_users, n_tracks) play counts of the training, canonical
     users: Vocabulary  # (n_users,)
     tracks: Vocabulary  # (n_tracks,)
+    catalogue: pa.Table | None = None  # snapshot of the day, one row a track, for whoever reads content
 
 
 @dataclass(frozen=True)

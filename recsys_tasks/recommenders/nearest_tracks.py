@@ -13,7 +13,6 @@ product of two matrices.
 memory is that of the plays and of the neighbours, and the bytes do not depend on the threads.
 """
 
-from dataclasses import replace
 from importlib.metadata import version
 
 import numpy as np
@@ -21,18 +20,17 @@ from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 from scipy import sparse
 
 from recsys_tasks.core.components import NeighboursConfig
-from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
-from recsys_tasks.recommenders.base import Arrays, Fit, Parent, Progress, TrainingData, unheard
-from recsys_tasks.recommenders.neighbours import PLAYED, PLAYED_BY, Neighbours, SimilarTracks
+from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
+from recsys_tasks.recommenders.neighbours import ByPlayedTracks, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 
 NEIGHBOURS_FORMAT = 1
 """Version of the way from plays to neighbours; part of a model's identity."""
 
 
-class NearestTracks:
+class NearestTracks(ByPlayedTracks):
     """Co-listening under one choice of parameters; a ``Recommender`` of ``Neighbours``."""
 
     name = "neighbours"
@@ -60,23 +58,6 @@ class NearestTracks:
         model.fit(self._weighted(data.plays), show_progress=False)
         played = Played(data.plays.indptr, data.plays.indices)
         return Fit(Neighbours(SimilarTracks(_without_itself(model.similarity)), played))
-
-    def open(self, files: Arrays) -> Neighbours:
-        """As ``Recommender``."""
-        return Neighbours(SimilarTracks.of(files), Played(np.asarray(files[PLAYED_BY]), np.asarray(files[PLAYED])))
-
-    def fold_in(self, component: Neighbours, plays: sparse.csr_matrix, user_rows: IntArray) -> Neighbours:
-        """As ``Recommender``: their tracks are replaced."""
-        indptr, n_tracks = component.played.indptr, component.similar.matrix.shape[0]
-        rows = [component.played.of(row) for row in range(len(indptr) - 1)]
-        for place, row in enumerate(user_rows):
-            rows[row] = plays.indices[plays.indptr[place] : plays.indptr[place + 1]]
-        ends = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
-        cols = np.concatenate(rows).astype(np.int32) if n_tracks else np.zeros(0, np.int32)
-        return replace(component, played=Played(ends, cols))
-
-    def recorded_loss(self, component: Neighbours, plays: sparse.csr_matrix) -> None:
-        """As ``Recommender``: counting has none."""
 
     def _weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         """What is multiplied with itself. (n_users, n_tracks) float64."""

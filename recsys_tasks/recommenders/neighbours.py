@@ -4,8 +4,8 @@ Sarwar, Karypis, Konstan and Riedl, "Item-based collaborative filtering recommen
 of a track is the sum of its similarities to the tracks that the listener played. ``nearest_tracks`` finds these.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -35,18 +35,26 @@ class SimilarTracks:
         if len(cols) and not 0 <= cols.min() <= cols.max() < n_tracks:
             raise BadData(f"A neighbour lies outside of the {n_tracks} tracks. Train again.")
 
-    def files(self) -> Arrays:
-        """Name -> array."""
-        return dict(zip(SIMILAR, (self.matrix.indices, self.matrix.indptr, self.matrix.data), strict=True))
+    def files(self, names: Sequence[str] = SIMILAR) -> Arrays:
+        """Name -> array. names: of the columns, of where each row ends, and of the similarities."""
+        return dict(zip(names, (self.matrix.indices, self.matrix.indptr, self.matrix.data), strict=True))
+
+    def widened(self, n_items: int) -> "SimilarTracks":
+        """The same with a row and a column for each item of a candidate; the others are near to nothing."""
+        matrix = self.matrix
+        if matrix.shape[0] >= n_items:
+            return self
+        indptr = np.append(matrix.indptr, np.full(n_items - matrix.shape[0], matrix.indptr[-1], matrix.indptr.dtype))
+        return SimilarTracks(sparse.csr_matrix((matrix.data, matrix.indices, indptr), shape=(n_items, n_items)))
 
     @classmethod
-    def of(cls, files: Arrays) -> "SimilarTracks":
-        """From its files, mapped or not.
+    def of(cls, files: Arrays, names: Sequence[str] = SIMILAR) -> "SimilarTracks":
+        """From its files, mapped or not. names: as for ``files``.
 
         Raises:
             BadData: they do not fit together.
         """
-        cols, indptr, values = (np.asarray(files[name]) for name in SIMILAR)
+        cols, indptr, values = (np.asarray(files[name]) for name in names)
         ends = indptr[-1] if len(indptr) else -1
         if not ends == len(cols) == len(values) or indptr[0] != 0 or (np.diff(indptr) < 0).any():
             raise BadData("The neighbours of tracks do not fit together. Train again.")
@@ -74,8 +82,8 @@ class Neighbours:
             hidden[played.of(row)] = True
             open_ = ~hidden[found] if allowed is None else ~hidden[found] & allowed[found]
             hidden[played.of(row)] = False
-            best, exact[row] = best_scored(found[open_], values[open_], k), len(found) > 0
-            cols[row, : len(best[0])], scores[row, : len(best[0])] = best
+            top, exact[row] = best_scored(found[open_], values[open_], k), len(found) > 0
+            cols[row, : len(top[0])], scores[row, : len(top[0])] = top
         return Candidates(cols, scores, exact)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
@@ -115,6 +123,27 @@ class Neighbours:
             places = near.places(self.played.of(row))
             cols, inverse = np.unique(near.cols[places], return_inverse=True)
             yield cols, np.bincount(inverse, values[places], len(cols)).astype(np.float32)
+
+
+class ByPlayedTracks:
+    """What every ``Recommender`` of ``Neighbours`` does alike: its items know no listener."""
+
+    def open(self, files: Arrays) -> Neighbours:
+        """As ``Recommender``."""
+        return Neighbours(SimilarTracks.of(files), Played(np.asarray(files[PLAYED_BY]), np.asarray(files[PLAYED])))
+
+    def fold_in(self, component: Neighbours, plays: sparse.csr_matrix, user_rows: IntArray) -> Neighbours:
+        """As ``Recommender``: their tracks are replaced."""
+        indptr, n_tracks = component.played.indptr, component.similar.matrix.shape[0]
+        rows = [component.played.of(row) for row in range(len(indptr) - 1)]
+        for place, row in enumerate(user_rows):
+            rows[row] = plays.indices[plays.indptr[place] : plays.indptr[place + 1]]
+        ends = np.concatenate([[0], np.cumsum([len(row) for row in rows])])
+        cols = np.concatenate(rows).astype(np.int32) if n_tracks else np.zeros(0, np.int32)
+        return replace(component, played=Played(ends, cols))
+
+    def recorded_loss(self, component: Neighbours, plays: sparse.csr_matrix) -> None:
+        """As ``Recommender``: counting has none."""
 
 
 def best_scored(cols: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:

@@ -66,6 +66,13 @@ class RecentPlays(SameForAll):
         """What was known before the newest date."""
         return replace(self, sums=self.older)
 
+    def widened(self, n_items: int) -> "RecentPlays":
+        """The same with a sum for each item of a candidate, 0 for those that nobody has played."""
+        if len(self.sums) >= n_items:
+            return self
+        beyond = np.zeros(n_items - len(self.sums))
+        return replace(self, sums=np.append(self.sums, beyond), older=np.append(self.older, beyond))
+
     def files(self) -> Arrays:
         """As ``Component``."""
         return {"sums": self.sums, "older": self.older, "n_users": np.array([self.n_users])}

@@ -32,6 +32,8 @@ OWN = "own"
 """In the user part: (n_pairs,) each listener's own plays of a track, faded to the day of the data."""
 SHOWN = ("title", "artist", "released_on", "plays", "listeners")
 """What pages and lists show of a track."""
+CONTENT = ("content", "content_indptr", "content_similarities")
+"""In the gated part: the similar tracks of the component ``content``."""
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
@@ -53,6 +55,7 @@ class GatedPart:
     tracks: Vocabulary
     held: FloatArray  # (n_indexed, n_factors) vectors that the index file holds, mapped
     similar: SimilarTracks | None = None  # of the component ``neighbours``, if there is one
+    content: SimilarTracks | None = None  # of the component ``content``, if there is one
 
     @cached_property
     def key(self) -> CandidateKey:
@@ -85,6 +88,8 @@ class GatedPart:
                 found.append(plays)
             elif name == "neighbours" and self.similar is not None:
                 found.append(Neighbours(self.similar, listeners.played))
+            elif name == "content" and self.content is not None:
+                found.append(Neighbours(self.content, listeners.played))
             else:
                 raise BadData(f"The release has no component {name!r}, which its blend joins. Run the day again.")
         return found
@@ -116,14 +121,16 @@ def open_gated(artefact: Artefact) -> GatedPart:
     file = str(artefact.file("index.ann"))
     index, held = open_index(file, *shape, metric), stored_vectors(file, *shape, metric)
     parameters = SearchParameters(**artefact.figures["effort"])
-    return GatedPart(artefact, TwoTierSearch(ranked, parameters, index), tracks, held, _similar(artefact))
+    similar, content = (_similar(artefact, names, len(tracks)) for names in (SIMILAR, CONTENT))
+    return GatedPart(artefact, TwoTierSearch(ranked, parameters, index), tracks, held, similar, content)
 
 
-def _similar(artefact: Artefact) -> SimilarTracks | None:
-    if f"{SIMILAR[0]}.npy" not in artefact.manifest.files:
+def _similar(artefact: Artefact, names: tuple[str, ...], n_items: int) -> SimilarTracks | None:
+    if f"{names[0]}.npy" not in artefact.manifest.files:
         return None
     with artefact.named():
-        return SimilarTracks.of({name: artefact.array(name, mapped=True) for name in SIMILAR})
+        files = {name: artefact.array(name, mapped=True) for name in names}
+        return SimilarTracks.of(files, names).widened(n_items)
 
 
 @dataclass(frozen=True)

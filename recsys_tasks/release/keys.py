@@ -28,6 +28,7 @@ class CandidateKey:
     index: Json  # parameters
     growing: int  # format of the index
     candidate: int = CANDIDATE_FORMAT
+    cold: str | None = None  # digest of the factors of tracks without plays; None: there are none in it
 
     @property
     def digest(self) -> str:
@@ -44,9 +45,16 @@ class CandidateKey:
         """Digest of the component whose factors the index holds: the first."""
         return self.components[0]
 
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Digests of all models that it is made from."""
+        return self.components if self.cold is None else (*self.components, self.cold)
+
     def to_json(self) -> Json:
         """The stored form."""
         values = as_json(self) | {"blend": self.blend.to_json()}
+        if self.cold is None:  # as before there was anything like it
+            del values["cold"]
         if self.candidate >= CANDIDATE_FORMAT:
             return values
         older = {name: values[name] for name in ("day", "matrix", "index")} | {"model": self.component}

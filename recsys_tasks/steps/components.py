@@ -6,30 +6,32 @@ the newest stored prefix of its chain, as the matrix does, and are the same byte
 neighbours the similar tracks are stored alone: what listeners played stands in the matrix.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recsys_tasks.core.config import Config
-from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary
+from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix, Vocabulary
 from recsys_tasks.core.errors import BadData, NotStored
 from recsys_tasks.evaluation.blend_weights import fitted_weights
 from recsys_tasks.evaluation.lists import played_of
 from recsys_tasks.matrix.chain import chain_digests
-from recsys_tasks.matrix.play_matrix import day_counts
+from recsys_tasks.matrix.play_matrix import day_counts, pad
 from recsys_tasks.matrix.split import Holdout, Split, hold_out
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays, Parent, Retriever, TrainingData, TrainingFigures
 from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.cold_tracks import ColdTracks
+from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
-from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
+from recsys_tasks.steps.beside import Beside, beside_als, content_beside, items_for, names_of, snapshot_of
+from recsys_tasks.steps.cold_tracks import cold_key, open_cold_tracks, stored_cold_tracks, train_cold_tracks
 from recsys_tasks.steps.workplace import Workplace
 
 BLEND_FORMAT = 1
@@ -42,6 +44,17 @@ class Extras:
 
     recent: Mapping[float, RecentPlays] = field(default_factory=dict)  # by half-life, in their order
     similar: SimilarTracks | None = None
+    content: SimilarTracks | None = None
+    cold: ColdTracks | None = None
+
+    def widened(self, n_items: int) -> "Extras":
+        """The same with a place for each item of a candidate."""
+        recent = {half_life: plays.widened(n_items) for half_life, plays in self.recent.items()}
+        return replace(self, recent=recent, similar=self.similar and self.similar.widened(n_items))
+
+    def item_factors(self, factors: Factors, n_items: int) -> FloatArray:
+        """What the index holds: the factors of ALS, those of tracks without plays among them. (n_items, n_factors)."""
+        return (factors if self.cold is None else self.cold.put_into(factors, n_items)).item_factors
 
     def labels(self, names: Sequence[str]) -> list[str]:
         """Names of components, those of recent plays with their half-life."""
@@ -52,14 +65,6 @@ class Extras:
     def before(self) -> tuple[RecentPlays, ...]:
         """The recent plays as a candidate is judged by them: without its own day."""
         return tuple(plays.before for plays in self.recent.values())
-
-
-@dataclass(frozen=True)
-class Beside:
-    """A component beside ALS: what it is made from, and what makes it."""
-
-    key: ModelKey
-    recommender: Recent | NearestTracks
 
 
 def train_components(at: Workplace, day: Day, als: str) -> None:
@@ -73,20 +78,28 @@ def train_components(at: Workplace, day: Day, als: str) -> None:
     Raises:
         CorruptArtefact: a matrix, a split or a model differs from its manifest.
     """
-    beside = _beside(at, day, als)
-    if not beside:
+    beside, cold = beside_als(at, day, als), cold_key(at, day, als)
+    keys = [_weights_key(at, day, als, beside)] if beside else []
+    if all(at.models.holds(day, key.digest) for key in [*keys, *([cold] if cold else [])]):
         return
-    weights = _weights_key(at, day, als, beside)
-    if at.models.holds(day, weights.digest):
-        return
-    matrix, split = at.matrices.load(day, weights.matrix), at.splits.load(day, str(weights.split))
-    for each in beside:
+    of = at.models.key(day, als)
+    matrix, split = at.matrices.load(day, of.matrix), at.splits.load(day, str(of.split))
+    for each in [*beside, *([content_beside(at, day, als)] if cold else [])]:
         if not at.models.holds(day, each.key.digest):
             at.progress(f"training {each.recommender.name} of {day}")
             at.models.save(each.key, _trained(at, each, matrix, split), TrainingFigures())
-    found = _fitted(at, als, beside, hold_out(matrix, split, split.blend_rows))
+    if cold is not None:
+        train_cold_tracks(at, cold, matrix, split)
+    if beside:
+        _fit_weights(at, als, beside, matrix, split)
+
+
+def _fit_weights(at: Workplace, als: str, beside: Sequence[Beside], matrix: PlayMatrix, split: Split) -> None:
+    """Store the weights of the components."""
+    day, weights = beside[0].key.day, _weights_key(at, beside[0].key.day, als, beside)
+    found = _fitted(at, als, beside, hold_out(matrix, split, split.blend_rows), len(items_for(at, day, matrix)))
     at.models.save(weights, {"weights": np.array(found)}, TrainingFigures())
-    words = ", ".join(f"{name} {weight:g}" for name, weight in zip(_names(beside), found, strict=True))
+    words = ", ".join(f"{name} {weight:g}" for name, weight in zip(names_of(beside), found, strict=True))
     at.progress(f"weights of {day}, fitted on {len(split.blend_rows)} listeners: {words}")
 
 
@@ -96,14 +109,14 @@ def joined(at: Workplace, day: Day, als: str) -> tuple[tuple[str, ...], Blend]:
     Raises:
         NotStored: the configuration names components that were not trained.
     """
-    beside = _beside(at, day, als)
+    beside = beside_als(at, day, als)
     if not beside:
         return (als,), Blend()
     weights = _weights_key(at, day, als, beside)
     if not at.models.holds(day, weights.digest):
         raise NotStored(f"The components under [blend] were not trained for {day}. Run train_als for it.")
     found = arrays_of(at.models.load(day, weights.digest))["weights"].tolist()
-    return (als, *(each.key.digest for each in beside)), Blend(tuple(found), _names(beside), at.config.blend.depth)
+    return (als, *(each.key.digest for each in beside)), Blend(tuple(found), names_of(beside), at.config.blend.depth)
 
 
 def open_extras(at: Workplace, key: CandidateKey) -> Extras:
@@ -114,36 +127,18 @@ def open_extras(at: Workplace, key: CandidateKey) -> Extras:
         BadData: its files hold no sound component.
     """
     recent: dict[float, RecentPlays] = {}
-    similar = None
+    similar, content = None, None
     for digest, name in list(zip(key.components, key.blend.names, strict=True))[1:]:
         artefact = at.models.load(key.day, digest)
         with artefact.named():
             if name == "recent":
                 half_life = at.models.key(key.day, digest).parameters["half_life_days"]
                 recent[half_life] = Recent(half_life).open(arrays_of(artefact))
-            else:
+            elif name == "neighbours":
                 similar = SimilarTracks.of(arrays_of(artefact))
-    return Extras(recent, similar)
-
-
-def _recommenders(config: Config) -> Iterator[Recent | NearestTracks]:
-    """The recommenders beside ALS, in the order of the configuration."""
-    for name in config.blend.components[1:]:
-        if name == "recent":
-            yield from map(Recent, config.recent.half_life_days)
-        else:
-            yield NearestTracks(config.neighbours, config.als.threads)
-
-
-def _beside(at: Workplace, day: Day, als: str) -> list[Beside]:
-    """The components beside ALS. None has a parent: the way there leaves no trace in the bytes."""
-    if len(at.config.blend.components) == 1:
-        return []
-    of = at.models.key(day, als)
-    return [
-        Beside(ModelKey(day, of.matrix, of.split, each.name, parent=None, **each.identity()), each)
-        for each in _recommenders(at.config)
-    ]
+            else:
+                content = SimilarTracks.of(arrays_of(artefact))
+    return Extras(recent, similar, content, open_cold_tracks(at, key))
 
 
 def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) -> ModelKey:
@@ -153,18 +148,21 @@ def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) ->
         "depth": at.config.blend.depth,
         "k": at.config.evaluation.k,
     }
+    if (cold := cold_key(at, day, als)) is not None:
+        parameters["cold"] = cold.digest
     return ModelKey(day, of.matrix, of.split, "blend", parameters, BLEND_FORMAT, backend=None, parent=None)
-
-
-def _names(beside: Sequence[Beside]) -> tuple[str, ...]:
-    return ("als", *(each.recommender.name for each in beside))
 
 
 def _trained(at: Workplace, each: Beside, matrix: PlayMatrix, split: Split) -> Arrays:
     """The files of a component."""
     if isinstance(each.recommender, Recent):
         return _recent(at, each.recommender, each.key, matrix).files()
-    data = TrainingData(hold_out(matrix, split).training, matrix.users, matrix.tracks)
+    training = hold_out(matrix, split).training
+    data = TrainingData(training, matrix.users, matrix.tracks)
+    if isinstance(each.recommender, Content):
+        items, snapshot = items_for(at, each.key.day, matrix), str(snapshot_of(at, each.key.day))
+        catalogue = at.catalogues.load(each.key.day, snapshot)
+        data = TrainingData(pad(training, (training.shape[0], len(items))), matrix.users, items, catalogue)
     return each.recommender.fit(data).component.similar.files()
 
 
@@ -199,16 +197,18 @@ def _stored_prefix(
     return 0, None
 
 
-def _fitted(at: Workplace, als: str, beside: Sequence[Beside], holdout: Holdout) -> tuple[float, ...]:
+def _fitted(at: Workplace, als: str, beside: Sequence[Beside], holdout: Holdout, n_items: int) -> tuple[float, ...]:
     """Weights, fitted on the blend's listeners by components that know nothing of their day."""
-    key = at.models.key(beside[0].key.day, als)
-    factors = Als(key.als).open(arrays_of(at.models.load(key.day, als)))
+    day, holdout, cold = beside[0].key.day, holdout.widened(n_items), cold_key(at, beside[0].key.day, als)
+    factors = Als(at.models.key(day, als).als).open(arrays_of(at.models.load(day, als)))
+    if cold is not None:
+        factors = stored_cold_tracks(at, day, cold.digest).put_into(factors, n_items)
     components: list[Retriever] = [Factors(factors.user_factors[holdout.user_rows], factors.item_factors)]
     for each in beside:
-        files = arrays_of(at.models.load(key.day, each.key.digest))
+        files = arrays_of(at.models.load(day, each.key.digest))
         if isinstance(each.recommender, Recent):
-            components.append(each.recommender.open(files).before)
+            components.append(each.recommender.open(files).before.widened(n_items))
         else:
-            components.append(Neighbours(SimilarTracks.of(files), played_of(holdout.history)))
+            components.append(Neighbours(SimilarTracks.of(files).widened(n_items), played_of(holdout.history)))
     with threadpool_limits(limits=1, user_api="blas"):
         return fitted_weights(components, holdout, at.config.evaluation.k, at.config.blend.depth)

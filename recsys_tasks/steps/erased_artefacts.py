@@ -106,7 +106,7 @@ def _models_of_releases(at: Workplace) -> set[str]:
     """Models whose track factors a release that is still stored may be asked with."""
     stored = [entry.candidate for entry in at.releases.log().releases if at.bundles.holds(entry.candidate, GATED)]
     keys = map(at.bundles.key, stored)
-    return {model_name(key.day, model) for key in keys for model in key.components}
+    return {model_name(key.day, model) for key in keys for model in key.models}
 
 
 def _unreleased(at: Workplace, matrices: Iterable[str]) -> Iterator[str]:

@@ -87,7 +87,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(3) as beside:
         verifying = beside.submit(verified, at, incumbent, reference)
         opened = open_candidate(at, part, beside)
-        check_sizes(opened.gated.tracks, opened.matrix, opened.model.component)  # scoring would read beyond the ends
+        sizes = opened.gated.tracks, opened.matrix, opened.model.component, opened.items
+        check_sizes(*sizes)  # scoring would read beyond the ends
         scoring = beside.submit(_scored, at, day, opened, *verifying.result(), earlier)
         measuring = beside.submit(recall_of, at, opened)
         checks = checks_of(at, opened, measuring, beside)
@@ -120,7 +121,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     names = at.bundles.names(candidate).table
     tables = {
         "per_user": pa.table(result.per_user),
-        SAMPLES: samples(opened.holdout, result, names, opened.matrix.tracks.ids),
+        SAMPLES: samples(opened.asked, result, names, opened.items.ids),
     }
     judgement = judgement_of(day, candidate, key.incumbent)
     at.judgements.save_figures(judgement, key, tables, figures)
@@ -150,24 +151,25 @@ def _scored(
     earlier: Entry | None,
 ) -> Evaluation:
     """Candidate, incumbent and reference, each through its own built index; the earlier one if a day needs it."""
-    gated, matrix, holdout, today = opened.gated, opened.matrix, opened.holdout, day_number(day)
+    gated, matrix, holdout, today = opened.gated, opened.matrix, opened.asked, day_number(day)
     own = np.arange(len(gated.tracks))
     policy = at.config.gate
 
     def opened_earlier() -> EvaluatedModel | None:
         if earlier is None:
             return None
-        return reference_model(at, at.bundles.verify(earlier, only=(GATED, NAMES)), matrix, holdout, opened.extras)
+        parts = at.bundles.verify(earlier, only=(GATED, NAMES))
+        return reference_model(at, parts, opened.items, holdout, opened.extras)
 
     candidate = EvaluatedModel(gated.retriever(_asking(opened)), PopularTracks(holdout.listeners, 0), own, len(own))
     return evaluate_models(
         holdout,
         candidate,
-        incumbent_model(incumbent, matrix, holdout.user_rows) if incumbent else None,
+        incumbent_model(incumbent, matrix, opened.items, holdout.user_rows) if incumbent else None,
         gated.tracks.first_days > today - NEW_TRACK_DAYS,
         at.config.evaluation.k,
         (today - matrix.users.first_days[holdout.user_rows]).astype(np.float64),
-        reference_model(at, reference, matrix, holdout, opened.extras) if reference else None,
+        reference_model(at, reference, opened.items, holdout, opened.extras) if reference else None,
         LongLists(policy.evidence_places, policy.fine_error, policy.evidence_users, opened_earlier),
     )
 
@@ -175,14 +177,14 @@ def _scored(
 def _asking(opened: Opened) -> Listeners:
     """The gate's listeners, as a candidate knows them before it is finished."""
     vectors = opened.model.component.user_factors[opened.holdout.user_rows]
-    return Listeners(vectors, played_of(opened.holdout.history), opened.extras.before)
+    return Listeners(vectors, played_of(opened.asked.history), opened.extras.before)
 
 
 def _each_component(opened: Opened, k: int) -> list[ComponentRow]:
     """What each component is worth; nothing where ALS stands alone."""
     blend = opened.gated.key.blend
     labels, components = opened.extras.labels(blend.names), opened.gated.components(_asking(opened))
-    return each_component(labels, components, blend, opened.holdout, k)
+    return each_component(labels, components, blend, opened.asked, k)
 
 
 def _of_the_day(day: Day, opened: Opened, recall: Recall, min_history: int) -> Figures:

@@ -7,19 +7,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.core.config import IndexConfig
-from recsys_tasks.core.domain import Day, PlayMatrix
-from recsys_tasks.core.errors import BadData, NotStored
+from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary
+from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.formatting import count
 from recsys_tasks.index.annoy_index import INDEX_FORMAT, build_trees, open_index
 from recsys_tasks.index.calibration import choose_parameters, sampled_queries
 from recsys_tasks.index.exact_neighbours import ExactNeighbours
 from recsys_tasks.index.ranked_tracks import RankedTracks, rank_tracks
+from recsys_tasks.matrix.play_matrix import pad
 from recsys_tasks.matrix.popularity import listeners_of, plays_of
 from recsys_tasks.matrix.split import Split, trained_plays
+from recsys_tasks.recommenders.neighbours import SIMILAR
 from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.release.bundle import CONTENT
 from recsys_tasks.release.bundles import GATED, NAMES
 from recsys_tasks.release.keys import CandidateKey
-from recsys_tasks.source.catalogue import catalogue_rule
+from recsys_tasks.steps.beside import items_for, snapshot_of
+from recsys_tasks.steps.cold_tracks import cold_key
 from recsys_tasks.steps.components import joined, open_extras
 from recsys_tasks.steps.results import Built
 from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
@@ -43,9 +47,10 @@ def build_index(at: Workplace, day: Day, model: str) -> Built:
         matrix=at.models.key(day, model).matrix,
         components=components,
         blend=blend,
-        catalogue=_snapshot(at, day),
+        catalogue=snapshot_of(at, day),
         index=at.config.index.model_dump(),
         growing=INDEX_FORMAT,
+        cold=None if (cold := cold_key(at, day, model)) is None else cold.digest,
     )
     candidate = key.digest
     if at.bundles.holds(candidate, GATED) and at.bundles.holds(candidate, NAMES):
@@ -58,16 +63,6 @@ def build_index(at: Workplace, day: Day, model: str) -> Built:
     return Built(day, candidate, figures["effort"])
 
 
-def _snapshot(at: Workplace, day: Day) -> str | None:
-    """Digest of the day's catalogue snapshot; None where there is no catalogue."""
-    if at.config.catalogue is None:
-        return None
-    found = at.catalogues.find(day, catalogue_rule(at.config.catalogue))
-    if found is None:
-        raise NotStored(f"No snapshot of the catalogue was taken for {day}. Run extract_streams for it.")
-    return found
-
-
 def _build(at: Workplace, key: CandidateKey) -> None:
     """Make and store what is missing of a candidate."""
     candidate = key.digest
@@ -75,16 +70,20 @@ def _build(at: Workplace, key: CandidateKey) -> None:
         loading = beside.submit(at.matrices.load, key.day, key.matrix)
         model = open_model(at, key.day, key.component)
         matrix = loading.result()
-        naming = None if at.bundles.holds(candidate, NAMES) else beside.submit(_names, at, key, matrix)
+        items = items_for(at, key.day, matrix)
+        naming = None if at.bundles.holds(candidate, NAMES) else beside.submit(_names, at, key, matrix, items)
         if not at.bundles.holds(candidate, GATED):
-            _save_gated(at, key, matrix, split_of(at, model.key, matrix), model)
+            _save_gated(at, key, matrix, items, split_of(at, model.key, matrix), model)
         if naming is not None:
             at.bundles.save(candidate, NAMES, candidate, key.to_json(), {"names": naming.result()})
 
 
-def _save_gated(at: Workplace, key: CandidateKey, matrix: PlayMatrix, split: Split, model: OpenedModel) -> None:
+def _save_gated(
+    at: Workplace, key: CandidateKey, matrix: PlayMatrix, items: Vocabulary, split: Split, model: OpenedModel
+) -> None:
     """Rank the tracks, build the trees, choose the search parameters, store all of it."""
-    ranked, config = rank_tracks(model.component.item_factors), key.parameters
+    extras = open_extras(at, key)
+    ranked, config = rank_tracks(extras.item_factors(model.component, len(items))), key.parameters
     if not len(ranked):
         raise BadData("No track has a factor: nothing can be indexed. Look at the model's matrix and parameters.")
     # Annoy lets go of the interpreter, and the exact answers need no index
@@ -99,11 +98,11 @@ def _save_gated(at: Workplace, key: CandidateKey, matrix: PlayMatrix, split: Spl
             "rank_cols": ranked.rank_cols,
             "ranked_factors": ranked.ranked_factors,
             "ranked_norms": ranked.ranked_norms,
-            "tracks": vocabulary_table(matrix.tracks),
+            "tracks": vocabulary_table(items),
         }
-        if (similar := open_extras(at, key).similar) is not None:
-            files |= similar.files()
-        figures = {"indexed": len(ranked), "tracks": len(matrix.tracks), "effort": asdict(parameters)}
+        for similar, names in ((extras.similar, SIMILAR), (extras.content, CONTENT)):
+            files |= {} if similar is None else similar.files(names)
+        figures = {"indexed": len(ranked), "tracks": len(items), "effort": asdict(parameters)}
         figures |= {"als": model.key.parameters}  # which fold a history in that no training knew
         at.bundles.save(key.digest, GATED, key.digest, key.to_json(), files, figures)
 
@@ -121,17 +120,18 @@ def _exact_neighbours(
     return ExactNeighbours.of_ranked(ranked, users[rows], Played(played.indptr, played.indices), tracks, config.k)
 
 
-def _names(at: Workplace, key: CandidateKey, matrix: PlayMatrix) -> pa.Table:
-    """What the day's snapshot says of the tracks, if there is one; totals and listeners from the matrix.
+def _names(at: Workplace, key: CandidateKey, matrix: PlayMatrix, items: Vocabulary) -> pa.Table:
+    """What the day's snapshot says of the items, if there is one; totals and listeners from the matrix.
 
     Title, artist and release date stand there in any case, another column only where the source has it.
     """
-    n_tracks, names = len(matrix.tracks), {"title": pa.string(), "artist": pa.string(), "released_on": pa.date32()}
-    columns = {name: pa.nulls(n_tracks, kind) for name, kind in names.items()}
+    n_items, names = len(items), {"title": pa.string(), "artist": pa.string(), "released_on": pa.date32()}
+    columns = {name: pa.nulls(n_items, kind) for name, kind in names.items()}
     if key.catalogue is not None:
         snapshot = at.catalogues.load(key.day, key.catalogue)
-        places = pc.index_in(matrix.tracks.ids, value_set=as_ids(snapshot.column("track_id")))
+        places = pc.index_in(items.ids, value_set=as_ids(snapshot.column("track_id")))
         said = [name for name in snapshot.column_names if snapshot[name].null_count < len(snapshot)]
         kept = [*names, *(name for name in said if name not in (*names, "track_id", "plays", "listeners"))]
         columns = {name: as_ids(snapshot.column(name)).take(places) for name in kept}
-    return pa.table({**columns, "plays": plays_of(matrix.counts), "listeners": listeners_of(matrix.counts)})
+    counts = pad(matrix.counts, (len(matrix.users), n_items))
+    return pa.table({**columns, "plays": plays_of(counts), "listeners": listeners_of(counts)})

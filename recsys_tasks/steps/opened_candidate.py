@@ -2,27 +2,33 @@
 
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from recsys_tasks.core.domain import PlayMatrix
+from recsys_tasks.core.domain import PlayMatrix, Vocabulary
 from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.exact_checks import (
+    cold_check,
     coverage_check,
     finite_check,
     index_checks,
     loss_check,
     measured_recall,
-    neighbours_checks,
     recall_checks,
+    similar_checks,
 )
 from recsys_tasks.gate.matrix_checks import Conservation, matrix_checks
 from recsys_tasks.index.annoy_index import metric_of
 from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
+from recsys_tasks.matrix.items import items_of
 from recsys_tasks.matrix.split import Holdout, Split, hold_out
+from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.release.bundle import GatedPart, open_gated
 from recsys_tasks.release.keys import CandidateKey
+from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.components import Extras, open_extras
 from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
 from recsys_tasks.steps.workplace import Workplace
@@ -38,7 +44,19 @@ class Opened:
     matrix: PlayMatrix
     split: Split
     holdout: Holdout
-    extras: Extras = field(default_factory=Extras)
+    items: Vocabulary  # the matrix's tracks, then those without plays where these have factors
+    extras: Extras = field(default_factory=Extras)  # with a place for each item
+
+    @cached_property
+    def factors(self) -> Factors:
+        """What the index was made from: of each item, those of tracks without plays among them."""
+        component = self.model.component
+        return Factors(component.user_factors, self.extras.item_factors(component, len(self.items)))
+
+    @cached_property
+    def asked(self) -> Holdout:
+        """The day as the listeners are asked about it, with a column for each item."""
+        return self.holdout.widened(len(self.items))
 
 
 def open_candidate(at: Workplace, part: Artefact, beside: Executor) -> Opened:
@@ -48,14 +66,17 @@ def open_candidate(at: Workplace, part: Artefact, beside: Executor) -> Opened:
     matrix = at.matrices.load(key.day, key.matrix)
     gated, model, extras = opening.result()
     split = split_of(at, model.key, matrix)
-    return Opened(gated, model, matrix, split, hold_out(matrix, split), extras)
+    items = matrix.tracks
+    if key.cold is not None:
+        items = items_of(items, at.catalogues.load(key.day, str(key.catalogue)), key.day)
+    return Opened(gated, model, matrix, split, hold_out(matrix, split), items, extras.widened(len(items)))
 
 
 def recall_of(at: Workplace, opened: Opened) -> Recall:
     """Recall of the stored index on queries that it was not calibrated on."""
     key, training = opened.gated.key, opened.holdout.training
     queries = at.config.gate.recall_queries
-    return measured_recall(key.day, opened.gated.search, opened.model.component, training, key.parameters, queries)
+    return measured_recall(key.day, opened.gated.search, opened.factors, training, key.parameters, queries)
 
 
 def checks_of(at: Workplace, opened: Opened, measuring: "Future[Recall]", beside: Executor) -> list[Check]:
@@ -73,16 +94,28 @@ def checks_of(at: Workplace, opened: Opened, measuring: "Future[Recall]", beside
     counts = at.partitions.load(*matrix.chain[-1])
     of_matrix = matrix_checks(matrix, counts, opened.split, opened.holdout, conservation_of(at, matrix.chain))
     metric = metric_of(gated.artefact.key)
-    of_index = index_checks(gated.search, gated.held, metric, gated.tracks, factors, matrix)
+    of_index = index_checks(gated.search, gated.held, metric, gated.tracks, opened.factors, opened.items)
     return [
         finite_check(factors.user_factors, factors.item_factors),
         *of_matrix,
         loss_check(computing.result(), model.figures.losses[-1]),
         *of_index,
-        *neighbours_checks(gated.similar, opened.extras.similar),
+        *similar_checks("neighbours", gated.similar, opened.extras.similar),
+        *similar_checks("content", gated.content, opened.extras.content),
+        *_cold_checks(at, opened),
         *recall_checks(measuring.result(), policy),
         coverage_check(factors.user_factors, training, policy.min_user_coverage),
     ]
+
+
+def _cold_checks(at: Workplace, opened: Opened) -> list[Check]:
+    """Whether the factors of tracks without plays follow from those with plays; nothing where there are none."""
+    key, cold, asked = opened.gated.key, opened.extras.cold, opened.asked
+    if key.cold is None or cold is None:
+        return []
+    of = at.models.key(key.day, key.cold).parameters
+    similar = SimilarTracks.of(arrays_of(at.models.load(key.day, of["content"])))
+    return [cold_check(cold, opened.model.component, similar, asked.listeners, of["few_listeners"])]
 
 
 def conservation_of(at: Workplace, chain: Chain) -> Conservation:

@@ -213,7 +213,8 @@ def _user_part(at: Workplace, candidate: str) -> str:
         "users": pa.table({"id": matrix.users.ids}),
         "order": np.asarray(pc.sort_indices(matrix.users.ids)).astype(np.int64),
     }
-    if recent := open_extras(at, key).recent:
+    n_items = at.bundles.manifest(candidate).figures["tracks"]
+    if recent := open_extras(at, key).widened(n_items).recent:
         files[RECENT] = np.stack([plays.sums for plays in recent.values()])  # which knows the candidate's day by now
     if half_life:
         files[OWN] = own_plays(at, matrix, half_life)

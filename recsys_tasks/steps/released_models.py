@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recsys_tasks.core.domain import Day, PlayMatrix
+from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary
 from recsys_tasks.core.errors import UnknownId
 from recsys_tasks.evaluation.lists import EvaluatedModel, played_of, translated
 from recsys_tasks.matrix.split import Holdout
@@ -53,7 +53,7 @@ def _is_stored(at: Workplace, entry: Entry) -> bool:
     if not at.bundles.holds(entry.candidate):
         return False
     key = at.bundles.key(entry.candidate)
-    return all(at.models.holds(key.day, model) for model in key.components)
+    return all(at.models.holds(key.day, model) for model in key.models)
 
 
 def verified(at: Workplace, incumbent: Entry | None, reference: Entry | None) -> tuple[Parts | None, Parts | None]:
@@ -68,12 +68,13 @@ def verified(at: Workplace, incumbent: Entry | None, reference: Entry | None) ->
     )
 
 
-def incumbent_model(parts: Parts, matrix: PlayMatrix, rows: npt.NDArray[np.int64]) -> EvaluatedModel:
+def incumbent_model(parts: Parts, matrix: PlayMatrix, items: Vocabulary, rows: npt.NDArray[np.int64]) -> EvaluatedModel:
     """A published release as its readers ask it: with the user vectors that it was published with.
 
     Args:
         parts: of its bundle, verified.
         matrix: the candidate's.
+        items: the candidate's.
         rows: (n_hidden,) rows of the hidden listeners in it.
     """
     users = open_users(parts[USERS])
@@ -82,12 +83,10 @@ def incumbent_model(parts: Parts, matrix: PlayMatrix, rows: npt.NDArray[np.int64
     vectors = np.zeros((len(rows), users.vectors.shape[1]), dtype=np.float32)
     vectors[own_rows >= 0] = users.vectors[own_rows[own_rows >= 0]]
     listeners = Listeners(vectors, users.asking.played.rows(own_rows), users.recent)
-    return _evaluated(parts, open_gated(parts[GATED]), matrix, listeners)
+    return _evaluated(parts, open_gated(parts[GATED]), items, listeners)
 
 
-def reference_model(
-    at: Workplace, parts: Parts, matrix: PlayMatrix, holdout: Holdout, extras: Extras
-) -> EvaluatedModel:
+def reference_model(at: Workplace, parts: Parts, items: Vocabulary, holdout: Holdout, extras: Extras) -> EvaluatedModel:
     """A release whose track factors stay as they were, and whose users are folded in from all plays before the day.
 
     With the user vectors of its own day it would grow worse by itself, and hide a decline of the candidates. So it
@@ -96,25 +95,26 @@ def reference_model(
     Args:
         at: where its models are.
         parts: of its bundle, verified.
-        matrix: the candidate's.
-        holdout: the day.
+        items: the candidate's.
+        holdout: the day, with a column for each of them.
         extras: the candidate's components beside ALS.
 
     Raises:
         CorruptArtefact: its model differs from what was stored.
     """
     gated = open_gated(parts[GATED])
-    key, own_cols = gated.key, gated.tracks.rows_of(matrix.tracks.ids)
+    key, own_cols, n_own = gated.key, gated.tracks.rows_of(items.ids), len(gated.tracks)
     model = at.models.load(key.day, key.component, only=("item_factors",))
     with model.named():
         item_factors = model.array("item_factors")
-    history = translated(holdout.history, own_cols, len(gated.tracks), keep_plays=True)
-    vectors = recommender_of(at.models.key(key.day, key.component)).user_vectors(history, item_factors)
+    history = translated(holdout.history, own_cols, n_own, keep_plays=True)
+    heard = history[:, : len(item_factors)]  # listeners are learned from the tracks that ALS knows
+    vectors = recommender_of(at.models.key(key.day, key.component)).user_vectors(heard, item_factors)
     recent = tuple(
-        _translated(extras.recent[half_life].before, own_cols, len(gated.tracks)) if half_life in extras.recent else own
-        for half_life, own in open_extras(at, key).recent.items()
+        _translated(extras.recent[half_life].before, own_cols, n_own) if half_life in extras.recent else own
+        for half_life, own in open_extras(at, key).widened(n_own).recent.items()
     )
-    return _evaluated(parts, gated, matrix, Listeners(vectors, played_of(history), recent))
+    return _evaluated(parts, gated, items, Listeners(vectors, played_of(history), recent))
 
 
 def _translated(plays: RecentPlays, own_cols: npt.NDArray[np.int64], n_own: int) -> RecentPlays:
@@ -124,7 +124,7 @@ def _translated(plays: RecentPlays, own_cols: npt.NDArray[np.int64], n_own: int)
     return RecentPlays(sums, sums, plays.n_users)
 
 
-def _evaluated(parts: Parts, gated: GatedPart, matrix: PlayMatrix, listeners: Listeners) -> EvaluatedModel:
-    own_cols = gated.tracks.rows_of(matrix.tracks.ids)
+def _evaluated(parts: Parts, gated: GatedPart, items: Vocabulary, listeners: Listeners) -> EvaluatedModel:
+    own_cols = gated.tracks.rows_of(items.ids)
     popular = names_in(parts[NAMES]).popular
     return EvaluatedModel(gated.retriever(listeners), popular, own_cols, len(gated.tracks))

@@ -100,7 +100,7 @@ def _models(at: Workplace, entry: Entry) -> list[str]:
     if not at.bundles.holds(entry.candidate):
         return []
     key = at.bundles.key(entry.candidate)
-    return [model_name(key.day, model) for model in key.components]
+    return [model_name(key.day, model) for model in key.models]
 
 
 def _partitions(at: Workplace, now: datetime, doomed: set[str]) -> Iterator[str]:

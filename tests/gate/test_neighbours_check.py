@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.gate.exact_checks import neighbours_checks
+from recsys_tasks.gate.exact_checks import similar_checks
 from recsys_tasks.recommenders.neighbours import SIMILAR, SimilarTracks
 
 TRAINED = SimilarTracks(sparse.csr_matrix(np.array([[0, 0.5, 0], [0.5, 0, 0.25], [0, 0.25, 0]], dtype=np.float32)))
@@ -20,14 +20,14 @@ def changed(value=0.5):
 
 def test_the_trained_ones_pass():
     """Equal arrays; and without such a component there is nothing to check."""
-    assert all(check.passed for check in neighbours_checks(changed(), TRAINED))
-    assert neighbours_checks(None, None) == []
+    assert all(check.passed for check in similar_checks("neighbours", changed(), TRAINED))
+    assert similar_checks("neighbours", None, None) == []
 
 
 @pytest.mark.parametrize("stored", [changed(0.75), None])
 def test_other_ones_fail(stored):
     """Another similarity, or none where the blend names the component."""
-    assert [check.passed for check in neighbours_checks(stored, TRAINED)] == [False]
+    assert [check.passed for check in similar_checks("neighbours", stored, TRAINED)] == [False]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,172 @@
+"""Factors of tracks that nobody, or hardly anybody, has played: the mean of those that are most alike by content.
+
+With m_i the mean of the factors of the known tracks that are nearest to track i, weighted by their similarity, n_i the
+listeners of track i and y_i what ALS learned of it,
+
+    y'_i = s * g * m_i + (1 - s) * y_i,    s = max(0, 1 - n_i / few)
+
+so that a track passes from its content to its plays as these arrive. The scale g decides how often cold tracks stand on
+a list. It is the one with which tracks that were cold two weeks ago, known by their content alone, take as large a
+share of the lists of today's listeners as they have of what these listeners discovered today.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.matrix.play_matrix import canonical
+from recsys_tasks.matrix.popularity import listeners_of
+from recsys_tasks.recommenders.base import Arrays
+from recsys_tasks.recommenders.exact_search import exact_top
+from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.recommenders.neighbours import SimilarTracks
+from recsys_tasks.recommenders.vectors import Played
+
+COLD_FORMAT = 1
+"""Version of the way from factors and similar tracks to those of cold tracks; part of a model's identity."""
+COLD_DAYS = 14
+"""Tracks that were cold so many days ago are what the scale is chosen on; at most half of the history is taken."""
+CALIBRATION_LISTENERS = 1_000
+LEAST_SCALE = 1e-3
+"""Where new tracks were not played at all they get this scale: on no list, and still found as similar tracks."""
+
+
+@dataclass(frozen=True)
+class ColdTracks:
+    """Factors that stand in place of those of ALS.
+
+    Raises:
+        BadData: they do not fit together, or a number is not finite.
+    """
+
+    cols: npt.NDArray[np.int32]  # (n_cold,) rising
+    factors: FloatArray  # (n_cold, n_factors)
+    scale: float
+
+    def __post_init__(self) -> None:
+        if len(self.cols) != len(self.factors) or not np.isfinite(self.factors).all():
+            raise BadData("Factors of tracks without plays do not fit together, or are not finite. Train again.")
+
+    def files(self) -> Arrays:
+        """Name -> array."""
+        return {"cols": self.cols, "factors": self.factors, "scale": np.array([self.scale])}
+
+    @classmethod
+    def of(cls, files: Arrays) -> "ColdTracks":
+        """From its files, mapped or not."""
+        return cls(np.asarray(files["cols"]), np.asarray(files["factors"]), float(files["scale"][0]))
+
+    def put_into(self, factors: Factors, n_items: int) -> Factors:
+        """The factors with a row for each item, these in their places; zero for what content says nothing of."""
+        n_tracks, n_factors = factors.item_factors.shape
+        items = np.zeros((n_items, n_factors), dtype=np.float32)
+        items[:n_tracks] = factors.item_factors
+        if len(self.cols):
+            items[self.cols] = self.factors
+        return Factors(factors.user_factors, items)
+
+
+NO_COLD_TRACKS = ColdTracks(np.zeros(0, np.int32), np.zeros((0, 0), np.float32), 0.0)
+
+
+@dataclass(frozen=True)
+class DayOfPlays:
+    """What is known of plays on a day: those of the training, and those of the day among them."""
+
+    training: sparse.csr_matrix  # (n_users, n_items) play counts
+    today: sparse.csr_matrix  # (n_users, n_items) those of the day, none of a hidden listener
+    items: Vocabulary  # (n_items,)
+    day: Day
+
+
+def fit_cold_tracks(factors: Factors, similar: SimilarTracks, plays: DayOfPlays, few: int, k: int) -> ColdTracks:
+    """Factors of the items with less than ``few`` listeners of which the catalogue says anything.
+
+    Args:
+        factors: of ALS; user_factors (n_users, n_factors), item_factors (n_tracks, n_factors).
+        similar: by content, of all items.
+        plays: on which the scale is chosen.
+        few: listeners from which on a track has the factors of ALS alone.
+        k: length of the lists on which the scale is chosen.
+    """
+    learned = NO_COLD_TRACKS.put_into(factors, len(plays.items))
+    means = content_means(learned.item_factors, similar)
+    with threadpool_limits(limits=1, user_api="blas"):
+        scale = calibrated_scale(learned, means, plays, k)
+    return mixed(learned.item_factors, means, listeners_of(plays.training), few, scale)
+
+
+def mixed(
+    item_factors: FloatArray, means: FloatArray, listeners: npt.NDArray[np.int64], few: int, scale: float
+) -> ColdTracks:
+    """Factors of the items with few listeners, between those by content and those that were learned.
+
+    Args:
+        item_factors: (n_items, n_factors) learned; 0 for an item without a column in the matrix.
+        means: (n_items, n_factors) by content; 0 for an item of which it says nothing, which is left as it is.
+        listeners: (n_items,) of the training.
+        few: listeners from which on a track has the factors of ALS alone.
+        scale: of the factors by content.
+    """
+    share = np.maximum(0, 1 - listeners / few)
+    cols = np.flatnonzero((share > 0) & means.any(axis=1)).astype(np.int32)
+    share = share[cols, None].astype(np.float32)
+    found = share * np.float32(scale) * means[cols] + (1 - share) * item_factors[cols]
+    return ColdTracks(cols, found.astype(np.float32), scale)
+
+
+def content_means(item_factors: FloatArray, similar: SimilarTracks) -> FloatArray:
+    """Mean factors of the tracks that are most like each item, by similarity. (n_items, n_factors)."""
+    by_item = similar.matrix.T.tocsr()  # row i holds the nearest of item i
+    total = np.asarray(by_item.sum(axis=1), dtype=np.float32).ravel()
+    there = total[:, None] > 0
+    return np.asarray(np.divide(by_item @ item_factors, total[:, None], out=np.zeros_like(item_factors), where=there))
+
+
+def calibrated_scale(learned: Factors, means: FloatArray, plays: DayOfPlays, k: int) -> float:
+    """The scale of content's factors with which fresh tracks are listed as often as they are discovered.
+
+    A listener's j-th best fresh track (from 0) takes a place of a list of k as soon as its scaled score exceeds that of
+    the known track that it drives out, the one at place k - 1 - j. So each of them has a scale of its own from which on
+    it is listed, and the wanted number of them is listed from the one of that rank on.
+
+    Args:
+        learned: factors of ALS, with a row for each item.
+        means: (n_items, n_factors) of content.
+        plays: of the day.
+        k: length of a list.
+    """
+    before = plays.training - plays.today
+    found = canonical(sparse.csr_matrix(plays.today - plays.today.multiply(before > 0)))
+    fresh = is_fresh(plays.items, plays.day)
+    share = float(fresh[found.indices].mean()) if found.nnz else 0.0
+    rows = np.flatnonzero((np.diff(found.indptr) > 0) & ~learned.cold_users())
+    rows = rows[:: max(1, -(-len(rows) // CALIBRATION_LISTENERS))]
+    wanted = round(share * k * len(rows))
+    if not wanted:
+        return LEAST_SCALE
+    scales = np.sort(_scales(learned, means, canonical(sparse.csr_matrix(before[rows])), rows, fresh, k), axis=None)
+    scales = scales[np.isfinite(scales)]
+    return max(LEAST_SCALE, float(scales[min(wanted, len(scales)) - 1])) if len(scales) else LEAST_SCALE
+
+
+def is_fresh(items: Vocabulary, day: Day) -> BoolArray:
+    """Which items nobody had played ``COLD_DAYS`` before a date, or half of the history before. (n_items,)."""
+    history = day_number(day) - int(items.first_days[0]) if len(items) else 0
+    return np.asarray(items.first_days > day_number(day) - min(COLD_DAYS, history // 2))
+
+
+def _scales(
+    learned: Factors, means: FloatArray, before: sparse.csr_matrix, rows: IntArray, fresh: BoolArray, k: int
+) -> npt.NDArray[np.float64]:
+    """From which scale on the j-th best fresh track of each listener is listed; infinite: never. (n_rows, k)."""
+    users, played = learned.user_factors[rows], Played(before.indptr, before.indices)
+    known = exact_top(learned.item_factors, users, played, k, ~fresh).scores[:, ::-1].astype(np.float64)
+    own = exact_top(means, users, played, k, fresh).scores.astype(np.float64)
+    needed = np.maximum(known, 0)  # a list that is not full takes anything
+    return np.divide(needed, own, out=np.full_like(own, np.inf), where=own > 0)

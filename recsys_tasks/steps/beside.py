@@ -1,0 +1,89 @@
+"""The components that the configuration names beside ALS: what each is made from, and what makes it.
+
+Their keys name neither a parent nor a moment, so that everybody finds them by the model of ALS.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary
+from recsys_tasks.core.errors import NotStored
+from recsys_tasks.matrix.items import items_of
+from recsys_tasks.recommenders.content import Content
+from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+from recsys_tasks.recommenders.recent import Recent
+from recsys_tasks.source.catalogue import catalogue_rule
+from recsys_tasks.steps.workplace import Workplace
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A component beside ALS: what it is made from, and what makes it."""
+
+    key: ModelKey
+    recommender: Recent | NearestTracks | Content
+
+
+def beside_als(at: Workplace, day: Day, als: str) -> list[Beside]:
+    """The components of the blend beside ALS, in the order of the configuration. None has a parent."""
+    if len(at.config.blend.components) == 1:
+        return []
+    return [_beside(at, day, als, each) for each in _recommenders(at, day)]
+
+
+def content_beside(at: Workplace, day: Day, als: str) -> Beside:
+    """The similar tracks by content, whether they are part of the blend or not."""
+    return _beside(at, day, als, _content(at, day))
+
+
+def snapshot_of(at: Workplace, day: Day) -> str | None:
+    """Digest of the day's catalogue snapshot; None where there is no catalogue.
+
+    Raises:
+        NotStored: there is a catalogue, and no snapshot of it was taken for the day.
+    """
+    if at.config.catalogue is None:
+        return None
+    found = at.catalogues.find(day, catalogue_rule(at.config.catalogue))
+    if found is None:
+        raise NotStored(f"No snapshot of the catalogue was taken for {day}. Run extract_streams for it.")
+    return found
+
+
+def items_for(at: Workplace, day: Day, matrix: PlayMatrix) -> Vocabulary:
+    """The items of a candidate that is made now: the matrix's tracks, and those without a play if these are asked for.
+
+    Args:
+        at: store and configuration.
+        day: newest date of the matrix.
+        matrix: all plays up to and with the day.
+    """
+    if not at.config.content.cold_tracks:
+        return matrix.tracks
+    return items_of(matrix.tracks, at.catalogues.load(day, str(snapshot_of(at, day))), day)
+
+
+def names_of(beside: Sequence[Beside]) -> tuple[str, ...]:
+    """Names of the components of a blend, ALS first."""
+    return ("als", *(each.recommender.name for each in beside))
+
+
+def _recommenders(at: Workplace, day: Day) -> Iterator[Recent | NearestTracks | Content]:
+    for name in at.config.blend.components[1:]:
+        if name == "recent":
+            yield from map(Recent, at.config.recent.half_life_days)
+        elif name == "neighbours":
+            yield NearestTracks(at.config.neighbours, at.config.als.threads)
+        else:
+            yield _content(at, day)
+
+
+def _content(at: Workplace, day: Day) -> Content:
+    return Content(at.config.content, str(snapshot_of(at, day)), day)
+
+
+def _beside(at: Workplace, day: Day, als: str, recommender: Recent | NearestTracks | Content) -> Beside:
+    of = at.models.key(day, als)
+    key = ModelKey(day, of.matrix, of.split, recommender.name, parent=None, **recommender.identity())
+    return Beside(key, recommender)

@@ -1,0 +1,70 @@
+"""Factors of tracks without plays, as a stored model: made from ALS and the similar tracks by content, found again."""
+
+import numpy as np
+
+from recsys_tasks.core.domain import Day, PlayMatrix
+from recsys_tasks.core.formatting import count
+from recsys_tasks.matrix.play_matrix import pad, without_users
+from recsys_tasks.matrix.split import Split, hold_out
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.base import TrainingFigures
+from recsys_tasks.recommenders.cold_tracks import COLD_FORMAT, ColdTracks, DayOfPlays, fit_cold_tracks
+from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.recommenders.neighbours import SimilarTracks
+from recsys_tasks.release.keys import CandidateKey
+from recsys_tasks.repositories.models import arrays_of
+from recsys_tasks.steps.beside import content_beside, items_for
+from recsys_tasks.steps.workplace import Workplace
+
+
+def cold_key(at: Workplace, day: Day, als: str) -> ModelKey | None:
+    """What the factors of tracks without plays are made from; None where the configuration does not ask for them."""
+    if not at.config.content.cold_tracks:
+        return None
+    of = at.models.key(day, als)
+    parameters = {
+        "als": als,
+        "content": content_beside(at, day, als).key.digest,
+        "few_listeners": at.config.content.few_listeners,
+        "k": at.config.evaluation.k,
+    }
+    return ModelKey(day, of.matrix, of.split, "cold", parameters, COLD_FORMAT, backend=None, parent=None)
+
+
+def train_cold_tracks(at: Workplace, key: ModelKey, matrix: PlayMatrix, split: Split) -> None:
+    """Store the factors of tracks without plays, unless they are."""
+    if at.models.holds(key.day, key.digest):
+        return
+    of, plays = key.parameters, _plays(at, key.day, matrix, split)
+    factors = Als(at.models.key(key.day, of["als"]).als).open(arrays_of(at.models.load(key.day, of["als"])))
+    similar = SimilarTracks.of(arrays_of(at.models.load(key.day, of["content"])))
+    found = fit_cold_tracks(factors, similar, plays, of["few_listeners"], of["k"])
+    at.models.save(key, found.files(), TrainingFigures())
+    n_cold = len(plays.items) - len(matrix.tracks)
+    words = f"{count(len(found.cols))} tracks have factors by content, scaled by {found.scale:.3g}"
+    at.progress(f"cold tracks of {key.day}: {words}; {count(n_cold)} items have no play")
+
+
+def stored_cold_tracks(at: Workplace, day: Day, digest: str) -> ColdTracks:
+    """Stored factors of tracks without plays, verified.
+
+    Raises:
+        CorruptArtefact: a file differs from its manifest.
+        BadData: its files do not fit together.
+    """
+    artefact = at.models.load(day, digest)
+    with artefact.named():
+        return ColdTracks.of(arrays_of(artefact))
+
+
+def open_cold_tracks(at: Workplace, key: CandidateKey) -> ColdTracks | None:
+    """Those of a candidate; None where it has none."""
+    return None if key.cold is None else stored_cold_tracks(at, key.day, key.cold)
+
+
+def _plays(at: Workplace, day: Day, matrix: PlayMatrix, split: Split) -> DayOfPlays:
+    """What the training knows of a day, with a column for each item."""
+    items, everybody = items_for(at, day, matrix), np.arange(len(matrix.users))
+    today, _ = without_users(split.day_counts, split.day_counts, np.isin(everybody, split.hidden_rows))
+    training, shape = hold_out(matrix, split).training, (len(everybody), len(items))
+    return DayOfPlays(pad(training, shape), pad(today, shape), items, day)
