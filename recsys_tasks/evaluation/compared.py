@@ -48,7 +48,7 @@ def compared(
     Returns:
         ``candidate_common_precision``, ``<name>_common_precision``, and for each kind ``..._common_<kind>_precision``.
     """
-    common = other.own_cols >= 0
+    common = common_tracks(candidate, other)
     lists = _of_common(candidate, other, name, asked, asked.k)
     found = slice_of(lists, asked.hidden, common, "common")
     for kind, tracks in kinds.items():
@@ -86,17 +86,27 @@ def long_lists(
     fine = pair["standard_error"] is not None and pair["standard_error"] <= wanted.enough * pair["incumbent"]
     if fine:
         return {}
-    common = incumbent.own_cols >= 0
+    common = common_tracks(candidate, incumbent)
     lists = _of_common(candidate, incumbent, "incumbent", asked, wanted.places)
     lists["popularity"] = popular_lists(popular, asked, wanted.places, common)
     found = _evidence(lists, asked, common)
     earlier = wanted.earlier()
     if earlier is not None:
         lists = _of_common(candidate, earlier, "earlier", asked, wanted.places)
-        beside = _evidence(lists, asked, earlier.own_cols >= 0)
+        beside = _evidence(lists, asked, common_tracks(candidate, earlier))
         found |= {"candidate_earlier_evidence": beside["candidate_evidence"]}
         found |= {"earlier_evidence": beside["earlier_evidence"]}
     return found
+
+
+def common_tracks(candidate: EvaluatedModel, other: EvaluatedModel) -> BoolArray:
+    """The candidate's tracks that both know, and neither from more than the other. (n_tracks,).
+
+    A track that nobody had played when the other was made may be known to that by its content. If plays of it have come
+    to the candidate since, the two are not to be compared on it; if none have, they are.
+    """
+    heard = np.append(other.popular.item_scores, 0)[other.own_cols] > 0
+    return np.asarray((other.own_cols >= 0) & (heard | (candidate.popular.item_scores == 0)))
 
 
 def popular_lists(popular: PopularTracks, asked: Asked, places: int, allowed: BoolArray | None = None) -> Lists:
@@ -108,7 +118,7 @@ def _of_common(
     candidate: EvaluatedModel, other: EvaluatedModel, name: str, asked: Asked, places: int
 ) -> dict[str, Lists]:
     """A list of each model, drawn from the tracks that both know."""
-    models, common = {"candidate": candidate, name: other}, other.own_cols >= 0
+    models, common = {"candidate": candidate, name: other}, common_tracks(candidate, other)
     return {who: recommend(model, asked.scored, asked.played, places, common) for who, model in models.items()}
 
 

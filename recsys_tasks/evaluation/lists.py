@@ -27,18 +27,6 @@ class EvaluatedModel:
     own_cols: npt.NDArray[np.int64]  # (n_tracks,) its own column of each candidate track, -1 where it has none
     n_own: int  # number of its own track columns
 
-    def known_alike(self, listeners: IntArray) -> BoolArray:
-        """The candidate's tracks that this model knows too, and not from less than the candidate. (n_tracks,).
-
-        A track that nobody had played when this model was made may be known to it by its content; to a candidate that
-        knows plays of it, it is another track.
-
-        Args:
-            listeners: (n_tracks,) whose plays of a track the candidate was trained on.
-        """
-        heard = np.append(self.popular.item_scores, 0)[self.own_cols] > 0
-        return np.asarray((self.own_cols >= 0) & (heard | (listeners == 0)))
-
 
 def recommend(
     model: EvaluatedModel, listeners: IntArray, played: sparse.csr_matrix, k: int, allowed: BoolArray | None = None

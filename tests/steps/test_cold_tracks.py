@@ -2,12 +2,9 @@
 
 from datetime import date
 
-import numpy as np
 import pytest
-from settings import artefacts_of, config, run
+from settings import config, run
 
-from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace
 from recsys_tasks.storage.posix import PosixStore
 
