@@ -93,7 +93,7 @@ def _bins(column: pa.Array, most_tracks: int) -> sparse.csr_matrix:
     known = np.flatnonzero(np.asarray(column.is_valid()))
     values = np.asarray(column.take(pa.array(known))).astype(np.float64)
     distinct, inverse, n_equal = np.unique(values, return_inverse=True, return_counts=True)
-    n_bins = max(BINS, -(-2 * len(known) // most_tracks)) + 1
+    n_bins = min(max(BINS, -(-2 * len(known) // most_tracks)), max(1, len(known) // 2)) + 1
     if len(distinct) < 2:
         return sparse.csr_matrix((len(column), n_bins))
     middle = np.cumsum(n_equal) - (n_equal + 1) / 2  # the mean rank of equal values
@@ -101,7 +101,10 @@ def _bins(column: pa.Array, most_tracks: int) -> sparse.csr_matrix:
     lower = np.minimum(places.astype(np.int64), n_bins - 2)
     upper_share = places - lower
     cells = np.concatenate([known, known]), np.concatenate([lower, lower + 1])
-    return sparse.csr_matrix((np.concatenate([1 - upper_share, upper_share]), cells), shape=(len(column), n_bins))
+    shares = np.concatenate([1 - upper_share, upper_share])
+    found = sparse.csr_matrix((shares, cells), shape=(len(column), n_bins))
+    found.eliminate_zeros()
+    return found
 
 
 def _of_length_one(terms: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -33,7 +33,7 @@ OWN = "own"
 SHOWN = ("title", "artist", "released_on", "plays", "listeners")
 """What pages and lists show of a track."""
 CONTENT = ("content", "content_indptr", "content_similarities")
-"""In the gated part: the similar tracks of the component ``content``."""
+"""In the gated part: the similar tracks by content."""
 _UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
 
@@ -55,7 +55,7 @@ class GatedPart:
     tracks: Vocabulary
     held: FloatArray  # (n_indexed, n_factors) vectors that the index file holds, mapped
     similar: SimilarTracks | None = None  # of the component ``neighbours``, if there is one
-    content: SimilarTracks | None = None  # of the component ``content``, if there is one
+    content: SimilarTracks | None = None  # by content, where the candidate knows any
 
     @cached_property
     def key(self) -> CandidateKey:

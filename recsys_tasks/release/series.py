@@ -136,6 +136,7 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
         "levels": levels_in(decided),
         **{name: figures["recall"][name] for name in ("user_recall", "similar_recall")},
         **{"pairs": None, "weight": None, **figures["training"]},
+        **{name: _recall_of_cold(figures, lists) for name, lists in COLD_LISTS.items()},
         "new_tracks": figures["new_tracks"],
         "new_listeners": figures["new_listeners"],
         "outcome": verdict.get("outcome", NOT_JUDGED),
@@ -145,6 +146,16 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
         "stored_at": stored_at.isoformat(),
         "earlier": _earlier(judgements, judgement),
     }
+
+
+COLD_LISTS = {"cold_recall": 0, "cold_baseline": 3}
+"""Name -> place among the rows of tracks without plays: content both ways, and the popularity of the artist."""
+
+
+def _recall_of_cold(figures: Figures, place: int) -> float | None:
+    """recall@k among the week's new tracks; None where nobody played one without plays, or nothing is known of them."""
+    rows = figures.get("cold_tracks", ())
+    return float(rows[place]["recall"]) if rows else None
 
 
 def not_judged(like: Row, day: str, outcome: str) -> Row:

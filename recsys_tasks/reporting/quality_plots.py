@@ -123,6 +123,23 @@ def recall_over_days(rows: Rows, target: float) -> Plot:
     )
 
 
+def cold_tracks_over_days(rows: Rows, k: int) -> Plot:
+    """How many of the plays of tracks that nobody had played stand on lists of the week's new ones."""
+    return Plot(
+        name="cold_tracks",
+        title=f"Tracks that nobody had played: recall@{k} among the new tracks of the week",
+        caption="Of test listeners who played such a track on the day. The lists know these tracks by the catalogue "
+        "alone.",
+        unit="share of their plays of such tracks",
+        digits=3,
+        points=days_of(rows),
+        lines=(
+            Line("by content", "candidate", column(rows, "cold_recall")),
+            Line("by the popularity of the artist", "popularity", column(rows, "cold_baseline")),
+        ),
+    )
+
+
 def slices(rows: Rows) -> Forest:
     """The difference in each slice with its interval. rows: of the verdict's figures, differences of precision."""
     return Forest(

@@ -105,6 +105,7 @@ def _context(m: Material) -> dict[str, Any]:
         "drift_lines": tables.drift_lines(slow, m.verdict.figures, m.drift),
         "changes": tables.changes(m.figures, k),
         "components": m.figures.get("components", ()),
+        "cold_tracks": m.figures.get("cold_tracks", ()),
         "listeners": lists,
         "hits": {letter: hits(lists[letter]) for letter in lists},
         "lineage": lineage(m),
@@ -119,6 +120,8 @@ def plots(m: Material, slow: Drift, k: int) -> list[Plot | Forest]:
     if slow.days:
         found.append(quality_plots.cusum_over_days(slow, m.drift.cusum_bound))
     found.append(quality_plots.recall_over_days(m.rows, m.gate.min_recall))
+    if any(row.get("cold_recall") is not None for row in m.rows):
+        found.append(quality_plots.cold_tracks_over_days(m.rows, k))
     found.append(run_plots.loss_by_iteration(m.figures["training"]["losses"]))
     if m.verdict.figures["slices"]:
         found.append(quality_plots.slices(m.verdict.figures["slices"]))

@@ -62,6 +62,14 @@ def open_cold_tracks(at: Workplace, key: CandidateKey) -> ColdTracks | None:
     return None if key.cold is None else stored_cold_tracks(at, key.day, key.cold)
 
 
+def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:
+    """The similar tracks that the factors of a candidate's tracks without plays were made from."""
+    content = at.models.key(key.day, str(key.cold)).parameters["content"]
+    artefact = at.models.load(key.day, content)
+    with artefact.named():
+        return SimilarTracks.of(arrays_of(artefact))
+
+
 def _plays(at: Workplace, day: Day, matrix: PlayMatrix, split: Split) -> DayOfPlays:
     """What the training knows of a day, with a column for each item."""
     items, everybody = items_for(at, day, matrix), np.arange(len(matrix.users))

@@ -31,7 +31,13 @@ from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import Beside, beside_als, content_beside, items_for, names_of, snapshot_of
-from recsys_tasks.steps.cold_tracks import cold_key, open_cold_tracks, stored_cold_tracks, train_cold_tracks
+from recsys_tasks.steps.cold_tracks import (
+    cold_key,
+    open_cold_tracks,
+    similar_by_content,
+    stored_cold_tracks,
+    train_cold_tracks,
+)
 from recsys_tasks.steps.workplace import Workplace
 
 BLEND_FORMAT = 1
@@ -44,7 +50,7 @@ class Extras:
 
     recent: Mapping[float, RecentPlays] = field(default_factory=dict)  # by half-life, in their order
     similar: SimilarTracks | None = None
-    content: SimilarTracks | None = None
+    content: SimilarTracks | None = None  # part of the blend or not
     cold: ColdTracks | None = None
 
     def widened(self, n_items: int) -> "Extras":
@@ -138,7 +144,10 @@ def open_extras(at: Workplace, key: CandidateKey) -> Extras:
                 similar = SimilarTracks.of(arrays_of(artefact))
             else:
                 content = SimilarTracks.of(arrays_of(artefact))
-    return Extras(recent, similar, content, open_cold_tracks(at, key))
+    cold = open_cold_tracks(at, key)
+    if cold is not None and content is None:
+        content = similar_by_content(at, key)
+    return Extras(recent, similar, content, cold)
 
 
 def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) -> ModelKey:

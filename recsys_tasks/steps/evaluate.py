@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from recsys_tasks.core.domain import Day, Figures, day_number
 from recsys_tasks.core.formatting import count
 from recsys_tasks.core.records import Json, as_json
+from recsys_tasks.evaluation.cold_tracks import ColdRow, cold_rows, content_retrievers, new_tracks
 from recsys_tasks.evaluation.compared import LongLists
 from recsys_tasks.evaluation.each_component import ComponentRow, each_component
 from recsys_tasks.evaluation.evaluated_models import Evaluation, evaluate_models
@@ -23,6 +24,7 @@ from recsys_tasks.gate.exact_checks import check_sizes
 from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.matrix.split import thin_share
+from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS, content_means
 from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.release.bundle import Listeners
 from recsys_tasks.release.bundles import GATED, NAMES
@@ -94,6 +96,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         checks = checks_of(at, opened, measuring, beside)
         result = scoring.result()
         parts = _each_component(opened, at.config.evaluation.k)
+        cold = _cold_tracks(opened, at.bundles.names(candidate).table, at.config.evaluation.k)
     evaluation = {"k": at.config.evaluation.k} | split_settings_of(at, opened.model.key)
     key = JudgementKey(
         day=day,
@@ -116,6 +119,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     }
     if parts:
         figures["components"] = [as_json(row) for row in parts]
+    if cold:
+        figures["cold_tracks"] = [as_json(row) for row in cold]
     if without := _left_out(at, opened.matrix.chain):
         figures["quarantined"] = without
     names = at.bundles.names(candidate).table
@@ -185,6 +190,18 @@ def _each_component(opened: Opened, k: int) -> list[ComponentRow]:
     blend = opened.gated.key.blend
     labels, components = opened.extras.labels(blend.names), opened.gated.components(_asking(opened))
     return each_component(labels, components, blend, opened.asked, k)
+
+
+def _cold_tracks(opened: Opened, names: pa.Table, k: int) -> list[ColdRow]:
+    """How well content finds what nobody had played; nothing where a candidate knows no content of such tracks."""
+    cold, similar, asked = opened.extras.cold, opened.extras.content, opened.asked
+    if cold is None or similar is None:
+        return []
+    means = content_means(NO_COLD_TRACKS.put_into(opened.model.component, len(opened.items)).item_factors, similar)
+    users = opened.model.component.user_factors[asked.user_rows]
+    parts = content_retrievers(users, means, similar, played_of(asked.history))
+    new = new_tracks(names, opened.items, asked.listeners, opened.gated.key.day)
+    return cold_rows(parts, new, asked, k)
 
 
 def _of_the_day(day: Day, opened: Opened, recall: Recall, min_history: int) -> Figures:

@@ -25,10 +25,8 @@ from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.matrix.items import items_of
 from recsys_tasks.matrix.split import Holdout, Split, hold_out
 from recsys_tasks.recommenders.factors import Factors
-from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.release.bundle import GatedPart, open_gated
 from recsys_tasks.release.keys import CandidateKey
-from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.components import Extras, open_extras
 from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
 from recsys_tasks.steps.workplace import Workplace
@@ -110,12 +108,11 @@ def checks_of(at: Workplace, opened: Opened, measuring: "Future[Recall]", beside
 
 def _cold_checks(at: Workplace, opened: Opened) -> list[Check]:
     """Whether the factors of tracks without plays follow from those with plays; nothing where there are none."""
-    key, cold, asked = opened.gated.key, opened.extras.cold, opened.asked
-    if key.cold is None or cold is None:
+    key, cold, similar = opened.gated.key, opened.extras.cold, opened.extras.content
+    if key.cold is None or cold is None or similar is None:
         return []
-    of = at.models.key(key.day, key.cold).parameters
-    similar = SimilarTracks.of(arrays_of(at.models.load(key.day, of["content"])))
-    return [cold_check(cold, opened.model.component, similar, asked.listeners, of["few_listeners"])]
+    few = at.models.key(key.day, key.cold).parameters["few_listeners"]
+    return [cold_check(cold, opened.model.component, similar, opened.asked.listeners, few)]
 
 
 def conservation_of(at: Workplace, chain: Chain) -> Conservation:

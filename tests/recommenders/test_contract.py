@@ -1,11 +1,15 @@
 """Every recommender, and every retriever over its factors, held by the same suite."""
 
+from dataclasses import replace
+from datetime import date
+
 import numpy as np
 import pyarrow as pa
 import pytest
-from recommenders.suite import N_USERS, K, RecommenderSuite, RetrieverSuite, vocabulary, world
+from recommenders.catalogues import snapshot
+from recommenders.suite import N_TRACKS, N_USERS, NEVER, K, RecommenderSuite, RetrieverSuite, vocabulary, world
 
-from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.components import ContentConfig, NeighboursConfig
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import ConfigError
@@ -14,8 +18,9 @@ from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.base import Parent, TrainingData
+from recsys_tasks.recommenders.base import Parent, TrainingData, unheard
 from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.popular import Popularity
 from recsys_tasks.recommenders.recent import Recent
@@ -99,6 +104,26 @@ class TestNeighboursByBm25(RecommenderSuite):
     def recommender(self):
         """More neighbours than there are tracks."""
         return NearestTracks(NeighboursConfig(similarity="bm25", nearest=200))
+
+
+class TestContent(RecommenderSuite):
+    """Content, of a catalogue that knows which quarter a track belongs to, and nothing of one that nobody plays."""
+
+    floor = 0.08
+
+    def recommender(self):
+        """More neighbours than there are tracks."""
+        return WithCatalogue(ContentConfig(nearest=200, most_tracks=100), "a digest", date(2026, 1, 1))
+
+
+class WithCatalogue(Content):
+    """The recommender with the catalogue of the suite's world at hand."""
+
+    def fit(self, data, parent=None, progress=unheard):
+        """As ``Recommender``."""
+        known = np.setdiff1d(np.arange(N_TRACKS), [NEVER])
+        table = snapshot(known, tags=[[f"quarter {track % 4}", f"{track // 4 % 2}"] for track in known])
+        return super().fit(replace(data, catalogue=table), parent, progress)
 
 
 class TestOneComponent(RetrieverSuite):
