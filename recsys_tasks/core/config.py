@@ -244,7 +244,7 @@ class Config(Section):
     def _content_has_a_catalogue(self) -> "Config":
         if self.catalogue is None and ("content" in self.blend.components or self.content.cold_tracks):
             raise ValueError(
-                "content is asked for, and there is no catalogue that says any: name its table, [catalogue]"
+                "content is asked for, and there is no catalogue: name its table under [catalogue]"
             )
         return self
 

@@ -135,7 +135,7 @@ def cold_tracks_over_days(rows: Rows, k: int) -> Plot:
         points=days_of(rows),
         lines=(
             Line("by content", "candidate", column(rows, "cold_recall")),
-            Line("by the popularity of the artist", "popularity", column(rows, "cold_baseline")),
+            Line("by the popularity of the artist", "popular", column(rows, "cold_baseline")),
         ),
     )
 

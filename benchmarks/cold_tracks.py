@@ -1,0 +1,308 @@
+"""Tracks that nobody has played: how well content finds who will play them.
+
+    nice python -m benchmarks.cold_tracks --data DIR [--only SET ...]
+
+- ``citeulike-a``: articles with their tags and citations. 3,396 of them are hidden from the training with all of their
+  readers (the split of ALDI), and are all that lists are drawn from. Known are the other articles of each reader.
+- ``demo world``: the day after 24. Lists are drawn from the new tracks of the week, hits are those that nobody had
+  played before; beside them, what the factors by content do to lists of all tracks.
+
+The number of similar tracks is chosen on articles that are hidden from the training in the same way. Intervals are of
+95 %, over listeners.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from benchmarks.als_defaults import Absent, csv_table, numbers
+from benchmarks.gate_calibration.listening import world_counts
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray, Vocabulary, day_number
+from recsys_tasks.core.formatting import fraction, signed_fraction
+from recsys_tasks.demo.world import PRESETS, World, build_world
+from recsys_tasks.demo.world.labels import genres_and_tags, measured
+from recsys_tasks.demo.world.oracle import oracle_scores
+from recsys_tasks.evaluation.cold_tracks import Parts, cold_rows, content_retrievers, new_tracks
+from recsys_tasks.evaluation.estimates import Z_95, mean_and_error
+from recsys_tasks.evaluation.lists import is_hit, played_of
+from recsys_tasks.evaluation.metrics import ndcg, precision, recall
+from recsys_tasks.evaluation.tuning_scores import interval
+from recsys_tasks.matrix.play_matrix import canonical
+from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.base import Candidates, Retriever, TrainingData
+from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.cold_tracks import DayOfPlays, content_means, fit_cold_tracks
+from recsys_tasks.recommenders.content_features import content_features
+from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.recommenders.nearest_content import nearest_content
+from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
+from recsys_tasks.recommenders.vectors import Played
+
+ARTICLES, USERS_AT_ONCE = 16_980, 500
+NEAREST = (60, 200, 400)
+ALS = {
+    "citeulike-a": AlsConfig(factors=128, weight="linear", a=10.0, regularization=10.0, threads=1),
+    "demo world": AlsConfig(weight="log", a=3.0, regularization=1.0, threads=1),
+}
+HISTORY, K, MOST_TRACKS, FEW = 24, 10, 10_000, 5
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Dense:
+    """Known scores of each listener and item."""
+
+    values: FloatArray  # (n_users, n_items)
+
+    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
+        """As ``Retriever``."""
+        scores = self.values[user_rows].copy()
+        scores[np.repeat(np.arange(len(scores)), np.diff(played.indptr)), played.cols] = -np.inf
+        if allowed is not None:
+            scores[:, ~allowed] = -np.inf
+        cols = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        return Candidates(cols.astype(np.int32), np.take_along_axis(scores, cols, axis=1), np.ones(len(cols), bool))
+
+    def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
+        """As ``Retriever``."""
+        return np.asarray(self.values[user_rows, item_cols])
+
+    def cold_users(self) -> BoolArray:
+        """As ``Retriever``."""
+        return np.zeros(len(self.values), dtype=bool)
+
+    def cold_items(self) -> BoolArray:
+        """As ``Retriever``."""
+        return np.zeros(self.values.shape[1], dtype=bool)
+
+
+def citeulike(folder: Path, say: Say) -> Iterator[list[str]]:
+    """Recall@100 and nDCG@20 among the hidden articles."""
+    path = folder / "citeulike-a"
+    if not path.exists():
+        raise Absent(path.name)
+    parts = {name: _pairs(path / "aldi-split" / f"{name}.csv") for name in ("warm_emb", "warm_val", "warm_test")}
+    kept = canonical(sum(parts.values(), start=sparse.csr_matrix(parts["warm_emb"].shape, dtype=np.uint32)))
+    hidden = canonical(sum(_pairs(path / "aldi-split" / f"cold_item_{name}.csv") for name in ("val", "test")))
+    tags, cited = (_lists(path / name) for name in ("item-tag.dat", "citations.dat"))
+    cited = [[*others, str(number)] for number, others in enumerate(cited)]  # who cites an article is like it
+    catalogue = _snapshot(np.arange(ARTICLES), tags=tags, cited=cited)
+    say(f"citeulike-a: {kept.nnz:,} pairs known, {hidden.nnz:,} hidden")
+    for words, weights in (("tags and citations", {}), ("citations alone", {"tags": 0.0})):
+        features = content_features(catalogue, pa.array(np.arange(ARTICLES)), weights, MOST_TRACKS)
+        nearest = _chosen_nearest(features, kept, say)
+        yield from _articles(words, features, nearest, kept, hidden)
+
+
+def _chosen_nearest(features: sparse.csr_matrix, kept: sparse.csr_matrix, say: Say) -> int:
+    """On a tenth of the known articles, hidden as if they were new."""
+    articles = np.flatnonzero(np.bincount(kept.indices, minlength=ARTICLES))
+    new = np.zeros(ARTICLES, dtype=bool)
+    new[np.random.default_rng(1).permutation(articles)[: len(articles) // 10]] = True
+    training, asked = (_columns(kept, which) for which in (~new, new))
+    rows = np.flatnonzero((np.diff(asked.indptr) > 0) & (np.diff(training.indptr) > 0))[::4]
+    scores = {}
+    for nearest in NEAREST:
+        similar = SimilarTracks(nearest_content(features, _heard(training), nearest))
+        lists = Neighbours(similar, played_of(training)).candidates(rows, played_of(training[rows]), 20, new).cols
+        hits = is_hit(lists.astype(np.int64), asked[rows])
+        scores[nearest] = float(ndcg(hits, np.diff(asked.indptr)[rows]).mean())
+    say(f"nDCG@20 by the number of similar articles, on others: {scores}")
+    return max(scores, key=lambda each: scores[each])
+
+
+def _articles(
+    words: str, features: sparse.csr_matrix, nearest: int, kept: sparse.csr_matrix, hidden: sparse.csr_matrix
+) -> Iterator[list[str]]:
+    data = TrainingData(kept, _vocabulary(kept.shape[0]), _vocabulary(ARTICLES))
+    factors = Als(ALS["citeulike-a"]).fit(data).component
+    similar = SimilarTracks(nearest_content(features, _heard(kept), nearest))
+    means = content_means(factors.item_factors, similar)
+    new = np.bincount(hidden.indices, minlength=ARTICLES) > 0
+    rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(kept.indptr) > 0))
+    depth = int(new.sum())
+    for name, retriever in content_retrievers(factors.user_factors, means, similar, played_of(kept)):
+        deep = Blend((1.0, 1.0), ("als", "content"), depth).of(retriever.components) if "both" in name else retriever
+        found = [_found(deep, kept, hidden, own, new) for own in np.array_split(rows, len(rows) // USERS_AT_ONCE + 1)]
+        cells = [_with_interval(np.concatenate(each)) for each in zip(*found, strict=True)]
+        yield ["citeulike-a", words, f"{len(rows):,}", f"{name} ({nearest})", *cells, ""]
+
+
+def _found(
+    retriever: Retriever, kept: sparse.csr_matrix, hidden: sparse.csr_matrix, rows: IntArray, new: BoolArray
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Recall@100 and nDCG@20 of some listeners."""
+    lists = retriever.candidates(rows, played_of(kept[rows]), 100, new).cols.astype(np.int64)
+    hits, n_hidden = is_hit(lists, hidden[rows]), np.diff(hidden.indptr)[rows]
+    return recall(hits, n_hidden), ndcg(hits[:, :20], n_hidden)
+
+
+def demo_world(_folder: Path, say: Say) -> Iterator[list[str]]:
+    """Recall@10 and nDCG@10 among the week's new tracks; precision@10 of lists of all tracks."""
+    world = build_world(replace(PRESETS["demo"], days=HISTORY + 1))
+    day = world.params.start + timedelta(days=HISTORY)
+    items, plays = _world_plays(world, day)
+    before = canonical(sparse.csr_matrix(sum(plays[:-1])))
+    hidden = canonical(sparse.csr_matrix(plays[-1] - plays[-1].multiply(before > 0)))
+    fit = TrainingData(before, _vocabulary(before.shape[0]), items)
+    factors = Als(ALS["demo world"]).fit(fit).component
+    catalogue = _world_snapshot(world).take(pa.array(np.asarray(items.ids) - 1))
+    features = content_features(catalogue, items.ids, {}, MOST_TRACKS)
+    similar = SimilarTracks(nearest_content(features, _heard(before), NEAREST[0]))
+    rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(before.indptr) > 0))[::3]
+    holdout = Holdout(rows, before, before[rows], hidden[rows])
+    new = new_tracks(catalogue, items, holdout.listeners, day)
+    means, played = content_means(factors.item_factors, similar), played_of(holdout.history)
+    taste = np.zeros((len(rows), len(items)), np.float32)
+    ids, scores = oracle_scores(world, rows + 1, day)
+    places = items.rows_of(pa.array(ids))
+    taste[:, places[places >= 0]] = scores[:, places >= 0]
+    parts: Parts = [
+        *content_retrievers(factors.user_factors[rows], means, similar, played),
+        ("the world's own taste", Dense(taste)),
+    ]
+    say(f"demo world: {new.pool.sum():,} new tracks, {(new.pool & new.unplayed).sum():,} without a play before")
+    for row in cold_rows(parts, new, holdout, K):
+        cells = [_in_interval(row.recall, row.low, row.high), fraction(row.ndcg)]
+        gain = _in_interval(row.difference, row.difference_low, row.difference_high, signed_fraction)
+        yield ["demo world", "new tracks", f"{row.listeners:,}", row.lists, *cells, gain]
+    today = DayOfPlays(before, plays[-2], items, day - timedelta(days=1))
+    cold = fit_cold_tracks(factors, similar, today, FEW, K)
+    say(f"demo world: {len(cold.cols):,} tracks have factors by content, scaled by {cold.scale:.3g}")
+    yield from _whole_lists(
+        Factors(factors.user_factors[rows], factors.item_factors), cold.put_into, holdout, new.unplayed
+    )
+
+
+def _whole_lists(
+    factors: Factors, put_into: Callable[[Factors, int], Factors], holdout: Holdout, unplayed: BoolArray
+) -> Iterator[list[str]]:
+    """precision@10 and nDCG@10 of lists of all tracks, without and with factors by content."""
+    found = {}
+    everybody, n_hidden = np.arange(len(holdout.user_rows)), np.diff(holdout.hidden.indptr)
+    for name, each in (("als", factors), ("als, cold tracks by content", put_into(factors, len(unplayed)))):
+        lists = each.candidates(everybody, played_of(holdout.history), K).cols.astype(np.int64)
+        hits = is_hit(lists, holdout.hidden)
+        found[name] = precision(hits), ndcg(hits, n_hidden), float(unplayed[lists].mean())
+    wanted = float(unplayed[holdout.hidden.indices].mean())
+    for name, (precise, graded, share) in found.items():
+        gain = interval(graded, found["als"][1])
+        words = f"{name}; {share:.1%} of places without plays, {wanted:.1%} of discoveries"
+        cells = [_with_interval(precise), fraction(graded.mean())]
+        yield [
+            *("demo world", "all tracks (P@10)", f"{len(everybody):,}", words, *cells),
+            _in_interval(gain.difference, gain.low, gain.high, signed_fraction),
+        ]
+
+
+def _world_plays(world: World, day: date) -> tuple[Vocabulary, list[sparse.csr_matrix]]:
+    """The items of the day after, by first day and id, and the plays of each date, the last that of the day."""
+    dates = [world.params.start + timedelta(days=n) for n in range(HISTORY + 1)]
+    counts = [world_counts(world, each) for each in dates]
+    out = np.flatnonzero(np.sort(world.catalogue.release_day) <= HISTORY) + 1
+    first = np.full(len(out) + 1, day_number(day))
+    for date_, each in zip(dates[::-1], counts[::-1], strict=True):
+        first[np.asarray(each.track_ids)] = day_number(date_)
+    order = np.lexsort((out, first[out]))
+    items = Vocabulary(pa.array(out[order]), first[out][order].astype(np.int32))
+    shape = (world.params.users, len(items))
+    cells = [(each.plays, (np.asarray(each.user_ids) - 1, items.rows_of(each.track_ids))) for each in counts]
+    return items, [canonical(sparse.csr_matrix(each, shape=shape, dtype=np.uint32)) for each in cells]
+
+
+def _world_snapshot(world: World) -> pa.Table:
+    """The catalogue as the demo writes it, by id."""
+    catalogue, params = world.catalogue, world.params
+    by_id = np.argsort(catalogue.track_ids)
+    genres, tags = genres_and_tags(params, catalogue)
+    sound = measured(params, catalogue)
+    start = np.datetime64(params.start)
+    table = _snapshot(
+        catalogue.track_ids[by_id],
+        genre=[genres[row] for row in by_id],
+        tags=[tags[row] for row in by_id],
+        album_id=catalogue.album_of[by_id],
+        **{name: [sound[row][n] for row in by_id] for n, name in enumerate(("tempo", "energy", "valence"))},
+    )
+    released = pa.array((start + catalogue.release_day[by_id]).astype("datetime64[D]"))
+    place = table.column_names.index
+    table = table.set_column(place("released_on"), "released_on", released)
+    return table.set_column(place("artist_id"), "artist_id", pa.array(catalogue.artist_of[by_id].astype(str)))
+
+
+def _snapshot(track_ids: IntArray, **features: Sequence[object] | IntArray) -> pa.Table:
+    unknown = {name: pa.nulls(len(track_ids), pa.string()) for name in ("title", "artist", "artist_id")}
+    unknown["released_on"] = pa.nulls(len(track_ids), pa.date32())
+    return pa.table({"track_id": track_ids, **unknown, **{name: pa.array(each) for name, each in features.items()}})
+
+
+def _pairs(path: Path) -> sparse.csr_matrix:
+    table = csv_table(path, ",")
+    cells = (np.ones(len(table), np.uint32), (numbers(table, "user"), numbers(table, "item")))
+    return sparse.csr_matrix(cells, shape=(5_551, ARTICLES), dtype=np.uint32)
+
+
+def _lists(path: Path) -> list[list[str]]:
+    """A line for each article: how many, then which."""
+    return [line.split()[1:] for line in path.read_text().splitlines()]
+
+
+def _columns(cells: sparse.csr_matrix, which: BoolArray) -> sparse.csr_matrix:
+    return canonical(sparse.csr_matrix(cells.multiply(which[None, :]), dtype=np.uint32))
+
+
+def _heard(plays: sparse.csr_matrix) -> IntArray:
+    return np.flatnonzero(np.bincount(plays.indices, minlength=plays.shape[1]))
+
+
+def _vocabulary(n: int) -> Vocabulary:
+    return Vocabulary(pa.array(np.arange(n)), np.zeros(n, np.int32))
+
+
+def _with_interval(values: npt.NDArray[np.float64]) -> str:
+    mean, error = mean_and_error(values)
+    half = Z_95 * (error or 0.0)
+    return _in_interval(mean or 0.0, (mean or 0.0) - half, (mean or 0.0) + half)
+
+
+def _in_interval(mean: float, low: float | None, high: float | None, form: Callable[[float], str] = fraction) -> str:
+    return form(mean) if low is None or high is None else f"{form(mean)} [{form(low)}, {form(high)}]"
+
+
+SETS: dict[str, Callable[[Path, Say], Iterator[list[str]]]] = {"citeulike-a": citeulike, "demo world": demo_world}
+HEADING = ["data", "of", "listeners", "lists by", "recall@100 or @10", "nDCG@20 or @10", "less the artist's popularity"]
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Print the table. words: of the command line; None: those of the process."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
+    parser.add_argument("--only", nargs="+", choices=list(SETS), metavar="SET", help="some of them")
+    args = parser.parse_args(words)
+    rows = []
+    with threadpool_limits(1):
+        for name in args.only or SETS:
+            try:
+                rows += list(SETS[name](args.data, _say))
+            except Absent as absent:
+                _say(f"{absent} is not in {args.data}: left out")
+    print("\n".join(f"| {' | '.join(line)} |" for line in [HEADING, ["---"] * len(HEADING), *rows]))
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

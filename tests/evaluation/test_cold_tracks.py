@@ -1,0 +1,78 @@
+"""Tracks that nobody had played: what is compared on them, and how they are judged as themselves."""
+
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+from recsys_tasks.core.domain import Vocabulary, day_number
+from recsys_tasks.evaluation.cold_tracks import BASELINE, cold_rows, new_tracks
+from recsys_tasks.evaluation.compared import common_tracks
+from recsys_tasks.evaluation.lists import EvaluatedModel
+from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.popular import PopularTracks
+
+DAY = date(2026, 3, 10)
+TODAY = day_number(DAY)
+
+
+def known_by(listeners, own_cols):
+    """A model that knows items with so many listeners; own_cols: its column of each of the candidate's."""
+    popular = PopularTracks(np.array(listeners), 1)
+    return EvaluatedModel(popular, popular, np.array(own_cols), len(listeners))
+
+
+def test_two_models_are_compared_on_what_neither_knows_more_of():
+    """A track that was cold to the release and has plays for the candidate is another track; cold to both, it is not.
+
+    Columns: heard by both; unknown to the release; cold to it and heard since; cold to both.
+    """
+    release = known_by([5, 0, 0], [0, -1, 1, 2])
+    candidate = known_by([6, 1, 2, 0], [0, 1, 2, 3])
+    assert common_tracks(candidate, release).tolist() == [True, False, False, True]
+
+
+@pytest.fixture
+def catalogue():
+    """Six items: two old ones, one first heard three days ago, two first heard today, one never heard and just out."""
+    first_days = np.array([TODAY - 30, TODAY - 20, TODAY - 3, TODAY, TODAY, TODAY + 1], np.int32)
+    items = Vocabulary(pa.array(range(6), pa.int64()), first_days)
+    released = [TODAY - 99, TODAY - 98, TODAY - 3, TODAY, None, TODAY - 1]
+    names = pa.table(
+        {
+            "artist": pa.array(["a", "b", "b", "a", "b", None]),
+            "released_on": pa.array(released, pa.int32()).cast(pa.date32()),
+        }
+    )
+    return names, items
+
+
+def test_the_weeks_new_tracks_are_those_first_heard_or_released_in_it(catalogue):
+    """Old tracks are not among them; the day's own plays make neither an old track nor a popular artist."""
+    new = new_tracks(*catalogue, np.array([7, 2, 3, 50, 60, 0]), DAY)
+    assert new.pool.tolist() == [False, False, True, True, True, True]
+    assert new.unplayed.tolist() == [False, False, False, True, True, True]
+    assert new.artist_listeners.tolist() == [7, 5, 5, 7, 5, 0]
+
+
+def test_only_plays_of_tracks_without_a_play_before_count(catalogue):
+    """Whoever played an older track alone is not asked; lists are of new tracks, and recall is of unplayed ones."""
+    new = new_tracks(*catalogue, np.array([7, 2, 3, 50, 60, 0]), DAY)
+    hidden = sparse.csr_matrix(np.array([[0, 1, 1, 0, 0, 0], [0, 0, 1, 1, 0, 0], [0, 0, 0, 1, 1, 0]], np.uint32))
+    history = sparse.csr_matrix((3, 6), dtype=np.uint32)
+    holdout = Holdout(np.arange(3), history, history, hidden)
+    mine = [("mine", PopularTracks(np.array([9, 9, 1, 5, 0, 4]), 3))]
+    rows = {row.lists: row for row in cold_rows(mine, new, holdout, 2)}
+    assert {row.listeners for row in rows.values()} == {2}
+    assert rows["mine"].recall == pytest.approx((1 + 0.5) / 2)  # lists of 3 and 5: track 0 is old, 4 has no score
+    assert rows["at random"].recall == pytest.approx(2 / 4)
+    assert rows[BASELINE].difference == 0
+
+
+def test_nobody_who_played_one_gives_no_figures(catalogue):
+    """Without a listener there is nothing to say."""
+    new = new_tracks(*catalogue, np.array([7, 2, 3, 50, 60, 0]), DAY)
+    nothing = sparse.csr_matrix((1, 6), dtype=np.uint32)
+    assert cold_rows([], new, Holdout(np.arange(1), nothing, nothing, nothing), 2) == []
