@@ -135,6 +135,10 @@ def _difference(pair: Figures, name: str, meaning: str) -> Finding:
     return Finding(name, signed_percent(found.value), _interval(found, signed_percent), pair["users"], meaning)
 
 
+MODELS = {"candidate": "these recommendations", "incumbent": "the live release", "popularity": "the popular tracks"}
+"""Whose lists are looked at, and how the report calls them."""
+
+
 def changes(figures: Figures, k: int) -> list[tuple[str, str]]:
     """What is new since the day before, and how much the recommendations changed."""
     lines = [
@@ -150,7 +154,30 @@ def changes(figures: Figures, k: int) -> list[tuple[str, str]]:
         same = decimal(k * figures["overlap"]["mean"], 1)
         lines.append(("the same as before", f"{same} of {k} recommended tracks stand in the live list too"))
     lines.append(("variety", f"share of the catalogue: {_shares(figures, 'coverage')}"))
-    return [*lines, ("tracks of the last week", _shares(figures, "new_share"))]
+    lines.append(("tracks of the last week", _shares(figures, "new_share")))
+    return [*lines, *((name, said) for name, what, unit in LISTS if (said := _levels(figures, what, unit)))]
+
+
+LISTS = (
+    ("novelty", "novelty", "log2(1 / share of the listeners who played it), mean over the tracks of a list"),
+    ("artists in a list", "artist_diversity", "share of the pairs of a list that are of two artists"),
+    ("features in a list", "feature_diversity", "share of the catalogue's features in which two of a list differ"),
+    ("concentration", "gini", "Gini of how often each track is listed, 0 for all alike"),
+    (
+        "miscalibration",
+        "miscalibration",
+        "divergence of a list's genres from the listener's own, 0 for equal shares",
+    ),
+)
+"""What lists are like, hits aside: name of the line, name of the figure, and what it is."""
+
+
+def _levels(figures: Figures, name: str, unit: str) -> str:
+    """A figure of the candidate's lists beside those of the lists that it is compared with; "" where none has it."""
+    found = {where: figures.get(f"{whose}_{name}") for whose, where in MODELS.items()}
+    told = {where: value["mean"] if isinstance(value, dict) else value for where, value in found.items()}
+    said = ", ".join(f"{decimal(value, 3)} in {where}" for where, value in told.items() if value is not None)
+    return f"{unit}: {said}" if said else ""
 
 
 def _votes(figures: Figures) -> str:
@@ -165,8 +192,7 @@ def _part(figures: Figures, part: str, whole: str) -> str:
 
 def _shares(figures: Figures, name: str) -> str:
     """A share in the candidate's lists beside that in the lists that it is compared with."""
-    lists = {"candidate": "these recommendations", "incumbent": "the live release", "popularity": "the popular tracks"}
-    found = {where: figures[f"{whose}_{name}"] for whose, where in lists.items() if f"{whose}_{name}" in figures}
+    found = {where: figures[f"{whose}_{name}"] for whose, where in MODELS.items() if f"{whose}_{name}" in figures}
     return ", ".join(f"{percent(share)} in {where}" for where, share in found.items())
 
 

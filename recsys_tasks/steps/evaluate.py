@@ -14,12 +14,14 @@ from threadpoolctl import threadpool_limits
 from recsys_tasks.core.domain import Day, Figures, day_number
 from recsys_tasks.core.formatting import count
 from recsys_tasks.core.records import Json, as_json
+from recsys_tasks.evaluation.beyond_accuracy import beyond_accuracy
 from recsys_tasks.evaluation.cold_tracks import ColdRow, cold_rows, content_retrievers, new_tracks
 from recsys_tasks.evaluation.compared import LongLists
 from recsys_tasks.evaluation.each_component import ComponentRow, each_component
 from recsys_tasks.evaluation.evaluated_models import Evaluation, evaluate_models
 from recsys_tasks.evaluation.lists import EvaluatedModel, played_of
 from recsys_tasks.evaluation.samples import samples
+from recsys_tasks.evaluation.traits import traits_of
 from recsys_tasks.gate.exact_checks import check_sizes
 from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
@@ -117,13 +119,14 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         "checks": [asdict(check) for check in checks],
         "data_checks": _data_checks(at, day, opened.matrix.chain),
     }
+    names = at.bundles.names(candidate).table
+    figures |= beyond_accuracy(result.lists, opened.asked, result.scored, traits_of(names))
     if parts:
         figures["components"] = [as_json(row) for row in parts]
     if cold:
         figures["cold_tracks"] = [as_json(row) for row in cold]
     if without := _left_out(at, opened.matrix.chain):
         figures["quarantined"] = without
-    names = at.bundles.names(candidate).table
     tables = {
         "per_user": pa.table(result.per_user),
         SAMPLES: samples(opened.asked, result, names, opened.items.ids),

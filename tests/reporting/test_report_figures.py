@@ -20,7 +20,7 @@ from recsys_tasks.core.domain import Verdict
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.evaluation.estimates import paired_difference
 from recsys_tasks.release.log import ReleaseLog
-from recsys_tasks.reporting.tables import deciding
+from recsys_tasks.reporting.tables import changes, deciding
 
 
 class TestFigures:
@@ -75,6 +75,15 @@ class TestFigures:
         assert text.index("precision declines slowly since 2026-01-13") < text.index("The figures that decided")
         assert "flatters" in text
         assert "All three are flattered" in text
+
+    def test_what_lists_are_like_stands_beside_those_of_the_live_release(self):
+        """Each figure with its meaning and each model's value; what was never told has no line."""
+        bits = {"candidate": 5.5, "incumbent": 5.0}
+        novelty = {f"{who}_novelty": {"mean": mean, "users": 90} for who, mean in bits.items()}
+        told = dict(changes(EVALUATED | novelty | {"candidate_gini": 0.91}, 10))
+        assert told["novelty"].endswith("5.500 in these recommendations, 5.000 in the live release")
+        assert told["concentration"].endswith("for all alike: 0.910 in these recommendations")
+        assert "miscalibration" not in told
 
     def test_the_honest_series_and_the_changes_are_told(self):
         """A row a day, newest first; new tracks, new listeners, and how many recommendations stayed."""
