@@ -151,9 +151,11 @@ def pool_on(of: Fold, parts: Sequence[Retriever]) -> Pool:
 
 def joined_pools(pools: Sequence[Pool], folds: Sequence[Fold]) -> tuple[Pool, sparse.csr_matrix]:
     """The listeners of several folds below each other, with their hidden plays."""
-    columns = [np.concatenate([getattr(pool, name) for pool in pools]) for name in ("cols", "warm", "complete")]
-    z = np.concatenate([pool.z for pool in pools], axis=1)
-    return Pool(columns[0], z, *columns[1:]), sparse.vstack([fold.hidden[fold.rows] for fold in folds], format="csr")
+    cols, warm, complete = (
+        np.concatenate([getattr(pool, name) for pool in pools]) for name in ("cols", "warm", "complete")
+    )
+    z, raw = (np.concatenate([getattr(pool, name) for pool in pools], axis=1) for name in ("z", "raw"))
+    return Pool(cols, z, warm, complete, raw), sparse.vstack([fold.hidden[fold.rows] for fold in folds], format="csr")
 
 
 def weights_of(task: Task, parts: Sequence[Parts], names: Sequence[str]) -> tuple[float, ...]:

@@ -31,6 +31,7 @@ class Pool:
     z: npt.NDArray[np.float64]  # (n_components, n_users, n_places), 0 for a missing candidate
     warm: BoolArray  # (n_users,) the first component lists anything
     complete: BoolArray  # (n_users,) no item is missing that has a score
+    raw: npt.NDArray[np.float64]  # (n_components, n_users, n_places) the scores as they are, 0 for a missing candidate
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,7 @@ class Blended:
         if k < 1:
             raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
         pool = pool_of(self.components, user_rows, played, max(k, self.depth), allowed)
-        totals = joined(pool.z, self.weights).astype(np.float32)
-        totals[(pool.cols < 0) | ~pool.warm[:, None]] = -np.inf
-        best = np.argsort(-totals, axis=1, kind="stable")[:, :k]  # columns rise, so equal scores stand by column
-        scores = np.take_along_axis(totals, best, axis=1)
-        cols = np.where(np.isneginf(scores), -1, np.take_along_axis(pool.cols, best, axis=1))
-        return Candidates(cols.astype(np.int32), scores, pool.complete & pool.warm)
+        return best_of(pool, joined(pool.z, self.weights), k)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``: z-scores over the pairs of a listener that are asked for together."""
@@ -121,6 +117,15 @@ class Blended:
         return np.asarray(np.logical_and.reduce([component.cold_items() for component in self.components]))
 
 
+def best_of(pool: Pool, totals: npt.NDArray[np.float64], k: int) -> Candidates:
+    """The k best of a pool, exact where that is complete. totals: (n_users, n_places)."""
+    rounded = np.where((pool.cols < 0) | ~pool.warm[:, None], -np.inf, totals).astype(np.float32)
+    best = np.argsort(-rounded, axis=1, kind="stable")[:, :k]  # columns rise, so equal scores stand by column
+    scores = np.take_along_axis(rounded, best, axis=1)
+    cols = np.where(np.isneginf(scores), -1, np.take_along_axis(pool.cols, best, axis=1))
+    return Candidates(cols.astype(np.int32), scores, pool.complete & pool.warm)
+
+
 def pool_of(
     components: Sequence[Retriever],
     user_rows: IntArray,
@@ -139,13 +144,22 @@ def pool_of(
     """
     lists = [component.candidates(user_rows, played, depth, allowed) for component in components]
     cols, there = _union(np.concatenate([found.cols for found in lists], axis=1).astype(np.int64))
-    listeners, items = np.repeat(user_rows, there.sum(axis=1)), cols[there]
-    z = np.zeros((len(components), *cols.shape))
-    for place, component in enumerate(components):
-        z[place][there] = component.scores(listeners, items)
-        z[place] = standardised(z[place], there)
+    raw = raw_scores(components, user_rows, cols)
+    z = np.stack([standardised(scores, there) for scores in raw])
     complete = [(found.cols[:, -1] < 0) & (found.exact | (found.cols[:, 0] < 0)) for found in lists]
-    return Pool(cols, z, lists[0].cols[:, 0] >= 0, np.asarray(np.logical_and.reduce(complete)))
+    return Pool(cols, z, lists[0].cols[:, 0] >= 0, np.asarray(np.logical_and.reduce(complete)), raw)
+
+
+def raw_scores(
+    components: Sequence[Retriever], user_rows: IntArray, cols: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """What each component says of each listener's candidates (n_users, n_places), 0 where the place is empty."""
+    there = cols >= 0
+    listeners, items = np.repeat(user_rows, there.sum(axis=1)), cols[there]
+    raw = np.zeros((len(components), *cols.shape))
+    for scores, component in zip(raw, components, strict=True):
+        scores[there] = component.scores(listeners, items)
+    return raw
 
 
 def standardised(scores: npt.NDArray[np.float64], there: BoolArray) -> npt.NDArray[np.float64]:

@@ -1,0 +1,210 @@
+"""A re-ranker of candidates: trees over what the components and the catalogue say of each of them.
+
+The candidates of a listener are those of the blend: the union of what each component lists. LambdaMART (Burges, "From
+RankNet to LambdaRank to LambdaMART", 2010), as LightGBM trains it, learns from hidden plays which of them come first.
+With one thread and ``deterministic`` the same rows give the same trees; they are stored as LightGBM's own text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
+from recsys_tasks.core.errors import BadData, ConfigError
+from recsys_tasks.core.records import Json
+from recsys_tasks.recommenders.base import Arrays, Candidates, Retriever
+from recsys_tasks.recommenders.blend import Pool, best_of, pool_of, raw_scores, standardised
+from recsys_tasks.recommenders.vectors import Played
+
+Rows = npt.NDArray[np.float32]
+TREES, FACTS = "ranker_trees", ("ranker_listeners", "ranker_ages", "ranker_artists")
+"""Names of the files: the text of the trees as bytes, and the facts of each track."""
+OF_TRACK = ("listeners of the track", "days since its first play", "tracks played", "tracks played of its artist")
+"""What trees know beside the scores, in this order."""
+N_TREES = 200
+PARAMETERS: Json = {
+    "objective": "lambdarank",
+    "lambdarank_truncation_level": 20,
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "min_data_in_leaf": 100,
+    "seed": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "num_threads": 1,
+    "verbosity": -1,
+}
+"""Fixed: what was tried is in docs/recommenders.md."""
+
+
+def lightgbm() -> Any:
+    """The library, imported where it is first asked for.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        import lightgbm as library
+    except ImportError:
+        raise ConfigError(
+            '[blend] joined_by = "ranker" needs LightGBM, which is not installed. '
+            "Install recsys-pipeline[ranker], or join by weights."
+        ) from None
+    return library
+
+
+@dataclass(frozen=True)
+class TrackFacts:
+    """What trees know of each track beside its scores. (n_tracks,) each."""
+
+    listeners: IntArray  # of the training
+    ages: IntArray  # days from its first play to the day of the data
+    artists: IntArray  # a number for each artist, -1 where the catalogue names none
+
+    def files(self) -> Arrays:
+        """As a part of a candidate."""
+        arrays = (self.listeners, self.ages, self.artists)
+        return {name: array.astype(np.int32) for name, array in zip(FACTS, arrays, strict=True)}
+
+    @classmethod
+    def of(cls, files: Arrays) -> "TrackFacts":
+        """From the files of a candidate.
+
+        Raises:
+            BadData: they are not of equally many tracks.
+        """
+        found = cls(*(files[name] for name in FACTS))
+        if len({len(array) for array in (found.listeners, found.ages, found.artists)}) > 1:
+            raise BadData("The facts of the re-ranker are of different numbers of tracks. Run the day again.")
+        return found
+
+
+@dataclass(frozen=True)
+class Trees:
+    """A trained ensemble: LightGBM's text."""
+
+    text: bytes
+
+    @cached_property
+    def _booster(self) -> Any:
+        library = lightgbm()
+        try:
+            return library.Booster(model_str=self.text.decode())
+        except (library.basic.LightGBMError, UnicodeDecodeError) as error:
+            raise BadData(f"These are no trees of LightGBM: {error}. Run the day again.") from None
+
+    def scores(self, rows: Rows) -> npt.NDArray[np.float64]:
+        """Score of each row. (n_rows,)"""
+        if not len(rows):
+            return np.zeros(0)
+        return np.asarray(self._booster.predict(rows, num_threads=1), dtype=np.float64)
+
+    def importances(self) -> dict[str, float]:
+        """Share of the gain of all splits that each feature has, largest first; features without a split left out."""
+        gains = self._booster.feature_importance("gain")
+        named = zip(self._booster.feature_name(), (gains / max(gains.sum(), 1e-300)).tolist(), strict=True)
+        return dict(sorted(((name.replace("_", " "), share) for name, share in named if share), key=lambda of: -of[1]))
+
+    def files(self) -> Arrays:
+        """The text as bytes."""
+        return {TREES: np.frombuffer(self.text, np.uint8)}
+
+
+def trained(rows: Rows, hits: BoolArray, sizes: IntArray, names: Sequence[str]) -> Trees:
+    """Learn to put hits first.
+
+    Args:
+        rows: (n_rows, n_features) of the candidates, listener by listener.
+        hits: (n_rows,) whether a candidate is among the listener's hidden plays.
+        sizes: (n_listeners,) candidates of each listener.
+        names: (n_features,).
+    """
+    library = lightgbm()
+    spelt = [name.replace(" ", "_") for name in names]
+    data = library.Dataset(rows, hits.astype(np.int8), group=sizes, feature_name=spelt, params=dict(PARAMETERS))
+    return Trees(library.train(dict(PARAMETERS), data, N_TREES).model_to_string().encode())
+
+
+def feature_names(components: Sequence[str]) -> list[str]:
+    """Names of the columns of ``features``. components: their labels."""
+    of_scores = [f"{what} of {component}" for what in ("score", "z-score", "place") for component in components]
+    return [*of_scores, *OF_TRACK]
+
+
+def features(pool: Pool, user_rows: IntArray, history: Played, facts: TrackFacts) -> Rows:
+    """A row for each candidate, listener by listener: per component its score, z-score and place; then of the track.
+
+    Args:
+        pool: candidates of the listeners.
+        user_rows: (n_users,) their rows in ``history``.
+        history: what everybody played.
+        facts: of the tracks.
+    """
+    there = pool.cols >= 0
+    places = [np.argsort(np.argsort(np.where(there, -z, np.inf), axis=1, kind="stable"), axis=1) for z in pool.z]
+    cols, users = pool.cols[there], np.repeat(np.arange(len(pool.cols)), there.sum(axis=1))
+    own = history.rows(user_rows)
+    columns = [values[there] for values in (*pool.raw, *pool.z, *places)]
+    columns += [facts.listeners[cols], facts.ages[cols], np.diff(own.indptr)[users]]
+    return np.stack([*columns, _of_artist(own, facts.artists, users, cols)], axis=1, dtype=np.float32, casting="unsafe")
+
+
+def _of_artist(own: Played, artists: IntArray, users: IntArray, cols: IntArray) -> IntArray:
+    """How many tracks of a candidate's artist its listener played; 0 where the artist is unknown. (n_rows,)"""
+    n = int(artists.max(initial=-1)) + 2
+    owners = np.repeat(np.arange(len(own.indptr) - 1), np.diff(own.indptr))
+    known, counts = np.unique(owners * n + artists[own.cols], return_counts=True)
+    wanted = users * n + artists[cols]
+    place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    found = (known[place] == wanted) & (artists[cols] >= 0) if len(known) else np.zeros(len(cols), dtype=bool)
+    return np.where(found, counts[place] if len(known) else 0, 0)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Several retrievers re-ranked; a listener for whom the first has no list gets none."""
+
+    components: tuple[Retriever, ...]
+    trees: Trees
+    facts: TrackFacts
+    history: Played  # what each listener played, by row
+    depth: int
+
+    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
+        """As ``Retriever``: the best of the pool, exact where that is complete."""
+        if k < 1:
+            raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
+        pool = pool_of(self.components, user_rows, played, max(k, self.depth), allowed)
+        return best_of(pool, self._totals(pool, user_rows), k)
+
+    def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
+        """As ``Retriever``: what the trees say of the pairs of a listener that are asked for together."""
+        order = np.lexsort((item_cols, user_rows))
+        rows, sizes = np.unique(user_rows, return_counts=True)
+        there = np.arange(int(sizes.max(initial=0))) < sizes[:, None]
+        cols = np.full(there.shape, -1, np.int64)
+        cols[there] = item_cols[order]
+        raw = raw_scores(self.components, rows, cols)
+        z = np.stack([standardised(each, there) for each in raw])
+        everybody = np.ones(len(rows), dtype=bool)
+        total = np.zeros(len(user_rows))
+        total[order] = self._totals(Pool(cols, z, everybody, everybody, raw), rows)[there]
+        cold = self.cold_users()[user_rows] | self.cold_items()[item_cols]
+        return np.where(cold, 0, total).astype(np.float32)
+
+    def _totals(self, pool: Pool, user_rows: IntArray) -> npt.NDArray[np.float64]:
+        totals = np.zeros(pool.cols.shape)
+        totals[pool.cols >= 0] = self.trees.scores(features(pool, user_rows, self.history, self.facts))
+        return totals
+
+    def cold_users(self) -> BoolArray:
+        """As ``Retriever``: those who are cold to the first component."""
+        return self.components[0].cold_users()
+
+    def cold_items(self) -> BoolArray:
+        """As ``Retriever``: those that are cold to every component."""
+        return np.asarray(np.logical_and.reduce([component.cold_items() for component in self.components]))

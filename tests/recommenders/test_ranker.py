@@ -1,0 +1,118 @@
+"""The re-ranker: held by the suite of retrievers, the same bytes each time, better than what it joins where it can."""
+
+import numpy as np
+import pytest
+from recommenders.suite import N_TRACKS, N_USERS, K, RetrieverSuite, nothing_played, world
+
+from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.evaluation.lists import is_hit
+from recsys_tasks.evaluation.ranker_training import trees_for
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.blend import pool_of
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+from recsys_tasks.recommenders.popular import Popularity
+from recsys_tasks.recommenders.ranker import TREES, Ranked, TrackFacts, Trees, feature_names, features
+from recsys_tasks.recommenders.vectors import Played
+
+pytest.importorskip("lightgbm")
+LABELS, DEPTH, EVERYBODY = ("als", "neighbours", "popular"), 100, np.arange(N_USERS)
+FACTS = TrackFacts(np.arange(N_TRACKS) % 9, np.arange(N_TRACKS) % 30, np.arange(N_TRACKS) // 4 - 1)
+
+
+@pytest.fixture(scope="module")
+def parts():
+    """Three fitted components, and what everybody played."""
+    data = world()[0]
+    kinds = Als(AlsConfig(factors=4, a=1.0, regularization=5.0)), NearestTracks(NeighboursConfig()), Popularity()
+    return tuple(kind.fit(data).component for kind in kinds), Played(data.plays.indptr, data.plays.indices)
+
+
+def taught(parts) -> Trees:
+    """Trees of the hidden plays of everybody."""
+    components, played = parts
+    pool = pool_of(components, EVERYBODY, played, DEPTH)
+    trees = trees_for(pool, world()[1], EVERYBODY, LABELS, played, FACTS)
+    assert trees is not None
+    return trees
+
+
+@pytest.fixture(scope="module")
+def ranked(parts):
+    """The components re-ranked."""
+    return Ranked(parts[0], taught(parts), FACTS, parts[1], DEPTH)
+
+
+class TestRanked(RetrieverSuite):
+    """Three components under trees."""
+
+    @pytest.fixture(autouse=True)
+    def _ranked(self, ranked):
+        self.ranked = ranked
+
+    def retriever(self):
+        """Trained once, for it changes nothing."""
+        return self.ranked
+
+    def test_it_learns(self, parts, ranked):
+        """On listeners who taught it, it finds clearly more than its best component."""
+        data, hidden = world()
+        played = Played(data.plays.indptr, data.plays.indices)
+        one, other = (
+            is_hit(each.candidates(EVERYBODY, played, K).cols.astype(np.int64), hidden).mean()
+            for each in (ranked, parts[0][0])
+        )
+        assert one > 1.2 * other
+
+    def test_the_same_rows_give_the_same_bytes(self, parts, ranked):
+        """Trained a second time, the text is the same."""
+        assert taught(parts).text == ranked.trees.text
+
+    def test_stored_trees_answer_as_those_that_were_trained(self, parts, ranked):
+        """Text and facts read back from read-only arrays give the same lists and scores."""
+        files = {name: np.array(values) for name, values in (ranked.trees.files() | ranked.facts.files()).items()}
+        for values in files.values():
+            values.flags.writeable = False
+        opened = Ranked(parts[0], Trees(files[TREES].tobytes()), TrackFacts.of(files), parts[1], DEPTH)
+        one, other = (each.candidates(np.arange(9), nothing_played(9), K) for each in (ranked, opened))
+        assert one.cols.tobytes() == other.cols.tobytes()
+        assert one.scores.tobytes() == other.scores.tobytes()
+
+
+class TestFeatures:
+    def test_each_column_is_what_its_name_says(self, parts):
+        """Scores, z-scores and places of each component, then listeners, age, and what the listener played before."""
+        components, played = parts
+        pool = pool_of(components, np.array([3, 5]), played.rows(np.array([3, 5])), DEPTH)
+        rows, names = features(pool, np.array([3, 5]), played, FACTS), feature_names(LABELS)
+        cols, own = pool.cols[0][pool.cols[0] >= 0], played.of(3)
+        found = dict(zip(names, rows[: len(cols)].T, strict=True))
+        expected = components[0].scores(np.full(len(cols), 3), cols)
+        np.testing.assert_allclose(found["score of als"], expected)
+        assert cols[found["place of als"] == 0] == cols[np.argmax(expected)]
+        assert (found["listeners of the track"] == FACTS.listeners[cols]).all()
+        assert (found["days since its first play"] == FACTS.ages[cols]).all()
+        assert (found["tracks played"] == len(own)).all()
+        of_artist = [(FACTS.artists[own] == artist).sum() if artist >= 0 else 0 for artist in FACTS.artists[cols]]
+        assert found["tracks played of its artist"].tolist() == of_artist
+        assert max(of_artist) > 0
+
+    def test_importances_are_shares_of_the_named_columns(self, ranked):
+        """Largest first, together one."""
+        shares = ranked.trees.importances()
+        assert shares.keys() <= set(feature_names(LABELS))
+        assert sum(shares.values()) == pytest.approx(1.0)
+        assert list(shares.values()) == sorted(shares.values(), reverse=True)
+
+    def test_facts_of_different_lengths_are_refused(self):
+        """Files that do not belong together are no facts."""
+        files = dict(FACTS.files())
+        files["ranker_ages"] = files["ranker_ages"][1:]
+        with pytest.raises(BadData, match="different numbers of tracks"):
+            TrackFacts.of(files)
+
+    def test_other_bytes_are_no_trees(self):
+        """A damaged text is an error in our words."""
+        with pytest.raises(BadData, match="no trees"):
+            Trees(b"tree\nnothing").scores(np.zeros((1, 2), np.float32))
