@@ -16,15 +16,18 @@ from benchmarks.als_defaults import Absent, coded, csv_table, numbers
 from benchmarks.gate_calibration.recorded_worlds import DAYS, HISTORY, demo
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.demo.world import PRESETS, build_world
+from recsys_tasks.demo.world.catalogue import make_catalogue
 from recsys_tasks.demo.world.oracle import oracle_top
 from recsys_tasks.evaluation.tuning_split import HIDDEN_SHARE, TuningSplit
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.recommenders.base import Parent, TrainingData
+from recsys_tasks.recommenders.ranker import TrackFacts
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 
 MOST_ASKED = 2_000
 """Listeners of a fold that are asked at the most: one set keeps a core busy for some minutes."""
 HALF_LIVES = (3.0, 7.0, 14.0, 30.0, 60.0)
+WORLD = replace(PRESETS["demo"], days=HISTORY + DAYS)
 Numbers = npt.NDArray[np.int64]
 Lists = npt.NDArray[np.int64]
 
@@ -39,6 +42,16 @@ class Fold:
     recent: dict[float, RecentPlays] = field(default_factory=dict)  # by half-life; none without dates
     own: sparse.csr_matrix | None = None  # (n_users, n_tracks) each listener's own plays, faded
     ceiling: Callable[["Fold"], Lists] | None = None  # lists of who knows every taste
+    ages: Numbers | None = None  # (n_tracks,) days since the first play of each track; None without dates
+    artists: Numbers | None = None  # (n_tracks,) a number for each artist; None where nobody says
+
+    @property
+    def facts(self) -> TrackFacts:
+        """What the re-ranker is told of the tracks."""
+        n_tracks = self.training.shape[1]
+        ages = np.zeros(n_tracks, np.int64) if self.ages is None else self.ages
+        artists = np.full(n_tracks, -1) if self.artists is None else self.artists
+        return TrackFacts(np.bincount(self.training.indices, minlength=n_tracks), ages, artists)
 
     @property
     def rows(self) -> Numbers:
@@ -88,7 +101,9 @@ class Log:
         if not repeats:
             hidden = hidden - hidden.multiply(before > 0)
         hidden = canonical(sparse.csr_matrix(hidden, dtype=np.uint32))
-        return Fold(before, hidden, repeats, lately, self._faded(cut) if repeats else None)
+        first = np.full(self.shape[1], cut)
+        np.minimum.at(first, self.tracks, self.days)
+        return Fold(before, hidden, repeats, lately, self._faded(cut) if repeats else None, ages=cut - first)
 
     def lately(self, cuts: Sequence[int]) -> dict[int, dict[float, RecentPlays]]:
         """Cut -> half-life -> the component, folded day by day."""
@@ -163,8 +178,10 @@ def world(_folder: Path) -> Task:
     plays = np.concatenate([day.plays for day in days]).astype(np.int64)
     log = Log(users, tracks, numbered, plays, (len(user_ids), len(track_ids)))
     lately = log.lately(cuts := [HISTORY - 1, HISTORY])
-    validation, last = (log.fold(cut, 1, lately[cut]) for cut in cuts)
-    test = Fold(last.training, last.hidden, recent=last.recent, ceiling=_ceiling(user_ids, track_ids))
+    catalogue = make_catalogue(WORLD)
+    artists = catalogue.artist_of[np.argsort(catalogue.track_ids)][track_ids - 1]
+    validation, last = (replace(log.fold(cut, 1, lately[cut]), artists=artists) for cut in cuts)
+    test = replace(last, ceiling=_ceiling(user_ids, track_ids))
     return Task("discoveries of a day after 24", validation, (validation,), (test,))
 
 
@@ -197,7 +214,7 @@ def _ceiling(user_ids: Numbers, track_ids: Numbers) -> Callable[[Fold], Lists]:
     """Lists of the world's own probabilities, in the columns of the fold; -1 for a track that it does not know."""
 
     def lists(of: Fold) -> Lists:
-        known = build_world(replace(PRESETS["demo"], days=HISTORY + DAYS))
+        known = build_world(WORLD)
         played = of.training[of.rows].tocoo()
         pairs = played.row.astype(np.int64), track_ids[played.col]
         found = oracle_top(known, known.params.start + timedelta(days=HISTORY), user_ids[of.rows], pairs)

@@ -9,6 +9,7 @@ are those that a blend gives; intervals are of 95 %, paired over listeners.
 """
 
 import argparse
+import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ from recsys_tasks.core.formatting import fraction, signed_fraction
 from recsys_tasks.evaluation.blend_weights import ndcg_of, weights_for
 from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.evaluation.metrics import ndcg, precision
+from recsys_tasks.evaluation.ranker_training import lessons
 from recsys_tasks.evaluation.tuning import Watch, tune
 from recsys_tasks.evaluation.tuning_scores import Scores, interval
 from recsys_tasks.recommenders.als import Als
@@ -37,6 +39,7 @@ from recsys_tasks.recommenders.blend import Blend, Pool, pool_of
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.popular import Popularity
+from recsys_tasks.recommenders.ranker import Ranked, feature_names, features, trained
 from recsys_tasks.recommenders.vectors import Played
 
 K, DEPTH = 10, 100
@@ -164,6 +167,25 @@ def weights_of(task: Task, parts: Sequence[Parts], names: Sequence[str]) -> tupl
     return weights_for(*joined_pools(pools, task.validation), K)
 
 
+def reranked(task: Task, validation: Sequence[Parts], test: Sequence[Parts]) -> list[Lists]:
+    """Lists of each fold of the test, re-ranked by trees that were trained on validation."""
+    names = list(test[0])
+    taught = []
+    for fold, parts in zip(task.validation, validation, strict=True):
+        pool, hidden = pool_on(fold, [parts[name] for name in names]), fold.hidden[fold.rows]
+        taught.append(lessons(pool, hidden, features(pool, fold.rows, _history(fold), fold.facts)))
+    rows, hits, sizes = (np.concatenate(each) for each in zip(*taught, strict=True))
+    trees = trained(rows, hits, sizes, feature_names(names))
+    return [
+        _list(Ranked(tuple(parts[name] for name in names), trees, fold.facts, _history(fold), DEPTH), fold)
+        for fold, parts in zip(task.test, test, strict=True)
+    ]
+
+
+def _history(of: Fold) -> Played:
+    return played_of(of.training)
+
+
 def scored(folds: Sequence[Fold], lists: Iterable[Lists]) -> Scores:
     """Scores of the listeners of some folds."""
     found: list[Scores] = []
@@ -189,6 +211,10 @@ def measured(name: str, task: Task, seconds: float, say: Callable[[str], None]) 
         words[label] = ", ".join(f"{weight:g}" for weight in blend.weights)
         lists = [_list(blend.of([parts[each] for each in used]), fold) for fold, parts in pairs]
         found[label] = scored(task.test, lists)
+    if importlib.util.find_spec("lightgbm"):
+        found["all, re-ranked"] = scored(task.test, reranked(task, on_validation, on_test))
+    else:
+        say("lightgbm is not installed: the re-ranker is left out")
     if all(fold.ceiling for fold in task.test):
         found["the world's own taste"] = scored(task.test, [fold.ceiling(fold) for fold in task.test if fold.ceiling])
     say(f"{name}: {chosen}")

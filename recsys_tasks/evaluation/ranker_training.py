@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import sparse
 
-from recsys_tasks.core.domain import IntArray
+from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, MOST_LISTENERS
 from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.blend import Pool, pool_of
-from recsys_tasks.recommenders.ranker import TrackFacts, Trees, feature_names, features, trained
+from recsys_tasks.recommenders.ranker import Rows, TrackFacts, Trees, feature_names, features, trained
 from recsys_tasks.recommenders.vectors import Played
 
 
@@ -54,9 +54,22 @@ def trees_for(
         history: what everybody played.
         facts: of the tracks.
     """
+    rows, hits, sizes = lessons(pool, hidden, features(pool, user_rows, history, facts))
+    return trained(rows, hits, sizes, feature_names(labels)) if len(sizes) >= LEAST_LISTENERS // 2 else None
+
+
+def lessons(pool: Pool, hidden: sparse.csr_matrix, rows: Rows) -> tuple[Rows, BoolArray, IntArray]:
+    """The candidates of those listeners who have a hidden play among theirs: others say nothing of an order.
+
+    Args:
+        pool: candidates.
+        hidden: (n_users, n_tracks) hidden plays.
+        rows: (n_rows, n_features) of all candidates, listener by listener.
+
+    Returns:
+        Their rows, whether each is a hidden play, and how many each listener has.
+    """
     hits, there = is_hit(pool.cols, hidden), pool.cols >= 0
-    taught = (hits & there).any(axis=1)  # who has none among the candidates says nothing of their order
-    if taught.sum() < LEAST_LISTENERS // 2:
-        return None
-    rows = features(pool, user_rows, history, facts)[np.repeat(taught, there.sum(axis=1))]
-    return trained(rows, hits[taught][there[taught]], there[taught].sum(axis=1), feature_names(labels))
+    taught = (hits & there).any(axis=1)
+    kept = rows[np.repeat(taught, there.sum(axis=1))]
+    return kept, hits[taught][there[taught]], there[taught].sum(axis=1)
