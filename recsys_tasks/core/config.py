@@ -243,9 +243,7 @@ class Config(Section):
     @model_validator(mode="after")
     def _content_has_a_catalogue(self) -> "Config":
         if self.catalogue is None and ("content" in self.blend.components or self.content.cold_tracks):
-            raise ValueError(
-                "content is asked for, and there is no catalogue: name its table under [catalogue]"
-            )
+            raise ValueError("content is asked for, and there is no catalogue: name its table under [catalogue]")
         return self
 
 
