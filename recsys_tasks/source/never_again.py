@@ -61,8 +61,10 @@ def _query(config: ProductsConfig, user: IdType, track: IdType, table: str, on: 
     until: sql.Composable = sql.SQL("true")
     if config.never_again_until:
         until = sql.SQL("({0} IS NULL OR {0} > {1})").format(sql.Identifier(config.never_again_until), sql.Literal(on))
-    columns = "{user} AS user_id, {track} AS track_id, {artist} AS artist_id"
-    question = f"SELECT {columns} FROM {{table}} WHERE NOT {{nobody}} AND {{until}}"
+    question = (
+        "SELECT {user} AS user_id, {track} AS track_id, {artist} AS artist_id FROM {table} "
+        "WHERE NOT {nobody} AND {until}"
+    )
     return sql.SQL(question).format(
         user=id_value(config.never_again_user_id, user),
         track=id_value(config.never_again_track_id, track),
