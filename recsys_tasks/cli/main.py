@@ -14,6 +14,7 @@ from recsys_tasks.cli import (
     demo,
     doctor,
     erasures,
+    export,
     gate,
     init,
     lineage,
@@ -44,6 +45,7 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   related ARTIST             artists like an artist
   radio --track, --artist    tracks without an end, near to these
   serve                      answer over HTTP, with every list that there is
+  export LIST FILE           everybody's lists as a Parquet file
   lineage N                  the way back from a release to the streams of each date
   deliver                    its products for everybody, into the store and the tables of RECSYS_SINK_DSN
   deliveries                 what was delivered when, to which places, with figures
@@ -69,6 +71,7 @@ GROUPS = (
     report,
     lineage,
     products,
+    export,
     releases,
     delivering,
     erasures,

@@ -41,7 +41,7 @@ def register(commands: Any) -> None:
     recommend.add_argument("--list", choices=LISTS, default=PLAIN, help=f"which list ({PLAIN}). {described}")
     recommend.add_argument("--played", nargs="+", metavar="TRACK", help="for an unknown listener who played these")
     recommend.add_argument("--playlist", nargs="+", metavar="TRACK", help="what goes on with these")
-    _add_filters(recommend)
+    add_filters(recommend)
     similar = _command(commands, "similar", _similar, "tracks like a track")
     similar.add_argument("id", metavar="TRACK", help="the track's id, as the source has it")
     similar.add_argument("-k", type=int, default=10, help="length of the list (10)")
@@ -54,7 +54,7 @@ def register(commands: Any) -> None:
     radio.add_argument("-k", type=int, default=20, help="how many of its tracks (20)")
     radio.add_argument("--seed", type=int, default=0, help="another number, another walk (0)")
     radio.add_argument("--day", type=_day, help="of the broadcast; default: today")
-    _add_filters(radio)
+    add_filters(radio)
 
 
 def _command(commands: Any, name: str, handler: Any, text: str) -> ArgumentParser:
@@ -65,7 +65,8 @@ def _command(commands: Any, name: str, handler: Any, text: str) -> ArgumentParse
     return found
 
 
-def _add_filters(command: ArgumentParser) -> None:
+def add_filters(command: ArgumentParser) -> None:
+    """Add the options of a command whose lists can be filtered."""
     command.add_argument("--kind", nargs="+", default=[], help="only tracks of these kinds")
     command.add_argument("--explicit", choices=("yes", "no"), help="explicit tracks alone, or none")
     command.add_argument("--country", default="", help="only tracks that may be played there")
@@ -96,12 +97,14 @@ def _filters(args: Namespace) -> Filters:
     return Filters(True, tuple(args.kind), explicit, ranges, args.released_after, args.country)
 
 
-def _opened(args: Namespace) -> Opened:
+def opened_release(args: Namespace) -> Opened:
+    """The release that a command names, with the products of the configuration if one is named."""
     settings = ProductsConfig() if args.config is None else load_table(args.config, "products", ProductsConfig)
     return Reader(store_at(args.root), args.release, settings).opened
 
 
-def _allowed(args: Namespace, opened: Opened) -> BoolArray:
+def allowed_by(args: Namespace, opened: Opened) -> BoolArray:
+    """Which tracks the filters of a command allow. (n_tracks,)."""
     return opened.products.allowed(_filters(args), args.now().date())
 
 
@@ -110,8 +113,8 @@ def _recommend(args: Namespace) -> Answer:
         raise ConfigError("Name a listener, or --played TRACK ..., or --playlist TRACK ...: one of the three.")
     if args.list == PLAIN and args.id is not None and _filters(args) == Filters():
         return _for(args, Reader(store_at(args.root), args.release).recommend(args.id, args.k))
-    opened = _opened(args)
-    allowed = _allowed(args, opened)
+    opened = opened_release(args)
+    allowed = allowed_by(args, opened)
     if args.played is not None:
         found = asked.for_history(opened, args.played, args.k, allowed)
         return _listed(found, f"For who played {len(args.played)} tracks, from release {found.release}:")
@@ -139,7 +142,7 @@ def _similar(args: Namespace) -> Answer:
 
 
 def _related(args: Namespace) -> Answer:
-    found = asked.related(_opened(args), args.id, args.k)
+    found = asked.related(opened_release(args), args.id, args.k)
     rows = [asdict(artist) | {"artist_id": str(artist.artist_id)} for artist in found.artists]
     heading = f"Like {found.like.name or found.like.artist_id}, from release {found.release}:"
     columns = {"artist_id": "artist", "name": "name", "score": "score"}
@@ -149,8 +152,8 @@ def _related(args: Namespace) -> Answer:
 def _radio(args: Namespace) -> Answer:
     if not args.track and not args.artist:
         raise ConfigError("A radio begins with something: --track TRACK ..., --artist ARTIST ..., or both.")
-    opened, day = _opened(args), args.day or args.now().date()
-    found = asked.radio(opened, args.track, args.artist, args.k, day, args.seed, _allowed(args, opened))
+    opened, day = opened_release(args), args.day or args.now().date()
+    found = asked.radio(opened, args.track, args.artist, args.k, day, args.seed, allowed_by(args, opened))
     named = ", ".join(chain(map(str, args.track), args.artist))
     return _listed(found, f"Radio from {named} on {day}, from release {found.release}:", without=("score",))
 

@@ -6,7 +6,6 @@ its tracks and by its artists, joined as the components of a candidate are.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,67 +17,17 @@ from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.products.listeners import Asked, chosen
 from recsys_tasks.products.lists import TrackLists, as_played
 from recsys_tasks.products.reasons import reasons_for
+from recsys_tasks.products.same_artists import SameArtists
 from recsys_tasks.products.view import ReleaseView
-from recsys_tasks.recommenders.base import Candidates, Retriever
+from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.confidence import confidence
-from recsys_tasks.recommenders.neighbours import Neighbours, best_scored
+from recsys_tasks.recommenders.neighbours import Neighbours
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Listeners
 
-
-@dataclass(frozen=True)
-class SameArtists:
-    """A ``Retriever`` of tracks by the artists of each history, by how often these stand in it."""
-
-    view: ReleaseView
-    histories: Played
-
-    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
-        """As ``Retriever``."""
-        cols, scores = np.full((len(user_rows), k), -1, np.int32), np.full((len(user_rows), k), -np.inf, np.float32)
-        for place, row in enumerate(user_rows):
-            found, values = self._of(row)
-            open_ = ~np.isin(found, played.of(place)) & (True if allowed is None else allowed[found])
-            best = best_scored(found[open_], values[open_], k)
-            cols[place, : len(best[0])], scores[place, : len(best[0])] = best
-        return Candidates(cols, scores, np.ones(len(user_rows), dtype=bool))
-
-    def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
-        """As ``Retriever``."""
-        found = np.zeros(len(user_rows), np.float32)
-        for row in np.unique(user_rows):
-            own, pairs = dict(zip(*self._counts(row), strict=True)), np.flatnonzero(user_rows == row)
-            artists = self.view.artists.of_col[item_cols[pairs]]
-            found[pairs] = self._scored(item_cols[pairs], np.array([own.get(artist, 0) for artist in artists.tolist()]))
-        return found
-
-    def cold_users(self) -> BoolArray:
-        """As ``Retriever``: nobody."""
-        return np.zeros(len(self.histories.indptr) - 1, dtype=bool)
-
-    def cold_items(self) -> BoolArray:
-        """As ``Retriever``: those of unknown artists."""
-        return np.asarray(self.view.artists.of_col < 0)
-
-    def _of(self, row: int) -> tuple[IntArray, FloatArray]:
-        """Columns, rising, and scores of all tracks by the artists of a history."""
-        artists, times = self._counts(row)
-        lists = [self.view.artists.cols(artist) for artist in artists.tolist()]
-        cols = np.concatenate([np.zeros(0, np.int64), *lists])
-        scores = self._scored(cols, np.repeat(times, [len(each) for each in lists]))
-        order = np.argsort(cols)
-        return cols[order], scores[order]
-
-    def _counts(self, row: int) -> tuple[IntArray, IntArray]:
-        artists = self.view.artists.of_col[self.histories.of(row)]
-        return np.unique(artists[artists >= 0], return_counts=True)
-
-    def _scored(self, cols: IntArray, times: IntArray) -> FloatArray:
-        """Times of the artist in the history, and below one of them the track's share of listeners."""
-        listeners = self.view.bundle.names.listeners
-        share = listeners[cols] / max(int(listeners.max(initial=0)), 1)
-        return np.where(times > 0, times * (1 + share), 0).astype(np.float32)
+PLAYLIST_PARTS = ("als", "neighbours", "artists")
+"""What continues a playlist, in the order of ``playlist_weights``."""
 
 
 def for_histories(
@@ -103,23 +52,32 @@ def for_histories(
 def continued(view: ReleaseView, playlists: Sequence[IntArray], k: int, allowed: BoolArray | None = None) -> TrackLists:
     """Tracks that go on with playlists; arguments and errors as for ``for_histories``."""
     played = _checked(view, playlists)
-    vectors = folded_in(view, played)
-    of_list, of_tracks, of_artists = view.settings.playlist_weights
-    depth = view.bundle.gated.key.blend.depth
+    vectors, depth = folded_in(view, played), view.bundle.gated.key.blend.depth
 
     def asked(places: int) -> Retriever:
-        places = max(places, depth)
-        parts: list[tuple[str, float, Retriever]] = [
-            ("als", of_list, IndexedFactors(view.bundle.gated.search_for(places), vectors))
-        ]
-        if view.bundle.gated.similar is not None:
-            parts.append(("neighbours", of_tracks, Neighbours(view.bundle.gated.similar, played)))
-        if len(view.artists):
-            parts.append(("artists", of_artists, SameArtists(view, played)))
-        names, weights, retrievers = zip(*parts, strict=True)
-        return Blend(weights, names, depth).of(retrievers)
+        parts = playlist_parts(view, played, vectors, max(places, depth))
+        weights = dict(zip(PLAYLIST_PARTS, view.settings.playlist_weights, strict=True))
+        return Blend(tuple(weights[name] for name in parts), tuple(parts), depth).of(list(parts.values()))
 
     return _listed(view, played, asked, k, allowed, most_of_one_artist=0)
+
+
+def playlist_parts(view: ReleaseView, played: Played, vectors: FloatArray, places: int) -> dict[str, Retriever]:
+    """What continues playlists, by name: those of ``PLAYLIST_PARTS`` that the release has.
+
+    Args:
+        view: the release.
+        played: tracks of each playlist.
+        vectors: (n_playlists, n_factors) of each, folded in.
+        places: candidates that each part names.
+    """
+    similar = view.bundle.gated.similar
+    found: dict[str, Retriever] = {"als": IndexedFactors(view.bundle.gated.search_for(places), vectors)}
+    if similar is not None:
+        found["neighbours"] = Neighbours(similar, played)
+    if len(view.artists):
+        found["artists"] = SameArtists.of(view, played)
+    return found
 
 
 def folded_in(view: ReleaseView, histories: Played) -> npt.NDArray[np.float32]:

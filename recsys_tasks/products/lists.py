@@ -1,6 +1,6 @@
 """What a product is: lists of track columns with scores and reasons, and the names that a person reads."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,15 +84,15 @@ def hidden_together(parts: Sequence[Played], n_tracks: int) -> Played:
     if len(parts) == 1:
         return parts[0]
     n_users = len(parts[0].indptr) - 1
-    keys = np.unique(np.concatenate(list(_keys(parts, n_users, n_tracks))))
+    keys = np.unique(np.concatenate([keys_of(part, n_tracks) for part in parts]))
     ends = np.searchsorted(keys, np.arange(n_users + 1) * n_tracks)
     return Played(ends, (keys % n_tracks).astype(np.int32))
 
 
-def _keys(parts: Sequence[Played], n_users: int, n_tracks: int) -> Iterator[npt.NDArray[np.int64]]:
-    for part in parts:
-        owners = np.repeat(np.arange(n_users, dtype=np.int64), np.diff(part.indptr))
-        yield owners * n_tracks + part.cols[part.indptr[0] : part.indptr[-1]]
+def keys_of(played: Played, n_tracks: int) -> npt.NDArray[np.int64]:
+    """One number for each pair of listener, by place, and column. (n_pairs,)."""
+    owners = np.repeat(np.arange(len(played.indptr) - 1, dtype=np.int64), np.diff(played.indptr))
+    return owners * n_tracks + played.cols[played.indptr[0] : played.indptr[-1]]
 
 
 def as_played(lists: Sequence[IntArray]) -> Played:

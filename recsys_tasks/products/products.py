@@ -30,15 +30,22 @@ from recsys_tasks.release.bundle import Bundle, find_row, parse_id
 class Products:
     """The products of one open release. Threads may share it; nothing of it changes."""
 
-    def __init__(self, opened: Bundle, settings: ProductsConfig | None = None, als: AlsConfig | None = None) -> None:
+    def __init__(
+        self,
+        opened: Bundle,
+        settings: ProductsConfig | None = None,
+        als: AlsConfig | None = None,
+        never_again: pa.Table | None = None,
+    ) -> None:
         """Nothing is computed yet: what products share is made when it is first needed.
 
         Args:
             opened: the release's bundle.
             settings: what the lists look like.
             als: how histories are folded in where the release does not say how it was trained.
+            never_again: what listeners do not want again: user_id, track_id, artist_id (``Source.never_again``).
         """
-        self.view = ReleaseView(opened, settings or ProductsConfig(), als or AlsConfig())
+        self.view = ReleaseView(opened, settings or ProductsConfig(), als or AlsConfig(), never_again)
 
     @property
     def settings(self) -> ProductsConfig:
@@ -229,9 +236,8 @@ class Products:
         return length
 
     def _hidden(self, user_rows: IntArray, shown: Played | None) -> Played:
-        played = self.view.played.rows(user_rows)
-        if shown is None:
-            return played
-        if len(shown.indptr) != len(user_rows) + 1:
+        if shown is not None and len(shown.indptr) != len(user_rows) + 1:
             raise BadData(f"Shown tracks of {len(shown.indptr) - 1} listeners do not fit {len(user_rows)} rows.")
-        return hidden_together([played, shown], self.view.n_tracks)
+        marked = None if self.view.unwanted is None else self.view.unwanted.rows(user_rows)
+        parts = [self.view.played.rows(user_rows), *(part for part in (shown, marked) if part is not None)]
+        return hidden_together(parts, self.view.n_tracks)

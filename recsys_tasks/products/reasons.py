@@ -1,4 +1,8 @@
-"""Why a track is listed: the track among those played that is nearest to it."""
+"""Why a track is listed: the played track to which it owes most.
+
+Where the release knows similar tracks, the one with the largest share of the item-item score
+(``recommenders.explanations``); else, and where that names none, the played track with the nearest factors.
+"""
 
 from collections.abc import Iterator
 
@@ -7,6 +11,7 @@ import numpy as np
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.products.lists import Cols
 from recsys_tasks.products.view import ReleaseView
+from recsys_tasks.recommenders.explanations import reasons
 from recsys_tasks.recommenders.vectors import Played
 
 MOST_PLAYED = 200
@@ -16,7 +21,7 @@ USERS_AT_ONCE = 128
 
 
 def reasons_for(view: ReleaseView, cols: Cols, played: Played) -> Cols:
-    """The played track that explains each place of each list, by the cosine of the factors. (n_users, k).
+    """The played track that explains each place of each list. (n_users, k).
 
     Args:
         view: the release.
@@ -26,9 +31,17 @@ def reasons_for(view: ReleaseView, cols: Cols, played: Played) -> Cols:
     Returns:
         Track columns; -1 where none is nearer than ``least_reason``.
     """
-    found = np.full_like(cols, -1)
     if not view.settings.reasons:
-        return found
+        return np.full_like(cols, -1)
+    similar = view.bundle.gated.similar
+    known = [] if similar is None else [similar]
+    named = reasons(known, played, cols)
+    return np.where(named >= 0, named, _by_factors(view, np.where(named >= 0, -1, cols).astype(np.int32), played))
+
+
+def _by_factors(view: ReleaseView, cols: Cols, played: Played) -> Cols:
+    """The played track whose factors are nearest to those of each place. (n_users, k)."""
+    found = np.full_like(cols, -1)
     for rows, padded in _padded(played):
         likeness = view.directions(cols[rows]) @ view.directions(padded).transpose(0, 2, 1)
         nearest = likeness.argmax(axis=2)

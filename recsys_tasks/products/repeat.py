@@ -8,7 +8,7 @@ from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.keyed_random import keyed_hash, mix
-from recsys_tasks.products.lists import Cols, Lists, best_of_each
+from recsys_tasks.products.lists import Cols, Lists, best_of_each, keys_of
 from recsys_tasks.products.view import ReleaseView
 
 DRAWN_FROM = 3
@@ -90,4 +90,6 @@ def _own(view: ReleaseView, user_rows: IntArray, allowed: BoolArray | None) -> t
     owners = np.repeat(np.arange(len(user_rows)), np.diff(view.played.indptr)[user_rows])
     cols = view.played.cols[places]
     kept = own[places] > 0 if allowed is None else (own[places] > 0) & allowed[cols]
+    if view.unwanted is not None:
+        kept &= ~np.isin(owners * view.n_tracks + cols, keys_of(view.unwanted.rows(user_rows), view.n_tracks))
     return owners[kept], cols[kept].astype(np.int32), own[places][kept]

@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import FloatArray, IntArray
@@ -12,6 +13,7 @@ from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.matrix.popularity import popular_order
 from recsys_tasks.products.artists import Artists, artists_of
+from recsys_tasks.products.never_again import unwanted
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.popular import PopularTracks, SameForAll
 from recsys_tasks.recommenders.vectors import Played
@@ -30,6 +32,7 @@ class ReleaseView:
     bundle: Bundle
     settings: ProductsConfig
     als: AlsConfig  # of a release that does not say what it was trained with
+    marks: pa.Table | None = None  # what listeners do not want again: user_id, track_id, artist_id
     _retrievers: dict[int, Retriever] = field(default_factory=dict, repr=False)
 
     @property
@@ -46,6 +49,11 @@ class ReleaseView:
     def played(self) -> Played:
         """What each listener played."""
         return Played(self.bundle.users.indptr, self.bundle.users.cols)
+
+    @cached_property
+    def unwanted(self) -> Played | None:
+        """Tracks that each listener does not want again; None where there are no marks."""
+        return None if self.marks is None else unwanted(self.marks, self.bundle, self.artists)
 
     @cached_property
     def artists(self) -> Artists:

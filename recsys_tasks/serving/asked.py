@@ -7,8 +7,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from recsys_tasks.core.domain import BoolArray, Id
+from recsys_tasks.core.domain import BoolArray, Id, IntArray
 from recsys_tasks.products.lists import Lists, TrackLists, check_length
+from recsys_tasks.products.products import Products
 from recsys_tasks.products.radio import Seeds
 from recsys_tasks.serving.opened import Answered, Artist, Opened, RelatedAnswer
 
@@ -41,16 +42,21 @@ def for_listener(
     row = products.row(user_id)
     if row is None:
         return _answered(opened, products.popular(k, allowed), known=False, popular=True)
-    rows = np.array([row])
-    if which == "repeat":
-        found = products.on_repeat(rows, k, allowed)
-    elif which == "mix":
-        found = products.daily_mix(rows, k, allowed, day=day)
-    elif which == "new":
-        found = products.new_releases(rows, k, allowed, day=day)
-    else:
-        found = products.discover(rows, k, allowed)
+    found = lists_of(products, which, np.array([row]), k, allowed, day)
     return _answered(opened, found, popular=bool(found.popular[0]))
+
+
+def lists_of(
+    products: Products, which: Listed, rows: IntArray, k: int | None, allowed: BoolArray | None, day: date | None
+) -> Lists:
+    """One kind of list for some listeners; arguments as for ``for_listener``."""
+    if which == "repeat":
+        return products.on_repeat(rows, k, allowed)
+    if which == "mix":
+        return products.daily_mix(rows, k, allowed, day=day)
+    if which == "new":
+        return products.new_releases(rows, k, allowed, day=day)
+    return products.discover(rows, k, allowed)
 
 
 def for_history(

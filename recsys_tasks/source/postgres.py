@@ -32,6 +32,7 @@ from recsys_tasks.core.config import CatalogueConfig, SourceConfig
 from recsys_tasks.core.domain import Day, Id
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.core.policy import PrivacyConfig
+from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.source.catalogue import empty_catalogue, read_catalogue
 from recsys_tasks.source.connection import (
     Cursor,
@@ -42,6 +43,7 @@ from recsys_tasks.source.connection import (
     parse_address,
     snapshot,
 )
+from recsys_tasks.source.never_again import read_never_again
 from recsys_tasks.source.plans import WayToADay, way_to_a_day
 from recsys_tasks.source.queries import (
     Window,
@@ -234,6 +236,18 @@ class Source:
             table, kind = check_erased_users(at, privacy, self._config.user_id_type).name, self._config.user_id_type
             at.cursor.execute(erased_users_query(table, privacy.erased_user_id, kind))
             return [user_id for (user_id,) in at.cursor.fetchall()]
+
+    def never_again(self, products: ProductsConfig, on: Day) -> pa.Table:
+        """What listeners do not want to hear again on a day, in the form that ``read_never_again`` describes.
+
+        Raises:
+            SourceUnavailable: the source cannot be reached, or broke off.
+            SourceMismatch: its table is not what the configuration says.
+        """
+        config = self._config
+        with self._snapshot() as at:
+            kinds = config.user_id_type, config.track_id_type
+            return read_never_again(at, products, *kinds, on, self._settings.block_bytes)
 
     @contextmanager
     def _snapshot(self, catalogue: CatalogueConfig | None = None) -> Iterator[Snapshot]:

@@ -89,7 +89,7 @@ def check_streams(at: Snapshot, config: SourceConfig) -> FoundTable:
         required.append(RequiredColumn("source.ms_played", config.ms_played, INTEGERS))
     if config.private_session is not None:
         required.append(RequiredColumn("source.private_session", config.private_session, ("boolean",)))
-    return _check(at, "source.streams_table", config.streams_table, required)
+    return check_table(at, "source.streams_table", config.streams_table, required)
 
 
 def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType) -> FoundTable:
@@ -108,7 +108,7 @@ def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType
         *(RequiredColumn(f"catalogue.{name}", column, kinds) for name, column, kinds in optional if column),
         *(RequiredColumn(f"catalogue.features.{n}", column, of_features) for n, column in config.features.items()),
     ]
-    return _check(at, "catalogue.table", config.table, required)
+    return check_table(at, "catalogue.table", config.table, required)
 
 
 def check_erased_users(at: Snapshot, config: PrivacyConfig, user_id_type: IdType) -> FoundTable:
@@ -118,10 +118,11 @@ def check_erased_users(at: Snapshot, config: PrivacyConfig, user_id_type: IdType
         SourceMismatch: the table or a column is missing, is of another type, or may not be read.
     """
     required = RequiredColumn("privacy.erased_user_id", config.erased_user_id, ID_KINDS[user_id_type])
-    return _check(at, "privacy.erased_users_table", config.erased_users_table, [required])
+    return check_table(at, "privacy.erased_users_table", config.erased_users_table, [required])
 
 
-def _check(at: Snapshot, field: str, table: str, required: Sequence[RequiredColumn]) -> FoundTable:
+def check_table(at: Snapshot, field: str, table: str, required: Sequence[RequiredColumn]) -> FoundTable:
+    """Compare a table with the columns that the configuration names. Raises as ``check_streams``."""
     inspector: PGInspector = inspect(at.connection)  # type: ignore[assignment] # the dialect's own
     schema, name = table_parts(table)
     schema = schema or _only_schema(at, field, name)

@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 
 from recsys_tasks.cli.main import main
@@ -55,6 +57,22 @@ def test_related_artists_and_radio_have_names(ask, finished):
     first, again = (ask("radio", "--artist", artist, "--day", "2026-01-20", "--json") for _ in range(2))
     assert first == again
     assert len({track["track_id"] for track in json.loads(first[1])["tracks"]}) == 20
+
+
+def test_everybodys_lists_go_into_a_file(ask, finished, tmp_path):
+    """Sorted by listener, ranked from 1, the same tracks as one listener gets who asks alone."""
+    code, out, _ = ask("export", "discover", str(tmp_path / "lists.parquet"), "-k", "5")
+    table = pq.read_table(tmp_path / "lists.parquet")
+    users = table["user_id"].to_pylist()
+    assert code == 0
+    assert f"{len(table):,}".replace(",", "") in out.replace(",", "").replace(" ", "")
+    assert users == sorted(users)
+    mine = table.filter(pc.equal(table["user_id"], 5)).to_pydict()
+    alone = json.loads(ask("recommend", "5", "--list", "discover", "-k", "5", "--json")[1])["tracks"]
+    assert mine["rank"] == [1, 2, 3, 4, 5]
+    assert mine["track_id"] == [track["track_id"] for track in alone]
+    assert mine["reason"] == [track["because"] and track["because"]["track_id"] for track in alone]
+    assert [path.name for path in tmp_path.iterdir()] == ["lists.parquet"]
 
 
 @pytest.mark.parametrize(
