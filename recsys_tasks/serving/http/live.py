@@ -13,7 +13,8 @@ from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import LOG
 from recsys_tasks.serving.http.answers import Answers
-from recsys_tasks.serving.reader import Opened, Reader
+from recsys_tasks.serving.opened import Opened
+from recsys_tasks.serving.reader import Reader
 from recsys_tasks.storage.store import ArtefactStore, Stamp
 
 ANSWERS = 1
