@@ -218,7 +218,9 @@ def test_the_reader_serves_what_the_command_serves(services: dict[str, Any]) -> 
     mounted = [volume.rsplit(":", 2) for volume in reader["volumes"] if isinstance(volume, str)]
     assert reader["read_only"]
     assert {mode for _, _, mode in mounted} == {"ro"}
-    assert {place for _, place, _ in mounted} == {reader["environment"][name] for name in ("RECSYS_ROOT", "RECSYS_CONFIG")}
+    assert {place for _, place, _ in mounted} == {
+        reader["environment"][name] for name in ("RECSYS_ROOT", "RECSYS_CONFIG")
+    }
     (tokens,) = [volume for volume in reader["volumes"] if isinstance(volume, dict)]
     assert (tokens["target"], tokens["read_only"]) == (words.tokens_file, True)
     assert reader["environment"].keys() == {"OPENBLAS_NUM_THREADS", "RECSYS_ROOT", "RECSYS_CONFIG"}
