@@ -10,7 +10,6 @@ from contextlib import contextmanager
 import httpx
 from processes import wait_for
 
-from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.serving.http.access_log import AccessLog
@@ -53,7 +52,7 @@ def served(store, products=ProductsConfig(), **bounds) -> Iterator[Served]:  # n
     values, stream, told = {"port": 0, "refresh_s": 0.02, "drain_s": 1} | bounds, io.BytesIO(), []
     config, log = ServeConfig(**values), AccessLog(stream)
     listening = listen(config)
-    server = server_of(store, config, products, AlsConfig(), log, lambda event, text: told.append((event, text)))
+    server = server_of(store, config, products, log, lambda event, text: told.append((event, text)))
     thread = threading.Thread(target=server.run, args=([listening],))
     thread.start()
     found = Served(listening.getsockname()[1], stream, told)

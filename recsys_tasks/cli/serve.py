@@ -6,14 +6,14 @@ from typing import Any
 
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import number_of
-from recsys_tasks.core.config import AlsConfig, load_table
+from recsys_tasks.core.config import load_table
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.sections import Section
 from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.steps.workplaces import store_at
 
-TABLES: dict[str, type[Section]] = {"serve": ServeConfig, "products": ProductsConfig, "als": AlsConfig}
+TABLES: dict[str, type[Section]] = {"serve": ServeConfig, "products": ProductsConfig}
 """Tables of the configuration that the service reads: it needs no address of a source."""
 
 
@@ -36,7 +36,7 @@ def _serve(args: Namespace) -> Answer:
         raise ConfigError(f"{error.name} is not installed. Install the service: pip install '.[serve]'.") from None
     found = {name: _table(args.config, name, table) for name, table in TABLES.items()}
     given = {name: getattr(args, name) for name in ("host", "port", "tokens_file") if getattr(args, name) is not None}
-    serve(store_at(args.root), found["serve"].model_copy(update=given), found["products"], found["als"])
+    serve(store_at(args.root), found["serve"].model_copy(update=given), found["products"])
     return Answer({}, "Ended.")
 
 

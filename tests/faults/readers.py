@@ -39,26 +39,26 @@ def readers(ground: Ground, outcome: Outcome, count: int, random: Random) -> Non
     live = releases.log().require_live()
     parts = Bundles(PosixStore(ground.done)).verify(live)  # retention soon removes it from the other store
     scores = {user: _best(Reader(store).recommend(user)) for user in LISTENERS}
-    releases.append(_marked(store, live, parts, 1))
+    releases.append(marked(store, live, parts, 1))
     reader, wrong = Reader(store), list[str]()
     swaps: list[float] = []
     with _asking(reader, scores, wrong, outcome), _removing(Workplace(store, _few(), ground.dsn), wrong):
         for n in range(2, count + 2):
-            releases.append(_marked(store, live, parts, n))
+            releases.append(marked(store, live, parts, n))
             began, seen = monotonic(), len(wrong)
             kept = reader.refresh()
             swaps.append(monotonic() - began)
-            broken = [kept] * bool(kept) + ["I3: it did not switch"] * (reader.entry.candidate != _name(n))
+            broken = [kept] * bool(kept) + ["I3: it did not switch"] * (reader.entry.candidate != name_of(n))
             outcome.add(f"switch {n}", broken + wrong[seen:])
     outcome.figures["switch p99 ms"] = 1000 * sorted(swaps)[int(len(swaps) * 0.99)]
     outcome.failures += [f"in between: {said}" for said in wrong if said not in "".join(outcome.failures)]
     shutil.rmtree(store.root)
 
 
-def _marked(store: PosixStore, live: Entry, parts: dict[str, Artefact], n: int) -> Entry:
+def marked(store: PosixStore, live: Entry, parts: dict[str, Artefact], n: int) -> Entry:
     """Another release of the same bundle, whose ids, names, scores and date say that it is the n-th."""
     gated, names, users = (parts[part] for part in (GATED, NAMES, USERS))
-    bundles, name, day = Bundles(store), _name(n), live.day + timedelta(days=n)
+    bundles, name, day = Bundles(store), name_of(n), live.day + timedelta(days=n)
     tracks, key = gated.table("tracks"), gated.key | {"day": day.isoformat()}
     title = pa.array([f"release {n}"] * tracks.num_rows)
     users_files: dict[str, Content] = {each: users.array(each) for each in ("indptr", "cols", "order")}
@@ -76,7 +76,8 @@ def _marked(store: PosixStore, live: Entry, parts: dict[str, Artefact], n: int) 
     return replace(live, number=number, release=number, candidate=name, parts=vouched, day=day)
 
 
-def _name(n: int) -> str:
+def name_of(n: int) -> str:
+    """Digest of the n-th candidate."""
     return digest_of("marked", n)
 
 

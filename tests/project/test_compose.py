@@ -15,6 +15,8 @@ import jsonschema
 import pytest
 import yaml
 
+from recsys_tasks.cli.main import parser
+from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.demo.airflow_environment import (
     CLONE,
     COMPONENTS,
@@ -131,7 +133,7 @@ def test_only_who_needs_the_source_gets_its_password(services: dict[str, Any]) -
 def test_every_port_is_bound_to_loopback(services: dict[str, Any]) -> None:
     """Docker's published ports pass by the host's firewall, so none may be open to the outside."""
     ports = [port for service in services.values() for port in service.get("ports", [])]
-    assert len(ports) == 1
+    assert len(ports) == 2
     assert all(port.startswith("127.0.0.1:") for port in ports)
     assert not any("network_mode" in service or "expose" in service for service in services.values())
 
@@ -160,6 +162,8 @@ def test_the_example_names_every_variable(text: str) -> None:
         "AIRFLOW_PORT",
         "AIRFLOW_BASE_URL",
         "RECSYS_PAGES_MEMORY_MB",
+        "RECSYS_SERVICE_PORT",
+        "RECSYS_TOKENS_FILE",
     }
 
 
@@ -199,7 +203,31 @@ def test_the_demo_profile_makes_the_demos_world(services: dict[str, Any]) -> Non
     world = services["demo-world"]
     assert world["entrypoint"] == ["recsys"]
     assert tuple(world["command"]) == (*MAKE_WORLD, "--if-empty")
-    assert {name for name, service in services.items() if "profiles" in service} == {"demo-source", "demo-world"}
+    assert {name for name, service in services.items() if service.get("profiles") == ["demo"]} == {
+        "demo-source",
+        "demo-world",
+    }
+
+
+def test_the_reader_serves_what_the_command_serves(services: dict[str, Any]) -> None:
+    """It runs ``recsys serve`` with tokens, reads the store and writes nothing, and has no key of anything else."""
+    reader = services["reader"]
+    words = parser({}).parse_args(reader["command"])
+    assert reader["entrypoint"] == ["recsys"]
+    assert (words.host, words.port, words.handler.__module__) == ("0.0.0.0", 8090, "recsys_tasks.cli.serve")  # noqa: S104
+    mounted = [volume.rsplit(":", 2) for volume in reader["volumes"] if isinstance(volume, str)]
+    assert reader["read_only"]
+    assert {mode for _, _, mode in mounted} == {"ro"}
+    assert {place for _, place, _ in mounted} == {
+        reader["environment"][name] for name in ("RECSYS_ROOT", "RECSYS_CONFIG")
+    }
+    (tokens,) = [volume for volume in reader["volumes"] if isinstance(volume, dict)]
+    assert (tokens["target"], tokens["read_only"]) == (words.tokens_file, True)
+    assert reader["environment"].keys() == {"OPENBLAS_NUM_THREADS", "RECSYS_ROOT", "RECSYS_CONFIG"}
+    assert "env_file" not in reader
+    assert reader["profiles"] == ["reader"]
+    drain = ServeConfig().drain_s
+    assert float(reader["stop_grace_period"].removesuffix("s")) > drain
 
 
 def test_the_oldest_compose_that_reads_the_file_is_named(text: str) -> None:
@@ -211,7 +239,8 @@ def test_the_oldest_compose_that_reads_the_file_is_named(text: str) -> None:
 
 def test_volumes_are_declared_and_shared(compose: dict[str, Any], services: dict[str, Any]) -> None:
     """Store and logs are named volumes that every component sees at the same place."""
-    named = {volume.split(":")[0] for service in services.values() for volume in service.get("volumes", [])}
+    every = [volume for service in services.values() for volume in service.get("volumes", [])]
+    named = {volume.split(":")[0] for volume in every if isinstance(volume, str)}
     assert {name for name in named if not name.startswith(("$", "."))} == set(compose["volumes"])
     environment = services["scheduler"]["environment"]
     for place in (environment["RECSYS_ROOT"], environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]):

@@ -1,39 +1,45 @@
 """The answers of one open release: ids in, JSON shapes out. Everything an answer needs is taken from this release."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
-from typing import NamedTuple
+from functools import lru_cache, partial
+from itertools import islice
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
-from recsys_tasks.core.domain import BoolArray, Id
+from recsys_tasks.core.domain import BoolArray, Id, IntArray
 from recsys_tasks.core.errors import ConfigError, UnknownId
 from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.products.filters import Filters
-from recsys_tasks.products.lists import Cols
+from recsys_tasks.products.lists import Lists, TrackLists
+from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.products import Products
+from recsys_tasks.products.radio import Seeds
 from recsys_tasks.serving.http.ids import IdIndex
+from recsys_tasks.serving.http.names import Listed, Names
+from recsys_tasks.serving.http.problems import busy
 from recsys_tasks.serving.http.shapes import (
+    ArtistsAnswer,
+    ArtistsWanted,
     Basis,
+    HistoryBody,
     ListenerTracks,
-    Named,
-    Place,
+    PlaylistBody,
+    Radio,
+    RadioAnswer,
+    RelatedArtist,
     TracksAnswer,
     Wanted,
 )
-from recsys_tasks.storage.stored_forms import as_ids
 
+Product: TypeAlias = Callable[[IntArray, int, BoolArray | None], Lists]
 FILTERS_KEPT = 32
 """Sets of allowed tracks that are kept, a byte for each track: few filters are asked for again and again."""
-NAMES_KEPT = 100_000
-"""Tracks whose names are kept as objects, 300 bytes each."""
 
 
 class Answers:
-    """What a release answers. One thread asks it."""
+    """What a release answers. One thread asks it; another one may ``prepare`` it."""
 
     def __init__(self, release: int, products: Products, bounds: ServeConfig) -> None:
         """Make ready whatever many answers share, so that the first of them waits for nothing.
@@ -46,10 +52,11 @@ class Answers:
         bundle = products.view.bundle
         self.release, self.day, self._products, self._bounds = release, products.day, products, bounds
         self._listeners = IdIndex(bundle.users.ids, bundle.users.order)
-        self._tracks = IdIndex(bundle.gated.tracks.ids)
-        self._names = _Names(bundle.gated.tracks.ids, bundle.names.table)
+        self._tracks, self._artists = IdIndex(bundle.gated.tracks.ids), IdIndex(products.artists.ids)
+        self._names = Names(bundle.gated.tracks.ids, bundle.names.table)
         self._allowed = lru_cache(FILTERS_KEPT)(self._not_kept)
-        self._allowed(Filters())
+        self.related_wanted = self._related_ready = False
+        self._warm()
 
     @property
     def on(self) -> date:
@@ -58,54 +65,148 @@ class Answers:
 
     def discover(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
         """Tracks that each listener has not played; the popular ones for a listener whom the release does not know."""
-        rows = [self._listeners.row(listener_id) for listener_id in listener_ids]
-        found = self._products.discover(np.array([r for r in rows if r is not None], np.int64), *self._how(wanted))
-        lists = iter([_Listed(c, s, r) for c, s, r in zip(found.cols, found.scores, found.reasons, strict=True)])
-        popular = iter(found.popular.tolist())
-        return [
-            self._popular(listener_id, wanted)
-            if row is None
-            else self._of(listener_id, True, "popular" if next(popular) else "listener", next(lists))
-            for listener_id, row in zip(listener_ids, rows, strict=True)
-        ]
+        return self._each(self._products.discover, listener_ids, *self._how(wanted))
+
+    def new_releases(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
+        """As ``discover``, of the tracks that are new."""
+        return self._each(self._products.discover, listener_ids, *self._how(wanted, new=True))
+
+    def mix(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
+        """What each listener plays of late, and what they have not heard; the popular tracks for an unknown one."""
+        make = partial(self._products.daily_mix, day=self.on)
+        return self._each(make, listener_ids, *self._how(wanted))
+
+    def on_repeat(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
+        """What each listener plays most of late; nothing for an unknown one."""
+        return self._each(self._products.on_repeat, listener_ids, *self._how(wanted), popular=False)
+
+    def for_history(self, listener_id: Id, wanted: HistoryBody) -> ListenerTracks:
+        """As ``discover``; the list of a listener whom the release does not know is made from a history."""
+        cols, _ = self._cols(wanted.history)
+        if self._listeners.row(listener_id) is not None or not cols:
+            (found,) = self.discover([listener_id], wanted)
+            return found
+        found_here = self._products.for_history([np.array(cols)], *self._how(wanted))
+        return ListenerTracks(str(listener_id), False, "history", self._names.places(_first(found_here)))
+
+    def popular(self, wanted: Wanted) -> TracksAnswer:
+        """The tracks that most are listening to."""
+        return self._tracks_answer(self._products.popular(*self._how(wanted)))
 
     def similar(self, track_id: Id, wanted: Wanted) -> TracksAnswer:
         """Tracks like a track.
 
         Raises:
-            UnknownId: the release does not know it, or nobody has played it yet.
+            UnknownId: the release does not know it, or nothing that is allowed is like it.
         """
         found = self._products.similar(np.array([self._col(track_id)]), *self._how(wanted))
         if not (found.cols >= 0).any():
-            raise UnknownId(
-                f"Track {track_id!r} has no plays to learn from yet, or no track that is allowed is like it."
-            )
-        return self._tracks_answer(_Listed(found.cols[0], found.scores[0], found.reasons[0]))
+            raise UnknownId(f"Nothing that is allowed is like track {track_id!r}, or it has no plays to learn from.")
+        return self._tracks_answer(found)
 
-    def _popular(self, listener_id: Id, wanted: Wanted) -> ListenerTracks:
-        found = self._products.popular(*self._how(wanted))
-        return self._of(listener_id, False, "popular", _Listed(found.cols[0], found.scores[0], found.reasons[0]))
+    def continued(self, wanted: PlaylistBody) -> TracksAnswer:
+        """Tracks that go on with a playlist.
 
-    def _of(self, listener_id: Id, known: bool, basis: Basis, listed: "_Listed") -> ListenerTracks:
-        return ListenerTracks(str(listener_id), known, basis, self._names.places(listed))
+        Raises:
+            UnknownId: the release knows none of its tracks.
+        """
+        cols, unknown = self._cols(wanted.tracks)
+        if not cols:
+            raise UnknownId(f"Release {self.release} knows none of these {unknown:,} tracks.")
+        return self._tracks_answer(self._products.continue_playlist([np.array(cols)], *self._how(wanted)), unknown)
 
-    def _tracks_answer(self, listed: "_Listed", unknown: int = 0) -> TracksAnswer:
-        return TracksAnswer(self.release, self.day, self._names.places(listed), unknown)
+    def radio(self, wanted: Radio) -> RadioAnswer:
+        """The next tracks of a radio.
 
-    def _how(self, wanted: Wanted) -> tuple[int, BoolArray | None]:
+        Raises:
+            UnknownId: a seed is not known, or nothing is near to any of them.
+            ConfigError: no seed is named, or too many.
+        """
+        self._check_number(len(wanted.track) + len(wanted.artist), "seeds")
+        cols, artists = [self._col(each) for each in wanted.track], [self._artist(each) for each in wanted.artist]
+        k, allowed = self._how(wanted)
+        seeds = Seeds(tuple(cols), tuple(artists))
+        tracks = self._products.radio(seeds, wanted.on or self.on, wanted.seed, allowed)
+        found = list(islice(tracks, wanted.skip, wanted.skip + k))
+        return RadioAnswer(self.release, self.day, self._names.of(found), wanted.skip + len(found))
+
+    def related(self, artist_id: Id, wanted: ArtistsWanted) -> ArtistsAnswer:
+        """Artists like an artist.
+
+        Raises:
+            UnknownId: the release does not know it.
+            Problem: what this needs is being made: come again.
+        """
+        number = self._artist(artist_id)
+        if not self._related_ready:
+            self.related_wanted = True
+            raise busy("Who listens to which artists is being counted.")
+        found = self._products.related_artists(np.array([number]), self._length(wanted.k))
+        there = found.artists[0] >= 0
+        pairs = zip(found.artists[0, there].tolist(), np.round(found.scores[0, there].astype(float), 6), strict=True)
+        named = [RelatedArtist(*self._artist_named(artist), float(score)) for artist, score in pairs]
+        return ArtistsAnswer(self.release, self.day, named)
+
+    def prepare(self) -> None:
+        """Make what related artists need, if somebody has asked for them: it takes memory and some seconds."""
+        if self.related_wanted and not self._related_ready:
+            self._products.related_artists(np.zeros(min(len(self._products.artists), 1), np.int64), 1)
+            self._related_ready = True
+
+    def _warm(self) -> None:
+        """Ask one question of each kind."""
+        some = [self._products.view.bundle.users.ids[0].as_py()] if len(self._products.view.bundle.users.ids) else []
+        wanted = Wanted(k=1)
+        self.discover(some, wanted)
+        self._products.popular(1, self._allowed(Filters(), False))
+        self._products.for_history([np.zeros(1, np.int64)], 1)
+
+    def _each(
+        self,
+        product: Product,
+        listener_ids: Sequence[Id],
+        k: int,
+        allowed: BoolArray | None,
+        popular: bool = True,
+    ) -> list[ListenerTracks]:
+        """The list of each listener; for one whom the release does not know the popular tracks, or none."""
+        rows = [self._listeners.row(listener_id) for listener_id in listener_ids]
+        found = product(np.array([row for row in rows if row is not None], np.int64), k, allowed)
+        places = iter(range(len(found.cols)))
+        lists = []
+        for listener_id, row in zip(listener_ids, rows, strict=True):
+            if row is None:
+                listed = self._names.places(_first(self._products.popular(k, allowed))) if popular else []
+                lists.append(ListenerTracks(str(listener_id), False, "popular", listed))
+            else:
+                place = next(places)
+                basis: Basis = "popular" if found.popular[place] else "listener"
+                listed = self._names.places(Listed(found.cols[place], found.scores[place], found.reasons[place]))
+                lists.append(ListenerTracks(str(listener_id), True, basis, listed))
+        return lists
+
+    def _tracks_answer(self, found: TrackLists, unknown: int = 0) -> TracksAnswer:
+        return TracksAnswer(self.release, self.day, self._names.places(_first(found)), unknown)
+
+    def _how(self, wanted: Wanted, new: bool = False) -> tuple[int, BoolArray | None]:
         """Length of the lists, and the tracks to choose from.
 
         Raises:
             ConfigError: the list is too long, or the release does not know what a filter asks for.
         """
-        k = wanted.k or min(self._products.settings.k, self._bounds.longest_list)
-        if k > self._bounds.longest_list:
-            raise ConfigError(f"A list has {self._bounds.longest_list:,} places at the most.")
-        return k, self._allowed(wanted.filters())
+        return self._length(wanted.k), self._allowed(wanted.filters(), new)
 
-    def _not_kept(self, filters: Filters) -> BoolArray | None:
+    def _length(self, k: int | None) -> int:
+        found = min(self._products.settings.k, self._bounds.longest_list) if k is None else k
+        if found > self._bounds.longest_list:
+            raise ConfigError(f"A list has {self._bounds.longest_list:,} places at the most.")
+        return found
+
+    def _not_kept(self, filters: Filters, new: bool) -> BoolArray | None:
         """Which tracks are allowed; None where all are, which the search is faster with."""
         found = self._products.allowed(filters, self.on)
+        if new:
+            found = found & new_tracks(self._products.view, self.on, self._products.settings.new_release_days)
         return None if found.all() else found
 
     def _col(self, track_id: Id) -> int:
@@ -114,37 +215,33 @@ class Answers:
             raise UnknownId(f"Release {self.release} knows no track {track_id!r}.")
         return col
 
+    def _cols(self, track_ids: Sequence[Id]) -> tuple[list[int], int]:
+        """Columns of the tracks that the release knows, each once, and how many it does not know.
 
-class _Listed(NamedTuple):
-    """One list of track columns, best first; -1 where nothing is left."""
+        Raises:
+            ConfigError: too many are named.
+        """
+        self._check_number(len(track_ids), "tracks")
+        found = [self._tracks.row(track_id) for track_id in track_ids]
+        known = list(dict.fromkeys(col for col in found if col is not None))
+        return known, found.count(None)
 
-    cols: Cols  # (k,)
-    scores: npt.NDArray[np.float32]  # (k,)
-    reasons: Cols  # (k,)
+    def _check_number(self, found: int, what: str) -> None:
+        if not 1 <= found <= self._bounds.longest_history:
+            raise ConfigError(
+                f"{found:,} {what} are named. Name one or more, {self._bounds.longest_history:,} at most."
+            )
+
+    def _artist(self, artist_id: Id) -> int:
+        number = self._artists.row(artist_id)
+        if number is None:
+            raise UnknownId(f"Release {self.release} knows no artist {artist_id!r}.")
+        return number
+
+    def _artist_named(self, artist: int) -> tuple[str, str | None]:
+        (track,) = self._names.of(self._products.artists.cols(artist)[:1].tolist())
+        return str(self._products.artists.ids[artist].as_py()), track.artist
 
 
-class _Names:
-    """Ids, titles and artists by column. Those of the tracks on most lists are kept, so that few are looked up."""
-
-    def __init__(self, ids: pa.Array, table: pa.Table) -> None:
-        self._columns = [ids, as_ids(table.column("title")), as_ids(table.column("artist"))]
-        self._kept: dict[int, Named] = {}
-
-    def places(self, listed: _Listed) -> list[Place]:
-        """The list without the places that hold nothing."""
-        scores = np.round(listed.scores.astype(float), 6).tolist()
-        found = [row for row in zip(listed.cols.tolist(), scores, listed.reasons.tolist(), strict=True) if row[0] >= 0]
-        kept = self._with({col for col, _, _ in found} | {reason for _, _, reason in found if reason >= 0})
-        named = ((kept[col], score, kept[why] if why >= 0 else None) for col, score, why in found)
-        return [Place(own.track_id, own.title, own.artist, score, why) for own, score, why in named]
-
-    def _with(self, cols: set[int]) -> dict[int, Named]:
-        """Names of these columns, and of some others."""
-        if missing := [col for col in cols if col not in self._kept]:
-            if len(self._kept) > NAMES_KEPT:
-                self._kept.clear()
-                missing = list(cols)
-            places = pa.array(missing, pa.int64())
-            ids, titles, artists = (column.take(places).to_pylist() for column in self._columns)
-            self._kept.update(zip(missing, map(Named, map(str, ids), titles, artists), strict=True))
-        return self._kept
+def _first(found: TrackLists) -> Listed:
+    return Listed(found.cols[0], found.scores[0], found.reasons[0])

@@ -13,7 +13,6 @@ from starlette.types import ASGIApp
 
 from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.serving.http.access_log import AccessLog
-from recsys_tasks.serving.http.answers import Answers
 from recsys_tasks.serving.http.desk import Desk
 from recsys_tasks.serving.http.door import Door, Rules
 from recsys_tasks.serving.http.live import LiveRelease, age
@@ -32,7 +31,7 @@ PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 class Surroundings:
     """What an app is given."""
 
-    live: LiveRelease[Answers]
+    live: LiveRelease
     bounds: ServeConfig
     tokens: Callable[[], Tokens | None]  # None: nobody needs one
     log: AccessLog
@@ -64,7 +63,7 @@ def create_app(given: Surroundings) -> ASGIApp:
     return Door(app, rules, metrics, given.log)
 
 
-def _operations(app: FastAPI, live: LiveRelease[Answers], metrics: Metrics) -> None:
+def _operations(app: FastAPI, live: LiveRelease, metrics: Metrics) -> None:
     @app.get("/healthz")
     async def healthz() -> Response:
         """The process answers."""
@@ -93,11 +92,11 @@ def _watch(given: Surroundings, turns: Turns) -> None:
     watch("recsys_waiting", "Requests that wait for their turn", lambda: len(turns))
 
 
-def _release(live: LiveRelease[Answers]) -> int:
+def _release(live: LiveRelease) -> int:
     return live.current.entry.release if live.current else 0
 
 
-def _day(live: LiveRelease[Answers]) -> float:
+def _day(live: LiveRelease) -> float:
     if live.current is None:
         return math.nan
     return datetime.fromisoformat(f"{live.current.entry.day}T00:00:00+00:00").timestamp()

@@ -24,7 +24,7 @@ encode = msgspec.json.Encoder().encode
 class Desk:
     """Gives answers in turn."""
 
-    def __init__(self, live: LiveRelease[Answers], turns: Turns, metrics: Metrics) -> None:
+    def __init__(self, live: LiveRelease, turns: Turns, metrics: Metrics) -> None:
         self._live, self._turns, self._metrics = live, turns, metrics
 
     async def give(self, request: Request, make: Callable[[Answers], object]) -> Response:
@@ -51,9 +51,7 @@ class Desk:
         make_all = partial(make, serving.answers)
         return await self._found(request, serving, lambda: self._turns.share(shared, item, make_all))
 
-    async def _found(
-        self, request: Request, serving: Serving[Answers], wait: Callable[[], Awaitable[object]]
-    ) -> Response:
+    async def _found(self, request: Request, serving: Serving, wait: Callable[[], Awaitable[object]]) -> Response:
         if _holds(request.headers.get("if-none-match", ""), serving.tag):
             return Response(status_code=304, headers=_headers(serving))
         asked = request.scope["raw_path"] + b"?" + request.scope["query_string"]
@@ -82,17 +80,17 @@ class Desk:
             found += await self._turns.take(lambda piece=piece: piece(serving.answers), number > 0)  # type: ignore[misc]
         return _response(serving, encode(join(serving.answers, found)))
 
-    def _now(self) -> Serving[Answers]:
+    def _now(self) -> Serving:
         if self._live.current is None:
             raise no_release()
         return self._live.current
 
 
-def _response(serving: Serving[Answers], content: bytes) -> Response:
+def _response(serving: Serving, content: bytes) -> Response:
     return Response(content, 200, _headers(serving), "application/json")
 
 
-def _headers(serving: Serving[Answers]) -> dict[str, str]:
+def _headers(serving: Serving) -> dict[str, str]:
     release = str(serving.entry.release)
     return {"ETag": serving.tag, "Cache-Control": CACHING, "Vary": "Authorization", "Recsys-Release": release}
 

@@ -15,7 +15,8 @@ FROM = {"release": 7, "day": "2026-02-08"}
 LISTED = {"listener_id": "1418", "known": True, "basis": "listener", "tracks": [PLACE]}
 LISTENER, BATCH = FROM | LISTED, FROM | {"lists": [LISTED]}
 TRACKS = FROM | {"tracks": [PLACE], "unknown": 0}
-ARTISTS = FROM | {"artists": [{"artist_id": "Les Valardon", "score": 0.4121}]}
+ARTISTS = FROM | {"artists": [{"artist_id": "871", "artist": "Les Valardon", "score": 1.4121}]}
+RADIO = FROM | {"tracks": [PLACE["because"]], "skip": 30}
 PROBLEM = {
     "type": "about:blank",
     "title": "Not Found",

@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Generic, TypeVar
 
-import pyarrow as pa
 from cachetools import LRUCache
 
 from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.errors import RecsysError, told
+from recsys_tasks.core.products import ProductsConfig
+from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import LOG
+from recsys_tasks.serving.http.answers import Answers
+from recsys_tasks.serving.opened import Opened
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.storage.store import ArtefactStore, Stamp
 
@@ -19,11 +21,10 @@ ANSWERS = 1
 """Format of the answers: another one, and what clients hold under the same release is no longer theirs."""
 LONGEST_REST = 300.0
 """Seconds at the most between two tries to open a release that could not be opened: each reads all of its files."""
-Answers = TypeVar("Answers")
 
 
 @dataclass(frozen=True)
-class Serving(Generic[Answers]):
+class Serving:
     """One open release, whole: a request takes it once, and answers from nothing else."""
 
     entry: Entry
@@ -32,15 +33,14 @@ class Serving(Generic[Answers]):
     remembered: "LRUCache[bytes, bytes]" = field(repr=False)  # path and query -> body of the answer
 
 
-class LiveRelease(Generic[Answers]):
+class LiveRelease:
     """Keeps the live release open. ``look`` is called by one thread; everybody may read what it left."""
 
     def __init__(
         self,
         store: ArtefactStore,
-        answers: Callable[[Reader], Answers],
-        settings: str,
-        remembered_bytes: int,
+        products: ProductsConfig,
+        bounds: ServeConfig,
         clock: Callable[[], float],
         tell: Callable[[str, str], None],
     ) -> None:
@@ -48,18 +48,17 @@ class LiveRelease(Generic[Answers]):
 
         Args:
             store: where the releases lie.
-            answers: what answers from an open release; made, and tried, before the release takes over.
-            settings: digest of everything beside the release that decides an answer.
-            remembered_bytes: of finished answers that are kept for each release.
+            products: what the lists look like.
+            bounds: what may be asked for at a time, and what is remembered.
             clock: seconds that never go back.
             tell: is told of an event in a word, and in a sentence.
         """
-        self.current: Serving[Answers] | None = None
+        self.current: Serving | None = None
         self.problem: str | None = None
         """Why what is live in the log is not what answers."""
         self.switches = 0
-        self._store, self._answers, self._settings = store, answers, settings
-        self._bytes, self._clock, self._tell = remembered_bytes, clock, tell
+        self._store, self._products, self._bounds = store, products, bounds
+        self._clock, self._tell = clock, tell
         self._reader: Reader | None = None
         self._seen: Stamp | None = None
         self._again, self._rest = 0.0, 1.0
@@ -72,6 +71,7 @@ class LiveRelease(Generic[Answers]):
         """
         seen = self._stamp()
         if seen == self._seen and (self.problem is None or self._clock() < self._again):
+            self._prepare()
             return
         self._seen = seen
         problem = self._refreshed()
@@ -91,28 +91,40 @@ class LiveRelease(Generic[Answers]):
 
     def _refreshed(self) -> str | None:
         try:
-            reader = self._reader or Reader(self._store)
+            reader = self._reader or Reader(self._store, settings=self._products)
             problem = reader.refresh() if self._reader else None
-            if problem is None and not self._is_current(reader.entry):
-                self._switch(reader)
             self._reader = reader
+            if problem is None and not self._is_current(reader.entry):
+                self._switch(reader.opened)
             return problem
-        except (RecsysError, OSError, ValueError, MemoryError, pa.ArrowException) as error:
+        except Exception as error:  # whatever is wrong with a release, the one that is open goes on answering
             return told(error)
+
+    def _prepare(self) -> None:
+        """Make what somebody has asked for in vain."""
+        try:
+            if self.current is not None:
+                self.current.answers.prepare()
+        except Exception as error:  # they are told to come again, as before
+            self._tell("failed", told(error))
 
     def _is_current(self, entry: Entry) -> bool:
         now = self.current
         return now is not None and (entry.candidate, entry.parts) == (now.entry.candidate, now.entry.parts)
 
-    def _switch(self, reader: Reader) -> None:
-        entry = reader.entry
-        tag = digest_of("answers", ANSWERS, entry.candidate, entry.parts, self._settings)[:SHORT]
-        remembered: LRUCache[bytes, bytes] = LRUCache(self._bytes, getsizeof=len)
-        self.current = Serving(entry, self._answers(reader), f'"{entry.release}-{tag}"', remembered)
+    def _switch(self, opened: Opened) -> None:
+        entry, settings = opened.entry, (self._products.model_dump(), self._bounds.longest_list)
+        tag = digest_of("answers", ANSWERS, entry.candidate, entry.parts, *settings)[:SHORT]
+        remembered: LRUCache[bytes, bytes] = LRUCache(self._bounds.cache_mb << 20, getsizeof=len)
+        answers = Answers(entry.release, opened.products, self._bounds)
+        if self.current is not None:  # what was asked for goes on being answered
+            answers.related_wanted = self.current.answers.related_wanted
+            answers.prepare()
+        self.current = Serving(entry, answers, f'"{entry.release}-{tag}"', remembered)
         self.switches += 1
         self._tell("switched", f"Release {entry.release} (data of {entry.day}) answers.")
 
 
-def age(serving: Serving[Answers] | None, now: datetime) -> float:
+def age(serving: Serving | None, now: datetime) -> float:
     """Seconds since the log entry was made by which this release is live; NaN where none is open."""
     return (now - datetime.fromisoformat(serving.entry.at)).total_seconds() if serving else float("nan")

@@ -11,12 +11,18 @@ from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.serving.http.answers import Answers
 from recsys_tasks.serving.http.desk import Desk
-from recsys_tasks.serving.http.examples import BATCH, LISTENER, TRACKS, documented
+from recsys_tasks.serving.http.examples import ARTISTS, BATCH, LISTENER, RADIO, TRACKS, documented
 from recsys_tasks.serving.http.shapes import (
+    ArtistsAnswer,
+    ArtistsWanted,
     BatchAnswer,
     BatchBody,
+    HistoryBody,
     ListenerAnswer,
     ListenerTracks,
+    PlaylistBody,
+    Radio,
+    RadioAnswer,
     TracksAnswer,
     Wanted,
 )
@@ -25,37 +31,82 @@ AT_ONCE = 8
 """Listeners of a batch whose lists are made in one turn: a few milliseconds."""
 ListenerId = Annotated[str, Path(description="The listener's id, as the source has it", examples=["1418"])]
 TrackId = Annotated[str, Path(description="The track's id, as the source has it", examples=["20876"])]
+ArtistId = Annotated[str, Path(description="The artist's id, or the name where the catalogue has no ids")]
 Asked = Annotated[Wanted, Query()]
 Product: TypeAlias = Callable[[Answers, Sequence[Id], Wanted], list[ListenerTracks]]
+OF_A_LISTENER: dict[str, tuple[Product, str]] = {
+    "discover": (Answers.discover, "Tracks that a listener has not played; for an unknown one the popular tracks."),
+    "mix": (Answers.mix, "What a listener plays of late, and what they have not heard; another mix with each release."),
+    "new-releases": (Answers.new_releases, "The newest tracks that suit a listener."),
+    "on-repeat": (Answers.on_repeat, "The tracks that a listener plays most of late."),
+}
+"""Last part of the path -> the product, and what it is."""
 
 
 def routes(desk: Desk, bounds: ServeConfig) -> APIRouter:
     """All routes of version 1."""
     router = APIRouter(prefix="/v1")
-    for add in (_listeners, _batches, _tracks):
-        add(router, desk, bounds)
+    for name, (product, about) in OF_A_LISTENER.items():
+        _of_a_listener(router, desk, name, product, about)
+        _of_many(router, desk, bounds, name, product)
+    for add in (_history, _tracks, _radio, _artists):
+        add(router, desk)
     return router
 
 
-def _listeners(router: APIRouter, desk: Desk, _bounds: ServeConfig) -> None:
-    @router.get("/listeners/{listener_id:path}/discover", **documented(ListenerAnswer, LISTENER))
-    async def discover(request: Request, listener_id: ListenerId, wanted: Asked) -> Response:
-        """Tracks that a listener has not played; the popular tracks for a listener whom the release does not know."""
-        return await desk.share(request, listener_id, "discover", partial(_each_alone, Answers.discover, wanted))
+def _of_a_listener(router: APIRouter, desk: Desk, name: str, product: Product, about: str) -> None:
+    async def answer(request: Request, listener_id: ListenerId, wanted: Asked) -> Response:
+        return await desk.share(request, listener_id, name, partial(_each_alone, product, wanted))
+
+    shown = documented(ListenerAnswer, LISTENER)
+    path = f"/listeners/{{listener_id:path}}/{name}"
+    router.add_api_route(path, answer, name=f"{name} of a listener", description=about, **shown)
 
 
-def _batches(router: APIRouter, desk: Desk, bounds: ServeConfig) -> None:
-    @router.post("/batch/discover", **documented(BatchAnswer, BATCH))
-    async def batch_discover(body: BatchBody) -> Response:
-        """What ``discover`` answers, for many listeners."""
-        return await desk.give_pieces(_pieces(Answers.discover, body, bounds), _together)
+def _of_many(router: APIRouter, desk: Desk, bounds: ServeConfig, name: str, product: Product) -> None:
+    async def answer(body: BatchBody) -> Response:
+        return await desk.give_pieces(_pieces(product, body, bounds), _together)
+
+    shown, about = documented(BatchAnswer, BATCH), f"What `{name}` answers, for many listeners at once."
+    router.add_api_route(f"/batch/{name}", answer, methods=["POST"], name=f"{name} of many", description=about, **shown)
 
 
-def _tracks(router: APIRouter, desk: Desk, _bounds: ServeConfig) -> None:
+def _history(router: APIRouter, desk: Desk) -> None:
+    @router.post("/listeners/{listener_id:path}/discover", **documented(ListenerAnswer, LISTENER))
+    async def discover_with_a_history(listener_id: ListenerId, body: HistoryBody) -> Response:
+        """What `discover` answers; for a listener whom the release does not know, from the tracks in the body."""
+        return await desk.give_posted(lambda answers: _alone(answers, answers.for_history(listener_id, body)))
+
+
+def _tracks(router: APIRouter, desk: Desk) -> None:
     @router.get("/tracks/{track_id:path}/similar", **documented(TracksAnswer, TRACKS))
     async def similar(request: Request, track_id: TrackId, wanted: Asked) -> Response:
         """Tracks that the same people like."""
         return await desk.give(request, lambda answers: answers.similar(track_id, wanted))
+
+    @router.get("/popular", **documented(TracksAnswer, TRACKS))
+    async def popular(request: Request, wanted: Asked) -> Response:
+        """The tracks that most are listening to; a score is their number."""
+        return await desk.give(request, lambda answers: answers.popular(wanted))
+
+    @router.post("/playlists/continue", **documented(TracksAnswer, TRACKS))
+    async def continue_a_playlist(body: PlaylistBody) -> Response:
+        """Tracks that go on with a playlist; `unknown` counts those of it that the release does not know."""
+        return await desk.give_posted(lambda answers: answers.continued(body))
+
+
+def _radio(router: APIRouter, desk: Desk) -> None:
+    @router.get("/radio", **documented(RadioAnswer, RADIO))
+    async def radio(request: Request, wanted: Annotated[Radio, Query()]) -> Response:
+        """The next tracks of a radio from tracks, artists or both; `skip` of the answer is where to hear on."""
+        return await desk.give(request, lambda answers: answers.radio(wanted))
+
+
+def _artists(router: APIRouter, desk: Desk) -> None:
+    @router.get("/artists/{artist_id:path}/related", **documented(ArtistsAnswer, ARTISTS))
+    async def related(request: Request, artist_id: ArtistId, wanted: Annotated[ArtistsWanted, Query()]) -> Response:
+        """Artists whom the same people listen to. The first question after a start is told to come again."""
+        return await desk.give(request, lambda answers: answers.related(artist_id, wanted))
 
 
 def _each_alone(product: Product, wanted: Wanted, answers: Answers, ids: list[str]) -> list[ListenerAnswer]:

@@ -20,14 +20,10 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.serving import ServeConfig
-from recsys_tasks.products.products import Products
 from recsys_tasks.serving.http.access_log import AccessLog
-from recsys_tasks.serving.http.answers import Answers
 from recsys_tasks.serving.http.app import Surroundings, create_app
 from recsys_tasks.serving.http.live import LiveRelease
 from recsys_tasks.serving.http.metrics import Metrics
@@ -40,14 +36,13 @@ KEEP_ALIVE = 60
 """Seconds for which a connection without a request stays open."""
 
 
-def serve(store: ArtefactStore, bounds: ServeConfig, products: ProductsConfig, als: AlsConfig) -> None:
+def serve(store: ArtefactStore, bounds: ServeConfig, products: ProductsConfig) -> None:
     """Answer until SIGTERM or SIGINT.
 
     Args:
         store: where the releases lie.
         bounds: where to listen, and what may be asked for.
         products: what the lists look like.
-        als: how histories are folded in where a release does not say how it was trained.
 
     Raises:
         ConfigError: no tokens and an address that others reach, tokens that cannot be read, or a port that is taken.
@@ -56,7 +51,7 @@ def serve(store: ArtefactStore, bounds: ServeConfig, products: ProductsConfig, a
     listening = listen(bounds)
     before = signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again when it has drained
     try:
-        server_of(store, bounds, products, als, log, tell).run([listening])
+        server_of(store, bounds, products, log, tell).run([listening])
     finally:
         signal.signal(signal.SIGTERM, before)
         listening.close()
@@ -68,14 +63,13 @@ def server_of(
     store: ArtefactStore,
     bounds: ServeConfig,
     products: ProductsConfig,
-    als: AlsConfig,
     log: AccessLog,
     tell: Tell,
 ) -> uvicorn.Server:
     """The server of a store, which follows its log.
 
     Args:
-        store, bounds, products, als: as for ``serve``.
+        store, bounds, products: as for ``serve``.
         log: of the requests.
         tell: is told of an event in a word, and in a sentence.
 
@@ -85,9 +79,7 @@ def server_of(
     tokens = TokenFile(Path(bounds.tokens_file), tell) if bounds.tokens_file else None
     if tokens is None:
         require_loopback(bounds.host)
-    settings = digest_of("settings", products.model_dump(), als.model_dump(), bounds.longest_list)
-    make = lambda reader: Answers(reader.entry.release, Products(reader.bundle, products, als), bounds)  # noqa: E731
-    live = LiveRelease(store, make, settings, bounds.cache_mb << 20, time.monotonic, tell)
+    live = LiveRelease(store, products, bounds, time.monotonic, tell)
 
     def look() -> None:
         live.look()

@@ -42,6 +42,7 @@ class RelatedArtist:
     """One place of a list of artists."""
 
     artist_id: str
+    artist: str | None
     score: float
 
 
@@ -90,6 +91,17 @@ class TracksAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class RadioAnswer:
+    """The next tracks of a radio, from one release."""
+
+    release: int
+    day: date
+    tracks: list[Named]
+    skip: int
+    """What to ask for to hear on."""
+
+
+@dataclass(frozen=True, slots=True)
 class ArtistsAnswer:
     """A list of artists, from one release."""
 
@@ -123,6 +135,29 @@ class Wanted(BaseModel):
         """The same as the library says it."""
         ranges = tuple(_range(text) for text in self.feature)
         return Filters(self.available, tuple(self.kind), self.explicit, ranges, self.released_after, self.country)
+
+
+class Radio(Wanted):
+    """A radio: the same seeds, day and number give the same tracks as long as the release is live."""
+
+    track: list[IdText] = Field(default_factory=list, examples=[["20876"]])
+    """Tracks to begin with."""
+    artist: list[IdText] = Field(default_factory=list)
+    """Artists to begin with; at least one track or artist is named."""
+    seed: int = Field(default=0, ge=0, lt=1 << 63)
+    """Number of the radio: another one, other tracks."""
+    on: date | None = None
+    """Day of the broadcast; by default the day after the release's data."""
+    skip: int = Field(default=0, ge=0, le=2_000)
+    """Tracks that were heard before: a radio has no end."""
+
+
+class ArtistsWanted(BaseModel):
+    """How many artists are wanted."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    k: int | None = Field(default=None, ge=1)
+    """Length of the list."""
 
 
 class HistoryBody(Wanted):

@@ -1,12 +1,16 @@
 """What the service answers: the lists of the library, one release at a time, to whoever asks in whatever way."""
 
 import json
+from datetime import timedelta
+from urllib.parse import quote
 
+import numpy as np
 import pytest
 from processes import wait_for
 from served import served
 
 from recsys_tasks.products.filters import Filters
+from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.serving.reader import Reader
 
 
@@ -73,6 +77,88 @@ class TestLists:
         assert len(said["tracks"]) == 5
         assert track not in {place["track_id"] for place in said["tracks"]}
         assert {place["because"]["track_id"] for place in said["tracks"]} == {track}
+
+
+class TestEveryProduct:
+    """Each route gives what the function of the library gives."""
+
+    def test_new_releases(self, service, opened, listeners):
+        """Tracks that are new on the day after the data; an unknown listener gets the popular ones among these."""
+        products, on = opened.products, opened.products.day + timedelta(days=1)
+        allowed = products.allowed(Filters(), on)
+        row = opened.bundle.users.ids.index(int(listeners[4])).as_py()
+        wanted = products.named(*products.new_releases([row], 8, allowed, day=on).of(0))
+        said = service.get(f"/v1/listeners/{listeners[4]}/new-releases?k=8").json()
+        assert ids_of(said) == [str(each.track_id) for each in wanted]
+        new = allowed & new_tracks(products.view, on, products.settings.new_release_days)
+        unknown = service.get("/v1/listeners/1000000000/new-releases?k=8").json()
+        assert [str(products.view.bundle.gated.tracks.ids[int(col)]) for col in products.popular(8, new).cols[0]] == (
+            ids_of(unknown)
+        )
+
+    @pytest.mark.parametrize("name", ["mix", "on-repeat"])
+    def test_what_the_release_does_not_hold_is_said(self, service, listeners, name):
+        """A product that needs listeners' own plays says which setting keeps them, in every form."""
+        one = service.get(f"/v1/listeners/{listeners[0]}/{name}")
+        many = service.http.post(f"/v1/batch/{name}", json={"listeners": listeners[:2]})
+        for said in (one, many):
+            assert (said.status_code, "own_half_life_days" in said.json()["detail"]) == (422, True)
+
+    def test_a_listener_without_a_past_is_answered_from_a_history(self, service, opened, listeners):
+        """Tracks in the body count at once for an unknown listener, and for nobody whom the release knows."""
+        history = [track_of(opened, place) for place in (3, 5, 8)]
+        cols = np.array([opened.bundle.gated.tracks.ids.index(int(each)).as_py() for each in history])
+        allowed = opened.products.allowed(Filters(), opened.products.day)
+        wanted = opened.products.for_history([cols], 6, allowed)
+        body = {"history": [int(history[0]), *history[1:], "1000000000"], "k": 6}
+        said = service.http.post("/v1/listeners/1000000000/discover", json=body).json()
+        assert (said["known"], said["basis"]) == (False, "history")
+        tracks = opened.products.named(wanted.cols[0], wanted.scores[0])
+        assert ids_of(said) == [str(each.track_id) for each in tracks]
+        assert not set(history) & set(ids_of(said))
+        path = f"/v1/listeners/{listeners[0]}/discover"
+        assert service.http.post(path, json=body).json() == service.get(f"{path}?k=6").json()
+        nothing = service.http.post("/v1/listeners/1000000000/discover", json={"history": [10**9]}).json()
+        assert nothing["basis"] == "popular"
+
+    def test_a_playlist_goes_on(self, service, opened):
+        """None of its tracks stands on the list again; those that nobody knows are counted, and alone refused."""
+        tracks = [track_of(opened, place) for place in (2, 4)]
+        said = service.http.post("/v1/playlists/continue", json={"tracks": [*tracks, 10**9], "k": 9}).json()
+        assert (len(said["tracks"]), said["unknown"]) == (9, 1)
+        assert not set(tracks) & set(ids_of(said))
+        assert service.http.post("/v1/playlists/continue", json={"tracks": [10**9]}).status_code == 404
+
+    def test_a_radio_has_no_end(self, service, opened):
+        """Two halves are the whole; another number or day is another radio; a radio of nothing is refused."""
+        seeds = {"track": [track_of(opened, 2), track_of(opened, 6)], "k": 10}
+        whole = service.get("/v1/radio", params=seeds | {"k": 20}).json()
+        first = service.get("/v1/radio", params=seeds).json()
+        second = service.get("/v1/radio", params=seeds | {"skip": first["skip"]}).json()
+        assert first["tracks"] + second["tracks"] == whole["tracks"]
+        for other in ({"seed": 7}, {"on": "2026-02-01"}):
+            assert service.get("/v1/radio", params=seeds | other).json()["tracks"] != first["tracks"]
+        assert service.get("/v1/radio").status_code == 422
+
+    def test_related_artists(self, service, opened):
+        """What they need is made when somebody asks; then they are those of the library, by name."""
+        artists = opened.products.artists
+        name = artists.ids[int(artists.of_col[opened.bundle.gated.search.tracks.rank_cols[0]])].as_py()
+        path = f"/v1/artists/{quote(name)}/related?k=5"
+        first = service.get(path)
+        assert (first.status_code, first.headers["retry-after"]) == (503, "1")
+        assert wait_for(lambda: service.get(path).status_code == 200)
+        found = opened.products.related_artists([artists.number(name)], 5).artists[0]
+        wanted = [artists.ids[int(each)].as_py() for each in found if each >= 0]
+        said = service.get(path).json()["artists"]
+        assert [place["artist_id"] for place in said] == [place["artist"] for place in said] == wanted
+        assert service.get("/v1/artists/nobody/related").status_code == 404
+
+    def test_popular_tracks(self, service):
+        """Those that most are listening to, best first."""
+        scores = [place["score"] for place in service.get("/v1/popular?k=50").json()["tracks"]]
+        assert scores == sorted(scores, reverse=True)
+        assert len(scores) == 50
 
 
 class TestCaching:
@@ -146,6 +232,11 @@ class TestOperations:
                 assert "example" in answers["200"]["content"]["application/json"]
                 assert "example" in answers["404"]["content"]["application/problem+json"]
                 assert operation["description"]
+
+
+def ids_of(said):
+    """The tracks of an answer."""
+    return [place["track_id"] for place in said["tracks"]]
 
 
 def figure(service, name):
