@@ -102,12 +102,11 @@ def source_dsn(postgres: Any) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def object_server() -> Iterator[Any]:
+def object_server() -> Any:
     """A real server that speaks S3, for the whole run, on loopback only, removed at the end."""
-    from object_servers import running_server
+    from object_servers import shared_server
 
-    with running_server() as server:
-        yield server
+    return shared_server()
 
 
 @pytest.fixture

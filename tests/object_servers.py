@@ -1,5 +1,6 @@
 """A real object store for tests: SeaweedFS on loopback, started when the first test asks for it."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -116,16 +118,14 @@ class Weed:
             self._process = None
 
 
-@contextlib.contextmanager
-def running_server() -> Iterator[ObjectServer]:
-    """A server with an empty folder, removed at the end."""
+@cache
+def shared_server() -> ObjectServer:
+    """The one server of this process, with an empty folder, started by the first who asks and removed at its end."""
     folder = Path(tempfile.mkdtemp(prefix="recsys-weed-"))
     weed = Weed(folder)
-    try:
-        yield weed.start()
-    finally:
-        weed.kill()
-        shutil.rmtree(folder, ignore_errors=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(weed.kill)
+    return weed.start()
 
 
 def _free_ports(number: int) -> list[int]:

@@ -5,6 +5,7 @@
     .writing/<word>                   name of what is being stored or removed, as long as it is
     .locks/<folder>/<n>               leases of a folder (``leases``)
     .probe/<word>                     the trial of a server (``probe``)
+    .clock                            written to learn what time it is there
 
 An artefact is there once its manifest is, which is put last and only if its name is free: of two writers one wins, and
 since a file lies under its own checksum neither changes what the other's manifest vouches for. Nothing here relies on a
@@ -231,7 +232,7 @@ class ObjectStore:
         _, begun = self._requests.below(WRITING)
         swept = []
         if begun:
-            now = self._now()
+            now = self._requests.now()
             for each in begun:
                 if now - each.written >= self._dead_after:
                     content = self._requests.get(each.name)
@@ -293,14 +294,6 @@ class ObjectStore:
                 dropped += [name for name in names if name not in vouched]
         self._requests.delete(dropped)
         return dropped
-
-    def _now(self) -> float:
-        """The store's clock, as far as it tells: by an object that is written for it."""
-        name = f"{WRITING}/{secrets.token_hex(16)}"
-        self._requests.put(name, b"")
-        seen = self._requests.head(name)
-        self._requests.delete([name])
-        return seen.written if seen else 0.0
 
     def _have(self, name: str, path: Path, file: str, of: StoredFile) -> bool:
         """Have a file of an artefact in the cache; whether it had to be fetched.
