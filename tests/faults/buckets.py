@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 from faulty_proxy import KINDS, Fault, FaultyProxy, faulty_proxy
 from log_entries import entry
-from object_servers import ObjectServer, Weed, shared_server
 
+from benchmarks.object_server import ObjectServer, Weed, shared_server
 from faults.ground import DAY, Ground
 from faults.invariants import differences, violations
 from faults.outcome import Outcome
