@@ -18,6 +18,7 @@ QUESTIONS = (
     "evaluation",
     "reader",
     "ordinary_day",
+    "object_store",
     "airflow_overhead",
     "pages",
     "gpu_training",

@@ -12,6 +12,7 @@ import numpy as np
 from benchmarks.day_steps import Taken, alone
 from benchmarks.harness import touch_memory
 from benchmarks.naive_pipeline import NaiveRest, chosen_of, naive_day
+from benchmarks.our_steps import policy
 from benchmarks.source_day import server_with
 from benchmarks.synthetic import Service
 from recsys_tasks.core.config import Config
@@ -22,13 +23,7 @@ from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
 from recsys_tasks.storage.posix import PosixStore
 
-GATE = {"min_users": 100, "margin": 0.5}
 _naive: list[NaiveRest] = []  # in the process of its own
-
-
-def policy(service: Service) -> Config:
-    """The policy of the benchmark: noise of a synthetic day is not what is asked about."""
-    return service.config(gate=GATE)
 
 
 @contextmanager

@@ -22,38 +22,28 @@ import argparse
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.day_steps import Steps, Taken, alone, grown, lines_of, rows_of, typical
-from benchmarks.harness import FULL, SMALL, Table, keep, touch_memory
+from benchmarks.day_steps import Steps, alone, grown, lines_of, rows_of, typical
+from benchmarks.harness import FULL, SMALL, Table, keep
 from benchmarks.naive_pipeline import STEPS as THEIR_STEPS
-from benchmarks.naive_processes import naive_beside, naive_step, policy, their_day
+from benchmarks.naive_processes import naive_beside, naive_step, their_day
+from benchmarks.our_steps import DAYS, LATE, STEPS, one_step
 from benchmarks.source_day import server_with
 from benchmarks.synthetic import Service, save_history, service_of
-from recsys_tasks import steps
-from recsys_tasks.core.domain import Day
-from recsys_tasks.core.memory import peak_megabytes
+from recsys_tasks.core.roots import Root
 from recsys_tasks.matrix.play_matrix import MatrixFigures
 from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
-from recsys_tasks.steps import Signature, Workplace, recorded
-from recsys_tasks.steps.results import Result
 from recsys_tasks.storage.posix import PosixStore
 
-DAYS, LATE = 31, 3
 ROUNDS = {SMALL: 1, FULL: 2}
 """Ordinary days, the last ones of all."""
 SIZES = {SMALL: (400, 40), FULL: (10, 1)}  # the whole service divided by these
-STEPS = ("extract_streams", "check_data", "increment_matrix", "train_als", "build_index", "evaluate", "gate", "publish")
-STEPS += ("report", "retention")
 TURNS = dict(zip(("train_als", "build_index", "evaluate"), THEIR_STEPS[2:], strict=True))
 """Our step -> the naive one that comes right after it."""
-SIGNED = Signature("bench", "a benchmark", "2026-01-01T00:00:00+00:00")
 
 
 def main() -> None:
@@ -100,7 +90,7 @@ def our_days(service: Service, rounds: int, in_turns: bool = False) -> tuple[lis
 
 
 def run(
-    root: Path, dsn: str, service: Service, number: int, naive: ProcessPoolExecutor | None = None
+    root: Root, dsn: str, service: Service, number: int, naive: ProcessPoolExecutor | None = None
 ) -> tuple[Steps, Steps]:
     """All steps of a day, each in a fresh process; what each took, and what those of the naive pipeline took."""
     results: dict[str, Any] = {}
@@ -113,36 +103,6 @@ def run(
             theirs.append(naive.submit(naive_step, TURNS[step]).result())
             print(f"{service.day(number)} naive: {theirs[-1]}", flush=True)
     return ours, theirs
-
-
-def one_step(
-    step: str, root: Path, dsn: str, service: Service, number: int, so_far: Mapping[str, Any]
-) -> tuple[Result, Taken]:
-    """One step with what those before it handed on; its result, and what it took."""
-    at, day = Workplace(PosixStore(root), policy(service), dsn), service.day(number)
-    work = works(at, day, so_far)[step]
-    touch_memory()
-    begun = time.perf_counter()
-    with recorded(at.store, str(number), step, SIGNED.by, lambda: datetime.now(UTC)) as record:
-        result = work()
-        record["result"] = result.to_json()
-    return result, Taken(step, time.perf_counter() - begun, peak_megabytes())
-
-
-def works(at: Workplace, day: Day, so_far: Mapping[str, Any]) -> dict[str, Callable[[], Result]]:
-    """Each of STEPS, to be called with what those before it returned."""
-    return {
-        "extract_streams": lambda: steps.extract_streams(at, day),
-        "check_data": lambda: steps.check_data(at, day, SIGNED),
-        "increment_matrix": lambda: steps.increment_matrix(at, day),
-        "train_als": lambda: steps.train_als(at, day, so_far["increment_matrix"].split),
-        "build_index": lambda: steps.build_index(at, day, so_far["train_als"].model),
-        "evaluate": lambda: steps.evaluate(at, day, so_far["build_index"].candidate),
-        "gate": lambda: steps.gate(at, day, so_far["evaluate"].judgement),
-        "publish": lambda: steps.publish(at, day, so_far["build_index"].candidate, SIGNED),
-        "report": lambda: steps.write_report(at, day, so_far["evaluate"].judgement),
-        "retention": lambda: steps.retain(at, datetime.now(UTC)),
-    }
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from recsys_tasks.storage.store import Moved
 
 WRITER = "recsyswriter"
 """Name of the drawn word among an object's own attributes; letters alone, which every service and proxy takes."""
+CLOCK = ".clock"
 PART = 8 << 20  # bytes of a part of an upload; S3 takes at most 10,000 of them
 AT_ONCE = 4  # parts in flight of one file
 TRIES = 5
@@ -167,6 +168,12 @@ class Requests:
         except Exception as error:  # which of them it is, the caller asks
             return error
         return None
+
+    def now(self) -> float:
+        """The time by the store's own clock, in seconds since 1970: that of an object that was written just now."""
+        self.put(CLOCK, b"")
+        seen = self.head(CLOCK)
+        return seen.written if seen else 0.0
 
     def delete(self, names: Sequence[str]) -> None:
         """Remove objects; one that is not there is removed already.

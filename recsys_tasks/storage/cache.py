@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import time
 from typing import BinaryIO
 
 from recsys_tasks.core.errors import StorageError
@@ -26,6 +27,8 @@ from recsys_tasks.storage.files import sha256_of
 from recsys_tasks.storage.temporary import sweep, temporary_directory
 
 ARTEFACTS, OBJECTS = "artefacts", "objects"
+UNUSED_DAYS = 7
+"""Days after which what nobody used goes, room or none: an artefact that an erasure removed is used no more."""
 
 
 class Held:
@@ -113,14 +116,22 @@ class LocalCache:
             shutil.rmtree(path, ignore_errors=True)
         self.add(path / hashlib.sha256(content).hexdigest(), lambda output: output.write(content))
 
+    def forget(self, sealed: bytes) -> None:
+        """Remove the entry of a manifest, unless somebody holds it: its artefact is gone, or has another one."""
+        self._removed(self._artefact_path(sealed))
+
+    def forget_object(self, key: str) -> None:
+        """Remove a large object."""
+        self._removed(self.folder / OBJECTS / _name(key))
+
     def make_room(self) -> None:
-        """Remove what was used longest ago and nobody holds, until no more is there than may be; and what dead
-        processes were making."""
+        """Remove what was used longest ago and nobody holds, until no more is there than may be, and nothing that was
+        not used for a week; and what dead processes were making."""
         sweep(self.folder)
         sizes = {path: _size(path) for kind in (ARTEFACTS, OBJECTS) for path in self._folder(kind)}
         excess = sum(sizes.values()) - self._settings.megabytes * 1_000_000
         for path in sorted(sizes, key=_used):
-            if excess <= 0:
+            if excess <= 0 and time() - _used(path) < UNUSED_DAYS * 86_400:
                 return
             if self._removed(path):
                 excess -= sizes[path]

@@ -52,10 +52,7 @@ def _is_free(requests: Requests, lease: Seen, lasts: float) -> bool:
     found = requests.get(lease.name)
     if found is None or found[0] == FREE:
         return True
-    name = f"{FOLDER}/now"
-    requests.put(name, b"")
-    now = requests.head(name)
-    return now is not None and now.written - found[1].written > lasts
+    return requests.now() - found[1].written > lasts
 
 
 def _is_lease(seen: Seen) -> bool:

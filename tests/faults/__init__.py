@@ -7,5 +7,5 @@
     invariants.py   what must hold of a store at any moment, and of a finished one
     outcome.py      what a scenario found, and the table
     kills.py, crash_points.py, power.py, full_disk.py, rot.py, publishers.py, source.py, readers.py, environments.py,
-    airflow.py      the scenarios
+    airflow.py, buckets.py  the scenarios
 """

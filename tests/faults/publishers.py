@@ -1,8 +1,10 @@
 """Many who publish at once, and one who was stopped and wakes late: nothing lost, nothing stale."""
 
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
@@ -13,8 +15,10 @@ from faults.invariants import lost, violations
 from faults.outcome import Outcome
 from faults.working import Job, Worker, a_publish
 from recsys_tasks.core.errors import PublishConflict
+from recsys_tasks.core.roots import Root
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.release.releases import Releases
+from recsys_tasks.steps.workplaces import store_at
 from recsys_tasks.storage.posix import PosixStore
 
 WRITERS = 8
@@ -26,7 +30,7 @@ NEXT_DAY = date(2026, 1, 16)
 class Publishing:
     """What one of many writers publishes."""
 
-    root: Path
+    root: Root
     entry: Entry
     writer: int
     entries: int
@@ -34,10 +38,11 @@ class Publishing:
 
 def publishing(pipe: Connection, job: Publishing) -> None:
     """Take the next number again and again, until each entry has one."""
-    releases = Releases(PosixStore(job.root))
+    releases = Releases(store_at(job.root))
+    read = cache(releases.entry)  # an entry never changes
     for n in range(job.entries):
         while True:
-            number = len(releases.log().entries) + 1
+            number = len(releases.log(read).entries) + 1
             candidate = f"{job.writer}-{n}"
             try:
                 releases.append(replace(job.entry, number=number, release=number, candidate=candidate))
@@ -50,10 +55,14 @@ def publishing(pipe: Connection, job: Publishing) -> None:
 
 def publishers(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
     """Eight processes write to one log, up to twenty entries each, in as many rounds as it takes."""
-    entry = _log(ground.done).require_live()
+    contend(lambda number: ground.folder / f"log-{number}", _log(ground.done).require_live(), outcome, count)
+
+
+def contend(place: Callable[[int], Root], entry: Entry, outcome: Outcome, count: int) -> None:
+    """Write so many entries to logs, each in a place of its own."""
     each = min(EACH, -(-count // WRITERS))
     for number in range(-(-count // (WRITERS * each))):
-        root = ground.folder / f"log-{number}"
+        root = place(number)
         writers = [Worker(publishing, Publishing(root, entry, n, each)) for n in range(WRITERS)]
         for writer in writers:
             writer.hear("ready")
@@ -61,8 +70,8 @@ def publishers(ground: Ground, outcome: Outcome, count: int, random: Random) -> 
             writer.go()
         acknowledged = [publish for writer in writers for publish in writer.finish().acknowledged]
         outcome.tally("conflicts", sum(message == ("conflict",) for writer in writers for message in writer.messages))
-        held = [(found.number, found.candidate) for found in _log(root).entries]
-        broken = lost(PosixStore(root), acknowledged) + ["I2: another entry stands there"] * (
+        held = [(found.number, found.candidate) for found in Releases(store_at(root)).log().entries]
+        broken = lost(store_at(root), acknowledged) + ["I2: another entry stands there"] * (
             sorted(acknowledged) != held
         )
         for release, _candidate in acknowledged:

@@ -5,6 +5,7 @@ from random import Random
 from typing import NamedTuple
 
 from faults.airflow import airflow_kills
+from faults.buckets import bucket_answers, bucket_days, bucket_kills, bucket_outages, bucket_publishers
 from faults.crash_points import crash_points
 from faults.deliveries import deliveries
 from faults.environments import environments
@@ -44,6 +45,11 @@ SCENARIOS = {
     "rot": Scenario("damages, as many of each type of artefact", rot, 200, 8),
     "publishers": Scenario("publishes by 8 processes at once", publishers, 1_600, 40),
     "late-writers": Scenario("publishers stopped, and woken late", late_writers, 50, 0),
+    "bucket-kills": Scenario("kills -9 before a call to a bucket, or before its answer", bucket_kills, 1_000, 2),
+    "bucket-answers": Scenario("calls refused, late, cut off or answered in vain", bucket_answers, 1_000, 3),
+    "bucket-outages": Scenario("servers of a bucket killed and started again", bucket_outages, 20, 0),
+    "bucket-publishers": Scenario("publishes to a bucket by 8 processes at once", bucket_publishers, 1_600, 16),
+    "bucket-days": Scenario("days in a bucket killed at any call", bucket_days, 10, 0),
     "broken-source": Scenario("servers, sessions and lines ended during extraction", broken_source, 100, 0),
     "busy-source": Scenario("extractions while batches are committed", busy_source, 100, 3),
     "readers": Scenario("switches under 4 asking threads and retention", readers, 500, 4),

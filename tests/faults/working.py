@@ -18,10 +18,12 @@ from settings import config
 from tqdm import tqdm
 
 from recsys_tasks.core.errors import RecsysError
+from recsys_tasks.core.roots import Root
 from recsys_tasks.steps import Signature, Workplace, publish, whole_day
 from recsys_tasks.steps.one_store import StoreUsed
 from recsys_tasks.steps.results import Reported
 from recsys_tasks.steps.workplace import recorded
+from recsys_tasks.steps.workplaces import store_at
 from recsys_tasks.storage.posix import PosixStore
 
 FAST = config(
@@ -44,7 +46,7 @@ tqdm.get_lock()  # a semaphore that the forked processes share: each would leave
 class Job:
     """What a process is to do."""
 
-    root: Path
+    root: Root
     dsn: str
     day: date
     candidate: str = ""  # what to publish, where only that is to be done
@@ -152,7 +154,7 @@ def a_day(pipe: Connection, job: Job) -> None:
     whole_day.recorded = reported  # type: ignore[assignment]
     if not job.report:
         whole_day.write_report = lambda _, day, judgement: Reported(day, judgement, "")
-    at = Workplace(PosixStore(job.root), FAST, job.dsn)
+    at = Workplace(store_at(job.root), FAST, job.dsn)
     whole_day.run_day(at, job.day, SIGNED, lambda: datetime.now(UTC) + REST)
 
 

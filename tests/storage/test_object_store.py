@@ -10,8 +10,9 @@ from object_servers import forgetful_server
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.errors import CorruptArtefact, StorageError
 from recsys_tasks.core.roots import Cache
+from recsys_tasks.storage.bucket_artefacts import FILES, WRITING
 from recsys_tasks.storage.leases import leased
-from recsys_tasks.storage.object_store import FILES, WRITING, ObjectStore
+from recsys_tasks.storage.object_store import ObjectStore
 
 ONE = digest_of("one")
 LARGE = np.arange(100_000)  # 800,000 bytes
