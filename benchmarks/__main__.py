@@ -17,6 +17,7 @@ QUESTIONS = (
     "retrieval",
     "evaluation",
     "reader",
+    "deliveries",
     "ordinary_day",
     "airflow_overhead",
     "pages",
