@@ -17,6 +17,7 @@ QUESTIONS = (
     "retrieval",
     "evaluation",
     "reader",
+    "deliveries",
     "ordinary_day",
     "object_store",
     "airflow_overhead",

@@ -20,5 +20,7 @@ class DeliverConfig(Section):
     recsys_sink, or RECSYS_SINK_DSN of the environment; without one, deliveries lie in the store alone."""
     batch_listeners: Positive = 8_192
     """Listeners whose lists are made at once; more take more memory, about 4 kilobytes each."""
+    threads: int = Field(default=2, ge=1, le=64)
+    """Batches that are worked on at once; the files do not depend on it."""
     keep: int = Field(default=14, ge=1, le=1_000)
     """Newest deliveries that are kept in the store, and those whose tracks are not to be listed again."""

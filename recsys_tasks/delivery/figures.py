@@ -45,7 +45,7 @@ class ListFigures:
         self._tracks[found] = True
         self.new += int(self.new_tracks[found].sum())
         if self.artists is not None:
-            self.list_artists += _distinct(rows, self.artists[found])
+            self.list_artists += _distinct(np.where(there, self.artists[cols], -1))
         for name, shown in before.items():
             self.repeats[name] = self.repeats.get(name, 0) + _common(rows, found, shown, n_tracks)
 
@@ -66,18 +66,20 @@ class ListFigures:
         }
 
 
-def _distinct(rows: IntArray, values: IntArray) -> int:
-    """How many different pairs of row and value there are; a value below zero is none."""
-    known = values >= 0
-    if not known.any():
-        return 0
-    return len(np.unique(_keys(rows[known], values[known], int(values.max()) + 1)))
+def _distinct(values: IntArray) -> int:
+    """How many different values each row holds, summed; a value below zero is none. (n, k)."""
+    ordered = np.sort(values, axis=1)  # np.unique hashes, which takes seconds where this takes milliseconds
+    fresh = np.ones(ordered.shape, bool)
+    fresh[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    return int((fresh & (ordered >= 0)).sum())
 
 
 def _common(rows: IntArray, cols: IntArray, shown: Played, n_tracks: int) -> int:
     """How many places hold a track that their listener was shown."""
     owners = np.repeat(np.arange(len(shown.indptr) - 1), np.diff(shown.indptr))
-    return int(np.isin(_keys(rows, cols, n_tracks), _keys(owners, shown.cols, n_tracks)).sum())
+    asked, known = _keys(rows, cols, n_tracks), np.sort(_keys(owners, shown.cols, n_tracks))
+    places = np.minimum(np.searchsorted(known, asked), max(len(known) - 1, 0))
+    return int((known[places] == asked).sum()) if len(known) else 0
 
 
 def _keys(rows: IntArray, values: IntArray, n: int) -> npt.NDArray[np.int64]:

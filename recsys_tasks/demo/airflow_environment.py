@@ -24,6 +24,8 @@ COMPONENTS: Mapping[str, tuple[str, ...]] = {
     "triggerer": ("triggerer", "--skip-serve-logs"),
 }
 
+FOREIGN = ("AIRFLOW_CONN_RECSYS_SOURCE", "AIRFLOW_CONN_RECSYS_SINK", "RECSYS_SINK_DSN")
+
 # Pools that the DAG's tasks ask for, and their slots.
 POOLS: Mapping[str, int] = {"recsys_state": 1}
 
@@ -97,8 +99,8 @@ def airflow_environment(
     """``base`` (the caller's own environment) with everything laid over it that the demo's Airflow needs."""
     url = f"http://{LOOPBACK}:{ports.api}"
     return {
-        # a connection of the caller's own would send the tasks to another source than the demo's world
-        **{name: value for name, value in base.items() if name != "AIRFLOW_CONN_RECSYS_SOURCE"},
+        # what the caller has for a service of their own would send the tasks to another source or sink than the demo's
+        **{name: value for name, value in base.items() if name not in FOREIGN},
         **_places(home, clone, base),
         **_speed(),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url,

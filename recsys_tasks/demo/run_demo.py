@@ -18,6 +18,7 @@ from recsys_tasks.core.config import load_config
 from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.demo.airflow_api import Json
 from recsys_tasks.demo.airflow_environment import CLONE
+from recsys_tasks.demo.deliver import deliver
 from recsys_tasks.demo.guarded import Program, ending_in_order
 from recsys_tasks.demo.show import TRUTH, show_address, show_days, show_realism, show_recommendations, show_similar
 from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow, running_airflow
@@ -60,7 +61,7 @@ def require_clone(clone: Path = CLONE) -> None:
 
 
 def demo(home: Path, days: int, *, keep: bool) -> int:
-    """Start everything, run the days, show the results, stop everything."""
+    """Start everything, run the days, show the results, deliver what is live, stop everything."""
     with running_airflow(home, beside=[world_program(home)], say=_say) as airflow:
         show_address(airflow, _say)
         show_realism(airflow, _say)
@@ -68,6 +69,7 @@ def demo(home: Path, days: int, *, keep: bool) -> int:
         show_days(airflow, _say)
         show_recommendations(airflow, _say)
         show_similar(airflow, _say)
+        deliver(airflow, _say)
         if keep:
             show_address(airflow, _say)
             _say("Ctrl-C stops everything.")

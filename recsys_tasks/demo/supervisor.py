@@ -29,7 +29,7 @@ from recsys_tasks.demo.guarded import Component, Program, run_to_end, running
 
 DEMO_CONFIG = Path(__file__).with_name("demo.toml")
 METADATA_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
-SOURCE_VARIABLE = "RECSYS_SOURCE_DSN"
+SOURCE_VARIABLE, SINK_VARIABLE = "RECSYS_SOURCE_DSN", "RECSYS_SINK_DSN"
 AIRFLOW = (sys.executable, "-m", "airflow")
 HEALTHY_SECONDS = 180.0
 HELPER_SECONDS = 300.0
@@ -182,6 +182,10 @@ def _environment(home: Path, given: Mapping[str, str], metadata: str, source: st
     everything["RECSYS_ROOT"] = str(home / "store")
     everything["RECSYS_CONFIG"] = str(DEMO_CONFIG)
     everything[SOURCE_VARIABLE] = source
+    if (
+        SOURCE_VARIABLE not in given
+    ):  # products go beside the streams, where they can be joined with the names of tracks
+        everything[SINK_VARIABLE] = source
     for directory in (everything["RECSYS_ROOT"], everything["AIRFLOW_HOME"], everything["XDG_RUNTIME_DIR"]):
         Path(directory).mkdir(mode=0o700, parents=True)
     return everything

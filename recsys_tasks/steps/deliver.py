@@ -136,11 +136,10 @@ def _since(log: ReleaseLog, live: Entry, with_parts: bool) -> int:
 
 
 def _make(at: Workplace, live: Entry, key: DeliveryKey) -> None:
-    bundle, earlier = at.bundles.load(live), _earlier(at, key)
+    bundle, earlier, config = at.bundles.load(live), _earlier(at, key), at.config.deliver
     products = Products(bundle, at.config.products, at.config.als)
     with at.store.workspace() as folder:
-        batch = at.config.deliver.batch_listeners
-        making = Making(products, bundle, live.release, _left_out(at), earlier, batch, folder, at.progress)
+        making = Making(products, bundle, live.release, _left_out(at), earlier, config, folder, at.progress)
         written = {product: write_product(making, product) for product in key.settings["products"]}
         files = {name: file for some, _ in written.values() for name, file in some.items()}
         figures = {product: found for product, (_, found) in written.items()}

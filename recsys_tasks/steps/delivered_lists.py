@@ -1,13 +1,17 @@
 """The products of a release for everybody, batch by batch, written as the files of a delivery."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from recsys_tasks.core.delivering import DeliverConfig
 from recsys_tasks.core.domain import Figures, Ids, IntArray
 from recsys_tasks.core.formatting import count
 from recsys_tasks.delivery.earlier import ShownBefore, joined
@@ -27,9 +31,12 @@ from recsys_tasks.delivery.rows import list_rows
 from recsys_tasks.products.lists import Lists
 from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.products import Products
+from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.storage.artefacts import Artefact, LocalFile
 
+T = TypeVar("T")
+Found = TypeVar("Found")
 OVERALL = "all"
 """Segment of the popular tracks of everybody."""
 ARTISTS_AT_ONCE = 1_024
@@ -58,7 +65,7 @@ class Making:
     release: int
     left_out: Ids  # listeners who get no list
     earlier: Earlier
-    batch: int  # listeners at once
+    config: DeliverConfig
     folder: str
     progress: Callable[[str], None]
 
@@ -86,8 +93,8 @@ class Making:
         """Rows of everybody who gets lists, by rising id."""
         order = np.asarray(self.bundle.users.order)
         kept = order[~np.asarray(pc.is_in(self.users.take(pa.array(order)), self.left_out))]
-        for start in range(0, len(kept), self.batch):
-            yield kept[start : start + self.batch]
+        for start in range(0, len(kept), self.config.batch_listeners):
+            yield kept[start : start + self.config.batch_listeners]
 
 
 def write_product(making: Making, product: str) -> tuple[dict[str, LocalFile], Figures]:
@@ -102,23 +109,25 @@ def write_product(making: Making, product: str) -> tuple[dict[str, LocalFile], F
 def _discover(making: Making, files: ProductFiles) -> Figures:
     readers = {name: _reader(artefact) for name, artefact in making.earlier.opened.items()}
     figures, n_done = _no_figures(making), 0
-    for rows in making.batches():
-        ids = making.users.take(pa.array(rows))
-        before = {name: reader.of(ids, making.tracks) for name, reader in readers.items()}
+
+    def listed(asked: tuple[IntArray, Mapping[str, Played]]) -> tuple[Lists, Mapping[str, Played]]:
+        rows, before = asked
         shown = joined((before[name] for name in making.earlier.shown), len(rows))
-        lists = making.products.discover(rows, shown=shown)
+        return making.products.discover(rows, shown=shown), before
+
+    batches = ((rows, _shown_before(making, readers, rows)) for rows in making.batches())
+    for lists, before in in_order(listed, batches, making.config.threads):
         repeats = {figure: before[name] for figure, name in making.earlier.compared.items()}
         figures.add(lists.cols, lists.popular, repeats, len(making.tracks))
         _write(making, files, lists)
-        n_done += len(rows)
+        n_done += len(lists.cols)
         making.progress(f"{DISCOVER}: lists of {count(n_done)} of {count(len(making.users))} listeners")
     return figures.figures()
 
 
 def _new_releases(making: Making, files: ProductFiles) -> Figures:
     figures = _no_figures(making)
-    for rows in making.batches():
-        lists = making.products.new_releases(rows)
+    for lists in in_order(making.products.new_releases, making.batches(), making.config.threads):
         figures.add(lists.cols, lists.popular, {}, len(making.tracks))
         _write(making, files, lists)
     return figures.figures()
@@ -156,6 +165,24 @@ def _write(making: Making, files: ProductFiles, lists: Lists) -> None:
     owners = {"user_id": making.users.take(pa.array(lists.user_rows))}
     named = {"track_id": (making.tracks, lists.cols), "reason": (making.tracks, lists.reasons)}
     files.write(list_rows(files.schema, owners, named, lists.scores, making.release), len(lists.user_rows))
+
+
+def in_order(work: Callable[[T], Found], items: Iterable[T], threads: int) -> Iterator[Found]:
+    """What some work makes of items, in their order, with no more of them under way than there are threads, and one."""
+    waiting: deque[Future[Found]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _shown_before(making: Making, readers: Mapping[str, ShownBefore], rows: IntArray) -> dict[str, Played]:
+    """What earlier deliveries showed some listeners, by their names."""
+    ids = making.users.take(pa.array(rows))
+    return {name: reader.of(ids, making.tracks) for name, reader in readers.items()}
 
 
 def _reader(artefact: Artefact) -> ShownBefore:
