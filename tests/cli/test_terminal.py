@@ -95,7 +95,7 @@ class TestPopularTracks:
         counts = [int(row.split()[-1]) for row in rows]
         assert counts == sorted(counts, reverse=True)
         assert main(["recommend", "123456789", "--json"], environment) == 1
-        assert f'"score": {counts[0]}\n' in capsys.readouterr().out
+        assert f'"score": {counts[0]},\n' in capsys.readouterr().out
 
 
 class TestWhatStrangersWrote:
