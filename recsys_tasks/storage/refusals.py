@@ -54,7 +54,17 @@ def forbidden(path: Path, wanted: int, root: Path | None = None) -> str:
         root: of the store, where it is known.
     """
     found = obstacle(path, wanted) or path
+    if wanted & os.W_OK and _is_read_only(found):
+        return f"the file system of {found} is read-only. Look at the kernel's log, then remount it."
     return f"this is {account()}, and {found} {owned(found)}. {_mend(found, wanted, root)}"
+
+
+def _is_read_only(path: Path) -> bool:
+    """Whether nobody at all may write there; False where that cannot be asked."""
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 def unavailable(root: Path) -> str:

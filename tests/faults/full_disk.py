@@ -22,7 +22,7 @@ FULL = (
     r"StorageError: {root}\S* cannot be written: No space left on device; it needs more than [\d,]+ bytes\. Make room"
 )
 ANNOY_FULL = r"StorageError: {root}\S*: .*Make room"
-READ_ONLY = r"StorageError: {root}\S* cannot be written: Read-only file system\. .*remount it"
+READ_ONLY = r"StorageError: Nothing can be stored in {root}: the file system of {root} is read-only\. .*remount it"
 TOO_LARGE = r"StorageError: {root}\S*( cannot be written: File too large|: .*Make room)"
 BROKEN = r"(StorageError|CorruptArtefact): {root}"
 

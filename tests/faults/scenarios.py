@@ -39,7 +39,7 @@ SCENARIOS = {
     "power-loss-day": Scenario("states of the disk during a day", power_loss_in_a_day, 1_000, 0),
     "power-loss-kill": Scenario("states after a killed publish and its retry", power_loss_after_kill, 200, 0),
     "full-disk": Scenario("sizes of the disk", full_disk, 30, 1),
-    "read-only-disk": Scenario("steps on a read-only disk", read_only_disk, 10, 0),
+    "read-only-disk": Scenario("steps on a read-only disk", read_only_disk, 10, 1),
     "short-writes": Scenario("limits on the size of files", short_writes, 30, 0),
     "broken-disk": Scenario("EIO, or less written than told, in one call", broken_disk, 400, 1),
     "rot": Scenario("damages, as many of each type of artefact", rot, 200, 8),
