@@ -58,6 +58,9 @@ class BlendConfig(Section):
     """Their names, ``als`` first. The others are trained only where they stand here."""
     depth: Positive = 100
     """Candidates that each component names of each listener; their z-scores are joined."""
+    joined_by: Literal["weights", "ranker"] = "weights"
+    """What puts the candidates in order: a weighted sum of z-scores, or trees that LightGBM trains (the extra
+    ``ranker``), both learnt from the blend listeners."""
 
     @field_validator("components")
     @classmethod

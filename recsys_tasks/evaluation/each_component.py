@@ -29,7 +29,12 @@ class ComponentRow:
 
 
 def each_component(
-    labels: Sequence[str], components: Sequence[Retriever], blend: Blend, holdout: Holdout, k: int
+    labels: Sequence[str],
+    components: Sequence[Retriever],
+    blend: Blend,
+    holdout: Holdout,
+    k: int,
+    ranked: Retriever | None = None,
 ) -> list[ComponentRow]:
     """The whole, each component alone, and the whole without each; nothing of a component that stands alone.
 
@@ -41,11 +46,14 @@ def each_component(
         blend: how they are joined.
         holdout: the day as the listeners are asked about it.
         k: length of a list.
+        ranked: the whole where trees put the candidates in order; None: the weights do.
     """
     scored = np.flatnonzero(np.diff(holdout.hidden.indptr))
     if len(components) < 2 or not len(scored):
         return []
-    asked: list[tuple[str, float | None, Retriever]] = [("all components", None, blend.of(components))]
+    asked: list[tuple[str, float | None, Retriever]] = [("all components", None, ranked or blend.of(components))]
+    if ranked is not None:
+        asked.append(("all by weights", None, blend.of(components)))
     for label, weight, component in zip(labels, blend.weights, components, strict=True):
         asked.append((f"{label} alone", weight, component))
     for place, label in enumerate(labels):

@@ -47,6 +47,11 @@ def _codes(values: pa.Array) -> IntArray:
         known = np.isfinite(numbers)
         edges = np.quantile(numbers[known], np.arange(1, N_CLASSES) / N_CLASSES) if known.any() else np.empty(0)
         return np.where(known, np.searchsorted(edges, numbers, side="right"), -1)
+    return numbered(values)
+
+
+def numbered(values: pa.Array) -> IntArray:
+    """A number for each value, -1 for null. (n,)"""
     return np.asarray(pc.fill_null(values.dictionary_encode().indices, -1)).astype(np.int64)
 
 

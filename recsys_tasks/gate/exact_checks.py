@@ -24,6 +24,7 @@ from recsys_tasks.index.two_tier_search import TwoTierSearch
 from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS, ColdTracks, content_means, mixed
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import SimilarTracks
+from recsys_tasks.recommenders.ranker import Ranker
 from recsys_tasks.recommenders.vectors import Played, has_direction, row_norms
 
 LOSS_TOLERANCE = 1e-6
@@ -128,6 +129,21 @@ def similar_checks(name: str, stored: SimilarTracks | None, trained: SimilarTrac
     pairs = 0 if stored is None else stored.matrix.nnz
     found = f"{count(pairs)} pairs, {'those' if same else 'not those'} of the model"
     return [Check(f"candidate holds the {name}", same, found, "those of the model")]
+
+
+def ranker_checks(stored: Ranker | None, trained: Ranker | None) -> list[Check]:
+    """Whether the candidate holds the trees that were trained for it; nothing where it has none.
+
+    Args:
+        stored: beside the index.
+        trained: of the model.
+    """
+    if stored is None and trained is None:
+        return []
+    one, other = ({} if each is None else each.files() for each in (stored, trained))
+    same = one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+    found = f"{'those' if same else 'not those'} of the model"
+    return [Check("candidate holds the trees", same, found, "those of the model")]
 
 
 def cold_check(

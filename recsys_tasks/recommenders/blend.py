@@ -45,6 +45,7 @@ class Blend:
     weights: tuple[float, ...] = (1.0,)
     names: tuple[str, ...] = ALONE
     depth: int = DEPTH  # candidates that each component lists of each listener
+    trees: str = ""  # digest of the model whose trees put the candidates in order; "": the weights do
 
     def __post_init__(self) -> None:
         if not self.weights or max(self.weights) <= 0:
@@ -71,13 +72,14 @@ class Blend:
         """The stored form: of ALS alone, its weight alone, as before there was anything to join."""
         if self.names == ALONE:
             return {"weights": list(self.weights)}
-        return {"weights": list(self.weights), "names": list(self.names), "depth": self.depth}
+        values: Json = {"weights": list(self.weights), "names": list(self.names), "depth": self.depth}
+        return values | ({"trees": self.trees} if self.trees else {})
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Blend":
         """From the stored form."""
         names, depth = tuple(values.get("names", ALONE)), int(values.get("depth", DEPTH))
-        return cls(tuple(values["weights"]), names, depth)
+        return cls(tuple(values["weights"]), names, depth, values.get("trees", ""))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ RankNet to LambdaRank to LambdaMART", 2010), as LightGBM trains it, learns from 
 With one thread and ``deterministic`` the same rows give the same trees; they are stored as LightGBM's own text.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -23,6 +24,7 @@ from recsys_tasks.recommenders.vectors import Played
 Rows = npt.NDArray[np.float32]
 TREES, FACTS = "ranker_trees", ("ranker_listeners", "ranker_ages", "ranker_artists")
 """Names of the files: the text of the trees as bytes, and the facts of each track."""
+FILES = (TREES, *FACTS)
 OF_TRACK = ("listeners of the track", "days since its first play", "tracks played", "tracks played of its artist")
 """What trees know beside the scores, in this order."""
 N_TREES = 200
@@ -39,6 +41,15 @@ PARAMETERS: Json = {
     "verbosity": -1,
 }
 """Fixed: what was tried is in docs/recommenders.md."""
+
+
+def identity() -> Json:
+    """What decides the trees beside the rows that they are trained on.
+
+    Raises:
+        ConfigError: LightGBM is not installed.
+    """
+    return {"lightgbm": lightgbm().__version__, "n_trees": N_TREES, **PARAMETERS}
 
 
 def lightgbm() -> Any:
@@ -114,6 +125,31 @@ class Trees:
         return {TREES: np.frombuffer(self.text, np.uint8)}
 
 
+@dataclass(frozen=True)
+class Ranker:
+    """What a candidate holds of a re-ranker."""
+
+    trees: Trees
+    facts: TrackFacts
+
+    def files(self) -> Arrays:
+        """Trees and facts, as a part of a candidate."""
+        return {**self.trees.files(), **self.facts.files()}
+
+    @classmethod
+    def of(cls, files: Arrays) -> "Ranker":
+        """From the files of a candidate.
+
+        Raises:
+            BadData: they do not fit together.
+        """
+        return cls(Trees(files[TREES].tobytes()), TrackFacts.of(files))
+
+    def over(self, components: Sequence[Retriever], history: Played, depth: int) -> "Ranked":
+        """What answers for listeners. history: what each of them played, by row."""
+        return Ranked(tuple(components), self.trees, self.facts, history, depth)
+
+
 def trained(rows: Rows, hits: BoolArray, sizes: IntArray, names: Sequence[str]) -> Trees:
     """Learn to put hits first.
 
@@ -124,7 +160,7 @@ def trained(rows: Rows, hits: BoolArray, sizes: IntArray, names: Sequence[str]) 
         names: (n_features,).
     """
     library = lightgbm()
-    spelt = [name.replace(" ", "_") for name in names]
+    spelt = [re.sub(r'[][{}",:]', "", name).replace(" ", "_") for name in names]  # LightGBM refuses what JSON uses
     data = library.Dataset(rows, hits.astype(np.int8), group=sizes, feature_name=spelt, params=dict(PARAMETERS))
     return Trees(library.train(dict(PARAMETERS), data, N_TREES).model_to_string().encode())
 

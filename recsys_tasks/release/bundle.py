@@ -20,6 +20,7 @@ from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.neighbours import SIMILAR, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.recommenders.ranker import FILES, Ranker
 from recsys_tasks.recommenders.recent import RecentPlays
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.keys import CandidateKey
@@ -56,6 +57,7 @@ class GatedPart:
     held: FloatArray  # (n_indexed, n_factors) vectors that the index file holds, mapped
     similar: SimilarTracks | None = None  # of the component ``neighbours``, if there is one
     content: SimilarTracks | None = None  # by content, where the candidate knows any
+    ranker: Ranker | None = None  # what puts the candidates in order, where it is not the weights
 
     @cached_property
     def key(self) -> CandidateKey:
@@ -69,7 +71,8 @@ class GatedPart:
             listeners: who asks.
             k: length of the lists that are asked for; None: what the index was built for.
         """
-        return self.key.blend.of(self.components(listeners, k))
+        components, blend = self.components(listeners, k), self.key.blend
+        return self.ranker.over(components, listeners.played, blend.depth) if self.ranker else blend.of(components)
 
     def components(self, listeners: Listeners, k: int | None = None) -> list[Retriever]:
         """The components that are joined, in their order.
@@ -122,7 +125,15 @@ def open_gated(artefact: Artefact) -> GatedPart:
     index, held = open_index(file, *shape, metric), stored_vectors(file, *shape, metric)
     parameters = SearchParameters(**artefact.figures["effort"])
     similar, content = (_similar(artefact, names, len(tracks)) for names in (SIMILAR, CONTENT))
-    return GatedPart(artefact, TwoTierSearch(ranked, parameters, index), tracks, held, similar, content)
+    search = TwoTierSearch(ranked, parameters, index)
+    return GatedPart(artefact, search, tracks, held, similar, content, _ranker(artefact))
+
+
+def _ranker(artefact: Artefact) -> Ranker | None:
+    if f"{FILES[0]}.npy" not in artefact.manifest.files:
+        return None
+    with artefact.named():
+        return Ranker.of({name: artefact.array(name, mapped=True) for name in FILES})
 
 
 def _similar(artefact: Artefact, names: tuple[str, ...], n_items: int) -> SimilarTracks | None:

@@ -48,7 +48,8 @@ class CandidateKey:
     @property
     def models(self) -> tuple[str, ...]:
         """Digests of all models that it is made from."""
-        return self.components if self.cold is None else (*self.components, self.cold)
+        beside = (each for each in (self.cold, self.blend.trees) if each)
+        return (*self.components, *beside)
 
     def to_json(self) -> Json:
         """The stored form."""

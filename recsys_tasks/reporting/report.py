@@ -29,7 +29,16 @@ from recsys_tasks.reporting.words import advice, headline, meaning, stage_of
 Row = Mapping[str, Any]
 Listeners = dict[str, dict[str, list[Row]]]
 TEMPLATE = "report.html.jinja"
-FORMATS = ("count", "fraction", "instant", "setting_percent", "signed_fraction", "signed_percent", "significant")
+FORMATS = (
+    "count",
+    "fraction",
+    "instant",
+    "percent",
+    "setting_percent",
+    "signed_fraction",
+    "signed_percent",
+    "significant",
+)
 """Formats of figures that the template uses."""
 LONGEST_NAME = 160
 """Characters of a title or artist that are shown."""
@@ -105,6 +114,7 @@ def _context(m: Material) -> dict[str, Any]:
         "drift_lines": tables.drift_lines(slow, m.verdict.figures, m.drift),
         "changes": tables.changes(m.figures, k),
         "components": m.figures.get("components", ()),
+        "importances": m.figures.get("importances", {}),
         "cold_tracks": m.figures.get("cold_tracks", ()),
         "listeners": lists,
         "hits": {letter: hits(lists[letter]) for letter in lists},

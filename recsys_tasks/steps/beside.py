@@ -69,6 +69,13 @@ def names_of(beside: Sequence[Beside]) -> tuple[str, ...]:
     return ("als", *(each.recommender.name for each in beside))
 
 
+def labels_of(beside: Sequence[Beside]) -> list[str]:
+    """The same, those of recent plays with their half-life."""
+    half_lives = (each.key.parameters.get("half_life_days") for each in beside)
+    named = zip(beside, half_lives, strict=True)
+    return ["als", *(f"recent ({days:g} days)" if days else each.recommender.name for each, days in named)]
+
+
 def _recommenders(at: Workplace, day: Day) -> Iterator[Recent | NearestTracks | Content]:
     for name in at.config.blend.components[1:]:
         if name == "recent":

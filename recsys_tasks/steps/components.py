@@ -27,10 +27,11 @@ from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
+from recsys_tasks.recommenders.ranker import TREES, Ranker
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
-from recsys_tasks.steps.beside import Beside, beside_als, content_beside, items_for, names_of, snapshot_of
+from recsys_tasks.steps.beside import Beside, beside_als, content_beside, items_for, labels_of, names_of, snapshot_of
 from recsys_tasks.steps.cold_tracks import (
     cold_key,
     open_cold_tracks,
@@ -38,6 +39,7 @@ from recsys_tasks.steps.cold_tracks import (
     stored_cold_tracks,
     train_cold_tracks,
 )
+from recsys_tasks.steps.ranked import ranker_identity, train_ranker, trained_ranker
 from recsys_tasks.steps.workplace import Workplace
 
 BLEND_FORMAT = 1
@@ -52,6 +54,7 @@ class Extras:
     similar: SimilarTracks | None = None
     content: SimilarTracks | None = None  # part of the blend or not
     cold: ColdTracks | None = None
+    ranker: Ranker | None = None  # what puts the candidates in order, where it is not the weights
 
     def widened(self, n_items: int) -> "Extras":
         """The same with a place for each item of a candidate."""
@@ -103,8 +106,13 @@ def train_components(at: Workplace, day: Day, als: str) -> None:
 def _fit_weights(at: Workplace, als: str, beside: Sequence[Beside], matrix: PlayMatrix, split: Split) -> None:
     """Store the weights of the components."""
     day, weights = beside[0].key.day, _weights_key(at, beside[0].key.day, als, beside)
-    found = _fitted(at, als, beside, hold_out(matrix, split, split.blend_rows), len(items_for(at, day, matrix)))
-    at.models.save(weights, {"weights": np.array(found)}, TrainingFigures())
+    items = items_for(at, day, matrix)
+    holdout = hold_out(matrix, split, split.blend_rows).widened(len(items))
+    components = _blind(at, als, beside, holdout, len(items))
+    with threadpool_limits(limits=1, user_api="blas"):
+        found = fitted_weights(components, holdout, at.config.evaluation.k, at.config.blend.depth)
+        ranker = train_ranker(at, day, components, labels_of(beside), holdout, items)
+    at.models.save(weights, {"weights": np.array(found), **ranker}, TrainingFigures())
     words = ", ".join(f"{name} {weight:g}" for name, weight in zip(names_of(beside), found, strict=True))
     at.progress(f"weights of {day}, fitted on {len(split.blend_rows)} listeners: {words}")
 
@@ -121,8 +129,10 @@ def joined(at: Workplace, day: Day, als: str) -> tuple[tuple[str, ...], Blend]:
     weights = _weights_key(at, day, als, beside)
     if not at.models.holds(day, weights.digest):
         raise NotStored(f"The components under [blend] were not trained for {day}. Run train_als for it.")
-    found = arrays_of(at.models.load(day, weights.digest))["weights"].tolist()
-    return (als, *(each.key.digest for each in beside)), Blend(tuple(found), names_of(beside), at.config.blend.depth)
+    found = arrays_of(at.models.load(day, weights.digest))
+    blend = Blend(tuple(found["weights"].tolist()), names_of(beside), at.config.blend.depth)
+    digests = (als, *(each.key.digest for each in beside))
+    return digests, replace(blend, trees=weights.digest) if TREES in found else blend
 
 
 def open_extras(at: Workplace, key: CandidateKey) -> Extras:
@@ -147,7 +157,7 @@ def open_extras(at: Workplace, key: CandidateKey) -> Extras:
     cold = open_cold_tracks(at, key)
     if cold is not None and content is None:
         content = similar_by_content(at, key)
-    return Extras(recent, similar, content, cold)
+    return Extras(recent, similar, content, cold, trained_ranker(at, key))
 
 
 def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) -> ModelKey:
@@ -159,6 +169,7 @@ def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) ->
     }
     if (cold := cold_key(at, day, als)) is not None:
         parameters["cold"] = cold.digest
+    parameters |= ranker_identity(at, day)
     return ModelKey(day, of.matrix, of.split, "blend", parameters, BLEND_FORMAT, backend=None, parent=None)
 
 
@@ -206,9 +217,9 @@ def _stored_prefix(
     return 0, None
 
 
-def _fitted(at: Workplace, als: str, beside: Sequence[Beside], holdout: Holdout, n_items: int) -> tuple[float, ...]:
-    """Weights, fitted on the blend's listeners by components that know nothing of their day."""
-    day, holdout, cold = beside[0].key.day, holdout.widened(n_items), cold_key(at, beside[0].key.day, als)
+def _blind(at: Workplace, als: str, beside: Sequence[Beside], holdout: Holdout, n_items: int) -> list[Retriever]:
+    """The components, which know nothing of the day of the blend's listeners."""
+    day, cold = beside[0].key.day, cold_key(at, beside[0].key.day, als)
     factors = Als(at.models.key(day, als).als).open(arrays_of(at.models.load(day, als)))
     if cold is not None:
         factors = stored_cold_tracks(at, day, cold.digest).put_into(factors, n_items)
@@ -219,5 +230,4 @@ def _fitted(at: Workplace, als: str, beside: Sequence[Beside], holdout: Holdout,
             components.append(each.recommender.open(files).before.widened(n_items))
         else:
             components.append(Neighbours(SimilarTracks.of(files).widened(n_items), played_of(holdout.history)))
-    with threadpool_limits(limits=1, user_api="blas"):
-        return fitted_weights(components, holdout, at.config.evaluation.k, at.config.blend.depth)
+    return components

@@ -123,6 +123,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     figures |= beyond_accuracy(result.lists, opened.asked, result.scored, traits_of(names))
     if parts:
         figures["components"] = [as_json(row) for row in parts]
+    if opened.gated.ranker is not None:
+        figures["importances"] = opened.gated.ranker.trees.importances()
     if cold:
         figures["cold_tracks"] = [as_json(row) for row in cold]
     if without := _left_out(at, opened.matrix.chain):
@@ -191,8 +193,9 @@ def _asking(opened: Opened) -> Listeners:
 def _each_component(opened: Opened, k: int) -> list[ComponentRow]:
     """What each component is worth; nothing where ALS stands alone."""
     blend = opened.gated.key.blend
-    labels, components = opened.extras.labels(blend.names), opened.gated.components(_asking(opened))
-    return each_component(labels, components, blend, opened.asked, k)
+    asking, labels = _asking(opened), opened.extras.labels(blend.names)
+    ranked = opened.gated.retriever(asking) if blend.trees else None
+    return each_component(labels, opened.gated.components(asking), blend, opened.asked, k, ranked)
 
 
 def _cold_tracks(opened: Opened, names: pa.Table, k: int) -> list[ColdRow]:

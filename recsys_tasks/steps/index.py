@@ -102,6 +102,8 @@ def _save_gated(
         }
         for similar, names in ((extras.similar, SIMILAR), (extras.content, CONTENT)):
             files |= {} if similar is None else similar.files(names)
+        if extras.ranker is not None:
+            files |= extras.ranker.files()
         figures = {"indexed": len(ranked), "tracks": len(items), "effort": asdict(parameters)}
         figures |= {"als": model.key.parameters}  # which fold a history in that no training knew
         at.bundles.save(key.digest, GATED, key.digest, key.to_json(), files, figures)

@@ -15,6 +15,7 @@ from recsys_tasks.gate.exact_checks import (
     index_checks,
     loss_check,
     measured_recall,
+    ranker_checks,
     recall_checks,
     similar_checks,
 )
@@ -101,6 +102,7 @@ def checks_of(at: Workplace, opened: Opened, measuring: "Future[Recall]", beside
         *similar_checks("neighbours", gated.similar, opened.extras.similar),
         *similar_checks("content", gated.content, opened.extras.content),
         *_cold_checks(at, opened),
+        *ranker_checks(gated.ranker, opened.extras.ranker),
         *recall_checks(measuring.result(), policy),
         coverage_check(factors.user_factors, training, policy.min_user_coverage),
     ]

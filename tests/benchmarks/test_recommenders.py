@@ -62,6 +62,7 @@ class TestTable:
         rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in told.out.splitlines()]
         assert rows[0] == HEADING
         labels = ["popular tracks", "als alone", "neighbours alone", "all", "without als", "without neighbours"]
+        labels.append("all, re-ranked")
         assert [row[3] for row in rows[2:]] == labels
         assert rows[3][-1] == "+0 %"
         assert f"amazon-music is not in {data}: left out" in told.err

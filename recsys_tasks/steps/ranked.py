@@ -1,0 +1,78 @@
+"""The trees that put the candidates of a date in order, and what they are told of tracks: kept with the weights."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from recsys_tasks.core.domain import Day, IntArray, Vocabulary, day_number
+from recsys_tasks.core.records import Json
+from recsys_tasks.evaluation.ranker_training import fitted_trees
+from recsys_tasks.evaluation.traits import numbered
+from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.base import Arrays, Retriever
+from recsys_tasks.recommenders.ranker import Ranker, TrackFacts, identity
+from recsys_tasks.release.keys import CandidateKey
+from recsys_tasks.repositories.models import arrays_of
+from recsys_tasks.steps.beside import snapshot_of
+from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.storage.stored_forms import as_ids
+
+
+def ranker_identity(at: Workplace, day: Day) -> Json:
+    """What decides the trees beside the components; nothing where the weights put the candidates in order.
+
+    Raises:
+        ConfigError: LightGBM is not installed.
+    """
+    if at.config.blend.joined_by != "ranker":
+        return {}
+    return {"ranker": identity(), "catalogue": snapshot_of(at, day)}
+
+
+def train_ranker(
+    at: Workplace, day: Day, components: list[Retriever], labels: list[str], holdout: Holdout, items: Vocabulary
+) -> Arrays:
+    """The files of the trees; none where the weights put the candidates in order, or too few listeners teach.
+
+    Args:
+        at: store and configuration.
+        day: newest date of the matrix.
+        components: blind to the hidden plays; rows are places among the listeners of the hold-out.
+        labels: their names.
+        holdout: the day as the blend's listeners are asked about it, with a column for each item.
+        items: of the candidate.
+    """
+    if at.config.blend.joined_by != "ranker":
+        return {}
+    ages = np.maximum(day_number(day) - items.first_days, 0)
+    facts = TrackFacts(holdout.listeners, ages, _artists(at, day, items))
+    trees = fitted_trees(components, labels, holdout, facts, at.config.blend.depth)
+    if trees is None:
+        at.progress("too few blend listeners played anything new to train trees: the weights put candidates in order")
+        return {}
+    return Ranker(trees, facts).files()
+
+
+def trained_ranker(at: Workplace, key: CandidateKey) -> Ranker | None:
+    """The trees that were trained for a candidate; None where weights put its candidates in order.
+
+    Raises:
+        CorruptArtefact: a file differs from its manifest.
+        BadData: its files do not fit together.
+    """
+    if not key.blend.trees:
+        return None
+    artefact = at.models.load(key.day, key.blend.trees)
+    with artefact.named():
+        return Ranker.of(arrays_of(artefact))
+
+
+def _artists(at: Workplace, day: Day, items: Vocabulary) -> IntArray:
+    """A number for the artist of each item, by id where the catalogue has one; -1 where it names none."""
+    snapshot = snapshot_of(at, day)
+    if snapshot is None:
+        return np.full(len(items), -1)
+    tracks: pa.Table = at.catalogues.load(day, snapshot)
+    by = "artist_id" if tracks["artist_id"].null_count < len(tracks) else "artist"
+    places = pc.index_in(items.ids, value_set=as_ids(tracks.column("track_id")))
+    return numbered(as_ids(tracks.column(by)).take(places))

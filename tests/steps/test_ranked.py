@@ -1,0 +1,80 @@
+"""A service whose candidates trees put in order: trained, stored, judged, released and served, the same bytes again."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+from settings import artefacts_of, config, run
+
+from recsys_tasks.recommenders.ranker import FILES, lightgbm
+from recsys_tasks.serving.reader import Reader
+from recsys_tasks.steps import Workplace
+from recsys_tasks.storage.posix import PosixStore
+
+pytest.importorskip("lightgbm")
+D13 = date(2026, 1, 13)
+RANKED = {
+    "blend": {"components": ["als", "recent", "neighbours"], "depth": 50, "joined_by": "ranker"},
+    "evaluation": {"blend_share": 0.4},
+}
+
+
+@pytest.fixture(scope="module")
+def at(world_dsn, tmp_path_factory):
+    """A judged and published day of the small world."""
+    at = Workplace(PosixStore(tmp_path_factory.mktemp("ranked")), config(**RANKED), world_dsn)
+    assert run(at, D13).verdict.outcome == "PASS"
+    return at
+
+
+class TestRanked:
+    def test_the_reader_answers_as_the_trees_do(self, at):
+        """A list of the release is in the order of the stored trees, which is not that of the weights."""
+        reader, row = Reader(at.store), np.arange(40)
+        gated, asking = reader.bundle.gated, reader.bundle.users.asking
+        by_trees = gated.ranker.over(gated.components(asking, 10), asking.played, gated.key.blend.depth)
+        ours, weighed = (
+            each.candidates(row, asking.played.rows(row), 10).cols
+            for each in (by_trees, gated.key.blend.of(gated.components(asking, 10)))
+        )
+        found = reader.recommend(reader.bundle.users.ids[5].as_py(), 10)
+        ids = gated.tracks.ids
+        assert [track.track_id for track in found.tracks] == [ids[int(col)].as_py() for col in ours[5]]
+        assert (ours != weighed).any(axis=1).mean() > 0.5
+
+    def test_the_trees_are_text_and_arrays_in_the_gated_part(self, at):
+        """Nothing is pickled, and an exact check has compared them with the model."""
+        candidate = at.releases.log().entries[-1].candidate
+        artefact = at.bundles.gated(candidate)
+        assert {f"{name}.npy" for name in FILES} <= set(artefact.manifest.files)
+        assert artefact.array(FILES[0]).tobytes().startswith(b"tree\nversion")
+        figures = at.judgements.load(at.judgements.of(D13)[0]).figures
+        assert {"candidate holds the trees": True}.items() <= {
+            check["name"]: check["passed"] for check in figures["checks"]
+        }.items()
+
+    def test_the_report_says_what_they_look_at_and_what_the_weights_would_have_scored(self, at):
+        """Importances add up to one; the weights stand beside the whole, on the same listeners."""
+        figures = at.judgements.load(at.judgements.of(D13)[0]).figures
+        rows = {row["lists"]: row["precision"] for row in figures["components"]}
+        assert rows["all components"] == pytest.approx(figures["candidate_precision"]["mean"])
+        assert rows["all by weights"] > 0
+        assert sum(figures["importances"].values()) == pytest.approx(1)
+        (page,) = (path.read_text() for path in at.store.root.glob("evaluations/2026-01-13/*/*.html"))
+        assert "Trees put the candidates of all components in order" in page
+        assert next(iter(figures["importances"])) in page
+
+    def test_another_store_has_the_same_bytes(self, at, tmp_path):
+        """The same day, run again from nothing."""
+        other = Workplace(PosixStore(tmp_path / "store"), at.config, at.dsn)
+        run(other, D13)
+        one, two = artefacts_of(at.store.root), artefacts_of(other.store.root)
+        trees = [name for name in one if "ranker" in name]
+        assert trees
+        assert all(one[name] == two[name] for name in trees)
+
+    def test_without_lightgbm_it_is_said_what_to_install(self, monkeypatch):
+        """The library is asked for by name, and the weights need nothing."""
+        monkeypatch.setitem(__import__("sys").modules, "lightgbm", None)
+        with pytest.raises(Exception, match=r"recsys-pipeline\[ranker\]"):
+            lightgbm()
