@@ -31,7 +31,8 @@ COLD_FORMAT = 1
 """Version of the way from factors and similar tracks to those of cold tracks; part of a model's identity."""
 COLD_DAYS = 14
 """Tracks that were cold so many days ago are what the scale is chosen on; at most half of the history is taken."""
-CALIBRATION_LISTENERS = 1_000
+CALIBRATION_LISTENERS = 2_000
+"""Of about so many of the day's listeners, evenly spread, discoveries are counted and lists are made."""
 LEAST_SCALE = 1e-3
 """Where new tracks were not played at all they get this scale: on no list, and still found as similar tracks."""
 
@@ -141,16 +142,17 @@ def calibrated_scale(learned: Factors, means: FloatArray, plays: DayOfPlays, k: 
         plays: of the day.
         k: length of a list.
     """
-    before = plays.training - plays.today
-    found = canonical(sparse.csr_matrix(plays.today - plays.today.multiply(before > 0)))
+    rows = np.flatnonzero((np.diff(plays.today.indptr) > 0) & ~learned.cold_users())
+    rows = rows[:: max(1, -(-len(rows) // CALIBRATION_LISTENERS))]
+    today = plays.today[rows]
+    before = canonical(sparse.csr_matrix(plays.training[rows] - today))
+    found = canonical(sparse.csr_matrix(today - today.multiply(before > 0)))
     fresh = is_fresh(plays.items, plays.day)
     share = float(fresh[found.indices].mean()) if found.nnz else 0.0
-    rows = np.flatnonzero((np.diff(found.indptr) > 0) & ~learned.cold_users())
-    rows = rows[:: max(1, -(-len(rows) // CALIBRATION_LISTENERS))]
     wanted = round(share * k * len(rows))
     if not wanted:
         return LEAST_SCALE
-    scales = np.sort(_scales(learned, means, canonical(sparse.csr_matrix(before[rows])), rows, fresh, k), axis=None)
+    scales = np.sort(_scales(learned, means, before, rows, fresh, k), axis=None)
     scales = scales[np.isfinite(scales)]
     return max(LEAST_SCALE, float(scales[min(wanted, len(scales)) - 1])) if len(scales) else LEAST_SCALE
 
