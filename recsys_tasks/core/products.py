@@ -14,7 +14,7 @@ class ProductsConfig(Section):
     """Tracks of a list."""
     most_of_one_artist: int = Field(default=3, ge=0)
     """Tracks of one artist on a list at the most; 0: no limit. Without artists in the catalogue there is none."""
-    diversity: Share = 0.0
+    diversity: Share = 0.2
     """Weight of unlikeness to the tracks that stand above (MMR), against 1 less it for the score; docs/serving.md says
     what it costs in precision."""
     pool: Annotated[float, Field(ge=1, le=20)] = 2.0
