@@ -33,8 +33,8 @@ def reasons_for(view: ReleaseView, cols: Cols, played: Played) -> Cols:
     """
     if not view.settings.reasons:
         return np.full_like(cols, -1)
-    similar = view.bundle.gated.similar
-    known = [] if similar is None else [similar]
+    gated = view.bundle.gated
+    known = [each for each in (gated.similar, gated.content) if each is not None]
     named = reasons(known, played, cols)
     return np.where(named >= 0, named, _by_factors(view, np.where(named >= 0, -1, cols).astype(np.int32), played))
 
