@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -149,6 +149,8 @@ def delivering() -> Iterator[tuple["Service", "Workplace", "Signature"]]:
     context, service = get_current_context(), this_service()
     dag_run, now = context["dag_run"], datetime.now(UTC).isoformat()
     with own_workplace(service) as at:
+        if at.config.products.never_again_table:  # what listeners do not want again stands in the source
+            at = replace(at, dsn=source_address(service))
         yield service, at, Signature(signer(dag_run, context["params"]), "what is live", now, dag_run.run_id)
 
 

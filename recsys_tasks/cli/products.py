@@ -45,6 +45,7 @@ def register(commands: Any) -> None:
     similar = _command(commands, "similar", _similar, "tracks like a track")
     similar.add_argument("id", metavar="TRACK", help="the track's id, as the source has it")
     similar.add_argument("-k", type=int, default=10, help="length of the list (10)")
+    add_filters(similar)
     related = _command(commands, "related", _related, "artists like an artist")
     related.add_argument("id", metavar="ARTIST", help="the artist's id; the name, where the catalogue has no ids")
     related.add_argument("-k", type=int, default=10, help="length of the list (10)")
@@ -136,7 +137,11 @@ def _for(args: Namespace, found: Answered) -> Answer:
 
 
 def _similar(args: Namespace) -> Answer:
-    found = Reader(store_at(args.root), args.release).similar(args.id, args.k)
+    if _filters(args) == Filters():
+        found = Reader(store_at(args.root), args.release).similar(args.id, args.k)
+    else:
+        opened = opened_release(args)
+        found = asked.similar(opened, args.id, args.k, allowed_by(args, opened))
     named = f" ({found.like.title} by {found.like.artist})" if found.like and found.like.title else ""
     return _listed(found, f"Like track {args.id}{named}, from release {found.release}:")
 

@@ -14,7 +14,7 @@ class ProductsConfig(Section):
     """Tracks of a list."""
     most_of_one_artist: int = Field(default=3, ge=0)
     """Tracks of one artist on a list at the most; 0: no limit. Without artists in the catalogue there is none."""
-    diversity: Share = 0.0
+    diversity: Share = 0.2
     """Weight of unlikeness to the tracks that stand above (MMR), against 1 less it for the score; docs/serving.md says
     what it costs in precision."""
     pool: Annotated[float, Field(ge=1, le=20)] = 2.0
@@ -34,7 +34,7 @@ class ProductsConfig(Section):
     """Whether each track of a listener's list names the played track that explains it best."""
     least_reason: Share = 0.2
     """Cosine of two tracks below which the one is no reason for the other."""
-    related_listeners: Positive = 5
+    related_listeners: Positive = 3
     """Common listeners without which two artists are not related."""
     related_shrinkage: float = Field(default=10.0, ge=0)
     """Listeners added to each artist's own in the cosine of two artists."""
@@ -42,7 +42,7 @@ class ProductsConfig(Section):
     """Artists that co-listening names of each artist; factors and tags rank among these."""
     related_weights: tuple[float, float, float] = (1.0, 0.5, 0.5)
     """Of co-listening, factors and tags, whose z-scores are added."""
-    playlist_weights: tuple[float, float, float] = (1.0, 1.0, 0.2)
+    playlist_weights: tuple[float, float, float] = (1.0, 0.5, 0.4)
     """Of the playlist as a listener, of the neighbours of its tracks, and of its artists, when it is continued."""
     explicit: str = ""
     """Name of the catalogue's feature (boolean) that is true for an explicit track; empty: there is none."""

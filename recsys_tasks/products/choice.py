@@ -53,7 +53,6 @@ def diverse_places(
         most: tracks of one artist; 0: no limit.
         weight: of unlikeness, between 0 and 1.
     """
-    likeness = directions @ directions.transpose(0, 2, 1)  # (n_users, n_places, n_places)
     relevance, rows = (1 - weight) * _scaled(scores, there), np.arange(len(scores))
     nearest, open_ = np.zeros_like(relevance), there.copy()
     of_artist = np.zeros(scores.shape, dtype=np.int32)
@@ -64,7 +63,7 @@ def diverse_places(
         found = open_[rows, chosen]
         places[found, place] = chosen[found]
         open_[rows, chosen] = False
-        like = likeness[rows, chosen]
+        like = (directions @ directions[rows, chosen][:, :, None])[..., 0]  # (n_users, n_places)
         nearest = like if place == 0 else np.maximum(nearest, like)
         if most:
             of_artist += (artists == artists[rows, chosen][:, None]) & (artists >= 0)

@@ -14,7 +14,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.index.indexed_factors import IndexedFactors
-from recsys_tasks.products.listeners import Asked, chosen
+from recsys_tasks.products.listeners import Asked, Rules, chosen, rules_of
 from recsys_tasks.products.lists import TrackLists, as_played
 from recsys_tasks.products.reasons import reasons_for
 from recsys_tasks.products.same_artists import SameArtists
@@ -26,6 +26,8 @@ from recsys_tasks.recommenders.neighbours import Neighbours
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Listeners
 
+NO_RULES = Rules(0, 0.0)
+"""Of a playlist, which may be of one artist, and alike."""
 PLAYLIST_PARTS = ("als", "neighbours", "artists")
 """What continues a playlist, in the order of ``playlist_weights``."""
 
@@ -46,7 +48,9 @@ def for_histories(
     """
     played = _checked(view, histories)
     listeners = Listeners(folded_in(view, played), played, view.bundle.users.recent)
-    return _listed(view, played, lambda places: view.bundle.gated.retriever(listeners, places), k, allowed)
+    return _listed(
+        view, played, lambda places: view.bundle.gated.retriever(listeners, places), k, allowed, rules_of(view)
+    )
 
 
 def continued(view: ReleaseView, playlists: Sequence[IntArray], k: int, allowed: BoolArray | None = None) -> TrackLists:
@@ -59,7 +63,7 @@ def continued(view: ReleaseView, playlists: Sequence[IntArray], k: int, allowed:
         weights = dict(zip(PLAYLIST_PARTS, view.settings.playlist_weights, strict=True))
         return Blend(tuple(weights[name] for name in parts), tuple(parts), depth).of(list(parts.values()))
 
-    return _listed(view, played, asked, k, allowed, most_of_one_artist=0)
+    return _listed(view, played, asked, k, allowed, NO_RULES)
 
 
 def playlist_parts(view: ReleaseView, played: Played, vectors: FloatArray, places: int) -> dict[str, Retriever]:
@@ -111,10 +115,12 @@ def _listed(
     asked: Asked,
     k: int,
     allowed: BoolArray | None,
-    most_of_one_artist: int | None = None,
+    rules: Rules,
 ) -> TrackLists:
     rows = np.arange(len(played.indptr) - 1)
-    cols, scores = chosen(view, asked, rows, played, k, allowed, most_of_one_artist)
+    cols, scores = chosen(view, asked, rows, played, k, allowed, rules)
     if (bare := np.flatnonzero(cols[:, 0] < 0)).size:
-        cols[bare], scores[bare] = chosen(view, lambda _: view.popular, bare, played.rows(bare), k, allowed)
+        cols[bare], scores[bare] = chosen(
+            view, lambda _: view.popular, bare, played.rows(bare), k, allowed, rules._replace(diversity=0.0)
+        )
     return TrackLists(cols, scores, reasons_for(view, cols, played))

@@ -13,8 +13,8 @@ from recsys_tasks.products.view import ReleaseView
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.vectors import Played
 
-USERS_AT_ONCE = 512
-"""Listeners for whom lists are chosen together."""
+CANDIDATES_AT_ONCE = 1 << 16
+"""Candidates among which lists are chosen together: with 40 factors 10 MB, however many of them a listener has."""
 LARGEST_POOL = 10_000
 """Candidates of a listener whose list is short of artists: no search goes further."""
 WIDER = 4
@@ -23,11 +23,24 @@ Asked: TypeAlias = Callable[[int], Retriever]
 """The retriever for a number of candidates."""
 
 
+class Rules(NamedTuple):
+    """What a list keeps to beside the scores."""
+
+    most_of_one_artist: int  # 0: no limit
+    diversity: float
+
+
 class Chosen(NamedTuple):
     """Lists without reasons."""
 
     cols: Cols  # (n_users, k)
     scores: FloatArray  # (n_users, k)
+
+
+def rules_of(view: ReleaseView) -> Rules:
+    """The rules of the settings; without artists there is no limit of them."""
+    most = view.settings.most_of_one_artist if len(view.artists) else 0
+    return Rules(most, view.settings.diversity)
 
 
 def best_tracks(
@@ -42,14 +55,12 @@ def best_tracks(
         k: length of the lists.
         allowed: (n_tracks,) tracks to choose from; None: all.
     """
-    cols, scores = np.full((len(user_rows), k), -1, np.int32), np.full((len(user_rows), k), -np.inf, np.float32)
-    for start in range(0, len(user_rows), USERS_AT_ONCE):
-        some = slice(start, start + USERS_AT_ONCE)
-        cols[some], scores[some] = chosen(view, view.retriever, user_rows[some], _slice(hidden, some), k, allowed)
+    rules = rules_of(view)
+    cols, scores = chosen(view, view.retriever, user_rows, hidden, k, allowed, rules)
     popular = np.asarray(~view.bundle.users.vectors[user_rows].any(axis=1), dtype=bool)
     if popular.any():
-        rows = np.flatnonzero(popular)
-        cols[rows], scores[rows] = chosen(view, lambda _: view.popular_ever, rows, hidden.rows(rows), k, allowed)
+        rows, plain = np.flatnonzero(popular), rules._replace(diversity=0.0)
+        cols[rows], scores[rows] = chosen(view, lambda _: view.popular_ever, rows, hidden.rows(rows), k, allowed, plain)
     reasons = reasons_for(view, np.where(popular[:, None], -1, cols), view.played.rows(user_rows))
     return Lists(user_rows, cols, scores, reasons, popular)
 
@@ -61,7 +72,7 @@ def chosen(
     hidden: Played,
     k: int,
     allowed: BoolArray | None,
-    most_of_one_artist: int | None = None,
+    rules: Rules,
 ) -> Chosen:
     """Lists out of a retriever's candidates; a list that its artists leave short is chosen out of more of them.
 
@@ -72,40 +83,29 @@ def chosen(
         hidden: tracks that each of them is not shown.
         k: length of the lists.
         allowed: (n_tracks,) tracks to choose from; None: all.
-        most_of_one_artist: None: that of the settings.
+        rules: what the lists keep to.
     """
-    most = view.settings.most_of_one_artist if most_of_one_artist is None else most_of_one_artist
-    leaves_out = (most and len(view.artists)) or view.settings.diversity
-    places = min(round(k * view.settings.pool), LARGEST_POOL) if leaves_out else k
+    places = min(round(k * view.settings.pool), LARGEST_POOL) if any(rules) else k
     cols, scores = np.full((len(user_rows), k), -1, np.int32), np.full((len(user_rows), k), -np.inf, np.float32)
     short = np.arange(len(user_rows))
     while len(short):
-        found = asked(places).candidates(user_rows[short], _rows(hidden, short), places, allowed)
-        cols[short], scores[short] = _picked(view, found.cols, found.scores, k, most)
-        more = (found.cols[:, -1] >= 0) & (cols[short, -1] < 0)  # there are more candidates, and the list wants some
-        short, done = short[more], places >= LARGEST_POOL
-        if done:
-            break
+        left, retriever, at_once = [short[:0]], asked(places), max(1, CANDIDATES_AT_ONCE // places)
+        for start in range(0, len(short), at_once):
+            some = short[start : start + at_once]
+            found = retriever.candidates(user_rows[some], hidden.rows(some), places, allowed)
+            cols[some], scores[some] = _picked(view, found.cols, found.scores, k, rules)
+            left.append(some[(found.cols[:, -1] >= 0) & (cols[some, -1] < 0)])  # there are more, and the list is short
+        short = np.concatenate(left) if places < LARGEST_POOL else short[:0]
         places = min(places * WIDER, LARGEST_POOL)
     return Chosen(cols, scores)
 
 
-def _slice(hidden: Played, some: slice) -> Played:
-    """Those of some listeners in a row, alone: retrievers go through all columns that they are given."""
-    ends = hidden.indptr[some.start : some.stop + 1]
-    return Played(ends - ends[0], hidden.cols[ends[0] : ends[-1]])
-
-
-def _rows(hidden: Played, rows: IntArray) -> Played:
-    return hidden if len(rows) == len(hidden.indptr) - 1 else hidden.rows(rows)
-
-
-def _picked(view: ReleaseView, cols: Cols, scores: FloatArray, k: int, most: int) -> Chosen:
+def _picked(view: ReleaseView, cols: Cols, scores: FloatArray, k: int, rules: Rules) -> Chosen:
     """The list out of the candidates of each listener, best first."""
-    weight, there = view.settings.diversity, cols >= 0
+    there, most = cols >= 0, rules.most_of_one_artist
     artists = np.where(there, view.artists.of_col[cols], -1)
-    if weight:
-        places = diverse_places(scores, there, view.directions(cols), artists, k, most, weight)
+    if rules.diversity:
+        places = diverse_places(scores, there, view.directions(cols), artists, k, most, rules.diversity)
     else:
         places = first_places(within_artists(artists, there, most), k)
     return Chosen(taken(cols, places, -1).astype(np.int32), taken(scores, places, -np.inf).astype(np.float32))

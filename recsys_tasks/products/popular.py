@@ -3,7 +3,7 @@
 import numpy as np
 
 from recsys_tasks.core.domain import BoolArray, IntArray
-from recsys_tasks.products.listeners import chosen
+from recsys_tasks.products.listeners import chosen, rules_of
 from recsys_tasks.products.lists import TrackLists, without_reasons
 from recsys_tasks.products.view import ReleaseView
 from recsys_tasks.recommenders.popular import PopularTracks, SameForAll
@@ -25,7 +25,9 @@ def popular_tracks(
         segment: (n,) rows of the listeners who count; None: all.
     """
     counted = view.popular if segment is None else _among(view, segment)
-    found = chosen(view, lambda _: counted, np.zeros(1, np.int64), NOTHING, k, allowed)
+    found = chosen(
+        view, lambda _: counted, np.zeros(1, np.int64), NOTHING, k, allowed, rules_of(view)._replace(diversity=0.0)
+    )
     return without_reasons(found.cols, found.scores)
 
 

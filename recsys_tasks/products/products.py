@@ -28,7 +28,10 @@ from recsys_tasks.release.bundle import Bundle, find_row, parse_id
 
 
 class Products:
-    """The products of one open release. Threads may share it; nothing of it changes."""
+    """The products of one open release. Threads may share it; nothing of it changes.
+
+    Where no tracks are named to choose from (``allowed``), it is all but those that the catalogue says nobody may play.
+    """
 
     def __init__(
         self,
@@ -104,7 +107,7 @@ class Products:
         Args:
             user_rows: (n_users,) rows of the listeners.
             k: length of the lists; None: that of the settings.
-            allowed: (n_tracks,) tracks to choose from; None: all.
+            allowed: (n_tracks,) tracks to choose from; None: all that may be played.
             shown: of the same listeners, further tracks that are not to be listed.
 
         Raises:
@@ -112,7 +115,7 @@ class Products:
             ConfigError: k is not positive.
         """
         rows = np.asarray(user_rows)
-        return best_tracks(self.view, rows, self._hidden(rows, shown), self._length(k), allowed)
+        return best_tracks(self.view, rows, self._hidden(rows, shown), self._length(k), self._open(allowed))
 
     def on_repeat(self, user_rows: IntArray, k: int | None = None, allowed: BoolArray | None = None) -> Lists:
         """The tracks that each listener plays most of late; a score is the number of their faded plays.
@@ -120,7 +123,7 @@ class Products:
         Raises:
             ConfigError: the release holds no such plays, or k is not positive.
         """
-        return on_repeat(self.view, np.asarray(user_rows), self._length(k), allowed)
+        return on_repeat(self.view, np.asarray(user_rows), self._length(k), self._open(allowed))
 
     def daily_mix(
         self,
@@ -135,7 +138,7 @@ class Products:
         Args:
             user_rows: (n_users,) rows of the listeners.
             k: length of the lists; None: that of the settings.
-            allowed: (n_tracks,) tracks to choose from; None: all.
+            allowed: (n_tracks,) tracks to choose from; None: all that may be played.
             shown: of the same listeners, new tracks that are not to be listed.
             day: of the mix, another one each day; None: that of the data.
 
@@ -143,7 +146,7 @@ class Products:
             ConfigError: the release holds no listener's own plays, or k is not positive.
         """
         rows, length = np.asarray(user_rows), self._length(k)
-        known = drawn_known(self.view, rows, length, day or self.day, allowed)
+        known = drawn_known(self.view, rows, length, day or self.day, self._open(allowed))
         return mixed(known, self.discover(rows, length, allowed, shown), length, self.settings.known_share)
 
     def new_releases(
@@ -156,7 +159,8 @@ class Products:
     ) -> Lists:
         """The newest tracks that suit each listener; ``day``: on which they are new, None: that of the data."""
         new = new_tracks(self.view, day or self.day, self.settings.new_release_days)
-        return self.discover(user_rows, k, new if allowed is None else new & allowed, shown)
+        open_ = self._open(allowed)
+        return self.discover(user_rows, k, new if open_ is None else new & open_, shown)
 
     def popular(
         self, k: int | None = None, allowed: BoolArray | None = None, segment: IntArray | None = None
@@ -168,11 +172,11 @@ class Products:
             allowed: (n_tracks,) tracks to choose from; None: all.
             segment: (n,) rows of the listeners who count; None: all.
         """
-        return popular_tracks(self.view, self._length(k), allowed, segment)
+        return popular_tracks(self.view, self._length(k), self._open(allowed), segment)
 
     def similar(self, cols: IntArray, k: int | None = None, allowed: BoolArray | None = None) -> TrackLists:
         """The tracks whose factors point most nearly the same way as those of each of some tracks, with the cosine."""
-        return similar_tracks(self.view, np.asarray(cols), self._length(k), allowed)
+        return similar_tracks(self.view, np.asarray(cols), self._length(k), self._open(allowed))
 
     def radio(self, seeds: Seeds, day: date, seed: int = 0, allowed: BoolArray | None = None) -> Iterator[int]:
         """Columns of tracks without an end, near to the seeds; the same seeds, day and number give the same tracks.
@@ -180,7 +184,7 @@ class Products:
         Raises:
             UnknownId: nobody plays any of the seeds.
         """
-        return radio(self.view, seeds, day, seed, allowed)
+        return radio(self.view, seeds, day, seed, self._open(allowed))
 
     def related_artists(self, artists: IntArray, k: int | None = None) -> ArtistLists:
         """The artists that are most like each of some artists (numbers of ``artists``).
@@ -198,7 +202,7 @@ class Products:
         Raises:
             BadData: a column lies outside of the tracks.
         """
-        return continued(self.view, playlists, self._length(k), allowed)
+        return continued(self.view, playlists, self._length(k), self._open(allowed))
 
     def for_history(
         self, histories: Sequence[IntArray], k: int | None = None, allowed: BoolArray | None = None
@@ -208,7 +212,7 @@ class Products:
         Raises:
             BadData: a column lies outside of the tracks.
         """
-        return for_histories(self.view, histories, self._length(k), allowed)
+        return for_histories(self.view, histories, self._length(k), self._open(allowed))
 
     @cached_property
     def _related(self) -> RelatedArtists:
@@ -229,6 +233,10 @@ class Products:
         names = self.view.bundle.names.of(col)
         track_id = self.view.bundle.gated.tracks.ids[col].as_py()
         return Track(track_id, names["title"], names["artist"], round(score, 6), because)
+
+    def _open(self, allowed: BoolArray | None) -> BoolArray | None:
+        """The tracks to choose from: whoever names some has said enough."""
+        return self.view.playable if allowed is None else allowed
 
     def _length(self, k: int | None) -> int:
         length = self.settings.k if k is None else k

@@ -6,9 +6,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import FloatArray, IntArray
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.matrix.popularity import popular_order
@@ -49,6 +50,15 @@ class ReleaseView:
     def played(self) -> Played:
         """What each listener played."""
         return Played(self.bundle.users.indptr, self.bundle.users.cols)
+
+    @cached_property
+    def playable(self) -> BoolArray | None:
+        """The tracks that may be listed where a caller names no others: all but those that the catalogue says nobody
+        may play. (n_tracks,); None: all of them."""
+        table = self.bundle.names.table
+        if "available" not in table.column_names:
+            return None
+        return np.asarray(pc.fill_null(table["available"], True))
 
     @cached_property
     def unwanted(self) -> Played | None:

@@ -81,6 +81,20 @@ def playlist(
     return _answered(opened, opened.products.continue_playlist([opened.products.known_cols(track_ids)], k, allowed))
 
 
+def similar(opened: Opened, track_id: Id, k: int | None = None, allowed: BoolArray | None = None) -> Answered:
+    """Tracks like a track, among the allowed ones.
+
+    Raises:
+        UnknownId: the release does not know the track.
+    """
+    products = opened.products
+    cols = products.known_cols([track_id])
+    found = products.similar(cols, k, allowed)
+    (like,) = products.named(cols.astype(np.int32), np.ones(1, np.float32))
+    tracks = products.named(found.cols[0], found.scores[0])
+    return Answered(opened.entry.release, True, False, tracks, like)
+
+
 def related(opened: Opened, artist_id: Id, k: int | None = None) -> RelatedAnswer:
     """Artists like an artist.
 

@@ -137,13 +137,21 @@ def _since(log: ReleaseLog, live: Entry, with_parts: bool) -> int:
 
 def _make(at: Workplace, live: Entry, key: DeliveryKey) -> None:
     bundle, earlier, config = at.bundles.load(live), _earlier(at, key), at.config.deliver
-    products = Products(bundle, at.config.products, at.config.als)
+    products = Products(bundle, at.config.products, at.config.als, _never_again(at, live))
     with at.store.workspace() as folder:
         making = Making(products, bundle, live.release, _left_out(at), earlier, config, folder, at.progress)
         written = {product: write_product(making, product) for product in key.settings["products"]}
         files = {name: file for some, _ in written.values() for name, file in some.items()}
         figures = {product: found for product, (_, found) in written.items()}
         at.deliveries.save(key, files, {"products": figures, "earlier": earlier.names})
+
+
+def _never_again(at: Workplace, live: Entry) -> pa.Table | None:
+    """What listeners do not want again, as the source says now; None where no table of it is configured."""
+    if not at.config.products.never_again_table:
+        return None
+    with at.source() as source:
+        return source.never_again(at.config.products, live.day)
 
 
 def _left_out(at: Workplace) -> Ids:

@@ -1,7 +1,9 @@
 """The commands that ask a release for lists, as a person types them."""
 
 import json
+from datetime import date
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -48,6 +50,19 @@ def test_tracks_stand_for_an_unknown_listener_and_a_playlist(ask, finished):
         assert code == 0
         assert len(listed) == 10
         assert not set(listed) & set(tracks)
+
+
+def test_tracks_like_a_track_keep_to_a_filter(ask, finished):
+    """Only tracks that were released after a day are listed, the nearest of them first."""
+    track = str(Reader(finished.store).recommend(5).tracks[0].track_id)
+    code, out, _ = ask("similar", track, "--released-after", "2025-06-01", "-k", "5", "--json")
+    names = Reader(finished.store).bundle.names.table
+    tracks = Reader(finished.store).bundle.gated.tracks
+    found = [each["track_id"] for each in json.loads(out)["tracks"]]
+    cols = tracks.rows_of(pa.array(found, tracks.ids.type))
+    assert code == 0
+    assert len(found) == 5
+    assert min(names["released_on"].take(pa.array(cols)).to_pylist()) > date(2025, 6, 1)
 
 
 def test_related_artists_and_radio_have_names(ask, finished):

@@ -39,7 +39,7 @@ class TestDiscover:
 
     def test_without_limits_it_is_what_the_evaluation_judges(self, bundle):
         """No limit of artists and no diversity: the list of the candidate's own retriever, score by score."""
-        plain = Products(bundle, ProductsConfig(most_of_one_artist=0, reasons=False))
+        plain = Products(bundle, ProductsConfig(most_of_one_artist=0, diversity=0.0, reasons=False))
         found = plain.discover(ROWS, 10)
         judged = bundle.gated.retriever(bundle.users.asking, 10).candidates(ROWS, plain.view.played.rows(ROWS), 10)
         warm = ~found.popular

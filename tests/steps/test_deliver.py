@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import execute, fetch
 from settings import SIGNED, config
+from source_tables import create_streams
 
 from recsys_tasks.repositories.deliveries import POSTGRES, STORE
 from recsys_tasks.steps import Workplace, retain, roll_back, set_pin
@@ -41,6 +42,20 @@ def stored(at, made, product="discover"):
 
 def _rows(file):
     return [tuple(row.values()) for row in pq.read_table(file).to_pylist()]
+
+
+def test_nobody_is_delivered_what_they_do_not_want(copied, source_dsn):
+    """A listener marks the first track of their list in the source: the next delivery has it for everybody else."""
+    create_streams(source_dsn)
+    execute(source_dsn, "CREATE TABLE unwanted (user_id bigint, track_id bigint)")
+    before = stored(delivering(copied), make_delivery(delivering(copied), SIGNED))
+    user, track = before[0][0], before[0][2]
+    execute(source_dsn, f"INSERT INTO unwanted VALUES ({user}, {track})")
+    at = replace(delivering(copied, never_again_table="unwanted"), dsn=source_dsn)
+    after = stored(at, make_delivery(at, SIGNED))
+    assert len(after) == len(before)
+    assert (user, track) not in {(row[0], row[2]) for row in after}
+    assert {row[0] for row in after if row[2] == track} >= {row[0] for row in before if row[2] == track} - {user}
 
 
 class TestOnce:
