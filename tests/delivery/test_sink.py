@@ -161,6 +161,11 @@ class TestRights:
         assert fetch(roles, rights) == before
         assert fetch(as_role(roles, READER), "SELECT max(release) FROM discover") == [(2,)]
 
+    def test_the_right_to_make_tables_suffices(self, roles):
+        """A role with nothing but a schema delivers, and delivers again."""
+        dsn = as_role(roles, WRITER)
+        assert [load(dsn, number).outcome for number in (1, 2)] == [LOADED, LOADED]
+
     @pytest.mark.parametrize(
         ("before", "said"),
         [
