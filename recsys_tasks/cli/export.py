@@ -38,12 +38,12 @@ def register(commands: Any) -> None:
 
 
 def _export(args: Namespace) -> Answer:
-    opened, day = opened_release(args), args.now().date()
+    opened = opened_release(args)
     allowed = allowed_by(args, opened)
     rows = opened.bundle.users.order  # so that the file is sorted by listener
 
     def lists(some: IntArray) -> Lists:
-        return lists_of(opened.products, args.list, some, args.k, allowed, day)
+        return lists_of(opened.products, args.list, some, args.k, allowed)
 
     written = _write(args, opened, np.asarray(rows), lists)
     data = {"release": opened.entry.release, "file": str(args.file), "listeners": len(rows), "rows": written}

@@ -123,7 +123,7 @@ def _recommend(args: Namespace) -> Answer:
         found = asked.playlist(opened, args.playlist, args.k, allowed)
         return _listed(found, f"After these {len(args.playlist)} tracks, from release {found.release}:")
     which: asked.Listed = "discover" if args.list == PLAIN else args.list
-    return _for(args, asked.for_listener(opened, which, args.id, args.k, allowed, args.now().date()))
+    return _for(args, asked.for_listener(opened, which, args.id, args.k, allowed))
 
 
 def _for(args: Namespace, found: Answered) -> Answer:

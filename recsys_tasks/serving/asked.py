@@ -47,7 +47,7 @@ def for_listener(
 
 
 def lists_of(
-    products: Products, which: Listed, rows: IntArray, k: int | None, allowed: BoolArray | None, day: date | None
+    products: Products, which: Listed, rows: IntArray, k: int | None, allowed: BoolArray | None, day: date | None = None
 ) -> Lists:
     """One kind of list for some listeners; arguments as for ``for_listener``."""
     if which == "repeat":

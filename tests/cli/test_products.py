@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys_tasks.cli.main import main
+from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.serving.reader import Reader
 
 
@@ -35,10 +36,16 @@ def test_a_list_with_reasons_names_played_tracks(ask, finished):
     assert "because you played" in ask("recommend", "5", "--list", "discover")[1]
 
 
-def test_new_releases_came_out_of_late(ask):
-    """The list of new releases is another one than the plain list."""
-    assert ask("recommend", "5", "--list", "new")[0] == 0
-    assert ask("recommend", "5", "--list", "new", "-k", "3")[1] != ask("recommend", "5", "-k", "3")[1]
+def test_new_releases_came_out_of_late(ask, finished):
+    """The list of new releases holds tracks of the days before the newest data alone."""
+    code, out, _ = ask("recommend", "5", "--list", "new", "--json")
+    opened = Reader(finished.store).opened
+    new = new_tracks(opened.products.view, opened.entry.day, 7)
+    ids = opened.bundle.gated.tracks.ids.filter(pa.array(new)).to_pylist()
+    found = [track["track_id"] for track in json.loads(out)["tracks"]]
+    assert code == 0
+    assert found
+    assert set(found) <= set(ids)
 
 
 def test_tracks_stand_for_an_unknown_listener_and_a_playlist(ask, finished):

@@ -117,16 +117,17 @@ class TestPopular:
 
 
 class TestSimilar:
-    def test_an_allowed_track_is_found_however_rare(self, products):
-        """Few tracks are allowed: the nearest of them are listed, as the cosines of all tracks say."""
+    @pytest.mark.parametrize(("every", "k"), [(40, 5), (400, 3)])
+    def test_an_allowed_track_is_found_however_rare(self, products, every, k):
+        """Few tracks are allowed, or hardly any: the nearest of them are listed, as the cosines of all tracks say."""
         allowed = np.zeros(products.view.n_tracks, dtype=bool)
-        allowed[products.view.tracks.rank_cols[::40]] = True
+        allowed[products.view.tracks.rank_cols[::every]] = True
         col = int(products.view.tracks.rank_cols[3])
-        found = products.similar(np.array([col]), 5, allowed)
+        found = products.similar(np.array([col]), k, allowed)
         cosines = products.view.directions(np.arange(len(allowed))) @ products.view.directions(np.array(col))
         cosines[~allowed], cosines[col] = -2, -2
-        assert set(found.cols[0]) == set(np.argsort(-cosines, kind="stable")[:5])
-        assert found.scores[0] == pytest.approx(np.sort(cosines)[::-1][:5], abs=1e-4)
+        assert set(found.cols[0]) == set(np.argsort(-cosines, kind="stable")[:k])
+        assert found.scores[0] == pytest.approx(np.sort(cosines)[::-1][:k], abs=1e-4)
 
     def test_a_track_without_a_factor_is_like_nothing(self, products):
         """It gets an empty list, where others get theirs."""
