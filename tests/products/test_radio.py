@@ -38,7 +38,7 @@ class TestRadio:
         assert len(set(played[:n_tracks])) == n_tracks
 
     def test_it_mixes_the_parts_of_the_catalogue_and_spaces_artists(self, products, seeds):
-        """Of ten tracks four are from the head, four from the middle, two from the tail; an artist waits a few tracks."""
+        """Of ten tracks four are of the head, four of the middle, two of the tail; an artist waits a few tracks."""
         played = np.array(list(islice(products.radio(seeds, DAY), 100)))
         assert np.bincount(products.view.parts[played[:50]]).tolist() == [20, 20, 10]
         artists = products.artists.of_col[played]
