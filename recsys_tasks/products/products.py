@@ -230,9 +230,8 @@ class Products:
                 yield self._track(col, float(scores[place]), because)
 
     def _track(self, col: int, score: float, because: Track | None = None) -> Track:
-        names = self.view.bundle.names.of(col)
-        track_id = self.view.bundle.gated.tracks.ids[col].as_py()
-        return Track(track_id, names["title"], names["artist"], round(score, 6), because)
+        names, ids = self.view.bundle.names.of(col), self.view.bundle.gated.tracks.ids
+        return Track(ids[col].as_py(), names["title"], names["artist"], round(score, 6), because)
 
     def _open(self, allowed: BoolArray | None) -> BoolArray | None:
         """The tracks to choose from: whoever names some has said enough."""
