@@ -50,6 +50,8 @@ from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 
 ARTICLES, USERS_AT_ONCE = 16_980, 500
+EVERY = 4
+"""Of the readers of hidden articles every fourth is asked."""
 NEAREST = (60, 200, 400)
 ALS = {
     "citeulike-a": AlsConfig(factors=128, weight="linear", a=10.0, regularization=10.0, threads=1),
@@ -99,10 +101,14 @@ def citeulike(folder: Path, say: Say) -> Iterator[list[str]]:
     cited = [[*others, str(number)] for number, others in enumerate(cited)]  # who cites an article is like it
     catalogue = _snapshot(np.arange(ARTICLES), tags=tags, cited=cited)
     say(f"citeulike-a: {kept.nnz:,} pairs known, {hidden.nnz:,} hidden")
+    data = TrainingData(kept, _vocabulary(kept.shape[0]), _vocabulary(ARTICLES))
+    factors = Als(ALS["citeulike-a"]).fit(data).component
     for words, weights in (("tags and citations", {}), ("citations alone", {"tags": 0.0})):
         features = content_features(catalogue, pa.array(np.arange(ARTICLES)), weights, MOST_TRACKS)
         nearest = _chosen_nearest(features, kept, say)
-        yield from _articles(words, features, nearest, kept, hidden)
+        for row in _articles(factors, features, nearest, kept, hidden):
+            say(" | ".join(line := ["citeulike-a", words, *row, ""]))
+            yield line
 
 
 def _chosen_nearest(features: sparse.csr_matrix, kept: sparse.csr_matrix, say: Say) -> int:
@@ -123,20 +129,18 @@ def _chosen_nearest(features: sparse.csr_matrix, kept: sparse.csr_matrix, say: S
 
 
 def _articles(
-    words: str, features: sparse.csr_matrix, nearest: int, kept: sparse.csr_matrix, hidden: sparse.csr_matrix
+    factors: Factors, features: sparse.csr_matrix, nearest: int, kept: sparse.csr_matrix, hidden: sparse.csr_matrix
 ) -> Iterator[list[str]]:
-    data = TrainingData(kept, _vocabulary(kept.shape[0]), _vocabulary(ARTICLES))
-    factors = Als(ALS["citeulike-a"]).fit(data).component
     similar = SimilarTracks(nearest_content(features, _heard(kept), nearest))
     means = content_means(factors.item_factors, similar)
     new = np.bincount(hidden.indices, minlength=ARTICLES) > 0
-    rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(kept.indptr) > 0))
+    rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(kept.indptr) > 0))[::EVERY]
     depth = int(new.sum())
     for name, retriever in content_retrievers(factors.user_factors, means, similar, played_of(kept)):
         deep = Blend((1.0, 1.0), ("als", "content"), depth).of(retriever.components) if "both" in name else retriever
         found = [_found(deep, kept, hidden, own, new) for own in np.array_split(rows, len(rows) // USERS_AT_ONCE + 1)]
         cells = [_with_interval(np.concatenate(each)) for each in zip(*found, strict=True)]
-        yield ["citeulike-a", words, f"{len(rows):,}", f"{name} ({nearest})", *cells, ""]
+        yield [f"{len(rows):,}", f"{name} ({nearest})", *cells]
 
 
 def _found(

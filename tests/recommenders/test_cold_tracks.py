@@ -5,10 +5,13 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 import pytest
+from recommenders.catalogues import snapshot
 from scipy import sparse
 
+from recsys_tasks.core.components import ContentConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.cold_tracks import (
     LEAST_SCALE,
     ColdTracks,
@@ -18,6 +21,7 @@ from recsys_tasks.recommenders.cold_tracks import (
     is_fresh,
     mixed,
 )
+from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.exact_search import exact_top
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import SimilarTracks
@@ -100,3 +104,16 @@ def test_a_short_history_leaves_half_of_its_tracks_known():
     """What was cold two weeks ago is looked back at no further than half of the dates there are."""
     days = np.array([0, 2, 5, 6], np.int32) + TODAY - 6
     assert is_fresh(Vocabulary(pa.array(range(4)), days), DAY).tolist() == [False, False, True, True]
+
+
+def test_tracks_of_the_day_itself_are_near_to_nothing_yet():
+    """What was first heard on the day is known by its content alone: it has near tracks, and is none itself."""
+    days = np.array([TODAY - 9, TODAY - 1, TODAY, TODAY, TODAY], np.int32)
+    tracks = Vocabulary(pa.array(range(5), pa.int64()), days)
+    plays = sparse.csr_matrix(np.ones((2, 5), np.uint32))
+    users = Vocabulary(pa.array(range(2), pa.int64()), np.zeros(2, np.int32))
+    table = snapshot(range(5), ["a", "a", "a", "a", "b"])
+    data = TrainingData(plays, users, tracks, table)
+    found = Content(ContentConfig(), "a digest", DAY).fit(data).component.similar.matrix
+    assert np.flatnonzero(np.diff(found.indptr)).tolist() == [0, 1]
+    assert sorted(found.indices[found.indptr[0] : found.indptr[1]].tolist()) == [1, 2, 3]
