@@ -4,9 +4,11 @@ uvicorn waits for ever for the head of a request, reads a head of any length, an
 takes. Behind a proxy none of this happens; on loopback without one it would cost memory and connections.
 """
 
+import struct
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
 from functools import partial
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -91,7 +93,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Nobody takes the answer: wait for some seconds."""
         super().pause_writing()
         self._stop_waiting()
-        self._untaken = self.loop.call_later(self._bounds.receive_s, self.transport.abort)
+        self._untaken = self.loop.call_later(self._bounds.receive_s, self._drop)
 
     def resume_writing(self) -> None:
         """It was taken."""
@@ -101,7 +103,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         """Nothing came for a while; an answer that was not taken by now is dropped."""
         if self.transport.get_write_buffer_size():
-            self.transport.abort()
+            self._drop()
         super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
@@ -115,6 +117,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._late = self.loop.call_later(self._bounds.receive_s, self._give_up) if anything else None
         if not anything:
             self._head = 0
+
+    def _drop(self) -> None:
+        """Reset the connection: what nobody took would otherwise lie in the kernel for minutes."""
+        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def _stop_waiting(self) -> None:
         if self._untaken is not None:
