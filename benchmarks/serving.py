@@ -85,8 +85,8 @@ def measured(size: str, store: PosixStore, entry: Entry, switches: int, seconds:
     )
     about = (
         f"Lists of {K} from a release of {SIZES[size].tracks:,} tracks and {SIZES[size].users:,} listeners, "
-        f"{len(COMPONENTS)} components, {CONNECTIONS} connections, one core. From start to ready {ready:.1f} s, files in "
-        f"the page cache; {memory}."
+        f"{len(COMPONENTS)} components, {CONNECTIONS} connections, one core. From start to ready {ready:.1f} s, files "
+        f"in the page cache; {memory}."
     )
     wished = ", ".join(f"{name} {wish:,}" for name, wish in WISHES.items())
     goal = f"asked for: answers a second of {wished}; p99 under 20 ms; no error and no mixed answer over the switches."
