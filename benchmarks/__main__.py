@@ -18,13 +18,14 @@ QUESTIONS = (
     "evaluation",
     "reader",
     "deliveries",
+    "serving",
     "ordinary_day",
     "object_store",
     "airflow_overhead",
     "pages",
     "gpu_training",
 )
-WITH_AIRFLOW = ("airflow_overhead", "pages")
+WITH_AIRFLOW = ("airflow_overhead", "pages", "serving")
 HEAD = """# Performance: what a day costs, beside what else would do it, and beside the physical limit
 
     scripts/bench                          # every question at its full size, some hours on two cores

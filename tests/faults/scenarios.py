@@ -53,7 +53,7 @@ SCENARIOS = {
     "broken-source": Scenario("servers, sessions and lines ended during extraction", broken_source, 100, 0),
     "busy-source": Scenario("extractions while batches are committed", busy_source, 100, 3),
     "readers": Scenario("switches under 4 asking threads and retention", readers, 500, 4),
-    "service": Scenario("switches, damages and kills of the HTTP service under load", service, 300, 3),
+    "service": Scenario("switches, damages and kills of the HTTP service under load", service, 300, 1),
     "erasures": Scenario("erasures asked for during a day, every second one killed", erasures, 60, 3),
     "deliveries": Scenario("kills -9 of a delivery before a statement, a block of rows or a write", deliveries, 500, 2),
     "airflow": Scenario("processes of Airflow killed during a run", airflow_kills, 8, 0),

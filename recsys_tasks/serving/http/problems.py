@@ -51,6 +51,11 @@ def busy(detail: str) -> Problem:
     return Problem(503, "busy", f"{detail} Come again in a second.", RETRY)
 
 
+def invalid(complaints: list[str]) -> Problem:
+    """Fields of a request are wrong."""
+    return Problem(422, "invalid", in_one_line("; ".join(complaints[:MOST_COMPLAINTS])))
+
+
 def no_release() -> Problem:
     """There is nothing to answer from."""
     return Problem(503, "no_release", "No release is open yet. Come again when /readyz says so.", RETRY)
@@ -69,8 +74,7 @@ def handle_errors(app: FastAPI) -> None:
 def _invalid(_request: Request, error: Exception) -> Response:
     """What is wrong with the fields of a request; what they held is not repeated."""
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    found = [f"{'.'.join(map(str, each['loc'][:4]))}: {each['msg']}" for each in error.errors()[:MOST_COMPLAINTS]]
-    return Problem(422, "invalid", in_one_line("; ".join(found))).response()
+    return invalid([f"{'.'.join(map(str, each['loc'][:4]))}: {each['msg']}" for each in error.errors()]).response()
 
 
 def _plain(_request: Request, error: Exception) -> Response:

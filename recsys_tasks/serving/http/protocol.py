@@ -4,9 +4,11 @@ uvicorn waits for ever for the head of a request, reads a head of any length, an
 takes. Behind a proxy none of this happens; on loopback without one it would cost memory and connections.
 """
 
+import struct
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
 from functools import partial
+from socket import SO_LINGER, SOL_SOCKET
 from typing import Any, NamedTuple, cast
 
 import msgspec
@@ -39,7 +41,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def __init__(self, bounds: Bounds, **options: Any) -> None:
         super().__init__(**options)
         self._bounds, self._head = bounds, 0  # bytes of a head that is not complete
-        self._late: TimerHandle | None = None
+        self._late: TimerHandle | None = None  # for the rest of a head
+        self._untaken: TimerHandle | None = None  # for an answer to be taken
         self._leaving = False
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
@@ -54,6 +57,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget what was waited for."""
         self._expect(False)
+        self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -88,17 +92,18 @@ class BoundedProtocol(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """Nobody takes the answer: wait for some seconds."""
         super().pause_writing()
-        self._late = self._late or self.loop.call_later(self._bounds.receive_s, self.transport.abort)
+        self._stop_waiting()
+        self._untaken = self.loop.call_later(self._bounds.receive_s, self._drop)
 
     def resume_writing(self) -> None:
         """It was taken."""
-        self._expect(False)
+        self._stop_waiting()
         super().resume_writing()
 
     def timeout_keep_alive_handler(self) -> None:
         """Nothing came for a while; an answer that was not taken by now is dropped."""
         if self.transport.get_write_buffer_size():
-            self.transport.abort()
+            self._drop()
         super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
@@ -112,6 +117,16 @@ class BoundedProtocol(HttpToolsProtocol):
         self._late = self.loop.call_later(self._bounds.receive_s, self._give_up) if anything else None
         if not anything:
             self._head = 0
+
+    def _drop(self) -> None:
+        """Reset the connection: what nobody took would otherwise lie in the kernel for minutes."""
+        self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
+
+    def _stop_waiting(self) -> None:
+        if self._untaken is not None:
+            self._untaken.cancel()
+            self._untaken = None
 
     def _give_up(self) -> None:
         self._send_away(Problem(408, "too_slow", "The request did not arrive in time."))

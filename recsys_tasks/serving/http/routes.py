@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated, TypeAlias
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from recsys_tasks.core.domain import Id
 from recsys_tasks.core.errors import ConfigError
@@ -12,6 +12,7 @@ from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.serving.http.answers import Answers
 from recsys_tasks.serving.http.desk import Desk
 from recsys_tasks.serving.http.examples import ARTISTS, BATCH, LISTENER, RADIO, TRACKS, documented
+from recsys_tasks.serving.http.queries import asked, parameters
 from recsys_tasks.serving.http.shapes import (
     ArtistsAnswer,
     ArtistsWanted,
@@ -32,7 +33,6 @@ AT_ONCE = 8
 ListenerId = Annotated[str, Path(description="The listener's id, as the source has it", examples=["1418"])]
 TrackId = Annotated[str, Path(description="The track's id, as the source has it", examples=["20876"])]
 ArtistId = Annotated[str, Path(description="The artist's id, or the name where the catalogue has no ids")]
-Asked = Annotated[Wanted, Query()]
 Product: TypeAlias = Callable[[Answers, Sequence[Id], Wanted], list[ListenerTracks]]
 OF_A_LISTENER: dict[str, tuple[Product, str]] = {
     "discover": (Answers.discover, "Tracks that a listener has not played; for an unknown one the popular tracks."),
@@ -55,10 +55,11 @@ def routes(desk: Desk, bounds: ServeConfig) -> APIRouter:
 
 
 def _of_a_listener(router: APIRouter, desk: Desk, name: str, product: Product, about: str) -> None:
-    async def answer(request: Request, listener_id: ListenerId, wanted: Asked) -> Response:
+    async def answer(request: Request, listener_id: ListenerId) -> Response:
+        wanted = asked(request, Wanted)
         return await desk.share(request, listener_id, name, partial(_each_alone, product, wanted))
 
-    shown = documented(ListenerAnswer, LISTENER)
+    shown = documented(ListenerAnswer, LISTENER) | parameters(Wanted)
     path = f"/listeners/{{listener_id:path}}/{name}"
     router.add_api_route(path, answer, name=f"{name} of a listener", description=about, **shown)
 
@@ -79,14 +80,16 @@ def _history(router: APIRouter, desk: Desk) -> None:
 
 
 def _tracks(router: APIRouter, desk: Desk) -> None:
-    @router.get("/tracks/{track_id:path}/similar", **documented(TracksAnswer, TRACKS))
-    async def similar(request: Request, track_id: TrackId, wanted: Asked) -> Response:
+    @router.get("/tracks/{track_id:path}/similar", **documented(TracksAnswer, TRACKS), **parameters(Wanted))
+    async def similar(request: Request, track_id: TrackId) -> Response:
         """Tracks that the same people like."""
+        wanted = asked(request, Wanted)
         return await desk.give(request, lambda answers: answers.similar(track_id, wanted))
 
-    @router.get("/popular", **documented(TracksAnswer, TRACKS))
-    async def popular(request: Request, wanted: Asked) -> Response:
+    @router.get("/popular", **documented(TracksAnswer, TRACKS), **parameters(Wanted))
+    async def popular(request: Request) -> Response:
         """The tracks that most are listening to; a score is their number."""
+        wanted = asked(request, Wanted)
         return await desk.give(request, lambda answers: answers.popular(wanted))
 
     @router.post("/playlists/continue", **documented(TracksAnswer, TRACKS))
@@ -96,16 +99,18 @@ def _tracks(router: APIRouter, desk: Desk) -> None:
 
 
 def _radio(router: APIRouter, desk: Desk) -> None:
-    @router.get("/radio", **documented(RadioAnswer, RADIO))
-    async def radio(request: Request, wanted: Annotated[Radio, Query()]) -> Response:
+    @router.get("/radio", **documented(RadioAnswer, RADIO), **parameters(Radio))
+    async def radio(request: Request) -> Response:
         """The next tracks of a radio from tracks, artists or both; `skip` of the answer is where to hear on."""
+        wanted = asked(request, Radio)
         return await desk.give(request, lambda answers: answers.radio(wanted))
 
 
 def _artists(router: APIRouter, desk: Desk) -> None:
-    @router.get("/artists/{artist_id:path}/related", **documented(ArtistsAnswer, ARTISTS))
-    async def related(request: Request, artist_id: ArtistId, wanted: Annotated[ArtistsWanted, Query()]) -> Response:
+    @router.get("/artists/{artist_id:path}/related", **documented(ArtistsAnswer, ARTISTS), **parameters(ArtistsWanted))
+    async def related(request: Request, artist_id: ArtistId) -> Response:
         """Artists whom the same people listen to. The first question after a start is told to come again."""
+        wanted = asked(request, ArtistsWanted)
         return await desk.give(request, lambda answers: answers.related(artist_id, wanted))
 
 

@@ -1,6 +1,8 @@
 """Clients that are slow, many, hostile or not allowed: each costs little, is told why, and the others are served."""
 
 import asyncio
+import json
+import select
 import socket
 import time
 
@@ -128,8 +130,8 @@ class TestWhatIsAsked:
     )
     def test_a_body_that_is_none(self, service, body):
         """Malformed JSON, other shapes, too many listeners: 422 or 400, and what was sent is not repeated."""
-        json = {"Content-Type": "application/json"}
-        said = service.http.post("/v1/batch/discover", content=body, headers=json)
+        kind = {"Content-Type": "application/json"}
+        said = service.http.post("/v1/batch/discover", content=body, headers=kind)
         assert said.status_code in (400, 422), said.text
         assert said.headers["content-type"] == PROBLEM
 
@@ -171,6 +173,19 @@ class TestWhatArrives:
         began = time.monotonic()
         assert service.raw(sent).startswith(b"HTTP/1.1 408")
         assert 0.2 < time.monotonic() - began < 5
+
+    def test_who_does_not_listen_is_left(self, finished):
+        """A client that asks for megabytes and takes none of them loses its connection when the time is over."""
+        body = json.dumps({"listeners": [10**9] * 50, "k": 200}).encode()
+        head = f"Host: a\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        gone = select.poll()
+        with served(finished.store, receive_s=0.3) as service, socket.socket() as deaf:
+            assert wait_for(service.is_ready)
+            deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            deaf.connect(("127.0.0.1", service.port))
+            deaf.sendall((f"POST /v1/batch/discover HTTP/1.1\r\n{head}".encode() + body) * 6)
+            gone.register(deaf, select.POLLHUP)
+            assert wait_for(lambda: bool(gone.poll(0)), 30)
 
     def test_an_endless_head_is_cut_off(self, service):
         """More bytes of headers than the bound: 431."""
