@@ -83,6 +83,11 @@ def _report(seen: Browsing, airflow: RunningAirflow) -> None:
     seen.frame().get_by_role("heading").first.wait_for()
 
 
+def _deliveries(seen: Browsing, _airflow: RunningAirflow) -> None:
+    seen.enter("Deliveries")
+    seen.frame().get_by_role("heading", name="Deliveries").wait_for()
+
+
 VIEWS: dict[str, Callable[[Browsing, RunningAirflow], None]] = {
     "live": _live,
     "over-time": _history,
@@ -90,6 +95,7 @@ VIEWS: dict[str, Callable[[Browsing, RunningAirflow], None]] = {
     "try-it": _ask,
     "lineage": _lineage,
     "report": _report,
+    "deliveries": _deliveries,
 }
 
 if __name__ == "__main__":

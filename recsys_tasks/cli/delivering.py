@@ -20,6 +20,7 @@ COLUMNS = {
     "artists_a_list": "artists a list",
     "last": "repeats since last",
     "week": "since last week",
+    "sink": "also in",
 }
 
 
@@ -60,14 +61,12 @@ def _deliveries(args: Namespace) -> Answer:
 
 
 def _rows(delivery: Any) -> list[dict[str, Any]]:
-    """A line for each product."""
+    """A line for each product; what they have in common stands in the first."""
     head = {
         "release": delivery.release,
         "day": delivery.day.isoformat(),
         "made": delivery.made.at[:16].replace("T", " ") if delivery.made else None,
-        "sink": ", ".join(each.place for each in delivery.sinks) or None,
+        "sink": ", ".join(each.place for each in delivery.sinks) or "-",
     }
-    return [
-        {**head, "product": product, **figures, **figures.get("repeats", {})}
-        for product, figures in delivery.products.items()
-    ]
+    lines = [{"product": name, **figures, **figures.get("repeats", {})} for name, figures in delivery.products.items()]
+    return [head | lines[0], *({**dict.fromkeys(head, ""), **line} for line in lines[1:])]

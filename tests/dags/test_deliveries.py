@@ -54,8 +54,6 @@ def test_a_run_delivers_and_the_next_one_finds_it(delivering):
     assert fetch(delivering, "SELECT DISTINCT release FROM discover") == [(3,)]
     second = load().test()
     assert (str(second.state), states_of(second)["load_sink"]) == ("success", "skipped")
-    third = load().test(run_conf={"again": True})
-    assert states_of(third)["load_sink"] == "success"
 
 
 def test_a_sink_that_refuses_is_told_with_what_to_do(delivering, copied):
