@@ -58,7 +58,7 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   tune                       choose weight, a, lambda and factors on your own days
   world, load                make a synthetic music service, or load a real log, into Postgres
 """
-EPILOG = """environment: RECSYS_ROOT the store's directory, RECSYS_CONFIG the TOML file, RECSYS_SOURCE_DSN the source's
+EPILOG = """environment: RECSYS_ROOT the store's directory, or its address in an object store, RECSYS_CONFIG the TOML file, RECSYS_SOURCE_DSN the source's
 address (postgresql://...). RECSYS_CONFIG may be a folder of TOML files, one for each service: then --service, or
 RECSYS_SERVICE, says which, RECSYS_ROOT holds a store for each, and the address is RECSYS_SOURCE_DSN_<NAME>.
 Exit code: 0 done, 1 refused with a reason, 2 wrong usage or configuration, 3 HOLD or BLOCK."""

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.storage.artefacts import Artefact, corrupt
-from recsys_tasks.storage.bucket import Requests
+from recsys_tasks.storage.bucket import Requests, Seen
 from recsys_tasks.storage.cache import LocalCache, is_sound
 from recsys_tasks.storage.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, NotAManifest, StoredFile, parse_manifest
 
@@ -50,6 +50,20 @@ class BucketArtefacts:
         if sealed is None:
             raise corrupt(self._where(f"{name}/{MANIFEST}"), "is missing")
         return self.parsed(name, sealed)
+
+    def check_kept(self, name: str, only: Collection[str]) -> None:
+        """Check that the files of an artefact are there, and as long as its manifest says.
+
+        Raises:
+            CorruptArtefact: one is not.
+        """
+        files = {file: of for file, of in self.manifest(name).files.items() if not only or file in only}
+        with ThreadPoolExecutor(AT_ONCE) as askers:
+            for file, seen in zip(files, askers.map(lambda each: self._head(name, *each), files.items()), strict=True):
+                if seen is None:
+                    raise corrupt(self._where(f"{name}/{file}"), "is missing")
+                if seen.size != files[file].size:
+                    raise corrupt(self._where(f"{name}/{file}"), f"has {seen.size} bytes, not {files[file].size}")
 
     def sealed(self, name: str) -> bytes | None:
         """The manifest of an artefact as it is stored; None where there is none."""
@@ -133,6 +147,9 @@ class BucketArtefacts:
             return parse_manifest(sealed, name)
         except NotAManifest as error:
             raise corrupt(self._where(f"{name}/{MANIFEST}"), str(error)) from None
+
+    def _head(self, name: str, file: str, of: StoredFile) -> Seen | None:
+        return self._requests.head(file_name(name, file, of)) or self._requests.head(f"{name}/{file}")
 
     def _have(self, name: str, path: Path, file: str, of: StoredFile) -> bool:
         """Have a file of an artefact in the cache; whether it had to be fetched.
