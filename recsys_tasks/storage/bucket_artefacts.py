@@ -14,7 +14,7 @@ from recsys_tasks.storage.bucket import Requests, Seen
 from recsys_tasks.storage.cache import LocalCache, is_sound
 from recsys_tasks.storage.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, NotAManifest, StoredFile, parse_manifest
 
-FILES, WRITING = ".files", ".writing"
+FILES, WRITING, PROBES = ".files", ".writing", ".probe"
 AT_ONCE = 3
 """Files that are on their way at a time."""
 
@@ -107,15 +107,16 @@ class BucketArtefacts:
 
     def sweep(self, dead_after: float) -> list[str]:
         """Remove what no manifest vouches for, of writers that began so many seconds ago there; its names."""
-        _, begun = self._requests.below(WRITING)
-        swept = []
-        if begun:
-            now = self._requests.now()
-            for each in begun:
-                if now - each.written >= dead_after:
-                    content = self._requests.get(each.name)
-                    swept += self.drop_unvouched(content[0].decode()) if content else []
-                    self._requests.delete([each.name])
+        begun, tried = (self._requests.below(folder)[1] for folder in (WRITING, PROBES))
+        if not begun and not tried:
+            return []
+        now, swept = self._requests.now(), []
+        for each in begun:
+            if now - each.written >= dead_after:
+                content = self._requests.get(each.name)
+                swept += self.drop_unvouched(content[0].decode()) if content else []
+                self._requests.delete([each.name])
+        self._requests.delete([each.name for each in tried if now - each.written >= dead_after])
         return swept
 
     def drop_unvouched(self, folder: str) -> list[str]:
