@@ -13,7 +13,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundExceptio
 
 from recsys_dag.services import root_with_access, this_service
 from recsys_tasks.core.domain import parse_day
-from recsys_tasks.core.errors import PublishConflict, RecsysError, SinkUnavailable, SourceUnavailable
+from recsys_tasks.core.errors import (
+    PublishConflict,
+    RecsysError,
+    SinkUnavailable,
+    SourceUnavailable,
+    StoreUnavailable,
+)
 from recsys_tasks.core.typed_text import WORDS, reason_of
 
 if TYPE_CHECKING:
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from recsys_tasks.steps.one_store import StoreUsed
     from recsys_tasks.steps.results import Result
 
-RETRIABLE = (SourceUnavailable, SinkUnavailable, PublishConflict)
+RETRIABLE = (SourceUnavailable, SinkUnavailable, PublishConflict, StoreUnavailable)
 BY_HAND = "manual"
 """Kind of the runs that a person triggers; to trigger one with a word takes the right to edit the DAG
 (``recsys_ui.words``). A run of another kind bears the name of somebody who need not know of it: whoever ran the DAG

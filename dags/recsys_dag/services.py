@@ -48,6 +48,9 @@ def problem_of(service: Service) -> str:
     """Why a service has no DAGs; empty where it has."""
     if service.problem:
         return service.problem
+    if isinstance(service.root, Path) and not service.root.is_absolute():
+        said = f"RECSYS_ROOT is {service.root}, which every task would look for in a folder of its own."
+        return f"{said} Set it to an absolute path, or to the address of a bucket."
     try:
         schedule_of(service)
     except ConfigError as error:

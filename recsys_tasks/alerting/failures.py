@@ -25,7 +25,7 @@ def after_failure(reason: str, day: str, run: Run, task: str) -> Sequence[Step]:
     empty = "If there truly were none, trigger the DAG with this day and allow_empty_day"
     corrupt = "Restore the file that is named from a backup, or remove its artefact, so that it is made again"
     bounds = "If a bound is wrong, change it in [quality], then clear check_data, downstream tasks with it"
-    shared = "Mount one shared folder on every machine that runs tasks, and set RECSYS_ROOT to it everywhere"
+    shared = "Set RECSYS_ROOT to one shared folder, or one bucket, on every machine that runs tasks"
     changed = "The live release changed, and against the new one the gate says no: a retry says the same"
     after: Mapping[str, Sequence[Step]] = {
         "EmptyDay": (

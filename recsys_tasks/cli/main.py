@@ -50,7 +50,7 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   deliver                    its products for everybody, into the store and the tables of RECSYS_SINK_DSN
   deliveries                 what was delivered when, to which places, with figures
   verify                     every file of the live release against its checksums
-  store                      which store this is, and whose; --group NAME shares it, --private keeps it
+  store                      which store this is, and whose; --group NAME shares it, --private keeps it, copy moves it
   rollback N --by --why      an earlier release goes live again, and is pinned
   release DIGEST --by --why  a held candidate goes live on a named person's word
   erase USER --by --why      a listener is forgotten; exclude a bot or a test account; readmit either
@@ -58,9 +58,10 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   tune                       choose weight, a, lambda and factors on your own days
   world, load                make a synthetic music service, or load a real log, into Postgres
 """
-EPILOG = """environment: RECSYS_ROOT the store's directory, RECSYS_CONFIG the TOML file, RECSYS_SOURCE_DSN the source's
-address (postgresql://...). RECSYS_CONFIG may be a folder of TOML files, one for each service: then --service, or
-RECSYS_SERVICE, says which, RECSYS_ROOT holds a store for each, and the address is RECSYS_SOURCE_DSN_<NAME>.
+EPILOG = """environment: RECSYS_ROOT the store's directory, or its address in an object store (s3://, gs://, az://),
+RECSYS_CONFIG the TOML file, RECSYS_SOURCE_DSN the source's address (postgresql://...). RECSYS_CONFIG may be a folder of
+TOML files, one for each service: then --service, or RECSYS_SERVICE, says which, RECSYS_ROOT holds a store for each, and
+the address is RECSYS_SOURCE_DSN_<NAME>.
 Exit code: 0 done, 1 refused with a reason, 2 wrong usage or configuration, 3 HOLD or BLOCK."""
 
 GROUPS = (

@@ -61,7 +61,7 @@ class Unreadable(RecsysError):
 
 
 class OtherStore(RecsysError):
-    """A step finds another store than the one its run began on: RECSYS_ROOT must name one shared folder."""
+    """A step finds another store than the one its run began on: RECSYS_ROOT must name one shared folder or bucket."""
 
 
 class NotStored(RecsysError):
@@ -86,3 +86,7 @@ class PublishConflict(RecsysError):
 
 class StorageError(RecsysError):
     """The file system refused (full, read-only, not permitted): make room or rights, then rerun."""
+
+
+class StoreUnavailable(Unreadable, StorageError):
+    """The server of a bucket cannot be reached, or breaks off, for minutes: retry; if it lasts, look at the server."""

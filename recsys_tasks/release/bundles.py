@@ -129,6 +129,7 @@ class Bundles:
         wanted = {part: sha256 for part, sha256 in entry.parts.items() if not only or part.split("-")[0] in only}
         for part, sha256 in wanted.items():
             self._check_vouched(entry, part, sha256)
+            self._store.check_kept(part_name(entry.candidate, part))
         return {part.split("-")[0]: self.open(entry.candidate, part) for part in wanted}
 
     def load(self, entry: Entry) -> Bundle:

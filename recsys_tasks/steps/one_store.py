@@ -58,8 +58,8 @@ def same_store(store: ArtefactStore, begun_on: StoreUsed) -> StoreUsed:
         return _used(store, mark)
     found = f"works on {_used(store, mark)}" if mark else f"finds no store at {store.where('')} on {platform.node()}"
     raise OtherStore(
-        f"This task {found}; the day began on {begun_on}. RECSYS_ROOT must be one shared folder on every machine that "
-        "runs tasks. Mount it here, then clear the run from its first task on."
+        f"This task {found}; the day began on {begun_on}. RECSYS_ROOT must be one shared folder, or bucket, on every "
+        "machine that runs tasks. Mount or name it here, then clear the run from its first task on."
     )
 
 

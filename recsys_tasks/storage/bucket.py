@@ -17,7 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, BinaryIO, NamedTuple
 
-from recsys_tasks.core.errors import ConfigError, StorageError, Unreadable
+from recsys_tasks.core.errors import ConfigError, RecsysError, StorageError, StoreUnavailable, Unreadable
 from recsys_tasks.core.roots import Bucket
 from recsys_tasks.storage.store import Moved
 
@@ -233,32 +233,33 @@ class Requests:
         """Count a request.
 
         Raises:
-            Unreadable: it was refused, or broke off.
+            Unreadable: it was refused.
+            StoreUnavailable: there was no answer, for as long as the client tries.
         """
-        _ = self._store
-        self._count(1)
-        from obstore.exceptions import BaseError
-
-        try:
+        with self._asked(Unreadable, f"{self.where(name)} cannot be read", "Nothing says that it is damaged."):
             yield
-        except BaseError as error:
-            raise Unreadable(
-                f"{self.where(name)} cannot be read: {_first_line(error)}. Nothing says that it is damaged."
-            ) from None
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[None]:
+        said = f"{self.where(name)} cannot be written"
+        with self._asked(StorageError, said, "Mend the cause, then rerun; nothing was half-written."):
+            yield
+
+    @contextmanager
+    def _asked(self, refusal: type[RecsysError], said: str, then: str) -> Iterator[None]:
         _ = self._store
         self._count(1)
-        from obstore.exceptions import BaseError
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
         try:
             yield
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            mend = "Give this account the right, or other keys"
+            raise refusal(f"{said}: {_first_line(error)}. {mend}. {then}") from None
+        except FileNotFoundError:
+            raise refusal(f"{said}: there is no such bucket. Make it, or correct its name. {then}") from None
         except BaseError as error:
-            raise StorageError(
-                f"{self.where(name)} cannot be written: {_first_line(error)}. Mend the cause, then rerun; nothing was "
-                "half-written."
-            ) from None
+            raise StoreUnavailable(f"{said}: {_first_line(error)}. {then}") from None
 
 
 def _seen(meta: Any) -> Seen:

@@ -10,11 +10,11 @@ from typing import BinaryIO
 
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.storage.artefacts import Artefact, corrupt
-from recsys_tasks.storage.bucket import Requests
+from recsys_tasks.storage.bucket import Requests, Seen
 from recsys_tasks.storage.cache import LocalCache, is_sound
 from recsys_tasks.storage.manifest import LARGEST_MANIFEST, MANIFEST, Manifest, NotAManifest, StoredFile, parse_manifest
 
-FILES, WRITING = ".files", ".writing"
+FILES, WRITING, PROBES = ".files", ".writing", ".probe"
 AT_ONCE = 3
 """Files that are on their way at a time."""
 
@@ -50,6 +50,20 @@ class BucketArtefacts:
         if sealed is None:
             raise corrupt(self._where(f"{name}/{MANIFEST}"), "is missing")
         return self.parsed(name, sealed)
+
+    def check_kept(self, name: str, only: Collection[str]) -> None:
+        """Check that the files of an artefact are there, and as long as its manifest says.
+
+        Raises:
+            CorruptArtefact: one is not.
+        """
+        files = {file: of for file, of in self.manifest(name).files.items() if not only or file in only}
+        with ThreadPoolExecutor(AT_ONCE) as askers:
+            for file, seen in zip(files, askers.map(lambda each: self._head(name, *each), files.items()), strict=True):
+                if seen is None:
+                    raise corrupt(self._where(f"{name}/{file}"), "is missing")
+                if seen.size != files[file].size:
+                    raise corrupt(self._where(f"{name}/{file}"), f"has {seen.size} bytes, not {files[file].size}")
 
     def sealed(self, name: str) -> bytes | None:
         """The manifest of an artefact as it is stored; None where there is none."""
@@ -93,15 +107,16 @@ class BucketArtefacts:
 
     def sweep(self, dead_after: float) -> list[str]:
         """Remove what no manifest vouches for, of writers that began so many seconds ago there; its names."""
-        _, begun = self._requests.below(WRITING)
-        swept = []
-        if begun:
-            now = self._requests.now()
-            for each in begun:
-                if now - each.written >= dead_after:
-                    content = self._requests.get(each.name)
-                    swept += self.drop_unvouched(content[0].decode()) if content else []
-                    self._requests.delete([each.name])
+        begun, tried = (self._requests.below(folder)[1] for folder in (WRITING, PROBES))
+        if not begun and not tried:
+            return []
+        now, swept = self._requests.now(), []
+        for each in begun:
+            if now - each.written >= dead_after:
+                content = self._requests.get(each.name)
+                swept += self.drop_unvouched(content[0].decode()) if content else []
+                self._requests.delete([each.name])
+        self._requests.delete([each.name for each in tried if now - each.written >= dead_after])
         return swept
 
     def drop_unvouched(self, folder: str) -> list[str]:
@@ -133,6 +148,9 @@ class BucketArtefacts:
             return parse_manifest(sealed, name)
         except NotAManifest as error:
             raise corrupt(self._where(f"{name}/{MANIFEST}"), str(error)) from None
+
+    def _head(self, name: str, file: str, of: StoredFile) -> Seen | None:
+        return self._requests.head(file_name(name, file, of)) or self._requests.head(f"{name}/{file}")
 
     def _have(self, name: str, path: Path, file: str, of: StoredFile) -> bool:
         """Have a file of an artefact in the cache; whether it had to be fetched.

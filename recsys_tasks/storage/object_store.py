@@ -159,6 +159,10 @@ class ObjectStore:
             self._cache.keep_object(self._version(name, version), content)
             self._cache.make_room()
 
+    def check_kept(self, name: str, only: Collection[str] = ()) -> None:
+        """As ``ArtefactStore``: by what a HEAD says of each file."""
+        self._artefacts.check_kept(name, only)
+
     def copy_in(self, name: str, file: Path) -> None:
         """As ``ArtefactStore``: in parts, where it is large."""
         self._requests.put(name, file)

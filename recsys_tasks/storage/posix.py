@@ -97,6 +97,9 @@ class PosixStore:
         check_size(self.where(name), content, most)
         replace_file(self.root, self.root / name, content)
 
+    def check_kept(self, name: str, only: Collection[str] = ()) -> None:
+        """As ``ArtefactStore``: what is opened is what is kept."""
+
     def copy_in(self, name: str, file: Path) -> None:
         """As ``ArtefactStore``: one rename of a complete copy."""
         copy_file(self.root, self.root / name, file)

@@ -8,8 +8,8 @@ import secrets
 
 from recsys_tasks.core.errors import StorageError
 from recsys_tasks.storage.bucket import Requests
+from recsys_tasks.storage.bucket_artefacts import PROBES
 
-FOLDER = ".probe"
 TRIED = "Amazon S3, Google Cloud Storage, Azure Blob Storage, SeaweedFS 4 or Ceph's radosgw"
 """Services and servers that refuse the second put."""
 
@@ -20,7 +20,7 @@ def probe(requests: Requests) -> None:
     Raises:
         StorageError: this account may not, or the server does not keep its word.
     """
-    name = f"{FOLDER}/{secrets.token_hex(16)}"
+    name = f"{PROBES}/{secrets.token_hex(16)}"
     first = requests.create(name, b"first")
     second = requests.create(name, b"second")
     found = requests.get(name)

@@ -142,6 +142,13 @@ class ArtefactStore(Protocol):
         Args, raises: as for ``create``.
         """
 
+    def check_kept(self, name: str, only: Collection[str] = ()) -> None:
+        """Check that the store itself still has the files of an artefact, where ``open`` may give copies of them.
+
+        Raises:
+            CorruptArtefact: one is missing, or of another size.
+        """
+
     def copy_in(self, name: str, file: Path) -> None:
         """Set an object's content, of whatever size, to that of a local file, as ``replace`` does."""
 

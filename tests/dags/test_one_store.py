@@ -31,4 +31,4 @@ class TestTwoRoots:
         (said,) = [text for text in texts if "The task check_data of run" in text]
         assert f"OtherStore: This task finds no store at {elsewhere} on " in said
         assert f"at {tmp_path / 'store'} on " in said
-        assert "Mount one shared folder on every machine" in said
+        assert "Set RECSYS_ROOT to one shared folder, or one bucket" in said

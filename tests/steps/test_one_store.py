@@ -19,7 +19,7 @@ from recsys_tasks.storage.mark import MARK
 from recsys_tasks.storage.posix import PosixStore
 
 NOW = datetime(2026, 1, 16, tzinfo=UTC)
-MEND = "RECSYS_ROOT must be one shared folder on every machine that runs tasks"
+MEND = "RECSYS_ROOT must be one shared folder, or bucket, on every machine that runs tasks"
 
 
 class TestMark:
