@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from scipy import sparse
 
+from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.histories import folded_in
 from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.products import Products
 from recsys_tasks.recommenders.als import Als
+from recsys_tasks.release.bundle import Names
 from recsys_tasks.steps.own_plays import own_plays
 
 ROWS, DAY = np.arange(0, 200), date(2026, 1, 15)
@@ -83,6 +87,15 @@ class TestNewReleases:
         assert 0 < new.sum() < len(new) / 2
         assert new[found.cols[found.cols >= 0]].all()
         assert (found.cols[:, 0] >= 0).mean() > 0.9
+
+
+def test_a_track_without_a_date_is_new_since_its_first_play():
+    """The release date decides where there is one; else the first play, within the same days."""
+    released = pa.array([date(2026, 1, 14), date(2025, 1, 1), date(2026, 1, 16), None, None], pa.date32())
+    first = np.array([day_number(DAY)] * 3 + [day_number(DAY) - 3, day_number(DAY) - 7], np.int32)
+    tracks = Vocabulary(pa.array(range(5)), first)
+    bundle = SimpleNamespace(names=Names(pa.table({"released_on": released})), gated=SimpleNamespace(tracks=tracks))
+    assert new_tracks(SimpleNamespace(bundle=bundle), DAY, 7).tolist() == [True, False, False, True, False]
 
 
 class TestHistories:
