@@ -61,9 +61,8 @@ def test_what_is_imported_is_required():
     """A package that only Airflow happens to bring would be missing where the library is installed alone."""
     paths = set(LIBRARY.rglob("*.py"))
     demo = {path for path in paths if path.is_relative_to(LIBRARY / "demo")}
-    bucket = LIBRARY / "storage" / "bucket.py"
-    assert {name for path in paths - demo - {bucket} for name in imported(path)} <= names(PROJECT["dependencies"])
-    assert set(imported(bucket)) <= names([*PROJECT["dependencies"], *EXTRAS["object-store"]])
+    optional = [name for extra, some in EXTRAS.items() if extra not in ("airflow", "demo") for name in some]
+    assert {name for path in paths - demo for name in imported(path)} <= names([*PROJECT["dependencies"], *optional])
     assert {name for path in demo for name in imported(path)} <= names([*PROJECT["dependencies"], *EXTRAS["demo"]])
 
 
