@@ -41,16 +41,15 @@ def make_delivery(at: Workplace, signature: Signature) -> Made:
     """Store the products of the live release for everybody, unless they are stored.
 
     Raises:
-        NoRelease: nothing has been published.
         CorruptArtefact: the release, or a delivery before, is damaged.
         StorageError: the store refused.
     """
     if not at.config.deliver.products:
         return Made(False, NOTHING)
-    began = monotonic()
+    began, log = monotonic(), at.releases.log()
+    if (live := log.live) is None:
+        return Made(False, "nothing has been published yet")
     at.store.sweep()  # what a killed delivery left
-    log = at.releases.log()
-    live = log.require_live()
     key = delivery_key(at, log)
     if not at.deliveries.holds(key):
         _make(at, live, key)

@@ -13,6 +13,7 @@ from recsys_tasks.repositories.deliveries import POSTGRES, STORE
 from recsys_tasks.steps import Workplace, retain, roll_back, set_pin
 from recsys_tasks.steps.deliver import load_delivery, make_delivery
 from recsys_tasks.steps.suppress import ask_to_suppress
+from recsys_tasks.storage.posix import PosixStore
 
 K = 10
 
@@ -103,6 +104,13 @@ class TestOnce:
         assert not outcome.delivered
         assert "name products in [deliver]" in outcome.reason
         assert not copied.store.holds("deliveries")
+
+    def test_before_the_first_release_there_is_nothing_to_do(self, tmp_path, source_dsn):
+        """The hourly look of a new installation is skipped, not red."""
+        outcome = deliver(
+            Workplace(PosixStore(tmp_path / "new"), config(deliver={"products": ["popular"]})), source_dsn
+        )
+        assert (outcome.delivered, outcome.reason) == (False, "nothing has been published yet")
 
     def test_without_a_sink_it_lies_in_the_store(self, at):
         """Delivered once, to the store alone."""
