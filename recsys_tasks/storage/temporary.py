@@ -82,6 +82,12 @@ def _locked_directory(parent: Path, access: Access) -> tuple[Path, int]:
             continue
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if path.is_dir():
-            access.give(path)
-            return path, descriptor
+            break
         os.close(descriptor)
+    try:
+        access.give(path)
+    except OSError:
+        os.close(descriptor)
+        shutil.rmtree(path, ignore_errors=True)
+        raise
+    return path, descriptor

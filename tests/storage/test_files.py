@@ -12,11 +12,12 @@ import pytest
 
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.errors import CorruptArtefact, NotStored, StorageError
+from recsys_tasks.storage.access import Access
 from recsys_tasks.storage.artefacts import open_artefact, save_artefact
 from recsys_tasks.storage.files import link_new, new_directory, remove_tree, replace_file, sha256_of, write_file
 from recsys_tasks.storage.manifest import MANIFEST
 from recsys_tasks.storage.posix import PosixStore
-from recsys_tasks.storage.temporary import TEMPORARY, sweep
+from recsys_tasks.storage.temporary import TEMPORARY, sweep, temporary_directory
 
 ONE = digest_of("one")
 
@@ -130,7 +131,22 @@ class TestLinkNew:
         assert (tmp_path / "log" / "1.json").read_bytes() == b"first"
 
 
+class NoModes(Access):
+    """What a disk that fails in every chmod leaves of giving a mode."""
+
+    def give(self, path):
+        """Refuse."""
+        raise OSError(errno.EIO, "Input/output error")
+
+
 class TestSweep:
+    def test_a_directory_that_gets_no_mode_is_not_left(self, tmp_path):
+        """A disk that fails between making a temporary directory and its mode leaves nothing of it."""
+        (tmp_path / TEMPORARY).mkdir(mode=0o700)
+        with pytest.raises(OSError, match="Input/output"), temporary_directory(tmp_path, NoModes(0o700, 0o400)):
+            pass
+        assert list((tmp_path / TEMPORARY).iterdir()) == []
+
     def test_what_a_killed_remover_left_is_swept(self, tmp_path):
         """Killed after the rename, it left a directory that nobody holds; a file goes at once, by its name alone."""
         kept = artefact(tmp_path).path
