@@ -9,7 +9,7 @@ from recsys_tasks.alerting.alerts import Alert, alarm_key, of_damage, of_late_er
 from recsys_tasks.alerting.outbox import Outbox
 from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.digests import canonical_json
-from recsys_tasks.core.errors import RecsysError, StorageError, Unreadable
+from recsys_tasks.core.errors import CorruptArtefact, RecsysError, StorageError, Unreadable
 from recsys_tasks.core.formatting import count
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
@@ -87,10 +87,13 @@ def freshness_alerts(outbox: Outbox, seen: Seen, runs: str) -> list[Alert]:
 
 
 def _late_erasures(at: Workplace, now: datetime) -> str:
-    """Which erasures are near their deadline and not done, in a sentence; empty where none is."""
+    """Which erasures are near their deadline and not done, or that nobody can say; empty where none is."""
     policy = at.config.privacy
     near = now + timedelta(days=policy.warn_days)
-    waiting = (person for person in at.suppressions.open_people() if not person.removed)
+    try:
+        waiting = [person for person in at.suppressions.open_people() if not person.removed]
+    except CorruptArtefact as error:
+        return f"Whose erasure is due cannot be said: {error}"
     dues = sorted(due for person in waiting if (due := person.deadline(policy.deadline_days)) and due <= near)
     return f"{count(len(dues))} erasures are not done, the first of them due by {dues[0]:%Y-%m-%d}." if dues else ""
 

@@ -182,3 +182,13 @@ def test_erasures_near_their_deadline_are_told_once_and_when_they_are_done(watch
     assert watch.look(END + 25 * 24 * HOUR) == []
     retain(watch.at, END + 26 * 24 * HOUR)
     assert watch.look(END + 26 * 24 * HOUR) == ["No erasure is late any more"]
+
+
+def test_a_damaged_list_of_erasures_hides_nothing_else(watch):
+    """Nobody can say who is late, which is told; what is live is looked at as ever."""
+    (watch.at.store.root / "suppressed").mkdir(exist_ok=True)
+    (watch.at.store.root / "suppressed" / f"{'0' * 64}.json").write_bytes(b"{")
+    told = watch.look(END + 36 * HOUR)
+    assert "Erasures are near their deadline and not done" in told
+    assert "Whose erasure is due cannot be said" in watch.told[-1].text
+    assert look_at_live(watch.at, END + 36 * HOUR).live
