@@ -158,10 +158,11 @@ pool = "watch"
         assert (tasks["evaluate"].pool, tasks["evaluate"].executor) == ("recsys_state", None)
         assert bag.dags["release_freshness"].task_dict["look"].pool == "watch"
 
-    def test_every_task_has_a_name_there_and_no_other_has(self, dag):
-        """What the table accepts and what the DAGs hold are the same list."""
+    def test_every_task_has_a_name_there_and_no_other_has(self, dag, tmp_path):
+        """What the table accepts and what the DAGs hold, a delivery among them, are the same list."""
         from recsys_tasks.core.installation import TASKS
 
+        (tmp_path / "config.toml").write_text(f"{TOML}[deliver]\nproducts = ['popular']\n")
         assert sorted(TASKS) == sorted({task for made in load_bag().dags.values() for task in made.task_dict})
 
     @pytest.mark.parametrize("slip", ["[tasks.train]\nqueue = 'q'", "[tasks.gate]\nqueue = 3", "tasks = 3"])

@@ -46,6 +46,7 @@ class TestDoors:
 
     @needs_chromium
     @pytest.mark.browser
+    @pytest.mark.doors
     def test_the_dialog_runs_a_range_again_backwards(self, doors, as_ever):
         """Trigger, Backfill, All Runs, Run Backwards: both dates are green again, and their reports are to be read."""
         with signed_in(doors.airflow.url, doors.airflow.user, doors.airflow.password) as browsing:
