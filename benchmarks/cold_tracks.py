@@ -15,7 +15,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -24,13 +24,23 @@ import pyarrow as pa
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from benchmarks.als_defaults import Absent, csv_table, numbers
-from benchmarks.gate_calibration.listening import world_counts
+from benchmarks.als_defaults import Absent
+from benchmarks.cold_data import (
+    ARTICLES,
+    HISTORY,
+    article_lists,
+    article_pairs,
+    columns_of,
+    numbered,
+    played_tracks,
+    snapshot,
+    world_plays,
+    world_snapshot,
+)
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray, Vocabulary, day_number
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.formatting import fraction, signed_fraction
-from recsys_tasks.demo.world import PRESETS, World, build_world
-from recsys_tasks.demo.world.labels import genres_and_tags, measured
+from recsys_tasks.demo.world import PRESETS, build_world
 from recsys_tasks.demo.world.oracle import oracle_scores
 from recsys_tasks.evaluation.cold_tracks import Parts, cold_rows, content_retrievers, new_tracks
 from recsys_tasks.evaluation.estimates import Z_95, mean_and_error
@@ -49,7 +59,7 @@ from recsys_tasks.recommenders.nearest_content import nearest_content
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 
-ARTICLES, USERS_AT_ONCE = 16_980, 500
+USERS_AT_ONCE = 500
 EVERY = 4
 """Of the readers of hidden articles every fourth is asked."""
 NEAREST = (60, 200, 400)
@@ -57,7 +67,7 @@ ALS = {
     "citeulike-a": AlsConfig(factors=128, weight="linear", a=10.0, regularization=10.0, threads=1),
     "demo world": AlsConfig(weight="log", a=3.0, regularization=1.0, threads=1),
 }
-HISTORY, K, MOST_TRACKS, FEW = 24, 10, 10_000, 5
+K, MOST_TRACKS, FEW = 10, 10_000, 5
 Say = Callable[[str], None]
 
 
@@ -94,14 +104,14 @@ def citeulike(folder: Path, say: Say) -> Iterator[list[str]]:
     path = folder / "citeulike-a"
     if not path.exists():
         raise Absent(path.name)
-    parts = {name: _pairs(path / "aldi-split" / f"{name}.csv") for name in ("warm_emb", "warm_val", "warm_test")}
+    parts = {name: article_pairs(path / "aldi-split" / f"{name}.csv") for name in ("warm_emb", "warm_val", "warm_test")}
     kept = canonical(sum(parts.values(), start=sparse.csr_matrix(parts["warm_emb"].shape, dtype=np.uint32)))
-    hidden = canonical(sum(_pairs(path / "aldi-split" / f"cold_item_{name}.csv") for name in ("val", "test")))
-    tags, cited = (_lists(path / name) for name in ("item-tag.dat", "citations.dat"))
+    hidden = canonical(sum(article_pairs(path / "aldi-split" / f"cold_item_{name}.csv") for name in ("val", "test")))
+    tags, cited = (article_lists(path / name) for name in ("item-tag.dat", "citations.dat"))
     cited = [[*others, str(number)] for number, others in enumerate(cited)]  # who cites an article is like it
-    catalogue = _snapshot(np.arange(ARTICLES), tags=tags, cited=cited)
+    catalogue = snapshot(np.arange(ARTICLES), tags=tags, cited=cited)
     say(f"citeulike-a: {kept.nnz:,} pairs known, {hidden.nnz:,} hidden")
-    data = TrainingData(kept, _vocabulary(kept.shape[0]), _vocabulary(ARTICLES))
+    data = TrainingData(kept, numbered(kept.shape[0]), numbered(ARTICLES))
     factors = Als(ALS["citeulike-a"]).fit(data).component
     for words, weights in (("tags and citations", {}), ("citations alone", {"tags": 0.0})):
         features = content_features(catalogue, pa.array(np.arange(ARTICLES)), weights, MOST_TRACKS)
@@ -116,11 +126,11 @@ def _chosen_nearest(features: sparse.csr_matrix, kept: sparse.csr_matrix, say: S
     articles = np.flatnonzero(np.bincount(kept.indices, minlength=ARTICLES))
     new = np.zeros(ARTICLES, dtype=bool)
     new[np.random.default_rng(1).permutation(articles)[: len(articles) // 10]] = True
-    training, asked = (_columns(kept, which) for which in (~new, new))
+    training, asked = (columns_of(kept, which) for which in (~new, new))
     rows = np.flatnonzero((np.diff(asked.indptr) > 0) & (np.diff(training.indptr) > 0))[::4]
     scores = {}
     for nearest in NEAREST:
-        similar = SimilarTracks(nearest_content(features, _heard(training), nearest))
+        similar = SimilarTracks(nearest_content(features, played_tracks(training), nearest))
         lists = Neighbours(similar, played_of(training)).candidates(rows, played_of(training[rows]), 20, new).cols
         hits = is_hit(lists.astype(np.int64), asked[rows])
         scores[nearest] = float(ndcg(hits, np.diff(asked.indptr)[rows]).mean())
@@ -131,7 +141,7 @@ def _chosen_nearest(features: sparse.csr_matrix, kept: sparse.csr_matrix, say: S
 def _articles(
     factors: Factors, features: sparse.csr_matrix, nearest: int, kept: sparse.csr_matrix, hidden: sparse.csr_matrix
 ) -> Iterator[list[str]]:
-    similar = SimilarTracks(nearest_content(features, _heard(kept), nearest))
+    similar = SimilarTracks(nearest_content(features, played_tracks(kept), nearest))
     means = content_means(factors.item_factors, similar)
     new = np.bincount(hidden.indices, minlength=ARTICLES) > 0
     rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(kept.indptr) > 0))[::EVERY]
@@ -156,14 +166,14 @@ def demo_world(_folder: Path, say: Say) -> Iterator[list[str]]:
     """Recall@10 and nDCG@10 among the week's new tracks; precision@10 of lists of all tracks."""
     world = build_world(replace(PRESETS["demo"], days=HISTORY + 1))
     day = world.params.start + timedelta(days=HISTORY)
-    items, plays = _world_plays(world, day)
+    items, plays = world_plays(world, day)
     before = canonical(sparse.csr_matrix(sum(plays[:-1])))
     hidden = canonical(sparse.csr_matrix(plays[-1] - plays[-1].multiply(before > 0)))
-    fit = TrainingData(before, _vocabulary(before.shape[0]), items)
+    fit = TrainingData(before, numbered(before.shape[0]), items)
     factors = Als(ALS["demo world"]).fit(fit).component
-    catalogue = _world_snapshot(world).take(pa.array(np.asarray(items.ids) - 1))
+    catalogue = world_snapshot(world).take(pa.array(np.asarray(items.ids) - 1))
     features = content_features(catalogue, items.ids, {}, MOST_TRACKS)
-    similar = SimilarTracks(nearest_content(features, _heard(before), NEAREST[0]))
+    similar = SimilarTracks(nearest_content(features, played_tracks(before), NEAREST[0]))
     rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(before.indptr) > 0))[::3]
     holdout = Holdout(rows, before, before[rows], hidden[rows])
     new = new_tracks(catalogue, items, holdout.listeners, day)
@@ -208,70 +218,6 @@ def _whole_lists(
             *("demo world", "all tracks (P@10)", f"{len(everybody):,}", words, *cells),
             _in_interval(gain.difference, gain.low, gain.high, signed_fraction),
         ]
-
-
-def _world_plays(world: World, day: date) -> tuple[Vocabulary, list[sparse.csr_matrix]]:
-    """The items of the day after, by first day and id, and the plays of each date, the last that of the day."""
-    dates = [world.params.start + timedelta(days=n) for n in range(HISTORY + 1)]
-    counts = [world_counts(world, each) for each in dates]
-    out = np.flatnonzero(np.sort(world.catalogue.release_day) <= HISTORY) + 1
-    first = np.full(len(out) + 1, day_number(day))
-    for date_, each in zip(dates[::-1], counts[::-1], strict=True):
-        first[np.asarray(each.track_ids)] = day_number(date_)
-    order = np.lexsort((out, first[out]))
-    items = Vocabulary(pa.array(out[order]), first[out][order].astype(np.int32))
-    shape = (world.params.users, len(items))
-    cells = [(each.plays, (np.asarray(each.user_ids) - 1, items.rows_of(each.track_ids))) for each in counts]
-    return items, [canonical(sparse.csr_matrix(each, shape=shape, dtype=np.uint32)) for each in cells]
-
-
-def _world_snapshot(world: World) -> pa.Table:
-    """The catalogue as the demo writes it, by id."""
-    catalogue, params = world.catalogue, world.params
-    by_id = np.argsort(catalogue.track_ids)
-    genres, tags = genres_and_tags(params, catalogue)
-    sound = measured(params, catalogue)
-    start = np.datetime64(params.start)
-    table = _snapshot(
-        catalogue.track_ids[by_id],
-        genre=[genres[row] for row in by_id],
-        tags=[tags[row] for row in by_id],
-        album_id=catalogue.album_of[by_id],
-        **{name: [sound[row][n] for row in by_id] for n, name in enumerate(("tempo", "energy", "valence"))},
-    )
-    released = pa.array((start + catalogue.release_day[by_id]).astype("datetime64[D]"))
-    place = table.column_names.index
-    table = table.set_column(place("released_on"), "released_on", released)
-    return table.set_column(place("artist_id"), "artist_id", pa.array(catalogue.artist_of[by_id].astype(str)))
-
-
-def _snapshot(track_ids: IntArray, **features: Sequence[object] | IntArray) -> pa.Table:
-    unknown = {name: pa.nulls(len(track_ids), pa.string()) for name in ("title", "artist", "artist_id")}
-    unknown["released_on"] = pa.nulls(len(track_ids), pa.date32())
-    return pa.table({"track_id": track_ids, **unknown, **{name: pa.array(each) for name, each in features.items()}})
-
-
-def _pairs(path: Path) -> sparse.csr_matrix:
-    table = csv_table(path, ",")
-    cells = (np.ones(len(table), np.uint32), (numbers(table, "user"), numbers(table, "item")))
-    return sparse.csr_matrix(cells, shape=(5_551, ARTICLES), dtype=np.uint32)
-
-
-def _lists(path: Path) -> list[list[str]]:
-    """A line for each article: how many, then which."""
-    return [line.split()[1:] for line in path.read_text().splitlines()]
-
-
-def _columns(cells: sparse.csr_matrix, which: BoolArray) -> sparse.csr_matrix:
-    return canonical(sparse.csr_matrix(cells.multiply(which[None, :]), dtype=np.uint32))
-
-
-def _heard(plays: sparse.csr_matrix) -> IntArray:
-    return np.flatnonzero(np.bincount(plays.indices, minlength=plays.shape[1]))
-
-
-def _vocabulary(n: int) -> Vocabulary:
-    return Vocabulary(pa.array(np.arange(n)), np.zeros(n, np.int32))
 
 
 def _with_interval(values: npt.NDArray[np.float64]) -> str:
