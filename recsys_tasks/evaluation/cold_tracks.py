@@ -2,7 +2,7 @@
 
 Asked are the gate's listeners who played a track on the day that nobody had played before it. The lists are drawn from
 the week's new tracks, and those alone that had no play count as hits. What the day itself taught of these tracks is
-kept out: content names similar tracks that were heard before, and the listeners are known as they were before the day.
+kept out: content names similar tracks that were played before, and the listeners are known as they were before the day.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.recommenders.vectors import Played
 
 NEW_DAYS = 7
-"""A track is new that was released, or first heard, within so many days."""
+"""A track is new that was released, or first played, within so many days."""
 BASELINE = "popularity of the artist"
 Parts: TypeAlias = Sequence[tuple[str, Retriever]]
 """Whose lists, in words, and what gives them."""
@@ -63,16 +63,16 @@ def new_tracks(names: pa.Table, items: Vocabulary, listeners: IntArray, day: Day
 
     Args:
         names: released_on, artist, and artist_id where the source has it, of each item.
-        items: (n_items,) with the date on which each was first heard.
+        items: (n_items,) with the date on which each was first played.
         listeners: (n_items,) of the training.
         day: the date.
     """
     today = day_number(day)
     released = np.asarray(pc.fill_null(names["released_on"].cast(pa.int32()), today + NEW_DAYS)).astype(np.int64)
-    heard = items.first_days.astype(np.int64)
-    newness = np.minimum(released, heard)
-    unplayed = heard >= today
-    lately = (heard > today - NEW_DAYS) & (heard <= today)
+    first_played = items.first_days.astype(np.int64)
+    newness = np.minimum(released, first_played)
+    unplayed = first_played >= today
+    lately = (first_played > today - NEW_DAYS) & (first_played <= today)
     pool = lately | ((newness > today - NEW_DAYS) & (newness <= today))
     column = "artist_id" if "artist_id" in names.column_names else "artist"
     artists = names[column].combine_chunks().dictionary_encode()

@@ -133,7 +133,7 @@ class Products:
         shown: Played | None = None,
         day: date | None = None,
     ) -> Lists:
-        """What a listener plays of late and what they have not heard, in the ratio of the settings; known ones score 0.
+        """What a listener plays of late and what is new to them, in the ratio of the settings; known tracks score 0.
 
         Args:
             user_rows: (n_users,) rows of the listeners.

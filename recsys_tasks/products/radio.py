@@ -19,7 +19,7 @@ from recsys_tasks.products.view import ReleaseView
 NEAR = 300
 """Tracks that a walk begins among; twice as many whenever all of them were played."""
 TRACKS_OF_ARTIST = 20
-"""An artist as a seed: so many of their most heard tracks."""
+"""An artist as a seed: so many of their most played tracks."""
 TURNS = (0, 1, 0, 1, 2, 0, 1, 0, 2, 1)
 """Of ten tracks four from the head, four from the middle and two from the tail, in an order that the seed shifts."""
 SPACING = 4

@@ -18,7 +18,7 @@ class SameArtists:
     """A ``Retriever``: a track scores the times that its artist stands in the history, and its share of listeners."""
 
     artists: Artists
-    share: FloatArray  # (n_tracks,) of the listeners of the most heard track
+    share: FloatArray  # (n_tracks,) of the listeners of the most played track
     times: sparse.csr_matrix  # (n_histories, n_artists) how often each artist stands in each history
 
     @classmethod

@@ -1,7 +1,7 @@
 """Content as a component: a listener's tracks, and the tracks that the catalogue describes alike.
 
 It is the only component that has something to say of a track that nobody has played. Similar tracks are looked for
-among those that were heard before the day alone: the day's own new tracks are then known by their content only, as
+among those that were played before the day alone: the day's own new tracks are then known by their content only, as
 those of tomorrow will be, and what is measured of them holds for these.
 """
 
@@ -58,5 +58,5 @@ class Content(ByPlayedTracks):
 
 
 def heard_before(plays: sparse.csr_matrix, tracks: Vocabulary, day: Day) -> IntArray:
-    """Columns of the tracks that were first heard before a date and have a play of the training, rising."""
+    """Columns of the tracks that were first played before a date and have a play of the training, rising."""
     return np.flatnonzero((listeners_of(plays) > 0) & (tracks.first_days < day_number(day)))
