@@ -148,7 +148,7 @@ def make_durable(root: Path, path: Path) -> None:
     All of them each time: a directory that was found may be the work of a writer that was killed before it could do so.
     Whoever relies on a name that it did not make calls this first.
     """
-    with _storage_errors(path):
+    with storage_errors(path):
         for directory in path.parents:
             _sync(directory)
             if directory == root:
@@ -166,7 +166,7 @@ def remove_tree(root: Path, path: Path) -> None:
     Raises:
         StorageError: the disk is broken or read-only, or the rights are missing.
     """
-    with _storage_errors(path):
+    with storage_errors(path):
         if not path.is_dir() or path.is_symlink():
             path.unlink()
             make_durable(root, path)
@@ -182,7 +182,7 @@ def remove_tree(root: Path, path: Path) -> None:
 @contextmanager
 def _storing(root: Path, path: Path) -> Iterator[tuple[Path, Access]]:
     """A temporary directory on the way to a path of a store, and the store's modes."""
-    with _storage_errors(path):
+    with storage_errors(path):
         access = access_under(root)
         with temporary_directory(root, access) as temporary:
             yield temporary, access
@@ -227,7 +227,12 @@ class _Hashed:
 
 
 @contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(path: Path) -> Iterator[None]:
+    """Say of what the file system refuses that a path cannot be written, why, and what to do.
+
+    Raises:
+        StorageError: it refused.
+    """
     try:
         yield
     except OSError as error:

@@ -4,20 +4,20 @@ import fcntl
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.storage.artefacts import Artefact, Content, open_artefact, read_manifest, save_artefact
-from recsys_tasks.storage.files import copy_file, link_new, make_durable, remove_tree, replace_file
+from recsys_tasks.storage.files import copy_file, link_new, make_durable, remove_tree, replace_file, storage_errors
 from recsys_tasks.storage.manifest import Manifest
 from recsys_tasks.storage.mark import access_under
 from recsys_tasks.storage.refusals import reading
 from recsys_tasks.storage.rights import require_rights
 from recsys_tasks.storage.sizes import check_size
 from recsys_tasks.storage.store import Stamp
-from recsys_tasks.storage.temporary import sweep, temporary_directory
+from recsys_tasks.storage.temporary import TEMPORARY, sweep, temporary_directory
 
 
 class PosixStore:
@@ -46,7 +46,9 @@ class PosixStore:
     @contextmanager
     def workspace(self) -> Iterator[str]:
         """As ``ArtefactStore``: on the file system of the root."""
-        with temporary_directory(self.root, access_under(self.root)) as folder:
+        with ExitStack() as held:
+            with storage_errors(self.root / TEMPORARY):
+                folder = held.enter_context(temporary_directory(self.root, access_under(self.root)))
             yield str(folder)
 
     def open(self, name: str, digest: str | None = None, only: Collection[str] = ()) -> Artefact:

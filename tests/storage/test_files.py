@@ -147,6 +147,15 @@ class TestSweep:
             pass
         assert list((tmp_path / TEMPORARY).iterdir()) == []
 
+    def test_a_place_that_cannot_be_made_is_told_in_a_sentence(self, tmp_path):
+        """Whoever needs a place for temporary files on a disk that gives none learns which path, and what to do."""
+        (tmp_path / TEMPORARY).write_text("in the way")
+        with (
+            pytest.raises(StorageError, match=r"\.tmp cannot be written: .*then rerun"),
+            PosixStore(tmp_path).workspace(),
+        ):
+            pass
+
     def test_what_a_killed_remover_left_is_swept(self, tmp_path):
         """Killed after the rename, it left a directory that nobody holds; a file goes at once, by its name alone."""
         kept = artefact(tmp_path).path
