@@ -160,8 +160,9 @@ def make_durable(root: Path, path: Path) -> None:
 def remove_tree(root: Path, path: Path) -> None:
     """Remove a directory so that it is never seen half-removed under its own name; or one file.
 
-    It needs no new directory or file: room is made when there is none. Who is killed in between leaves a directory
-    among the temporary ones, which the next sweep removes.
+    It needs no new directory or file: room is made when there is none. Where the disk does not confirm that the
+    directory is gone, it is put back, and nothing is removed. Who is killed in between leaves a directory among the
+    temporary ones, which the next sweep removes.
 
     Raises:
         StorageError: the disk is broken or read-only, or the rights are missing.
@@ -175,7 +176,12 @@ def remove_tree(root: Path, path: Path) -> None:
         doomed = root / TEMPORARY / secrets.token_hex(16)
         make_directories(root, doomed.parent, access_under(root))  # it is there since the first write
         path.rename(doomed)
-        make_durable(root, path)  # otherwise a power loss might undo the rename, and not the removals that follow
+        try:
+            make_durable(root, path)  # otherwise a power loss might undo the rename, and not the removals that follow
+        except StorageError:
+            with suppress(OSError):
+                doomed.rename(path)
+            raise
         shutil.rmtree(doomed, ignore_errors=True)
 
 

@@ -166,6 +166,18 @@ class TestSweep:
         remove_tree(tmp_path, tmp_path / "one")
         assert not (tmp_path / "one").exists()
 
+    def test_a_removal_that_the_disk_does_not_confirm_removes_nothing(self, tmp_path, monkeypatch):
+        """An fsync that fails puts the directory back under its name, whole, and leaves nothing among the temporary ones."""
+        kept = artefact(tmp_path).path
+
+        def broken(descriptor: int) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, "fsync", broken)
+        with pytest.raises(StorageError, match="Input/output error"):
+            remove_tree(tmp_path, kept)
+        assert ((kept / "values.npy").exists(), list((tmp_path / TEMPORARY).iterdir())) == (True, [])
+
     def test_a_link_is_removed_and_not_what_it_leads_to(self, tmp_path):
         """Somebody put a link in an artefact's place: only the link goes."""
         kept = artefact(tmp_path / "other").path
