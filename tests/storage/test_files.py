@@ -167,7 +167,7 @@ class TestSweep:
         assert not (tmp_path / "one").exists()
 
     def test_a_removal_that_the_disk_does_not_confirm_removes_nothing(self, tmp_path, monkeypatch):
-        """An fsync that fails puts the directory back under its name, whole, and leaves nothing among the temporary ones."""
+        """An fsync that fails puts the directory back, whole, and leaves nothing among the temporary ones."""
         kept = artefact(tmp_path).path
 
         def broken(descriptor: int) -> None:
