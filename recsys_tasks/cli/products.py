@@ -1,6 +1,7 @@
 """Commands that ask a release for one list: tracks for a listener, tracks like a track, related artists, radio."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from itertools import chain
@@ -27,8 +28,8 @@ LISTS = {
     PLAIN: "the best tracks as the evaluation judges them",
     "discover": "at most so many of one artist, diverse, with reasons",
     "mix": "known and new tracks",
-    "repeat": "what the listener plays of late",
-    "new": "new releases",
+    "on_repeat": "what the listener plays of late",
+    "new_releases": "the newest tracks that suit the listener",
 }
 
 
@@ -118,12 +119,16 @@ def _recommend(args: Namespace) -> Answer:
     allowed = allowed_by(args, opened)
     if args.played is not None:
         found = asked.for_history(opened, args.played, args.k, allowed)
-        return _listed(found, f"For who played {len(args.played)} tracks, from release {found.release}:")
+        return _listed(found, f"For a listener who played {_some(args.played)}, from release {found.release}:")
     if args.playlist is not None:
         found = asked.playlist(opened, args.playlist, args.k, allowed)
-        return _listed(found, f"After these {len(args.playlist)} tracks, from release {found.release}:")
+        return _listed(found, f"After {_some(args.playlist)}, from release {found.release}:")
     which: asked.Listed = "discover" if args.list == PLAIN else args.list
     return _for(args, asked.for_listener(opened, which, args.id, args.k, allowed))
+
+
+def _some(track_ids: Sequence[str]) -> str:
+    return f"track {track_ids[0]}" if len(track_ids) == 1 else f"{len(track_ids):,} tracks"
 
 
 def _for(args: Namespace, found: Answered) -> Answer:
@@ -165,6 +170,8 @@ def _radio(args: Namespace) -> Answer:
 
 def _listed(found: Answered, heading: str, without: tuple[str, ...] = ()) -> Answer:
     rows = [_row(track) for track in found.tracks]
+    if found.popular:
+        rows = [row | {"score": int(row["score"])} for row in rows]
     columns = TRACK_COLUMNS | {"score": "listeners" if found.popular else "score"}
     if any(track.because for track in found.tracks):
         columns |= {"because": "because you played"}

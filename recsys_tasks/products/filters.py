@@ -65,14 +65,14 @@ class Filters:
         if self.kinds:
             yield pc.is_in(column_of(table, "kind"), value_set=pa.array(self.kinds, pa.string()))
         if self.explicit is not None:
-            yield pc.fill_null(pc.equal(_flags(table, settings.explicit), self.explicit), False)
+            yield pc.fill_null(pc.equal(_flags(table, _set(settings, "explicit")), self.explicit), False)
         for name, low, high in self.ranges:
             values = _numbers(table, name)
             yield pc.fill_null(pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high)), False)
         if self.released_after:
             yield pc.fill_null(pc.greater(table["released_on"], pa.scalar(self.released_after)), False)
         if self.country:
-            yield _playable_in(column_of(table, settings.countries), self.country)
+            yield _playable_in(column_of(table, _set(settings, "countries")), self.country)
 
 
 def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
@@ -81,14 +81,21 @@ def column_of(table: pa.Table, name: str) -> pa.ChunkedArray:
     Raises:
         ConfigError: it knows no such column.
     """
-    if not name:
-        raise ConfigError("This filter needs a feature of the catalogue. Name it under [products] and [catalogue].")
     if name not in table.column_names:
         raise ConfigError(
             f"The release knows no {name!r} of its tracks. Name it under [catalogue] or [catalogue.features]; releases "
             "know it from the next run on."
         )
     return table[name]
+
+
+def _set(settings: ProductsConfig, field: str) -> str:
+    name = str(getattr(settings, field))
+    if not name:
+        raise ConfigError(
+            f"This filter needs [products] {field}: name there the feature of [catalogue.features] that says it."
+        )
+    return name
 
 
 def _flags(table: pa.Table, name: str) -> pa.ChunkedArray:

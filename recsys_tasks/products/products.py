@@ -84,7 +84,8 @@ class Products:
         wanted = pa.array([parse_id(ids, each) for each in track_ids], ids.type)
         cols = self.view.bundle.gated.tracks.rows_of(wanted)
         if not (cols >= 0).any():
-            raise UnknownId(f"The release knows none of these {len(track_ids)} tracks.")
+            named = f"no track {track_ids[0]!r}" if len(track_ids) == 1 else f"none of these {len(track_ids):,} tracks"
+            raise UnknownId(f"The release knows {named}.")
         return np.asarray(cols[cols >= 0])
 
     def allowed(self, filters: Filters, on: date) -> BoolArray:

@@ -13,8 +13,8 @@ from recsys_tasks.products.products import Products
 from recsys_tasks.products.radio import Seeds
 from recsys_tasks.serving.opened import Answered, Artist, Opened, RelatedAnswer
 
-Listed: TypeAlias = Literal["discover", "mix", "repeat", "new"]
-"""The lists of a listener, as people call them."""
+Listed: TypeAlias = Literal["discover", "mix", "on_repeat", "new_releases"]
+"""The lists of a listener, named as where they are delivered."""
 
 
 def for_listener(
@@ -50,11 +50,11 @@ def lists_of(
     products: Products, which: Listed, rows: IntArray, k: int | None, allowed: BoolArray | None, day: date | None = None
 ) -> Lists:
     """One kind of list for some listeners; arguments as for ``for_listener``."""
-    if which == "repeat":
+    if which == "on_repeat":
         return products.on_repeat(rows, k, allowed)
     if which == "mix":
         return products.daily_mix(rows, k, allowed, day=day)
-    if which == "new":
+    if which == "new_releases":
         return products.new_releases(rows, k, allowed, day=day)
     return products.discover(rows, k, allowed)
 

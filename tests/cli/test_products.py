@@ -38,7 +38,7 @@ def test_a_list_with_reasons_names_played_tracks(ask, finished):
 
 def test_new_releases_came_out_of_late(ask, finished):
     """The list of new releases holds tracks of the days before the newest data alone."""
-    code, out, _ = ask("recommend", "5", "--list", "new", "--json")
+    code, out, _ = ask("recommend", "5", "--list", "new_releases", "--json")
     opened = Reader(finished.store).opened
     new = new_tracks(opened.products.view, opened.entry.day, 7)
     ids = opened.bundle.gated.tracks.ids.filter(pa.array(new)).to_pylist()
@@ -46,6 +46,13 @@ def test_new_releases_came_out_of_late(ask, finished):
     assert code == 0
     assert found
     assert set(found) <= set(ids)
+
+
+def test_an_unknown_listener_is_shown_whole_numbers_of_listeners(ask):
+    """The popular tracks stand beside how many listened, which is no fraction."""
+    code, out, err = ask("recommend", "99999999", "-k", "2")
+    assert (code, "does not know listener" in err) == (1, True)
+    assert all(row.split()[-1].replace(",", "").isdigit() for row in out.splitlines()[3:])
 
 
 def test_tracks_stand_for_an_unknown_listener_and_a_playlist(ask, finished):
@@ -102,10 +109,12 @@ def test_everybodys_lists_go_into_a_file(ask, finished, tmp_path):
     [
         (("recommend",), "one of the three"),
         (("recommend", "5", "--playlist", "6"), "one of the three"),
-        (("recommend", "5", "--list", "repeat"), "own_half_life_days"),
+        (("recommend", "5", "--list", "on_repeat"), "own_half_life_days"),
         (("recommend", "5", "--range", "tempo", "100", "130"), "knows no 'tempo'"),
         (("recommend", "5", "--range", "tempo", "fast", "130"), "no number"),
-        (("recommend", "--played", "99999999"), "knows none of these"),
+        (("recommend", "--played", "99999999"), "knows no track '99999999'"),
+        (("recommend", "--played", "99999998", "99999999"), "knows none of these 2 tracks"),
+        (("recommend", "5", "--explicit", "no"), "[products] explicit"),
         (("related", "nobody at all"), "no artist"),
         (("radio",), "begins with something"),
     ],
