@@ -1,17 +1,20 @@
 """Stores as the tests of the pages need them: aged, damaged, with a refused candidate; and pages shown from them."""
 
 import os
+from dataclasses import replace
 from datetime import date
 
+import pyarrow.parquet as pq
 from settings import reseal
 
 from recsys_tasks.pages.candidates import Wanted, candidates
 from recsys_tasks.pages.site import render
 from recsys_tasks.release.bundles import part_name
+from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import entry_name
 from recsys_tasks.release.stored_verdicts import VERDICT
 from recsys_tasks.storage.artefacts import read_manifest
-from recsys_tasks.storage.files import remove_tree
+from recsys_tasks.storage.files import remove_tree, sha256_of
 from recsys_tasks.storage.manifest import MANIFEST
 
 LAST = date(2026, 1, 15)
@@ -73,3 +76,16 @@ def recommend(opened):
 def gone(path):
     """What retention does."""
     remove_tree(path.parents[1], path)
+
+
+def change_names(at, change):
+    """Let the last release know something else of its tracks, as if it had been published so; what it knew before."""
+    path, live = part(at, 3, "names"), entry(at, 3)
+    table = pq.read_table(path / "names.parquet", memory_map=False)
+    (path / "names.parquet").chmod(0o644)
+    pq.write_table(change(table), path / "names.parquet")
+    reseal(path)
+    log = log_file(at.store, 3)
+    log.chmod(0o644)
+    log.write_bytes(Entry.to_bytes(replace(live, parts=live.parts | {"names": sha256_of(path / "manifest.json")})))
+    return table

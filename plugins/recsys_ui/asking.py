@@ -5,6 +5,7 @@ Our own code reads everything from the address, so that whatever stands there is
 
 import os
 import secrets
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -13,10 +14,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from recsys_ui.turns import answer_turn
-from recsys_ui.web import RETRY, SAFE, Sorry, home, own_services, page, store
+from recsys_ui.web import RETRY, SAFE, Sorry, home, own_services, page, service_of, store
 
 if TYPE_CHECKING:
     from recsys_tasks.core.roots import Root
+    from recsys_tasks.pages.lists import Terms
     from recsys_tasks.pages.readers import Limits, Readers
 
 router = APIRouter(default_response_class=HTMLResponse, dependencies=[Depends(answer_turn)])
@@ -35,7 +37,7 @@ def ask(request: Request) -> Response:
     log, question = log_of(readers.store), Question()
     try:
         question = parse_question(request.query_params)
-        shown = page_of(readers, log, question)
+        shown = page_of(readers, log, question, _terms(request))
     except (RecsysError, OSError) as error:
         frame = frame_of(readers, log, question) | {"problem": _words(error)}
         return _refused(request, error, frame)
@@ -51,13 +53,15 @@ def random(request: Request) -> Response:
     """Lead to the page for a listener drawn at random, of the releases that the address names."""
     from recsys_tasks.core.errors import RecsysError
     from recsys_tasks.pages.asking import frame_of, random_listener
+    from recsys_tasks.pages.kinds import SUBJECTS
     from recsys_tasks.pages.questions import Question, parse_question
     from recsys_tasks.pages.remembered import log_of
 
     readers = _readers(request)
     log, question = log_of(readers.store), Question()
     try:
-        question = parse_question({name: request.query_params.get(name, "") for name in ("a", "b", "k")})
+        asked = request.query_params
+        question = parse_question({name: asked[name] for name in asked if name not in (*SUBJECTS, "text")})
         listener = random_listener(readers, log, question, secrets.randbelow(2**62))
     except (RecsysError, OSError) as error:
         frame = frame_of(readers, log, question) | {"problem": _words(error)}
@@ -142,6 +146,21 @@ def _readers(request: Request) -> "Readers":
         raise Sorry("A setting is wrong", f"{MEMORY} is {megabytes!r}. Set it to a number of megabytes.", 503)
     bytes_of_all = int(megabytes) * 1_000_000 if megabytes else Limits().memory
     return _open_readers(store(request).root, Limits(memory=bytes_of_all // max(1, len(own_services()))))
+
+
+def _terms(request: Request) -> "Terms":
+    """How lists are made: by the configuration of the service where one is named, for today.
+
+    Raises:
+        ConfigError: it is not sound.
+    """
+    from recsys_tasks.core.config import load_table
+    from recsys_tasks.core.products import ProductsConfig
+    from recsys_tasks.pages.lists import Terms
+
+    path = service_of(request).config
+    settings = ProductsConfig() if path is None else load_table(path, "products", ProductsConfig)
+    return Terms(settings, datetime.now(UTC).date())
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,7 @@ COLUMNS = {
     "coverage": "coverage",
     "new_tracks": "new tracks",
     "artists_a_list": "artists a list",
+    "countries_a_list": "countries a list",
     "last": "repeats since last",
     "week": "since last week",
     "sink": "also in",

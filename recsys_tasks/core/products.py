@@ -51,6 +51,9 @@ class ProductsConfig(Section):
     without any may be played everywhere. Empty: there is none."""
     tags: str = ""
     """Name of the catalogue's feature (array of text) with the tags of a track; empty: there is none."""
+    origin: str = ""
+    """Name of the catalogue's feature with the country that a track comes from, of which the figures of a delivery
+    count the different ones on a list; empty: there is none."""
     never_again_table: str = ""
     """Table or view of the source, ``name`` or ``schema.name``: a row for each track or artist that a listener does not
     want again. Empty: there is none."""

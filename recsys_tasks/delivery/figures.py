@@ -15,12 +15,14 @@ class ListFigures:
 
     new_tracks: BoolArray  # (n_tracks,) which count as new
     artists: IntArray | None  # (n_tracks,) number of each track's artist, -1 unknown; None: there are no artists
+    countries: IntArray | None = None  # (n_tracks,) the same of the country that it comes from
     listeners: int = 0
     listed: int = 0  # listeners with a list
     popular: int = 0  # of them, those whose list is the popular tracks
     places: int = 0
     new: int = 0
     list_artists: int = 0  # different artists of each list, summed
+    list_countries: int = 0
     repeats: dict[str, int] = field(default_factory=dict)
     _tracks: BoolArray | None = None
 
@@ -44,8 +46,8 @@ class ListFigures:
         self._tracks = np.zeros(n_tracks, bool) if self._tracks is None else self._tracks
         self._tracks[found] = True
         self.new += int(self.new_tracks[found].sum())
-        if self.artists is not None:
-            self.list_artists += _distinct(np.where(there, self.artists[cols], -1))
+        self.list_artists += _distinct(cols, self.artists)
+        self.list_countries += _distinct(cols, self.countries)
         for name, shown in before.items():
             self.repeats[name] = self.repeats.get(name, 0) + _common(rows, found, shown, n_tracks)
 
@@ -62,12 +64,21 @@ class ListFigures:
             "distinct_tracks": tracks,
             "new_tracks": round(self.new / places, 6),
             "artists_a_list": None if self.artists is None else round(self.list_artists / lists, 4),
+            "countries_a_list": None if self.countries is None else round(self.list_countries / lists, 4),
             "repeats": {name: round(count / places, 6) for name, count in self.repeats.items()},
         }
 
 
-def _distinct(values: IntArray) -> int:
-    """How many different values each row holds, summed; a value below zero is none. (n, k)."""
+def _distinct(cols: IntArray, of_col: IntArray | None) -> int:
+    """How many different values the tracks of each list have, summed; one below zero is none.
+
+    Args:
+        cols: (n, k) track columns, -1 for none.
+        of_col: (n_tracks,) the values; None: there are none.
+    """
+    if of_col is None:
+        return 0
+    values = np.where(cols >= 0, of_col[cols], -1)
     ordered = np.sort(values, axis=1)  # np.unique hashes, which takes seconds where this takes milliseconds
     fresh = np.ones(ordered.shape, bool)
     fresh[:, 1:] = ordered[:, 1:] != ordered[:, :-1]

@@ -6,11 +6,17 @@ from time import monotonic
 from typing import Any
 
 from recsys_tasks.core.digests import SHORT
+from recsys_tasks.core.domain import Id
 from recsys_tasks.core.errors import ConfigError, RecsysError
-from recsys_tasks.pages.finding import find_tracks, shown
+from recsys_tasks.pages.finding import find_tracks
 from recsys_tasks.pages.heard import History, history_of, listener_at
+from recsys_tasks.pages.kinds import KINDS, kinds_of
+from recsys_tasks.pages.lists import Listing, Terms, listing_of, named_subject, score_of
+from recsys_tasks.pages.narrowing import FIELDS
+from recsys_tasks.pages.opened import Opened
 from recsys_tasks.pages.questions import Question
-from recsys_tasks.pages.readers import Opened, Readers, TooBusy, TooSlow
+from recsys_tasks.pages.readers import Readers, TooBusy, TooSlow
+from recsys_tasks.pages.texts import shown
 from recsys_tasks.products.lists import Track
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry, ReleaseLog
@@ -24,7 +30,7 @@ class Column:
     """The answer of one release, or why there is none."""
 
     entry: Entry
-    answered: Answered | None
+    answered: Listing | None
     error: RecsysError | OSError | None
     marks: tuple[str, ...] = ()  # a track: ``only``, ``same``, or by how many places it stands higher, +2 or -1
 
@@ -58,8 +64,8 @@ def answer_of(opened: Opened, question: Question) -> Answered:
     raise ConfigError("Say for which listener, or like which track.")
 
 
-def columns_of(readers: Readers, log: ReleaseLog, question: Question) -> list[Column]:
-    """The answers of the releases asked: one, or two whose tracks are compared. A damaged one does not hide the other.
+def columns_of(readers: Readers, log: ReleaseLog, question: Question, terms: Terms) -> list[Column]:
+    """The answers of the releases asked: one, or two whose lists are compared. A damaged one does not hide the other.
 
     Raises:
         NoRelease, UnknownId: a release is not there.
@@ -68,40 +74,40 @@ def columns_of(readers: Readers, log: ReleaseLog, question: Question) -> list[Co
     entries = [entry_of(log, question.a), *([entry_of(log, question.b)] if question.b else [])]
     readers.check_room(entries)
     until = monotonic() + readers.limits.patience
-    columns = [_column(readers, entry, question, until) for entry in entries]
-    lists = [column.answered.tracks for column in columns if column.answered]
+    columns = [_column(readers, entry, question, terms, until) for entry in entries]
+    lists = [[place.id for place in column.answered.places] for column in columns if column.answered]
     if len(lists) < 2:
         return columns
     marked = (marks(lists[0], lists[1]), marks(lists[1], lists[0]))
     return [replace(column, marks=found) for column, found in zip(columns, marked, strict=True)]
 
 
-def _column(readers: Readers, entry: Entry, question: Question, until: float) -> Column:
+def _column(readers: Readers, entry: Entry, question: Question, terms: Terms, until: float) -> Column:
     try:
-        return Column(entry, readers.ask(entry, lambda opened: answer_of(opened, question), until), None)
+        return Column(entry, readers.ask(entry, lambda opened: listing_of(opened, question, terms), until), None)
     except (RecsysError, OSError) as error:
         return Column(entry, None, error)
 
 
-def marks(tracks: Sequence[Track], others: Sequence[Track]) -> tuple[str, ...]:
-    """Of each track: ``only`` where the other list lacks it, ``same`` place, or by how much it stands higher here."""
-    places = {track.track_id: place for place, track in enumerate(others)}
-    moved = (places[t.track_id] - place if t.track_id in places else None for place, t in enumerate(tracks))
+def marks(ids: Sequence[Id], others: Sequence[Id]) -> tuple[str, ...]:
+    """Of each track or artist: ``only`` where the other list lacks it, ``same`` place, or by how much it is higher."""
+    places = {each: place for place, each in enumerate(others)}
+    moved = (places[each] - place if each in places else None for place, each in enumerate(ids))
     return tuple("only" if by is None else f"{by:+d}" if by else "same" for by in moved)
 
 
-def overlap(columns: Sequence[Column]) -> str:
-    """How much two lists have in common, as a sentence; empty where there are not two."""
+def overlap(columns: Sequence[Column], of: str) -> str:
+    """How much two lists have in common, as a sentence; empty where there are not two. of: what is listed, tracks."""
     if len(columns) < 2 or not all(column.answered for column in columns):
         return ""
     here, there = (column.marks for column in columns)
     both, still = sum(mark != "only" for mark in here), here.count("same")
     if both == len(here) == len(there):
         order = "in the same order" if still == both else f"{still} of them at the same place"
-        return f"Both lists hold the same {both} tracks, {order}."
+        return f"Both lists hold the same {both} {of}, {order}."
     lacks = zip((here, there), columns, strict=True)
     only = " and ".join(f"{mark.count('only')} only in release {column.entry.release}" for mark, column in lacks)
-    return f"{both} of {len(here)} tracks are in both lists, {still} of them at the same place; {only}."
+    return f"{both} of {len(here)} {of} are in both lists, {still} of them at the same place; {only}."
 
 
 def json_of(opened: Opened, question: Question) -> Row:
@@ -147,19 +153,23 @@ def frame_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
         "question": question,
         "live": log.live,
         "choices": choices(readers, log, question),
+        "kinds": KINDS,
+        "fitting": kinds_of(question.subject) if question.subject else [],
+        "fields": FIELDS,
+        "offered": None,
         "columns": [],
         "overlap": "",
         "heading": "",
         "found": None,
         "problem": "",
         "history": None,
-        "measure": measure_of,
+        "score": score_of,
         "badge": badge_of,
         "shown": shown,
     }
 
 
-def page_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
+def page_of(readers: Readers, log: ReleaseLog, question: Question, terms: Terms) -> Row:
     """Everything that the page names, with the answer to the question.
 
     Raises:
@@ -169,12 +179,17 @@ def page_of(readers: Readers, log: ReleaseLog, question: Question) -> Row:
     if question.text:
         found = readers.ask(entry_of(log, question.a), lambda opened: find_tracks(opened, question.text))
         return frame | {"found": found, "heading": f"Tracks named like {question.text}"}
-    if not (question.listener or question.track):
+    if question.kind is None:
         return frame
-    columns = columns_of(readers, log, question)
-    heard = _heard(readers, columns, question) if question.listener else None
-    found = {"columns": columns, "overlap": overlap(columns), "heading": _heading(question, columns), "history": heard}
-    return frame | found
+    columns = columns_of(readers, log, question, terms)
+    answered = next((column.answered for column in columns if column.answered), None)
+    return frame | {
+        "columns": columns,
+        "offered": answered.offered if answered else None,
+        "overlap": overlap(columns, "artists" if question.kind.name == "related" else "tracks"),
+        "heading": question.kind.heading.format(answered.subject if answered else named_subject(question)),
+        "history": _heard(readers, columns, question) if question.listener else None,
+    }
 
 
 def _heard(readers: Readers, columns: Sequence[Column], question: Question) -> History | None:
@@ -195,21 +210,6 @@ def random_listener(readers: Readers, log: ReleaseLog, question: Question, place
         NoRelease, UnknownId, TooLarge, TooBusy, TooSlow, CorruptArtefact: there is no answer.
     """
     return readers.ask(entry_of(log, question.a), lambda opened: listener_at(opened, place))
-
-
-def _heading(question: Question, columns: Sequence[Column]) -> str:
-    """What was asked, with the track's name where a release knows it."""
-    if question.listener:
-        return f"For listener {question.listener}"
-    like = next((c.answered.like for c in columns if c.answered and c.answered.like), None)
-    title, artist = (shown(like.title), shown(like.artist)) if like else (None, None)
-    by = f" by {artist}" if artist else ""
-    return f"Like {title}{by}" if title else f"Like track {question.track}"
-
-
-def measure_of(question: Question, answered: Answered) -> str:
-    """The heading of the numbers beside the tracks."""
-    return "listeners" if answered.popular else "cosine" if question.track else "score"
 
 
 def badge_of(mark: str) -> tuple[str, str]:

@@ -7,14 +7,13 @@ import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Id
 from recsys_tasks.core.errors import UnknownId
-from recsys_tasks.pages.readers import Opened
+from recsys_tasks.pages.opened import Opened
+from recsys_tasks.pages.texts import shown
 from recsys_tasks.release.bundle import Bundle, find_row, parse_id
 
 Row = dict[str, Any]
 HITS = 20
 """Tracks that a search lists, at the most."""
-LONGEST = 200
-"""Characters of an id or a text that are accepted, and of a title that are shown."""
 
 
 def find_tracks(opened: Opened, text: str) -> Row:
@@ -65,10 +64,3 @@ def _id_in(ids: pa.Array, text: str) -> Id | None:
         return parse_id(ids, text)
     except UnknownId:
         return None
-
-
-def shown(text: str | None) -> str | None:
-    """A title or name as a page shows it: a very long one is cut; None where there is none."""
-    if not text or not text.strip():
-        return None
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

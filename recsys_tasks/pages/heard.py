@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.core.errors import RecsysError, UnknownId
-from recsys_tasks.pages.readers import Opened
+from recsys_tasks.pages.opened import Opened
 from recsys_tasks.products.lists import Track
 from recsys_tasks.repositories.matrices import matrix_name
 from recsys_tasks.storage.store import ArtefactStore

@@ -9,33 +9,32 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from threading import Lock
 from time import monotonic
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from recsys_tasks.core.errors import CorruptArtefact, RecsysError
 from recsys_tasks.core.formatting import megabytes
-from recsys_tasks.pages.names_search import NameSearch
+from recsys_tasks.pages.opened import Files, Opened
 from recsys_tasks.release.bundles import part_name
 from recsys_tasks.release.log import Entry
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.storage.manifest import StoredFile
-from recsys_tasks.storage.store import ArtefactStore, Stamp
+from recsys_tasks.storage.store import ArtefactStore
 
 UNPACKED = 8
 """Memory that a Parquet file takes, in times of its size, where its manifest is of a version that did not tell."""
 COPIES = 4
 """Times that the values of a table are in memory at the most: as read, in one piece, folded, and searched."""
+PAIRS, OF_PAIRS = "cols.npy", 5
+"""Played tracks of all listeners, and the times that they are in memory at the most: as stored, and for related artists
+by listener and by artist, with a number beside each."""
 MEMORY = "RECSYS_PAGES_MEMORY_MB"
 """Variable of the server's environment that sets ``Limits.memory``, in megabytes."""
 
 Answer = TypeVar("Answer")
-Files: TypeAlias = "tuple[tuple[str, Stamp], ...]"
 
 
 @dataclass(frozen=True)
@@ -62,19 +61,6 @@ class TooBusy(RecsysError):
 
 class TooSlow(RecsysError):
     """The answer was not there in time: ask again."""
-
-
-class Opened:
-    """One open release, and its files as they were before it was opened."""
-
-    def __init__(self, reader: Reader, files: Files, memory: int = 0) -> None:
-        self.reader, self.files, self.memory = reader, files, memory
-        self.plays: tuple[npt.NDArray[np.integer[Any]] | None] | None = None  # of each pair, once looked for
-
-    @cached_property
-    def names(self) -> NameSearch:
-        """The search over its names, made when it is first needed: a second for 600,000 tracks."""
-        return NameSearch(self.reader.bundle.names.table)
 
 
 class Readers:
@@ -220,7 +206,7 @@ def memory_of(store: ArtefactStore, entry: Entry) -> int:
 
 def _in_memory(name: str, file: StoredFile) -> int:
     if not name.endswith(".parquet"):
-        return file.size
+        return file.size * (OF_PAIRS if name == PAIRS else 1)
     return file.size * UNPACKED if file.unpacked is None else file.unpacked * COPIES
 
 

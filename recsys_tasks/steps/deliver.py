@@ -18,7 +18,7 @@ from recsys_tasks.core.domain import Ids
 from recsys_tasks.core.formatting import count
 from recsys_tasks.core.records import Json, from_json
 from recsys_tasks.delivery.marker import Marker
-from recsys_tasks.delivery.products import DISCOVER
+from recsys_tasks.delivery.products import DISCOVER, NEW_RELEASES
 from recsys_tasks.delivery.sink import LOADED, OVERTAKEN, THERE, Loaded, Sink
 from recsys_tasks.delivery.tables import Rows
 from recsys_tasks.partitions.suppression import ids_of
@@ -166,7 +166,9 @@ def _earlier(at: Workplace, key: DeliveryKey) -> Earlier:
     compared = {figure: some[0].name for figure, some in (("last", before), ("week", week)) if some}
     names = {*(each.name for each in shown), *compared.values()}
     opened = {name: at.deliveries.open(name, DISCOVER) for name in names}
-    return Earlier(opened, tuple(each.name for each in shown), compared)
+    with_new = {each.name for each in before if NEW_RELEASES in each.settings["products"]} & {*compared.values()}
+    new = {name: at.deliveries.open(name, NEW_RELEASES) for name in with_new}
+    return Earlier(opened, tuple(each.name for each in shown), compared, new)
 
 
 def _before(at: Workplace, since: int) -> list[DeliveryKey]:

@@ -49,6 +49,7 @@ class Earlier:
     opened: Mapping[str, Artefact]
     shown: tuple[str, ...]  # whose tracks are not listed again
     compared: Mapping[str, str]  # name of a figure -> delivery that repeats are counted from
+    new_releases: Mapping[str, Artefact]  # of those that repeats are counted from
 
     @property
     def names(self) -> Figures:
@@ -126,9 +127,12 @@ def _discover(making: Making, files: ProductFiles) -> Figures:
 
 
 def _new_releases(making: Making, files: ProductFiles) -> Figures:
+    readers = {name: _reader(artefact) for name, artefact in making.earlier.new_releases.items()}
     figures = _no_figures(making)
     for lists in in_order(making.products.new_releases, making.batches(), making.config.threads):
-        figures.add(lists.cols, lists.popular, {}, len(making.tracks))
+        before = _shown_before(making, readers, lists.user_rows)
+        repeats = {figure: before[name] for figure, name in making.earlier.compared.items() if name in before}
+        figures.add(lists.cols, lists.popular, repeats, len(making.tracks))
         _write(making, files, lists)
     return figures.figures()
 
@@ -192,4 +196,13 @@ def _reader(artefact: Artefact) -> ShownBefore:
 def _no_figures(making: Making) -> ListFigures:
     products = making.products
     new = new_tracks(products.view, products.day, products.settings.new_release_days)
-    return ListFigures(new, products.artists.of_col if len(products.artists) else None)
+    artists = products.artists.of_col if len(products.artists) else None
+    return ListFigures(new, artists, _origins(making.bundle.names.table, products.settings.origin))
+
+
+def _origins(table: pa.Table, name: str) -> IntArray | None:
+    """Number of the country that each track comes from, -1 unknown; None where the release knows none. (n_tracks,)."""
+    if name not in table.column_names or pa.types.is_nested(table[name].type):
+        return None
+    found: IntArray = np.asarray(pc.fill_null(pc.dictionary_encode(table[name].combine_chunks()).indices, -1))
+    return found

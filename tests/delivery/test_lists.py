@@ -70,7 +70,7 @@ class TestFigures:
     def test_shares_are_of_places_and_lists(self):
         """Two of three listeners have lists; every figure can be counted on fingers."""
         new, artists = np.array([True, False, False, False, True]), np.array([0, 0, 1, -1, 2])
-        figures = ListFigures(new, artists)
+        figures = ListFigures(new, artists, np.array([0, 0, 0, -1, 0]))
         before = {"last": joined([], 3), "week": ShownBefore([]).of(pa.array([1, 2, 3]), TRACKS)}
         before["last"] = before["last"]._replace(indptr=np.array([0, 1, 2, 4]), cols=np.array([1, 0, 2, 4]))
         figures.add(LISTS, np.array([False, False, True]), before, len(TRACKS))
@@ -83,5 +83,6 @@ class TestFigures:
             "distinct_tracks": 4,
             "new_tracks": 0.6,
             "artists_a_list": 2.0,
+            "countries_a_list": 1.0,
             "repeats": {"last": 0.6, "week": 0.0},
         }

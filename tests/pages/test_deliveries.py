@@ -4,14 +4,15 @@ import json
 from dataclasses import replace
 
 import pytest
-from pages_store import shown
-from settings import SIGNED, TOML, config
+from pages_store import gone, shown
+from settings import SIGNED, TOML, config, reseal
 
 from recsys_tasks.cli.main import main
 from recsys_tasks.core.services import Service
 from recsys_tasks.pages.deliveries import deliveries
 from recsys_tasks.steps import Workplace, roll_back
 from recsys_tasks.steps.deliver import load_delivery, make_delivery
+from recsys_tasks.storage.artefacts import read_manifest
 
 DELIVER = '[deliver]\nproducts = ["discover", "popular"]\n'
 
@@ -42,6 +43,48 @@ def test_each_delivery_is_a_row_with_its_places_and_figures(delivered):
     (figures,) = [delivered.deliveries.manifest(name).figures for name in delivered.deliveries.names()[-1:]]
     assert f"{figures['products']['discover']['distinct_tracks']:,}" in text
     assert f"{100 * figures['products']['discover']['repeats']['last']:.1f} %" in text
+
+
+def test_figures_are_drawn_over_time_by_product(copied):
+    """One point a date, of its newest delivery, from the first date on; the tables hold every delivery."""
+    at = Workplace(copied.store, config(deliver={"products": ["discover", "new_releases"]}), copied.dsn)
+    for release in (1, 2, 3, 1):
+        roll_back(at, release, SIGNED)
+        make_delivery(at, SIGNED)
+    every = [at.deliveries.manifest(name).figures["products"] for name in at.deliveries.names()]
+    expected = [every[3], every[1], every[2]]  # release 1 was delivered twice
+    gathered = deliveries(at.store, at.config.deliver)
+    assert gathered["data"]["days"] == ["2026-01-13", "2026-01-14", "2026-01-15"]
+    plots = {plot.name: plot for plot in gathered["plots"]}
+    assert set(plots) == {"coverage", "new", "artists", "last"}
+    assert [line.name for line in plots["new"].lines] == ["discover", "new releases"]
+    for line, product in zip(plots["new"].lines, ("discover", "new_releases"), strict=True):
+        assert line.values == tuple(100 * each[product]["new_tracks"] for each in expected)
+    repeats = tuple(each["discover"]["repeats"].get("last") for each in expected)
+    assert plots["last"].lines[0].values == tuple(None if each is None else 100 * each for each in repeats)
+    text = page(at)
+    assert text.count("<h2>Release") == 4
+    assert text.count("data-plot=") == 4
+    assert "countries" not in text
+
+
+def test_a_single_date_is_not_drawn(delivered):
+    """Its numbers are in the table; no script is loaded for them."""
+    assert "plot.js" in page(delivered)
+    (first, *_) = delivered.deliveries.names()
+    gone(delivered.store.root / first)
+    assert "plot.js" not in page(delivered)
+
+
+def test_countries_have_a_column_where_a_delivery_counted_them(delivered):
+    """An older delivery, which did not, has a dash in it."""
+    newest = delivered.store.root / delivered.deliveries.names()[-1]
+    figures = read_manifest(newest).figures
+    figures["products"]["discover"]["countries_a_list"] = 4.25
+    reseal(newest, figures=figures)
+    text = page(delivered)
+    assert "countries a list" in text
+    assert ">4.2<" in text
 
 
 def test_a_store_without_deliveries_says_what_to_do(copied):

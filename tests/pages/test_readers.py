@@ -7,17 +7,22 @@ from time import monotonic
 import pyarrow as pa
 import pytest
 from log_entries import entry as log_entry
-from pages_store import LISTENER, entry, gone, part, recommend
+from pages_store import LAST, LISTENER, entry, gone, part, recommend
 from settings import SIGNED
 
+from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.pages import readers
 from recsys_tasks.pages.asking import columns_of
+from recsys_tasks.pages.lists import Terms
 from recsys_tasks.pages.questions import Question
 from recsys_tasks.pages.readers import COPIES, Limits, Readers, TooBusy, TooLarge, TooSlow, memory_of
+from recsys_tasks.products.related import RelatedArtists
 from recsys_tasks.release.bundles import part_name
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import roll_back
 from recsys_tasks.storage.posix import PosixStore
+
+TERMS = Terms(ProductsConfig(), LAST)
 
 
 class TestReaders:
@@ -125,7 +130,7 @@ class TestReaders:
         enough.ask(entries[1], recommend)
         assert enough.kept == [2]
         with pytest.raises(TooLarge, match=r"and .* for release 2"):
-            columns_of(enough, finished.releases.log(), Question(LISTENER, a=3, b=2))
+            columns_of(enough, finished.releases.log(), Question(LISTENER, a=3, b=2), TERMS)
 
     def test_the_bound_counts_what_is_unpacked(self, finished):
         """Tables lie packed on the disk: the names in memory, with their search, are within what was counted."""
@@ -134,6 +139,16 @@ class TestReaders:
         taken = bundle.names.table.nbytes + opened.names._names.nbytes + bundle.gated.tracks.ids.nbytes
         arrays = sum(stamp.size for name, stamp in opened.files if name.endswith((".npy", ".ann")))
         assert taken < memory_of(finished.store, entry(finished, 3)) - arrays
+
+    def test_the_bound_counts_what_related_artists_take(self, finished, tmp_path):
+        """They keep who played whom by listener and by artist, which is beyond the files."""
+        opened = Readers(finished.store).ask(entry(finished, 3), lambda opened: opened)
+        related = RelatedArtists(opened.reader.opened.products.view)
+        taken = sum(each.data.nbytes + each.indices.nbytes for each in (related.listening, related._of_artist))
+        pairs = PosixStore(tmp_path).put(part_name("c", "users"), "c", {}, {"cols": opened.reader.bundle.users.cols})
+        size = pairs.manifest.files[readers.PAIRS].size
+        counted = memory_of(PosixStore(tmp_path), log_entry(1, 5, "c", parts={"users": "0"}))
+        assert 0 < taken <= counted - size
 
     def test_names_that_hardly_take_a_place_on_the_disk_are_counted_as_what_they_take_in_memory(self, tmp_path):
         """A catalogue of one long title for every track packs a thousandfold: it is refused before it is opened."""

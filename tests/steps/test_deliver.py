@@ -3,9 +3,12 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import execute, fetch
+from pages_store import change_names
 from settings import SIGNED, config
 from source_tables import create_streams
 
@@ -149,6 +152,38 @@ class TestRollback:
         assert (share > 0) == again
         assert second.figures["discover"]["repeats"]["last"] == pytest.approx(share, abs=1e-6)
         assert "last" not in first.figures["discover"]["repeats"]
+
+    def test_new_releases_that_were_shown_are_counted(self, copied):
+        """They may stand on the next list, and the figures say how much of it is repeated."""
+        tables = {"deliver": {"products": ["discover", "new_releases"]}, "products": {"k": K}}
+        at = Workplace(copied.store, config(**tables), copied.dsn)
+        first = make_delivery(at, SIGNED)
+        roll_back(at, 2, SIGNED)
+        second = make_delivery(at, SIGNED)
+        both = [{row[:3:2] for row in stored(at, made, "new_releases")} for made in (first, second)]
+        share = len(both[0] & both[1]) / len(both[1])
+        assert 0 < share == pytest.approx(second.figures["new_releases"]["repeats"]["last"], abs=1e-6)
+        assert first.figures["new_releases"]["repeats"] == {}
+
+    def test_countries_are_counted_where_the_catalogue_has_them(self, copied):
+        """Tracks come from two countries by turns, and some from nobody knows where."""
+
+        def known(table):
+            countries = [("SE", "PT", None)[n % 3] for n in range(len(table))]
+            return table.append_column("born", pa.array(countries))
+
+        change_names(copied, known)
+        at = delivering(copied, origin="born")
+        made = make_delivery(at, SIGNED)
+        cols = at.bundles.load(at.releases.log().require_live()).gated.tracks.rows_of
+        rows = stored(at, made)
+        country = np.asarray(cols(pa.array([row[2] for row in rows]))) % 3
+        seen = {(row[0], int(each)) for row, each in zip(rows, country, strict=True) if each < 2}
+        figures = made.figures["discover"]
+        assert figures["countries_a_list"] == pytest.approx(len(seen) / figures["listed"], abs=1e-4)
+        assert (
+            make_delivery(delivering(copied, origin="nowhere"), SIGNED).figures["discover"]["countries_a_list"] is None
+        )
 
 
 class TestForgotten:

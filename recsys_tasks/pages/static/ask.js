@@ -7,7 +7,7 @@ const form = document.getElementById("ask");
 if (form) {
   enhance(form, form.querySelector("#text"), form.querySelector("#hits"), document.getElementById("hint"));
   document.getElementById("where").addEventListener("input", ({ target }) => {
-    form.elements[target.name].value = target.value; // the next question goes to the releases chosen now
+    form.elements[target.name].value = target.value; // the next question is asked as chosen now
   });
 }
 
@@ -68,7 +68,8 @@ function enhance(form, box, list, hint) {
 
   const go = (option) => {
     stop();
-    const where = [...new FormData(form)].filter(([name, value]) => value && name !== "text");
+    const fits = (form.elements.list.dataset.of ?? option.dataset.kind).split(" ").includes(option.dataset.kind);
+    const where = [...new FormData(form)].filter(([name, value]) => value && name !== "text" && (name !== "list" || fits));
     location.assign(`${form.action}?${new URLSearchParams([[option.dataset.kind, option.dataset.id], ...where])}`);
   };
 
