@@ -86,7 +86,7 @@ def score_of(kind: Kind, listing: Listing, score: float) -> str:
         return decimal(score, 0 if score == round(score) else 1)
     if kind.name == "mix" and not score:
         return "played before"
-    return decimal(score, 1) if kind.name == "repeat" else fraction(score)
+    return decimal(score, 1) if kind.name == "on_repeat" else fraction(score)
 
 
 def named_track(track: Track) -> str:
@@ -177,8 +177,8 @@ _ASK: dict[str, Callable[[_Asked], Answer]] = {
     "plain": _plain,
     "discover": _of_listener("discover"),
     "mix": _of_listener("mix"),
-    "repeat": _of_listener("repeat"),
-    "new": _of_listener("new"),
+    "on_repeat": _of_listener("on_repeat"),
+    "new_releases": _of_listener("new_releases"),
     "similar": _similar,
     "playlist": _playlist,
     "history": _history,

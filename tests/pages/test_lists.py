@@ -54,7 +54,7 @@ class TestKinds:
         tracks = " ".join(some)
         questions = {
             "discover": ({"listener": LISTENER}, asked.for_listener(opened, "discover", LISTENER, 10, every)),
-            "new": ({"listener": LISTENER}, asked.for_listener(opened, "new", LISTENER, 10, every)),
+            "new_releases": ({"listener": LISTENER}, asked.for_listener(opened, "new_releases", LISTENER, 10, every)),
             "similar": ({"track": some[0]}, reader.similar(some[0])),
             "radio": ({"track": some[0], "seed": "3"}, asked.radio(opened, some[:1], [], 10, TODAY, 3, every)),
             "playlist": ({"tracks": tracks}, asked.playlist(opened, some, 10, every)),
@@ -102,7 +102,7 @@ class TestKinds:
 
     def test_a_list_that_the_release_cannot_make_says_what_to_do(self, ask):
         """What is on repeat needs plays that this release does not hold."""
-        page = ask(listener=LISTENER, list="repeat")
+        page = ask(listener=LISTENER, list="on_repeat")
         assert page.status_code == 422
         assert "Set [products] own_half_life_days" in page.text
 
