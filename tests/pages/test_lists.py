@@ -232,7 +232,7 @@ class TestFilters:
             ({"tracks": " ".join(map(str, range(101)))}, "Give 100 at the most"),
             ({"tracks": "x" * 201}, "Shorten it"),
             ({"listener": LISTENER, "tracks": "5"}, "not for two of them at once"),
-            ({"tracks": NOBODY}, "knows none of these 1 tracks"),
+            ({"tracks": NOBODY}, "knows no track"),
             ({"artist": "Nobody at all"}, "knows no artist"),
             ({"list": "discover", "listener": LISTENER, "feature": "tempo"}, "knows no 'tempo'"),
         ],
