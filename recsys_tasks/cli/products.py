@@ -12,6 +12,7 @@ from recsys_tasks.cli.arguments import number_of
 from recsys_tasks.core.config import load_table
 from recsys_tasks.core.domain import BoolArray, parse_day
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.formatting import count
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.filters import FeatureRange, Filters
 from recsys_tasks.products.lists import Track
@@ -128,7 +129,7 @@ def _recommend(args: Namespace) -> Answer:
 
 
 def _some(track_ids: Sequence[str]) -> str:
-    return f"track {track_ids[0]}" if len(track_ids) == 1 else f"{len(track_ids):,} tracks"
+    return f"track {track_ids[0]}" if len(track_ids) == 1 else f"{count(len(track_ids))} tracks"
 
 
 def _for(args: Namespace, found: Answered) -> Answer:

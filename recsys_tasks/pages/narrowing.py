@@ -133,4 +133,4 @@ def _number(text: str, without: float) -> float:
 
 
 def _bound(value: float) -> str:
-    return f"{value:.12g}" if math.isfinite(value) else ""
+    return str(value).removesuffix(".0") if math.isfinite(value) else ""
