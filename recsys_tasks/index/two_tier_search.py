@@ -6,6 +6,7 @@ more than norm(r) * norm(user), so once the k-th best score so far reaches this 
 product a block, and that a budget ends the scan.) Past the budget, Annoy's neighbours of the user vector fill in.
 """
 
+import math
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from recsys_tasks.core.domain import BoolArray, FloatArray
 from recsys_tasks.core.errors import BadData, ConfigError
-from recsys_tasks.index.annoy_index import find_near
+from recsys_tasks.index.annoy_index import INSPECTED_FOR_EACH, find_near
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.index.scanned_users import OneUser, UserBatch, Users
 from recsys_tasks.recommenders.vectors import Played, check_query, inner_products, rounding
@@ -38,6 +39,19 @@ class SearchParameters:
     def __post_init__(self) -> None:
         if self.budget < 1 or self.search_k < 0 or self.similar_search_k < 1:
             raise ConfigError(f"{self}: budget and similar_search_k start at 1, search_k at 0.")
+
+    def for_lists_of(self, k: int, chosen_for: int) -> "SearchParameters":
+        """What lists of k need, where these parameters were chosen for lists of ``chosen_for``.
+
+        The recall of similar tracks falls slowly with the length of the list, for most of what Annoy inspects beyond
+        the nearest are the next ones: at 50,000 synthetic tracks and 6,400 inspected it was 0.983 of 10, 0.976 of 30,
+        0.953 of 100, so that the square root of the length more than keeps it (0.990 of 30, 0.993 of 100).
+        """
+        times = -(-k // chosen_for)
+        if times <= 1:
+            return self
+        similar = max(math.ceil(self.similar_search_k * math.sqrt(times)), INSPECTED_FOR_EACH * k)
+        return SearchParameters(self.budget * times, self.search_k * times, similar)
 
 
 @dataclass(frozen=True)

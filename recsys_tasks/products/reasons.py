@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from recsys_tasks.core.domain import IntArray
+from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.products.lists import Cols
 from recsys_tasks.products.view import ReleaseView
 from recsys_tasks.recommenders.explanations import reasons
@@ -41,8 +41,8 @@ def reasons_for(view: ReleaseView, cols: Cols, played: Played) -> Cols:
 
 def _by_factors(view: ReleaseView, cols: Cols, played: Played) -> Cols:
     """The played track whose factors are nearest to those of each place. (n_users, k)."""
-    found = np.full_like(cols, -1)
-    for rows, padded in _padded(played):
+    found, asked = np.full_like(cols, -1), np.asarray((cols >= 0).any(axis=1), dtype=bool)
+    for rows, padded in _padded(played, asked):
         likeness = view.directions(cols[rows]) @ view.directions(padded).transpose(0, 2, 1)
         nearest = likeness.argmax(axis=2)
         near = np.take_along_axis(likeness, nearest[..., None], axis=2)[..., 0] >= view.settings.least_reason
@@ -51,11 +51,14 @@ def _by_factors(view: ReleaseView, cols: Cols, played: Played) -> Cols:
     return found
 
 
-def _padded(played: Played) -> Iterator[tuple[IntArray, Cols]]:
-    """Listeners of about equally many played tracks, and these, padded with -1. (n_some,) and (n_some, width)."""
+def _padded(played: Played, asked: BoolArray) -> Iterator[tuple[IntArray, Cols]]:
+    """Listeners who are asked about, of about equally many played tracks, and these, padded with -1.
+
+    (n_some,) and (n_some, width).
+    """
     lengths = np.diff(played.indptr)
     order = np.argsort(lengths, kind="stable")
-    order = order[lengths[order] > 0]
+    order = order[(lengths[order] > 0) & asked[order]]
     for start in range(0, len(order), USERS_AT_ONCE):
         rows = order[start : start + USERS_AT_ONCE]
         width = min(int(lengths[rows[-1]]), MOST_PLAYED)

@@ -87,7 +87,7 @@ def _own(view: ReleaseView, user_rows: IntArray, allowed: BoolArray | None) -> t
             "releases hold them from the next run on."
         )
     places = view.played.places(user_rows)
-    owners = np.repeat(np.arange(len(user_rows)), np.diff(view.played.indptr)[user_rows])
+    owners = np.repeat(np.arange(len(user_rows)), view.played.lengths(user_rows))
     cols = view.played.cols[places]
     kept = own[places] > 0 if allowed is None else (own[places] > 0) & allowed[cols]
     if view.unwanted is not None:

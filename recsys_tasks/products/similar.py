@@ -43,8 +43,8 @@ def _near(view: ReleaseView, rank: int, k: int, allowed: BoolArray | None) -> tu
 
 
 def _found(view: ReleaseView, rank: int, k: int) -> tuple[Cols, FloatArray]:
-    search = view.bundle.gated.search_for(k)
-    ranks, cosines = find_similar(search.index, rank, k, search.parameters.similar_search_k)
+    gated = view.bundle.gated
+    ranks, cosines = find_similar(gated.search.index, rank, k, gated.parameters_for(k).similar_search_k)
     return view.tracks.rank_cols[ranks], cosines
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.recommenders.columns import places_among
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 
@@ -45,13 +46,11 @@ def _reasons(similar: SimilarTracks, played: IntArray, wanted: IntArray) -> npt.
     played = played[played < matrix.shape[0]]
     near = Played(matrix.indptr, matrix.indices)
     places = near.places(played)
-    sources = np.repeat(played, np.diff(matrix.indptr)[played])
-    order = np.argsort(wanted, kind="stable")
-    at = np.searchsorted(wanted[order], near.cols[places])
-    hit = np.append(wanted[order], -1)[at] == near.cols[places]
-    at, sources, values = at[hit], sources[hit], matrix.data[places[hit]]
-    best = np.lexsort((sources, -values, at))
+    rising, asked = np.unique(wanted, return_inverse=True)
+    hit, at = places_among(near.cols[places], rising)
+    sources = np.repeat(played, near.lengths(played))[hit]
+    best = np.lexsort((sources, -matrix.data[places[hit]], at))
     first = best[np.diff(at[best], prepend=-1) > 0]  # the largest of each wanted track
-    found = np.full(len(wanted), -1, dtype=np.int32)
-    found[order[at[first]]] = sources[first]
-    return found
+    found = np.full(len(rising), -1, dtype=np.int32)
+    found[at[first]] = sources[first]
+    return found[asked]

@@ -4,8 +4,9 @@ Sarwar, Karypis, Konstan and Riedl, "Item-based collaborative filtering recommen
 of a track is the sum of its similarities to the tracks that the listener played. ``nearest_tracks`` finds these.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache, partial
 
 import numpy as np
 from scipy import sparse
@@ -13,8 +14,12 @@ from scipy import sparse
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.recommenders.base import Arrays, Candidates
+from recsys_tasks.recommenders.columns import summed
 from recsys_tasks.recommenders.vectors import Played
 
+LISTENERS_KEPT = 64
+"""Listeners of whom a retriever knows what their tracks reach, some 60 kilobytes each: a blend asks for candidates, and
+then for the scores of those of all components."""
 PLAYED, PLAYED_BY, SIMILAR = "played", "played_indptr", ("similar", "similar_indptr", "similarities")
 
 
@@ -78,7 +83,8 @@ class Neighbours:
         cols = np.full((len(user_rows), k), -1, dtype=np.int32)
         scores = np.full((len(user_rows), k), -np.inf, dtype=np.float32)
         exact, hidden = np.zeros(len(user_rows), dtype=bool), np.zeros(self.similar.matrix.shape[0], dtype=bool)
-        for row, (found, values) in enumerate(self._reached(user_rows)):
+        for row, user in enumerate(user_rows.tolist()):
+            found, values = self._reached(user)
             hidden[played.of(row)] = True
             open_ = ~hidden[found] if allowed is None else ~hidden[found] & allowed[found]
             hidden[played.of(row)] = False
@@ -92,7 +98,8 @@ class Neighbours:
         by_place = np.argsort(places, kind="stable")
         ends = np.searchsorted(places[by_place], np.arange(len(rows) + 1))
         scores = np.zeros(len(user_rows), dtype=np.float32)
-        for row, (found, values) in enumerate(self._reached(rows)):
+        for row, user in enumerate(rows.tolist()):
+            found, values = self._reached(user)
             pairs = by_place[ends[row] : ends[row + 1]]
             nearest = np.searchsorted(found, item_cols[pairs])
             there = np.append(found, -1)[nearest] == item_cols[pairs]
@@ -113,16 +120,17 @@ class Neighbours:
         """As ``Component``."""
         return {**self.similar.files(), PLAYED: self.played.cols, PLAYED_BY: self.played.indptr}
 
-    def _reached(self, user_rows: IntArray) -> Iterator[tuple[IntArray, FloatArray]]:
-        """Columns, rising, and scores of the tracks that have one, listener by listener.
+    @cached_property
+    def _reached(self) -> Callable[[int], tuple[IntArray, FloatArray]]:
+        """Columns, rising, and scores of the tracks that have one, of a listener; what is asked twice is kept."""
+        return lru_cache(LISTENERS_KEPT)(partial(_reached_by, self.similar, self.played))
 
-        A product of sparse matrices would need a place for every track, which takes longer than one listener's tracks.
-        """
-        near, values = Played(self.similar.matrix.indptr, self.similar.matrix.indices), self.similar.matrix.data
-        for row in user_rows:
-            places = near.places(self.played.of(row))
-            cols, inverse = np.unique(near.cols[places], return_inverse=True)
-            yield cols, np.bincount(inverse, values[places], len(cols)).astype(np.float32)
+
+def _reached_by(similar: SimilarTracks, played: Played, row: int) -> tuple[IntArray, FloatArray]:
+    """As ``_reached``: a product of sparse matrices would need a place for every track, which takes longer."""
+    near = Played(similar.matrix.indptr, similar.matrix.indices)
+    places = near.places(played.of(row))
+    return summed(near.cols[places], similar.matrix.data[places])
 
 
 class ByPlayedTracks:

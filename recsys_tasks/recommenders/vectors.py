@@ -24,10 +24,13 @@ class Played(NamedTuple):
         """The track columns of one user."""
         return self.cols[self.indptr[row] : self.indptr[row + 1]]
 
+    def lengths(self, rows: IntArray) -> npt.NDArray[np.int64]:
+        """Number of columns of each of some users: ``diff`` would go through those of everybody. (n_rows,)."""
+        return (self.indptr[np.asarray(rows) + 1] - self.indptr[rows]).astype(np.int64)
+
     def places(self, rows: IntArray) -> IntArray:
         """Where the columns of some users stand in ``cols``, user by user."""
-        starts, ends = self.indptr[rows], self.indptr[np.asarray(rows) + 1]
-        lengths = (ends - starts).astype(np.int64)
+        starts, lengths = self.indptr[rows], self.lengths(rows)
         before = np.cumsum(lengths) - lengths
         return np.asarray(np.arange(lengths.sum()) + np.repeat(starts - before, lengths))
 

@@ -98,13 +98,15 @@ class GatedPart:
         return found
 
     def search_for(self, k: int) -> TwoTierSearch:
-        """The search with the parameters that lists of k need: they were chosen for the k of the configuration."""
-        times = -(-k // self.key.parameters.k)
-        if times <= 1:
+        """The search with the parameters that lists of k need."""
+        parameters = self.parameters_for(k)
+        if parameters is self.search.parameters:
             return self.search
-        chosen = self.search.parameters
-        scaled = SearchParameters(chosen.budget * times, chosen.search_k * times, chosen.similar_search_k * times)
-        return TwoTierSearch(self.search.tracks, scaled, self.search.index)
+        return TwoTierSearch(self.search.tracks, parameters, self.search.index)
+
+    def parameters_for(self, k: int) -> SearchParameters:
+        """The parameters of the search that lists of k need: they were chosen for the k of the configuration."""
+        return self.search.parameters.for_lists_of(k, self.key.parameters.k)
 
 
 def open_gated(artefact: Artefact) -> GatedPart:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from recsys_tasks.core.config import IndexConfig
@@ -35,7 +36,7 @@ class CandidateKey:
         """The identity of the candidate."""
         return digest_of("candidate", self.to_json())
 
-    @property
+    @cached_property
     def parameters(self) -> IndexConfig:
         """The parameters that the index was built with."""
         return IndexConfig(**self.index)

@@ -133,8 +133,7 @@ class Reader:
         rank = int(ranked.col_ranks[col])
         if rank < 0:
             raise UnknownId(f"Track {track_id!r} has no plays to learn from yet: nothing is similar to it.")
-        search = gated.search_for(k)
-        ranks, cosines = find_similar(search.index, rank, k, search.parameters.similar_search_k)
+        ranks, cosines = find_similar(gated.search.index, rank, k, gated.parameters_for(k).similar_search_k)
         listed = [(int(ranked.rank_cols[r]), float(c)) for r, c in zip(ranks, cosines, strict=True)]
         like, *found = self._named(opened, [(col, 1.0), *listed])
         return Answered(opened.entry.release, True, False, tuple(found), like)

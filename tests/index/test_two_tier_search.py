@@ -113,6 +113,15 @@ class TestScan:
         assert found.cols.tolist() == [[0, 1, 2]]
 
 
+class TestParameters:
+    def test_longer_lists_of_similar_tracks_cost_the_root_of_their_length(self):
+        """Nine times the list inspects three times as many tracks, never fewer than a list of that length needs."""
+        chosen = SearchParameters(500, 40, 6_400)
+        assert chosen.for_lists_of(10, 10) is chosen
+        assert chosen.for_lists_of(90, 10) == SearchParameters(4_500, 360, 19_200)
+        assert chosen.for_lists_of(10_000, 10).similar_search_k >= 80_000
+
+
 class TestBudget:
     def test_is_kept(self):
         """On flat norms nothing is certified early, and no user with a full list is scanned for past the budget."""

@@ -33,6 +33,7 @@ from recsys_tasks.serving.http.shapes import (
     Wanted,
 )
 
+NOTHING = Listed(np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.int32))
 Product: TypeAlias = Callable[[IntArray, int, BoolArray | None], Lists]
 FILTERS_KEPT = 32
 """Sets of allowed tracks that are kept, a byte for each track: few filters are asked for again and again."""
@@ -172,18 +173,18 @@ class Answers:
         """The list of each listener; for one whom the release does not know the popular tracks, or none."""
         rows = [self._listeners.row(listener_id) for listener_id in listener_ids]
         found = product(np.array([row for row in rows if row is not None], np.int64), k, allowed)
-        places = iter(range(len(found.cols)))
-        lists = []
-        for listener_id, row in zip(listener_ids, rows, strict=True):
-            if row is None:
-                listed = self._names.places(_first(self._products.popular(k, allowed))) if popular else []
-                lists.append(ListenerTracks(str(listener_id), False, "popular", listed))
-            else:
-                place = next(places)
-                basis: Basis = "popular" if found.popular[place] else "listener"
-                listed = self._names.places(Listed(found.cols[place], found.scores[place], found.reasons[place]))
-                lists.append(ListenerTracks(str(listener_id), True, basis, listed))
-        return lists
+        known = iter(range(len(found.cols)))
+        unknown = _first(self._products.popular(k, allowed)) if popular and None in rows else NOTHING
+        made: list[tuple[Basis, Listed]] = []
+        for row in rows:
+            place = None if row is None else next(known)
+            by_rule = place is None or found.popular[place]
+            made.append(("popular" if by_rule else "listener", unknown if place is None else _listed(found, place)))
+        places = self._names.places_of([listed for _, listed in made])
+        return [
+            ListenerTracks(str(listener_id), row is not None, basis, tracks)
+            for listener_id, row, (basis, _), tracks in zip(listener_ids, rows, made, places, strict=True)
+        ]
 
     def _tracks_answer(self, found: TrackLists, unknown: int = 0) -> TracksAnswer:
         return TracksAnswer(self.release, self.day, self._names.places(_first(found)), unknown)
@@ -240,8 +241,12 @@ class Answers:
 
     def _artist_named(self, artist: int) -> tuple[str, str | None]:
         (track,) = self._names.of(self._products.artists.cols(artist)[:1].tolist())
-        return str(self._products.artists.ids[artist].as_py()), track.artist
+        return str(self._products.artists.ids[artist].as_py()), track["artist"]
 
 
 def _first(found: TrackLists) -> Listed:
-    return Listed(found.cols[0], found.scores[0], found.reasons[0])
+    return _listed(found, 0)
+
+
+def _listed(found: TrackLists | Lists, place: int) -> Listed:
+    return Listed(found.cols[place], found.scores[place], found.reasons[place])

@@ -1,6 +1,6 @@
 """Ids, titles and artists of track columns, as an answer shows them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,11 +33,13 @@ class Names:
 
     def places(self, listed: Listed) -> list[Place]:
         """The list without the places that hold nothing."""
-        scores = np.round(listed.scores.astype(float), 6).tolist()
-        found = [row for row in zip(listed.cols.tolist(), scores, listed.reasons.tolist(), strict=True) if row[0] >= 0]
-        kept = self._with({col for col, _, _ in found} | {reason for _, _, reason in found if reason >= 0})
-        named = ((kept[col], score, kept[why] if why >= 0 else None) for col, score, why in found)
-        return [Place(own.track_id, own.title, own.artist, score, why) for own, score, why in named]
+        (found,) = self.places_of([listed])
+        return found
+
+    def places_of(self, lists: Sequence[Listed]) -> list[list[Place]]:
+        """Several lists: names that are missing are looked up together."""
+        kept = self._with({col for each in lists for col in (*each.cols.tolist(), *each.reasons.tolist()) if col >= 0})
+        return [list(_places(each, kept)) for each in lists]
 
     def of(self, cols: Sequence[int]) -> list[Named]:
         """The names of some columns."""
@@ -52,5 +54,15 @@ class Names:
                 missing = list(cols)
             places = pa.array(missing, pa.int64())
             ids, titles, artists = (column.take(places).to_pylist() for column in self._columns)
-            self._kept.update(zip(missing, map(Named, map(str, ids), titles, artists), strict=True))
+            found = zip(missing, ids, titles, artists, strict=True)
+            self._kept.update(
+                {n: {"track_id": str(i), "title": title, "artist": artist} for n, i, title, artist in found}
+            )
         return self._kept
+
+
+def _places(listed: Listed, kept: Mapping[int, Named]) -> Iterator[Place]:
+    scores = np.round(listed.scores.astype(float), 6).tolist()
+    for col, score, why in zip(listed.cols.tolist(), scores, listed.reasons.tolist(), strict=True):
+        if col >= 0:
+            yield {**kept[col], "score": score, "because": kept[why] if why >= 0 else None}

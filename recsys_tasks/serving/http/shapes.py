@@ -5,6 +5,7 @@ from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from typing_extensions import TypedDict  # pydantic asks for it before Python 3.12
 
 from recsys_tasks.products.filters import FeatureRange, Filters
 
@@ -16,22 +17,18 @@ Basis = Literal["listener", "history", "popular"]
 RANGE = r"^[a-z][a-z0-9_]*:(-?[0-9]+(\.[0-9]+)?)?:(-?[0-9]+(\.[0-9]+)?)?$"
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
-    """A track by its names."""
+class Named(TypedDict):
+    """A track by its names. An answer holds dozens of these and of ``Place``: a dict takes a fifth of the time that a
+    frozen value takes to make, and is encoded as fast."""
 
     track_id: str
     title: str | None
     artist: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Named):
     """One place of a list."""
 
-    track_id: str
-    title: str | None
-    artist: str | None
     score: float
     because: Named | None
     """The track that explains it best, among those that the list was made from."""
