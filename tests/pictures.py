@@ -11,11 +11,13 @@ from pathlib import Path
 
 from browser import PLUGIN, Browsing, Scheme, signed_in
 
-from benchmarks.passing_airflow import DAG_ID, passing_airflow
-from recsys_tasks.demo.run_demo import last_days, run_days
+from benchmarks.passing_airflow import DAG_ID, DAG_SECONDS, passing_airflow
+from recsys_tasks.demo.deliver import DAG_ID as DELIVER_DAG
+from recsys_tasks.demo.run_demo import ENDED, last_days, run_days
 from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
+DELIVERED_SECONDS = 900.0
 SIZES: tuple[tuple[int, Scheme], ...] = ((1280, "light"), (1280, "dark"), (800, "light"), (800, "dark"))
 
 
@@ -29,10 +31,18 @@ def main() -> int:
     args.to.mkdir(parents=True, exist_ok=True)
     say = partial(print, flush=True)
     with passing_airflow(DEMO_CONFIG.read_text(), ["--preset", "demo"], say=say) as airflow:
+        airflow.wait_until(lambda: airflow.api.dag_is_known(DELIVER_DAG), DAG_SECONDS, f"the DAG {DELIVER_DAG}")
+        airflow.api.unpause(DELIVER_DAG)  # from now on it delivers whenever a release goes live
         run_days(airflow, last_days(args.days))
+        airflow.wait_until(lambda: _delivered(airflow), DELIVERED_SECONDS, "the end of the deliveries")
         complaints = [told for size in SIZES[: 4 if args.all else 1] for told in _pictures(airflow, args.to, *size)]
     print("\n".join(["Complaints of the pages:", *complaints] if complaints else ["No page complained."]))
     return int(bool(complaints))
+
+
+def _delivered(airflow: RunningAirflow) -> bool:
+    runs = airflow.api.runs(DELIVER_DAG)
+    return bool(runs) and all(run["state"] in ENDED for run in runs)
 
 
 def _pictures(airflow: RunningAirflow, folder: Path, width: int, scheme: Scheme) -> list[str]:
@@ -69,6 +79,8 @@ def _ask(seen: Browsing, _airflow: RunningAirflow) -> None:
     frame.get_by_label("Beside it").select_option("1")
     frame.get_by_role("button", name="Show").click()
     frame.get_by_text("in both lists").wait_for()
+    frame.get_by_role("link", name="Discover").click()
+    frame.get_by_text("because you played").first.wait_for()
 
 
 def _lineage(seen: Browsing, _airflow: RunningAirflow) -> None:
@@ -85,7 +97,7 @@ def _report(seen: Browsing, airflow: RunningAirflow) -> None:
 
 def _deliveries(seen: Browsing, _airflow: RunningAirflow) -> None:
     seen.enter("Deliveries")
-    seen.frame().get_by_role("heading", name="Deliveries").wait_for()
+    seen.frame().locator("svg").first.wait_for()
 
 
 VIEWS: dict[str, Callable[[Browsing, RunningAirflow], None]] = {
