@@ -5,7 +5,7 @@ of a track is the sum of its similarities to the tracks that the listener played
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import sparse
@@ -68,6 +68,7 @@ class Neighbours:
 
     similar: SimilarTracks
     played: Played  # of the listeners, in the columns of the tracks
+    _last: dict[int, tuple[IntArray, FloatArray]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
         """As ``Retriever``: exact, for only tracks that are near to one of the listener's have a score."""
@@ -118,11 +119,25 @@ class Neighbours:
 
         A product of sparse matrices would need a place for every track, which takes longer than one listener's tracks.
         """
-        near, values = Played(self.similar.matrix.indptr, self.similar.matrix.indices), self.similar.matrix.data
-        for row in user_rows:
-            places = near.places(self.played.of(row))
-            cols, inverse = np.unique(near.cols[places], return_inverse=True)
-            yield cols, np.bincount(inverse, values[places], len(cols)).astype(np.float32)
+        if len(user_rows) == 1:
+            yield self._reached_alone(int(user_rows[0]))
+        else:
+            yield from map(self._reached_by, user_rows)
+
+    def _reached_alone(self, row: int) -> tuple[IntArray, FloatArray]:
+        """Of a listener who is asked for alone: whoever wants a list wants the scores of its candidates next."""
+        found = self._last.get(row)
+        if found is None:
+            found = self._reached_by(row)
+            self._last.clear()
+            self._last[row] = found
+        return found
+
+    def _reached_by(self, row: int) -> tuple[IntArray, FloatArray]:
+        near = Played(self.similar.matrix.indptr, self.similar.matrix.indices)
+        places = near.places(self.played.of(row))
+        cols, inverse = np.unique(near.cols[places], return_inverse=True)
+        return cols, np.bincount(inverse, self.similar.matrix.data[places], len(cols)).astype(np.float32)
 
 
 class ByPlayedTracks:
