@@ -2,7 +2,6 @@
 
 import os
 import time
-import tomllib
 from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from dataclasses import replace
 from math import inf
@@ -13,21 +12,21 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
-import tomlkit
 from scipy import sparse
 
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
+from recsys_tasks.cli.tune_components import components_of_counts, components_of_days
+from recsys_tasks.cli.tune_toml import write
 from recsys_tasks.cli.tune_words import CHOSEN, as_data, as_text, changes, progress_line
-from recsys_tasks.core.config import AlsConfig, load_config, parse_config
-from recsys_tasks.core.domain import Vocabulary, parse_day
+from recsys_tasks.core.config import AlsConfig, load_config
+from recsys_tasks.core.domain import Day, Vocabulary, parse_day
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.evaluation.tuning import Watch, tune
 from recsys_tasks.evaluation.tuning_grid import FACTORS
-from recsys_tasks.evaluation.tuning_split import TuningSplit, split_random, split_time
-from recsys_tasks.matrix.play_matrix import empty_matrix, fold
-from recsys_tasks.steps import Workplace, extract_streams
-from recsys_tasks.steps.matrix import chain_of
+from recsys_tasks.evaluation.tuning_split import TuningSplit, split_random
+from recsys_tasks.steps import Workplace
+from recsys_tasks.steps.tuning import time_split
 
 DESCRIPTION = """Search weight, a, lambda and factors on hidden plays: from coarse to fine, following a winner beyond
 the grid (a up to 400, lambda up to 100), then with longer vectors as long as these help. Half of the listeners choose,
@@ -39,6 +38,9 @@ by nDCG; on the other half the winner is reported, beside today's settings and t
       undated play counts (TSV or CSV with a header): hide a fifth of them
   tune --date 2026-11-22 --factors 40 64 --minutes 30
       no longer vectors than 64, and the best of what half an hour allows
+  tune --components --date 2026-11-22 --days 3
+      with ALS as it is set: which of recent, neighbours and content are worth their place beside it, with which
+      settings, joined by weights or by trees; a table of what each of them gains, and the lines for the configuration
 """
 
 
@@ -46,7 +48,7 @@ def register(commands: Any) -> None:
     """Add the command to the parser."""
     parser: ArgumentParser = commands.add_parser(
         "tune",
-        help="choose weight, a, lambda and factors",
+        help="choose weight, a, lambda and factors; or the components",
         description=DESCRIPTION,
         formatter_class=RawDescriptionHelpFormatter,
     )
@@ -66,6 +68,9 @@ def register(commands: Any) -> None:
         default=list(FACTORS),
         help=f"lengths of a vector to try ({' '.join(map(str, FACTORS))})",
     )
+    parser.add_argument(
+        "--components", action="store_true", help="choose the components beside ALS, whose settings stay"
+    )
     parser.add_argument("-k", type=int, default=10, help="length of the list (10)")
     parser.add_argument("--minutes", type=float, default=inf, help="stop after so long with the best so far (no limit)")
     parser.add_argument("--write", action="store_true", help="write the winner into the TOML file of RECSYS_CONFIG")
@@ -77,11 +82,19 @@ def _tune(args: Namespace) -> Answer:
     if args.write and (args.config is None or not os.access(args.config.parent, os.W_OK)):
         raise ConfigError("--write needs RECSYS_CONFIG, a TOML file in a directory that may be written to.")
     current = load_config(args.config).als if args.config else AlsConfig()
-    split = _random_split(args, current) if args.split == "random" else _time_split(args)
+    if args.components:
+        return _components(args, current)
+    split = _random_split(args, current) if args.split == "random" else time_split(*_last_date(args), args.days)
     watch = Watch(time.monotonic, 60 * args.minutes, lambda tried: args.tell(progress_line(tried, args.k)))
     tuned = tune(split, current, _lengths(args), args.k, watch)
     answer = Answer(as_data(tuned), as_text(tuned, args.k))
     return _written(args, answer, current, tuned.winner) if args.write else answer
+
+
+def _components(args: Namespace, als: AlsConfig) -> Answer:
+    if args.split == "random":
+        return components_of_counts(args, _random_split(args, als), als)
+    return components_of_days(args, *_last_date(args))
 
 
 def _lengths(args: Namespace) -> list[int]:
@@ -99,45 +112,22 @@ def _written(args: Namespace, answer: Answer, before: AlsConfig, winner: AlsConf
         said = f"Nothing to write: {args.config} has these settings already."
         return replace(answer, data=answer.data | {"changed": []}, text=f"{answer.text}\n\n{said}")
     try:
-        _write(args.config, winner)
+        write(args.config, {"als": winner.model_dump(include=set(CHOSEN))})
     except OSError as error:
         return replace(answer, exit_code=1, warning=f"{args.config} was not written: {error.strerror}.")
     said = f"Written into {args.config}, [als]: {', '.join(changed)}.\nThe next run trains from a cold start."
     return replace(answer, data=answer.data | {"changed": changed}, text=f"{answer.text}\n\n{said}")
 
 
-def _time_split(args: Namespace) -> TuningSplit:
+def _last_date(args: Namespace) -> tuple[Workplace, Day]:
+    """Where the days lie, and the last one to use."""
     if not args.date:
         raise ConfigError("--split time needs --date, the last date to use.")
     at: Workplace = workplace_of(args)
     last = parse_day(args.date)
     if not 1 <= args.days <= (last - at.config.source.history_start).days:
         raise ConfigError(f"--days {args.days} leaves no day to train on since history_start. Give fewer, at least 1.")
-    extract_streams(at, last)
-    chain = chain_of(at, last)
-    first = at.partitions.load(*chain[0])
-    before = empty_matrix(first.user_ids.type, first.track_ids.type)
-    for day, digest in chain[: -args.days]:
-        before = fold(before, day, at.partitions.load(day, digest), digest)
-    return split_time(before, [(day, at.partitions.load(day, digest)) for day, digest in chain[-args.days :]])
-
-
-def _write(path: Path, winner: AlsConfig) -> None:
-    """Set the winner's values in the TOML file; it stays as it was unless the result is sound."""
-    text = with_als(path.read_text(encoding="utf-8"), winner)
-    parse_config(tomllib.loads(text), str(path))
-    staged = path.with_name(f".{path.name}.new")
-    staged.write_text(text, encoding="utf-8")
-    staged.chmod(path.stat().st_mode)
-    staged.replace(path)
-
-
-def with_als(text: str, winner: AlsConfig) -> str:
-    """The text of a TOML file with the winner's values in its table [als]; all else, comments too, stays as it was."""
-    document = tomlkit.parse(text)
-    table = document.setdefault("als", tomlkit.table())
-    table.update(winner.model_dump(include=set(CHOSEN)))
-    return tomlkit.dumps(document)
+    return at, last
 
 
 def _random_split(args: Namespace, base: AlsConfig) -> TuningSplit:

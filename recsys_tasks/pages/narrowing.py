@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.formatting import count
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.pages.texts import LONGEST
 from recsys_tasks.products.filters import FeatureRange, Filters
@@ -78,7 +79,7 @@ def parse_filters(given: Mapping[str, str]) -> Filters:
     texts = {name: given.get(name, "").strip() for name in FIELDS}
     for name, text in texts.items():
         if len(text) > LONGEST:
-            raise ConfigError(f"{name} has {len(text):,} characters. Shorten it to {LONGEST}.")
+            raise ConfigError(f"{name} has {count(len(text))} characters. Shorten it to {LONGEST}.")
     return Filters(
         available=_one_of(texts, "available", {"": True, "any": False}),
         kinds=(texts["kind"],) if texts["kind"] else (),

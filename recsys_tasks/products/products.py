@@ -10,6 +10,7 @@ import pyarrow as pa
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, Id, IntArray
 from recsys_tasks.core.errors import BadData, UnknownId
+from recsys_tasks.core.formatting import count
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.artists import Artists
 from recsys_tasks.products.filters import Filters
@@ -84,7 +85,8 @@ class Products:
         wanted = pa.array([parse_id(ids, each) for each in track_ids], ids.type)
         cols = self.view.bundle.gated.tracks.rows_of(wanted)
         if not (cols >= 0).any():
-            named = f"no track {track_ids[0]!r}" if len(track_ids) == 1 else f"none of these {len(track_ids):,} tracks"
+            one = len(track_ids) == 1
+            named = f"no track {track_ids[0]!r}" if one else f"none of these {count(len(track_ids))} tracks"
             raise UnknownId(f"The release knows {named}.")
         return np.asarray(cols[cols >= 0])
 

@@ -144,7 +144,11 @@ def pool_of(
         depth: candidates that each component lists.
         allowed: (n_items,) items to choose from; None: all.
     """
-    lists = [component.candidates(user_rows, played, depth, allowed) for component in components]
+    return pooled(components, [each.candidates(user_rows, played, depth, allowed) for each in components], user_rows)
+
+
+def pooled(components: Sequence[Retriever], lists: Sequence[Candidates], user_rows: IntArray) -> Pool:
+    """The same of lists that are there already, one of each component for all of these listeners."""
     cols, there = _union(np.concatenate([found.cols for found in lists], axis=1).astype(np.int64))
     raw = raw_scores(components, user_rows, cols)
     z = np.stack([standardised(scores, there) for scores in raw])

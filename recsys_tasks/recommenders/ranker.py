@@ -76,6 +76,11 @@ class TrackFacts:
     ages: IntArray  # days from its first play to the day of the data
     artists: IntArray  # a number for each artist, -1 where the catalogue names none
 
+    @cached_property
+    def n_artists(self) -> int:
+        """How many artists have a number."""
+        return int(self.artists.max(initial=-1)) + 1
+
     def files(self) -> Arrays:
         """As a part of a candidate."""
         arrays = (self.listeners, self.ages, self.artists)
@@ -186,12 +191,12 @@ def features(pool: Pool, user_rows: IntArray, history: Played, facts: TrackFacts
     own = history.rows(user_rows)
     columns = [values[there] for values in (*pool.raw, *pool.z, *places)]
     columns += [facts.listeners[cols], facts.ages[cols], np.diff(own.indptr)[users]]
-    return np.stack([*columns, _of_artist(own, facts.artists, users, cols)], axis=1, dtype=np.float32, casting="unsafe")
+    return np.stack([*columns, _of_artist(own, facts, users, cols)], axis=1, dtype=np.float32, casting="unsafe")
 
 
-def _of_artist(own: Played, artists: IntArray, users: IntArray, cols: IntArray) -> IntArray:
+def _of_artist(own: Played, facts: TrackFacts, users: IntArray, cols: IntArray) -> IntArray:
     """How many tracks of a candidate's artist its listener played; 0 where the artist is unknown. (n_rows,)"""
-    n = int(artists.max(initial=-1)) + 2
+    artists, n = facts.artists, facts.n_artists + 1
     owners = np.repeat(np.arange(len(own.indptr) - 1), np.diff(own.indptr))
     known, counts = np.unique(owners * n + artists[own.cols], return_counts=True)
     wanted = users * n + artists[cols]

@@ -45,7 +45,7 @@ def train_ranker(
     if at.config.blend.joined_by != "ranker":
         return {}
     ages = np.maximum(day_number(day) - items.first_days, 0)
-    facts = TrackFacts(holdout.listeners, ages, _artists(at, day, items))
+    facts = TrackFacts(holdout.listeners, ages, artists_of(at, day, items))
     trees = fitted_trees(components, labels, holdout, facts, at.config.blend.depth)
     if trees is None:
         at.progress("too few blend listeners played anything new to train trees: the weights put candidates in order")
@@ -67,7 +67,7 @@ def trained_ranker(at: Workplace, key: CandidateKey) -> Ranker | None:
         return Ranker.of(arrays_of(artefact))
 
 
-def _artists(at: Workplace, day: Day, items: Vocabulary) -> IntArray:
+def artists_of(at: Workplace, day: Day, items: Vocabulary) -> IntArray:
     """A number for the artist of each item, by id where the catalogue has one; -1 where it names none."""
     snapshot = snapshot_of(at, day)
     if snapshot is None:

@@ -5,10 +5,12 @@ import re
 import tomllib
 
 import pytest
+from settings import TOML
 from two_tastes import played_pairs
 
 from recsys_tasks.cli.main import main
-from recsys_tasks.cli.tune import read_play_counts, with_als
+from recsys_tasks.cli.tune import read_play_counts
+from recsys_tasks.cli.tune_toml import with_values
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.evaluation.tuning_scores import means, scores_of, scores_of_popular, trained
 from recsys_tasks.evaluation.tuning_split import split_random
@@ -26,10 +28,10 @@ class TestToml:
     )
     def test_only_the_four_values_change(self, text):
         """The [als] table has the winner's values, every other table and every comment is as it was."""
-        winner = AlsConfig(factors=64, weight="log", a=3.0, regularization=10.0)
-        written = with_als(text, winner)
+        winner = {"factors": 64, "weight": "log", "a": 3.0, "regularization": 10.0}
+        written = with_values(text, {"als": winner})
         values, before = tomllib.loads(written), tomllib.loads(text)
-        assert values.pop("als") == {"factors": 64, "weight": "log", "a": 3.0, "regularization": 10.0}
+        assert values.pop("als") == winner
         before.pop("als", None)
         assert values == before
         assert [line for line in text.splitlines() if line.startswith("#")] == [
@@ -129,3 +131,37 @@ class TestCommand:
         """Without a file or a date the error says which option to give."""
         assert main(["tune", *words], {"USER": "o"}) == 2
         assert said in capsys.readouterr().err
+
+
+class TestComponents:
+    def test_the_lines_are_told_and_written(self, two_tastes, config, capsys):
+        """--components names the ensemble with a table of its parts; --write sets the same values, all else stays."""
+        before = tomllib.loads(config.read_text())
+        assert tuned(two_tastes, config, "--components", "--json", "--write") == 0
+        told = json.loads(capsys.readouterr().out)
+        written = tomllib.loads(config.read_text())
+        assert {name: written[name] for name in told["values"]} == told["values"]
+        assert {name: written[name] for name in before} == before
+        assert {"ALS alone", "neighbours alone", "ALS, neighbours, by weights"} <= {
+            row["lists"] for row in told["rows"]
+        }
+        assert sum(row["chosen"] for row in told["rows"]) == 1
+
+    def test_people_read_what_each_part_gains_and_what_to_paste(self, two_tastes, config, capsys):
+        """A line for each setting, a row for each part with an interval, and TOML that the configuration takes."""
+        assert tuned(two_tastes, config, "--components") == 0
+        told = capsys.readouterr()
+        assert re.search(r"listeners: neighbours, cosine, shrinkage 10, 100 nearest: nDCG@5 0\.\d+ with ALS", told.err)
+        assert re.search(r"neighbours alone .*\[", told.out)
+        assert tomllib.loads(told.out[told.out.index("[blend]") :])["blend"]["components"][0] == "als"
+
+    def test_the_days_of_a_service_bring_dates_and_a_catalogue(self, copied, tmp_path, capsys):
+        """With days there are recent plays and content too, all of them blind to the hidden day."""
+        file = tmp_path / "recsys.toml"
+        file.write_text(TOML)
+        environment = {"USER": "o", "RECSYS_CONFIG": str(file), "RECSYS_ROOT": str(copied.store.root)}
+        environment["RECSYS_SOURCE_DSN"] = copied.dsn
+        assert main(["tune", "--components", "--date", "2026-01-15", "-k", "5", "--json"], environment) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert {each["component"] for each in told["tried"]} == {"recent", "neighbours", "content"}
+        assert "without content" in {row["lists"] for row in told["rows"]}

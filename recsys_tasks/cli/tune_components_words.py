@@ -1,0 +1,133 @@
+"""What ``tune --components`` says: each setting as it is tried, what each component gains, the lines to paste."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import tomlkit
+
+from recsys_tasks.cli.tune_toml import Values
+from recsys_tasks.core.components import ContentConfig, RecentConfig
+from recsys_tasks.core.formatting import count, fraction, signed_fraction, signed_percent, significant
+from recsys_tasks.evaluation.ensemble_parts import Part
+from recsys_tasks.evaluation.ensemble_rounds import Tried
+from recsys_tasks.evaluation.ensemble_tuning import Row, TunedComponents
+from recsys_tasks.evaluation.tuning_scores import Gains, Interval
+from recsys_tasks.reporting.terminal_tables import as_table
+
+BLEND_SHARE = 0.2
+"""Of a configuration that has nobody to fit weights on."""
+
+
+def progress_line(tried: Tried, k: int) -> str:
+    """A setting, in a line: ``5,000 listeners: recent, 7 days: nDCG@10 0.0712 with ALS, which alone has 0.0650``."""
+    scores = f"nDCG@{k} {fraction(tried.ndcg)} with ALS, which alone has {fraction(tried.als)}"
+    return f"{count(tried.listeners)} listeners: {tried.name}, {described(tried.part)}: {scores}"
+
+
+def described(part: Part) -> str:
+    """A setting in a few words."""
+    if isinstance(part, RecentConfig):
+        return f"{' and '.join(significant(days) for days in part.half_life_days)} days"
+    if isinstance(part, ContentConfig):
+        return f"{part.nearest} nearest"
+    shrunk = f", shrinkage {significant(part.shrinkage)}" if part.similarity == "cosine" else ""
+    return f"{part.similarity}{shrunk}, {part.nearest} nearest"
+
+
+def values_of(tuned: TunedComponents, blend_share: float) -> Values:
+    """What the configuration has to say for the ensemble; blend_share: as it is now."""
+    chosen, settings = tuned.chosen, tuned.settings
+    blend: dict[str, Any] = {"components": ["als", *chosen.parts]}
+    if not chosen.parts:
+        return {"blend": blend}
+    blend["joined_by"] = "ranker" if chosen.ranked else "weights"
+    own = {name: _fields(settings[name]) for name in chosen.parts}
+    return {"blend": blend, **own} | ({} if blend_share else {"evaluation": {"blend_share": BLEND_SHARE}})
+
+
+def lines_of(values: Values) -> str:
+    """The same as TOML."""
+    return tomlkit.dumps({name: dict(fields) for name, fields in values.items()}).rstrip()
+
+
+def as_data(tuned: TunedComponents, values: Values) -> dict[str, Any]:
+    """The answer for machines."""
+    return {
+        "chosen": {"components": ["als", *tuned.chosen.parts], "ranked": tuned.chosen.ranked},
+        "values": {name: dict(fields) for name, fields in values.items()},
+        "rows": [
+            {"lists": row.lists, "chosen": row.chosen}
+            | row.means._asdict()
+            | ({} if row.over_als is None else {"over_als": _gains(row.over_als)})
+            for row in tuned.rows
+        ],
+        "validation": [{"ensemble": str(each), "ndcg": score} for each, score in tuned.validation],
+        "tried": [
+            {"component": each.name, "listeners": each.listeners, "ndcg": each.ndcg, "als": each.als}
+            | _fields(each.part)
+            for each in tuned.tried
+        ],
+        "listeners": tuned.listeners,
+        "asked": dict(zip(("fitting", "validation", "reporting"), tuned.asked, strict=True)),
+        "stopped": tuned.stopped,
+    }
+
+
+def as_text(tuned: TunedComponents, k: int, trees: bool) -> str:
+    """The answer for people: what each component gains, and what was chosen."""
+    columns = {"lists": "lists of", "ndcg": f"nDCG@{k}", "precision": f"precision@{k}"}
+    columns |= {"gain": f"nDCG@{k} less ALS", "share": "", "note": ""}
+    fitting, validation, reporting = (count(n) for n in tuned.asked)
+    said = f"On {reporting} listeners on whom nothing was chosen, differences with intervals of 95%:"
+    best = "\n".join(f"  {name}: {described(part)}" for name, part in tuned.settings.items())
+    parts = [
+        f"{said}\n\n{as_table([_shown(row, tuned.rows) for row in tuned.rows], columns)}",
+        f"Trained on {count(tuned.listeners)} listeners; weights and trees learnt on {fitting} more who have hidden "
+        f"plays, settings chosen on {validation} others. The best settings:\n{best}",
+        "\n".join(_what_to_know(tuned, trees)),
+    ]
+    return "\n\n".join(parts)
+
+
+def _what_to_know(tuned: TunedComponents, trees: bool) -> Iterator[str]:
+    best = tuned.validation[0][0]
+    yield f"Chosen: {tuned.chosen}."
+    if best != tuned.chosen:
+        yield f"The best on validation ({best}) is not better by more than one standard error, and costs more each day."
+    gain = next(row.over_als for row in tuned.rows if row.chosen)
+    if gain is not None and gain.ndcg.low <= 0:
+        yield "On the other listeners it is not surely better than ALS alone."
+    if not trees:
+        yield "Trees were not tried: LightGBM is not installed (recsys-pipeline[ranker])."
+    if tuned.stopped:
+        yield f"The time was up after a round of {count(tuned.listeners)} listeners: more of them may choose otherwise."
+
+
+def _shown(row: Row, rows: tuple[Row, ...]) -> Mapping[str, Any]:
+    als = next(each.means.ndcg for each in rows if each.over_als is None)
+    gain = {} if row.over_als is None else {"gain": _interval(row.over_als.ndcg), "share": _share(row.over_als, als)}
+    return {"lists": row.lists, "gain": "", "share": "", "note": "chosen" if row.chosen else ""} | gain | _means(row)
+
+
+def _share(gains: Gains, als: float) -> str:
+    return signed_percent(gains.ndcg.difference / als, 0) if als else ""
+
+
+def _means(row: Row) -> dict[str, float]:
+    return dict(row.means._asdict())
+
+
+def _interval(found: Interval) -> str:
+    return f"{signed_fraction(found.difference)} [{signed_fraction(found.low)}, {signed_fraction(found.high)}]"
+
+
+def _gains(found: Gains) -> dict[str, Any]:
+    return {name: getattr(found, name)._asdict() for name in Gains._fields}
+
+
+def _fields(part: Part) -> dict[str, Any]:
+    """The fields that are searched for."""
+    if isinstance(part, RecentConfig):
+        return {"half_life_days": list(part.half_life_days)}
+    names = {"nearest"} if isinstance(part, ContentConfig) else {"similarity", "shrinkage", "nearest"}
+    return part.model_dump(include=names)

@@ -1,0 +1,160 @@
+"""What components are chosen on: sampled listeners to train on, and three groups of them who are asked.
+
+On the *fitting* listeners weights and trees are learnt, on those of *validation* settings are chosen, and the
+*reporting* ones are asked at the end. The first two are halves of a tuning split's choosing users.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
+from recsys_tasks.core.keyed_random import keyed_hash
+from recsys_tasks.evaluation.tuning_split import TuningSplit
+from recsys_tasks.matrix.popularity import listeners_of
+from recsys_tasks.recommenders.base import Candidates, Parent, Retriever, TrainingData
+from recsys_tasks.recommenders.blend import Pool, pooled, standardised
+from recsys_tasks.recommenders.ranker import TrackFacts
+from recsys_tasks.recommenders.recent import Recent, RecentPlays
+from recsys_tasks.recommenders.vectors import Played
+
+MOST_ASKED = 5_000
+"""Listeners of a group that are asked at the most, as when a day's weights are fitted."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that is known before the hidden days, and what is hidden."""
+
+    split: TuningSplit
+    day: Day  # newest date of the training
+    recent: Mapping[float, RecentPlays]  # by half-life, at the end of that date; none without dates
+    artists: IntArray  # (n_tracks,) a number for each artist, -1 where nobody says
+    catalogue: pa.Table | None = None  # snapshot; None: nothing is known of the tracks
+
+    def sample(self, n: int) -> "Sample":
+        """So many listeners; a smaller sample is part of a larger one."""
+        split, users = self.split, self.split.users
+        drawn = np.sort(np.argsort(keyed_hash(users.ids, "tune listeners"), kind="stable")[:n])
+        ids = users.ids.take(drawn)
+        training = split.training[drawn]
+        known = Vocabulary(ids, users.first_days[drawn])
+        data = TrainingData(training, known, split.tracks, self.catalogue)
+        ages = np.maximum(day_number(self.day) - split.tracks.first_days, 0)
+        choosing, reporting = (np.flatnonzero(np.isin(drawn, rows)) for rows in (split.choosing, split.reporting))
+        fits = keyed_hash(ids.take(pa.array(choosing)), "tune weights") % np.uint64(2) == 0
+        groups = (_spread(rows) for rows in (choosing[fits], choosing[~fits], reporting))
+        facts = TrackFacts(listeners_of(training), ages, self.artists)
+        recent = {days: replace(plays, n_users=len(drawn)) for days, plays in self.recent.items()}
+        return Sample(data, split.hidden[drawn], facts, recent, self.day, *groups)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Some listeners under row numbers of their own."""
+
+    data: TrainingData
+    hidden: sparse.csr_matrix  # (n_users, n_tracks)
+    facts: TrackFacts
+    recent: Mapping[float, RecentPlays]
+    day: Day
+    fitting: IntArray  # rows
+    validation: IntArray
+    reporting: IntArray
+
+    @property
+    def history(self) -> Played:
+        """What each of them played."""
+        return Played(self.data.plays.indptr, self.data.plays.indices)
+
+
+@dataclass(frozen=True)
+class Once:
+    """A retriever that makes the lists of the same listeners once: a search through all tracks takes its time."""
+
+    component: Retriever
+    _lists: dict[tuple[bytes, int], Candidates] = field(default_factory=dict, repr=False)
+
+    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
+        """As ``Retriever``, of listeners who have always the same ``played`` and ``allowed``."""
+        asked = (np.asarray(user_rows).tobytes(), k)
+        if asked not in self._lists:
+            self._lists[asked] = self.component.candidates(user_rows, played, k, allowed)
+        return self._lists[asked]
+
+    def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
+        """As ``Retriever``."""
+        return self.component.scores(user_rows, item_cols)
+
+    def cold_users(self) -> BoolArray:
+        """As ``Retriever``."""
+        return self.component.cold_users()
+
+    def cold_items(self) -> BoolArray:
+        """As ``Retriever``."""
+        return self.component.cold_items()
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group of listeners with the candidates that every component lists for them."""
+
+    rows: IntArray  # (n_users,) of the sample
+    hidden: sparse.csr_matrix  # (n_users, n_tracks)
+    pool: Pool  # of all components
+    listed: BoolArray  # (n_components, n_users, n_places) whether a component lists a candidate
+
+    @classmethod
+    def asked(cls, components: Sequence[Retriever], sample: Sample, rows: IntArray, depth: int) -> "Group":
+        """Ask the components, each once."""
+        played = sample.history.rows(rows)
+        lists = [component.candidates(rows, played, depth) for component in components]
+        pool = pooled(components, lists, rows)
+        n_tracks = sample.data.plays.shape[1]
+        return cls(rows, sample.hidden[rows], pool, np.stack([_is_listed(pool, found, n_tracks) for found in lists]))
+
+    def of(self, places: Sequence[int]) -> Pool:
+        """The pool of some of the components alone: their candidates, with z-scores over these."""
+        chosen = list(places)
+        there = np.asarray(self.listed[chosen].any(axis=0))
+        raw = np.where(there, self.pool.raw[chosen], 0)
+        z = np.stack([standardised(scores, there) for scores in raw])
+        return Pool(np.where(there, self.pool.cols, -1), z, self.pool.warm, self.pool.complete, raw)
+
+
+def faded(
+    days: Iterable[sparse.csr_matrix], tracks: Vocabulary, half_lives: Iterable[float]
+) -> dict[float, RecentPlays]:
+    """The component ``recent`` for each half-life after some days.
+
+    Args:
+        days: (n_users, n_tracks) play counts of each date, one after the other.
+        tracks: their columns.
+        half_lives: in days.
+    """
+    found: dict[float, RecentPlays] = {}
+    for plays in days:
+        data = TrainingData(plays, tracks, tracks)
+        for half_life in half_lives:
+            before = found.get(half_life)
+            parent = None if before is None else Parent(before, tracks, tracks)
+            if before is not None or plays.nnz:
+                found[half_life] = Recent(half_life).fit(data, parent).component
+    return found
+
+
+def _is_listed(pool: Pool, found: Candidates, n_tracks: int) -> BoolArray:
+    """Whether each place of a pool is on a component's lists. (n_users, n_places)."""
+    owners = np.arange(len(pool.cols), dtype=np.int64)[:, None] * n_tracks
+    keys = np.sort((owners + found.cols)[found.cols >= 0])
+    asked = owners + pool.cols
+    nearest = np.append(keys, -1)[np.searchsorted(keys, asked)]
+    return np.asarray((nearest == asked) & (pool.cols >= 0))
+
+
+def _spread(rows: IntArray) -> IntArray:
+    """At most ``MOST_ASKED`` of some rows, evenly spread."""
+    return rows[:: max(1, -(-len(rows) // MOST_ASKED))]

@@ -1,0 +1,142 @@
+"""Choosing components: what pays is found, nothing of those who are reported on decides, and the simplest stays."""
+
+from dataclasses import replace
+from datetime import date
+from itertools import count
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy import sparse
+
+from recsys_tasks.core.components import ContentConfig, NeighboursConfig, RecentConfig
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import Vocabulary
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.evaluation.ensemble_data import Group, Material, faded
+from recsys_tasks.evaluation.ensemble_parts import Today
+from recsys_tasks.evaluation.ensemble_rounds import GROWTH, Options, halved, sizes_of
+from recsys_tasks.evaluation.ensemble_tuning import Ensemble, tune_components
+from recsys_tasks.evaluation.tuning_split import TuningSplit
+from recsys_tasks.recommenders.blend import best_of, joined, pool_of
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+
+ALS = AlsConfig(factors=4, threads=1)
+TODAY = Today(RecentConfig(half_life_days=(2.0,)), NeighboursConfig(nearest=20), ContentConfig())
+N_USERS, N_TRACKS, DAYS = 800, 80, 8
+
+
+def material(fashion: float) -> Material:
+    """Ten tracks are in fashion on each day, and those of the last one are on the hidden day; all else is chance.
+
+    Args:
+        fashion: share of the listeners who play a track in fashion.
+    """
+    rng, by_chance = np.random.default_rng(1), 0.03
+    days = []
+    for day in range(DAYS + 1):
+        current = np.zeros(N_TRACKS)
+        current[(min(day, DAYS - 1) * 10 + np.arange(10)) % N_TRACKS] = fashion
+        days.append(sparse.csr_matrix((rng.random((N_USERS, N_TRACKS)) < by_chance + current).astype(np.uint32)))
+    training = sparse.csr_matrix(sum(days[1:DAYS], days[0]))
+    hidden = sparse.csr_matrix(days[DAYS] - days[DAYS].multiply(training > 0))
+    hidden.eliminate_zeros()
+    users, tracks = (Vocabulary(pa.array(range(n)), np.zeros(n, np.int32)) for n in (N_USERS, N_TRACKS))
+    asked = np.flatnonzero(np.diff(hidden.indptr) * np.diff(training.indptr))
+    split = TuningSplit(users, tracks, training, hidden.astype(np.uint32), asked[::2], asked[1::2])
+    lately = faded(days[:DAYS], tracks, (1.0, 2.0, 3.0, 7.0, 14.0, 30.0, 60.0))
+    return Material(split, date(1970, 1, 1), lately, np.full(N_TRACKS, -1))
+
+
+def options(**changes):
+    """Small rounds, weights alone."""
+    given = {"k": 5, "depth": 30, "trees": False, "clock": lambda: 0.0, "least_sample": 200}
+    return Options(**(given | changes))
+
+
+@pytest.fixture(scope="module")
+def fashionable():
+    """A service on which the tracks of the day are discovered."""
+    return material(0.15)
+
+
+@pytest.fixture(scope="module")
+def tuned(fashionable):
+    """What is chosen for it."""
+    return tune_components(fashionable, ALS, TODAY, options())
+
+
+class TestChoice:
+    def test_what_pays_is_chosen_and_its_gain_told(self, tuned):
+        """Recent plays win over ALS on listeners on whom nothing was chosen, with the shortest half-life."""
+        rows = {row.lists: row for row in tuned.rows}
+        assert "recent" in tuned.chosen.parts
+        assert tuned.settings["recent"].half_life_days[0] == 1
+        (chosen,) = (row for row in tuned.rows if row.chosen)
+        assert chosen.over_als.ndcg.low > 0
+        assert {"ALS alone", "recent (1 days) alone", "neighbours alone", "without recent"} <= rows.keys()
+        assert rows["without recent"].means.ndcg < chosen.means.ndcg
+
+    def test_nothing_of_the_reporting_listeners_decides(self, fashionable, tuned):
+        """Other hidden plays of theirs change what is reported, and neither choice nor trials."""
+        swapped = fashionable.split.hidden.toarray()
+        swapped[fashionable.split.reporting] = 0
+        swapped[fashionable.split.reporting, 0] = 1
+        split = replace(fashionable.split, hidden=sparse.csr_matrix(swapped))
+        other = tune_components(replace(fashionable, split=split), ALS, TODAY, options())
+        assert (other.chosen, other.tried, other.validation) == (tuned.chosen, tuned.tried, tuned.validation)
+        assert other.rows != tuned.rows
+
+    def test_where_nothing_pays_als_stays_alone(self):
+        """Where all plays are chance, no component is worth a place beside ALS."""
+        assert tune_components(material(0.0), ALS, TODAY, options()).chosen == Ensemble()
+
+    def test_trees_are_tried_where_they_may_be(self, fashionable):
+        """Every subset is joined by weights and by trees, and the whole by trees has a row."""
+        pytest.importorskip("lightgbm")
+        found = tune_components(fashionable, ALS, TODAY, options(trees=True))
+        assert len(found.validation) == 1 + 2 * 3
+        assert "ALS, recent, neighbours, by trees" in {row.lists for row in found.rows}
+
+    def test_too_few_listeners_are_told(self, fashionable):
+        """Without anybody to report on nothing is chosen."""
+        split = replace(fashionable.split, reporting=np.zeros(0, np.int64))
+        with pytest.raises(BadData, match="Too few listeners have hidden plays"):
+            tune_components(replace(fashionable, split=split), ALS, TODAY, options())
+
+
+class TestRounds:
+    @pytest.mark.parametrize(
+        ("listeners", "sizes"),
+        [(1_000_000, [62_500, 250_000, 1_000_000]), (20_000, [5_000, 20_000]), (3_000, [3_000])],
+    )
+    def test_rounds_grow_to_all_listeners(self, listeners, sizes):
+        """Each has four times as many as the one before, and none is too small to tell anything."""
+        assert sizes_of(listeners) == sizes
+
+    def test_the_best_quarter_goes_on(self, tuned):
+        """A later round tries the settings alone that scored most in the round before."""
+        for name in ("recent", "neighbours"):
+            first, last = ([t for t in tuned.tried if (t.name, t.listeners) == (name, n)] for n in (200, N_USERS))
+            best = sorted(first, key=lambda each: -each.ndcg)[: -(-len(first) // GROWTH)]
+            assert [each.part for each in last] == [each.part for each in best]
+
+    def test_a_round_beyond_the_time_is_not_begun(self, fashionable):
+        """The best of the smaller round is told, and that the time was up."""
+        ticks = count()
+        found = halved(fashionable, ALS, TODAY, options(clock=lambda: float(next(ticks)), seconds=2.0))
+        assert found.stopped
+        assert len(found.sample.data.users) == 200
+
+
+def test_the_pool_of_some_components_is_theirs_alone(fashionable):
+    """What is left out of a pool leaves no candidate and no z-score behind: lists are those of a blend without it."""
+    sample = fashionable.sample(N_USERS)
+    components = [sample.recent[1.0], sample.recent[60.0], NearestTracks(TODAY.neighbours).fit(sample.data).component]
+    group = Group.asked(components, sample, sample.validation, 10)
+    some, weights = [0, 2], (1.0, 0.5)
+    direct = pool_of([components[n] for n in some], group.rows, sample.history.rows(group.rows), 10)
+    ours = group.of(some)
+    one, two = (best_of(pool, joined(pool.z, weights), 5) for pool in (ours, direct))
+    np.testing.assert_array_equal(one.cols, two.cols)
+    np.testing.assert_allclose(one.scores, two.scores, rtol=1e-6)
