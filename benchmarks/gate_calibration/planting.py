@@ -164,7 +164,7 @@ def in_the_fold(change: Callable[[Scene, PlayMatrix, PlayCounts], PlayMatrix]) -
 
 @dataclass(frozen=True)
 class Leak:
-    """The hidden plays of some hidden listeners, from one of them to all."""
+    """The hidden plays of some hidden listeners, from one of those who hide any to all."""
 
     share: float  # of the listeners
     seed: int
@@ -178,7 +178,7 @@ class Leak:
         """Those of a day. (n_users, n_tracks)."""
         rng = np.random.default_rng(self.seed)
         let_in = rng.random(len(holdout.user_rows)) < self.share
-        let_in[rng.integers(len(let_in))] = True
+        let_in[rng.choice(np.flatnonzero(holdout.hidden.getnnz(axis=1)))] = True
         cells = holdout.hidden.multiply(let_in[:, None].astype(np.uint32)).tocoo()
         rows, shape = holdout.user_rows[cells.row], holdout.training.shape
         return canonical(sparse.csr_matrix((cells.data, (rows, cells.col)), shape=shape, dtype=np.uint32))
