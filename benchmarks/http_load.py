@@ -61,6 +61,7 @@ class Load:
         self.seconds: list[float] = []
         self.wrong: list[str] = []
         self.releases: set[str] = set()
+        self.mixed = 0
 
     def add(self, began: float, answer: bytes, check: bool) -> None:
         """Note an answer."""
@@ -76,6 +77,7 @@ class Load:
         named = head.lower().split(b"recsys-release: ")[1].split(b"\r\n")[0].decode()
         self.releases.add(named)
         if str(json.loads(body)["release"]) != named:
+            self.mixed += 1
             self.wrong.append(f"mixed: {named} and {body[:20].decode()}")
 
 
@@ -118,12 +120,24 @@ async def ask_all(
     return load
 
 
-def paths_of(template: str, ids: list[int], seed: int, power: float) -> Iterator[bytes]:
-    """A template filled with ids drawn at random, without end; the larger the power, the more of those in front."""
-    rng = np.random.default_rng(seed)
+def paths_of(template: str, ids: list[int], seed: int, drawn: str) -> Iterator[bytes]:
+    """A template filled with ids drawn at random, without end.
+
+    Args:
+        template: of a path, with {} where the id goes.
+        ids: to draw from, those asked for most in front.
+        seed: of the draw.
+        drawn: ``evenly``; ``zipf``, by 1 / place; ``same``, the first alone.
+    """
+    rng, n = np.random.default_rng(seed), len(ids)
+    draw = {
+        "evenly": lambda: n * rng.random(10_000),
+        "zipf": lambda: (n + 1) ** rng.random(10_000) - 1,  # the inverse of log(place + 1) / log(n + 1)
+        "same": lambda: np.zeros(10_000),
+    }[drawn]
     while True:
-        for place in (len(ids) * rng.random(10_000) ** power).astype(int).tolist():
-            yield template.replace("{}", str(ids[place])).encode()
+        for place in draw().astype(int).tolist():
+            yield template.replace("{}", str(ids[min(place, n - 1)])).encode()
 
 
 def main() -> None:
@@ -131,13 +145,18 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     os.sched_setaffinity(0, set(asked["cores"]))
     ids = np.load(asked["ids"]).tolist()
-    paths = paths_of(asked["path"], ids, asked.get("seed", 0), asked.get("power", 1.0))
+    paths = paths_of(asked["path"], ids, asked.get("seed", 0), asked.get("drawn", "evenly"))
     rate, check = asked.get("rate"), asked.get("check", False)
     load = uvloop.run(ask_all(asked["port"], paths, asked["connections"], asked["seconds"], rate, check))
     taken = np.array(load.seconds or [np.nan])
     p50, p99, worst = (1000 * float(np.quantile(taken, q)) for q in (0.5, 0.99, 1.0))
     figures = {"answers": len(load.seconds), "p50_ms": p50, "p99_ms": p99, "worst_ms": worst}
-    print(json.dumps(figures | {"errors": len(load.wrong), "first": load.wrong[:1], "releases": len(load.releases)}))
+    print(
+        json.dumps(
+            figures
+            | {"errors": len(load.wrong), "first": load.wrong[:1], "releases": len(load.releases), "mixed": load.mixed}
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -24,3 +24,7 @@ class DeliverConfig(Section):
     """Batches that are worked on at once; the files do not depend on it."""
     keep: int = Field(default=14, ge=1, le=1_000)
     """Newest deliveries that are kept in the store, and those whose tracks are not to be listed again."""
+    keep_shown: bool = False
+    """Whether a delivery also keeps the tracks that its Discover lists leave out because they were shown before, so
+    that the HTTP service leaves them out too: four bytes for each, with the default of seven deliveries 840 a
+    listener."""

@@ -37,3 +37,6 @@ class ServeConfig(Section):
     """Seconds between two looks at the log of releases."""
     cache_mb: int = Field(default=64, ge=0)
     """Megabytes of finished answers that are kept until the next release; 0: none."""
+    related_artists: bool = False
+    """Whether related artists are counted when a release is opened, before it answers, where no delivery holds them; it
+    takes seconds and memory. Otherwise the first question starts that, and is told to come again."""

@@ -1,6 +1,7 @@
 """The stored deliveries: what was made of a release for everybody, and when it went where.
 
-deliveries/<entry>-<digest>/   Parquet files of the products, one for a million listeners; figures in the manifest
+deliveries/<entry>-<digest>/   Parquet files of the products, one for a million listeners; figures in the manifest;
+                               what listeners do not want again, and what they were shown before, for the HTTP service
 delivered/<n>.json             what was delivered when, by whom, to which place
 
 ``<entry>`` is the number, in nine digits, of the entry of the release log since which the release was live: names in
@@ -8,7 +9,7 @@ order are deliveries in order, and a release that a rollback brings back is deli
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,6 +24,11 @@ from recsys_tasks.storage.store import ArtefactStore
 FOLDER, RECORDS = "deliveries", "delivered"
 LARGEST_RECORD = 1 << 16
 """Bytes: a larger object is no record of ours."""
+NEVER_AGAIN = "never_again"
+"""Table of a delivery: the marks that it was made with (user_id, track_id, artist_id), as the source had them."""
+SHOWN, SHOWN_INDPTR = "shown", "shown_indptr"
+"""Arrays of a delivery: the tracks that its Discover lists leave out because they were shown before, as columns of the
+release, and where those of each listener end, in the order of the listeners' ids."""
 STORE, POSTGRES = "store", "postgres"
 
 
@@ -74,6 +80,10 @@ class Deliveries:
         found = (f"{FOLDER}/{last}" for last in self._store.names(FOLDER))
         return [name for name in found if self._store.holds(f"{name}/{MANIFEST}")]
 
+    def newest_first(self) -> list[str]:
+        """The same names by the entry of the log, and those of one entry by when they were written."""
+        return sorted(self.names(), key=lambda name: (name.split("-")[0], self._store.written_at(name)), reverse=True)
+
     def holds(self, key: DeliveryKey) -> bool:
         """Whether this delivery is stored."""
         return self._store.holds(key.name)
@@ -84,8 +94,11 @@ class Deliveries:
 
     def open(self, name: str, product: str = "") -> Artefact:
         """A delivery, verified; of one product, only its files."""
-        only = files_of(self.manifest(name), product) if product else ()
-        return self._store.open(name, only=only)
+        return self.opened(name, files_of(self.manifest(name), product) if product else ())
+
+    def opened(self, name: str, files: Collection[str] = ()) -> Artefact:
+        """Some files of a delivery, verified; empty: all of them."""
+        return self._store.open(name, only=files)
 
     def manifest(self, name: str) -> Manifest:
         """The manifest of a delivery; its files are not read."""

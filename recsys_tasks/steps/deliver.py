@@ -24,7 +24,7 @@ from recsys_tasks.delivery.tables import Rows
 from recsys_tasks.partitions.suppression import ids_of
 from recsys_tasks.products.products import Products
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.repositories.deliveries import POSTGRES, STORE, DeliveryKey, Record, files_of
+from recsys_tasks.repositories.deliveries import NEVER_AGAIN, POSTGRES, STORE, DeliveryKey, Record, files_of
 from recsys_tasks.steps.delivered_lists import Earlier, Making, write_product
 from recsys_tasks.steps.results import Delivered, Made
 from recsys_tasks.steps.workplace import Signature, Workplace
@@ -136,13 +136,15 @@ def _since(log: ReleaseLog, live: Entry, with_parts: bool) -> int:
 
 def _make(at: Workplace, live: Entry, key: DeliveryKey) -> None:
     bundle, earlier, config = at.bundles.load(live), _earlier(at, key), at.config.deliver
-    products = Products(bundle, at.config.products, at.config.als, _never_again(at, live))
+    marks = _never_again(at, live)
+    products = Products(bundle, at.config.products, at.config.als, marks)
     with at.store.workspace() as folder:
         making = Making(products, bundle, live.release, _left_out(at), earlier, config, folder, at.progress)
         written = {product: write_product(making, product) for product in key.settings["products"]}
         files = {name: file for some, _ in written.values() for name, file in some.items()}
         figures = {product: found for product, (_, found) in written.items()}
-        at.deliveries.save(key, files, {"products": figures, "earlier": earlier.names})
+        kept = making.shown_arrays() | ({} if marks is None else {NEVER_AGAIN: marks})
+        at.deliveries.save(key, files | kept, {"products": figures, "earlier": earlier.names})
 
 
 def _never_again(at: Workplace, live: Entry) -> pa.Table | None:

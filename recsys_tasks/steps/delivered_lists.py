@@ -3,16 +3,17 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.core.delivering import DeliverConfig
-from recsys_tasks.core.domain import Figures, Ids, IntArray
+from recsys_tasks.core.domain import BoolArray, Figures, Ids, IntArray
 from recsys_tasks.core.formatting import count
 from recsys_tasks.delivery.earlier import ShownBefore, joined
 from recsys_tasks.delivery.figures import ListFigures
@@ -33,6 +34,7 @@ from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.products import Products
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
+from recsys_tasks.repositories.deliveries import SHOWN, SHOWN_INDPTR
 from recsys_tasks.storage.artefacts import Artefact, LocalFile
 
 T = TypeVar("T")
@@ -69,6 +71,7 @@ class Making:
     config: DeliverConfig
     folder: str
     progress: Callable[[str], None]
+    shown: list[Played] = field(default_factory=list)  # of each batch, where it is to be kept
 
     @cached_property
     def ids(self) -> dict[str, pa.DataType]:
@@ -92,10 +95,27 @@ class Making:
 
     def batches(self) -> Iterator[IntArray]:
         """Rows of everybody who gets lists, by rising id."""
-        order = np.asarray(self.bundle.users.order)
-        kept = order[~np.asarray(pc.is_in(self.users.take(pa.array(order)), self.left_out))]
+        kept = self._by_id[self._kept]
         for start in range(0, len(kept), self.config.batch_listeners):
             yield kept[start : start + self.config.batch_listeners]
+
+    @property
+    def _by_id(self) -> IntArray:
+        return np.asarray(self.bundle.users.order)
+
+    @cached_property
+    def _kept(self) -> BoolArray:
+        """Who gets lists, by rising id. (n_users,)."""
+        return ~np.asarray(pc.is_in(self.users.take(pa.array(self._by_id)), self.left_out))
+
+    def shown_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What was shown before to everybody, by rising id: the arrays of a delivery that keeps it."""
+        if not self.shown:
+            return {}
+        lengths = np.zeros(len(self._kept), np.int64)
+        lengths[self._kept] = np.concatenate([np.diff(part.indptr) for part in self.shown])
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        return {SHOWN: np.concatenate([part.cols for part in self.shown]), SHOWN_INDPTR: indptr}
 
 
 def write_product(making: Making, product: str) -> tuple[dict[str, LocalFile], Figures]:
@@ -111,16 +131,18 @@ def _discover(making: Making, files: ProductFiles) -> Figures:
     readers = {name: _reader(artefact) for name, artefact in making.earlier.opened.items()}
     figures, n_done = _no_figures(making), 0
 
-    def listed(asked: tuple[IntArray, Mapping[str, Played]]) -> tuple[Lists, Mapping[str, Played]]:
+    def listed(asked: tuple[IntArray, Mapping[str, Played]]) -> tuple[Lists, Mapping[str, Played], Played]:
         rows, before = asked
         shown = joined((before[name] for name in making.earlier.shown), len(rows))
-        return making.products.discover(rows, shown=shown), before
+        return making.products.discover(rows, shown=shown), before, shown
 
     batches = ((rows, _shown_before(making, readers, rows)) for rows in making.batches())
-    for lists, before in in_order(listed, batches, making.config.threads):
+    for lists, before, shown in in_order(listed, batches, making.config.threads):
         repeats = {figure: before[name] for figure, name in making.earlier.compared.items()}
         figures.add(lists.cols, lists.popular, repeats, len(making.tracks))
         _write(making, files, lists)
+        if making.config.keep_shown:
+            making.shown.append(shown)
         n_done += len(lists.cols)
         making.progress(f"{DISCOVER}: lists of {count(n_done)} of {count(len(making.users))} listeners")
     return figures.figures()

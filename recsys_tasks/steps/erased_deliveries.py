@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Ids
 from recsys_tasks.core.errors import CorruptArtefact
+from recsys_tasks.delivery.files import SUFFIX
 from recsys_tasks.repositories.deliveries import FOLDER
 from recsys_tasks.repositories.erasures import REMOVED, REWRITTEN, Act
 from recsys_tasks.steps.erased_artefacts import digest_at
@@ -50,7 +51,10 @@ def _rewritten(at: Workplace, name: str, ids: Ids, references: Sequence[str]) ->
     key, artefact = at.deliveries.key(name), at.deliveries.open(name)
     new = replace(key, forgotten=digest_of("without", key.forgotten, sorted(references)))
     with at.store.workspace() as folder:
-        files = {file: _without(artefact.file(file), Path(folder) / file, ids) for file in artefact.manifest.files}
+        tables = [
+            file for file in artefact.manifest.files if file.endswith(SUFFIX)
+        ]  # the rows of arrays are others now
+        files = {file: _without(artefact.file(file), Path(folder) / file, ids) for file in tables}
         at.deliveries.save(new, files, artefact.figures)
     return new.name
 

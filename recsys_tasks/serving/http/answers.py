@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from functools import lru_cache, partial
+from functools import lru_cache
 from itertools import islice
 from typing import TypeAlias
 
@@ -16,9 +16,11 @@ from recsys_tasks.products.lists import Lists, TrackLists
 from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.products import Products
 from recsys_tasks.products.radio import Seeds
+from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.serving.delivered import Delivered
 from recsys_tasks.serving.http.ids import IdIndex
-from recsys_tasks.serving.http.names import Listed, Names
-from recsys_tasks.serving.http.problems import busy
+from recsys_tasks.serving.http.names import NOTHING, Listed, Names, listed
+from recsys_tasks.serving.http.related import Related
 from recsys_tasks.serving.http.shapes import (
     ArtistsAnswer,
     ArtistsWanted,
@@ -33,30 +35,37 @@ from recsys_tasks.serving.http.shapes import (
     Wanted,
 )
 
-NOTHING = Listed(np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.int32))
 Product: TypeAlias = Callable[[IntArray, int, BoolArray | None], Lists]
 FILTERS_KEPT = 32
 """Sets of allowed tracks that are kept, a byte for each track: few filters are asked for again and again."""
 
 
 class Answers:
-    """What a release answers. One thread asks it; another one may ``prepare`` it."""
+    """What a release answers. One thread asks it; another one may ``prepare`` its artists."""
 
-    def __init__(self, release: int, products: Products, bounds: ServeConfig) -> None:
+    def __init__(
+        self,
+        release: int,
+        products: Products,
+        bounds: ServeConfig,
+        added: Delivered = Delivered(),  # noqa: B008
+    ) -> None:
         """Make ready whatever many answers share, so that the first of them waits for nothing.
 
         Args:
             release: its number.
             products: of the open release.
             bounds: what may be asked for at a time.
+            added: what deliveries say of the release.
         """
         bundle = products.view.bundle
+        self._added = added
         self.release, self.day, self._products, self._bounds = release, products.day, products, bounds
         self._listeners = IdIndex(bundle.users.ids, bundle.users.order)
         self._tracks, self._artists = IdIndex(bundle.gated.tracks.ids), IdIndex(products.artists.ids)
         self._names = Names(bundle.gated.tracks.ids, bundle.names.table)
         self._allowed = lru_cache(FILTERS_KEPT)(self._not_kept)
-        self.related_wanted = self._related_ready = False
+        self.artists = Related(products, added.related)
         self._warm()
 
     @property
@@ -66,7 +75,7 @@ class Answers:
 
     def discover(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
         """Tracks that each listener has not played; the popular ones for a listener whom the release does not know."""
-        return self._each(self._products.discover, listener_ids, *self._how(wanted))
+        return self._each(self._discovered, listener_ids, *self._how(wanted))
 
     def new_releases(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
         """As ``discover``, of the tracks that are new."""
@@ -74,8 +83,7 @@ class Answers:
 
     def mix(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
         """What each listener plays of late, and what they have not heard; the popular tracks for an unknown one."""
-        make = partial(self._products.daily_mix, day=self.on)
-        return self._each(make, listener_ids, *self._how(wanted))
+        return self._each(self._mixed, listener_ids, *self._how(wanted))
 
     def on_repeat(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
         """What each listener plays most of late; nothing for an unknown one."""
@@ -88,7 +96,7 @@ class Answers:
             (found,) = self.discover([listener_id], wanted)
             return found
         found_here = self._products.for_history([np.array(cols)], *self._how(wanted))
-        return ListenerTracks(str(listener_id), False, "history", self._names.places(_first(found_here)))
+        return ListenerTracks(str(listener_id), False, "history", self._names.places(listed(found_here)))
 
     def popular(self, wanted: Wanted) -> TracksAnswer:
         """The tracks that most are listening to."""
@@ -138,21 +146,11 @@ class Answers:
             UnknownId: the release does not know it.
             Problem: what this needs is being made: come again.
         """
-        number = self._artist(artist_id)
-        if not self._related_ready:
-            self.related_wanted = True
-            raise busy("Who listens to which artists is being counted.")
-        found = self._products.related_artists(np.array([number]), self._length(wanted.k))
+        found = self.artists.of(self._artist(artist_id), self._length(wanted.k))
         there = found.artists[0] >= 0
         pairs = zip(found.artists[0, there].tolist(), np.round(found.scores[0, there].astype(float), 6), strict=True)
         named = [RelatedArtist(*self._artist_named(artist), float(score)) for artist, score in pairs]
         return ArtistsAnswer(self.release, self.day, named)
-
-    def prepare(self) -> None:
-        """Make what related artists need, if somebody has asked for them: it takes memory and some seconds."""
-        if self.related_wanted and not self._related_ready:
-            self._products.related_artists(np.zeros(min(len(self._products.artists), 1), np.int64), 1)
-            self._related_ready = True
 
     def _warm(self) -> None:
         """Ask one question of each kind."""
@@ -161,6 +159,15 @@ class Answers:
         self.discover(some, wanted)
         self._products.popular(1, self._allowed(Filters(), False))
         self._products.for_history([np.zeros(1, np.int64)], 1)
+
+    def _discovered(self, rows: IntArray, k: int, allowed: BoolArray | None) -> Lists:
+        return self._products.discover(rows, k, allowed, self._shown(rows))
+
+    def _mixed(self, rows: IntArray, k: int, allowed: BoolArray | None) -> Lists:
+        return self._products.daily_mix(rows, k, allowed, self._shown(rows), self.on)
+
+    def _shown(self, rows: IntArray) -> Played | None:
+        return self._added.shown.rows(rows) if self._added.shown else None
 
     def _each(
         self,
@@ -173,21 +180,20 @@ class Answers:
         """The list of each listener; for one whom the release does not know the popular tracks, or none."""
         rows = [self._listeners.row(listener_id) for listener_id in listener_ids]
         found = product(np.array([row for row in rows if row is not None], np.int64), k, allowed)
-        known = iter(range(len(found.cols)))
-        unknown = _first(self._products.popular(k, allowed)) if popular and None in rows else NOTHING
-        made: list[tuple[Basis, Listed]] = []
+        known, made = iter(range(len(found.cols))), list[tuple[Basis, Listed]]()
+        unknown = listed(self._products.popular(k, allowed)) if popular and None in rows else NOTHING
         for row in rows:
             place = None if row is None else next(known)
             by_rule = place is None or found.popular[place]
-            made.append(("popular" if by_rule else "listener", unknown if place is None else _listed(found, place)))
-        places = self._names.places_of([listed for _, listed in made])
+            made.append(("popular" if by_rule else "listener", unknown if place is None else listed(found, place)))
+        places = self._names.places_of([each for _, each in made])
         return [
             ListenerTracks(str(listener_id), row is not None, basis, tracks)
             for listener_id, row, (basis, _), tracks in zip(listener_ids, rows, made, places, strict=True)
         ]
 
     def _tracks_answer(self, found: TrackLists, unknown: int = 0) -> TracksAnswer:
-        return TracksAnswer(self.release, self.day, self._names.places(_first(found)), unknown)
+        return TracksAnswer(self.release, self.day, self._names.places(listed(found)), unknown)
 
     def _how(self, wanted: Wanted, new: bool = False) -> tuple[int, BoolArray | None]:
         """Length of the lists, and the tracks to choose from.
@@ -242,11 +248,3 @@ class Answers:
     def _artist_named(self, artist: int) -> tuple[str, str | None]:
         (track,) = self._names.of(self._products.artists.cols(artist)[:1].tolist())
         return str(self._products.artists.ids[artist].as_py()), track["artist"]
-
-
-def _first(found: TrackLists) -> Listed:
-    return _listed(found, 0)
-
-
-def _listed(found: TrackLists | Lists, place: int) -> Listed:
-    return Listed(found.cols[place], found.scores[place], found.reasons[place])

@@ -58,8 +58,7 @@ class Desk:
         content = serving.remembered.get(asked)
         if content is None:
             content = encode(await wait())
-            if len(content) <= serving.remembered.maxsize:
-                serving.remembered[asked] = content
+            serving.remembered.keep(asked, content)
         else:
             self._metrics.remembered.inc()
         return _response(serving, content)

@@ -1,22 +1,29 @@
 """The release that answers now, and the look for a newer one."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
-from cachetools import LRUCache
+import pyarrow as pa
 
 from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.errors import RecsysError, told
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.serving import ServeConfig
+from recsys_tasks.products.products import Products
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import LOG
+from recsys_tasks.repositories.deliveries import FOLDER as DELIVERIES
+from recsys_tasks.repositories.deliveries import Deliveries
+from recsys_tasks.serving.delivered import Delivered, DeliveryNames, delivered, names_of
 from recsys_tasks.serving.http.answers import Answers
+from recsys_tasks.serving.http.remembered import Remembered
 from recsys_tasks.serving.opened import Opened
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.storage.store import ArtefactStore, Stamp
 
+Found = TypeVar("Found")
 ANSWERS = 1
 """Format of the answers: another one, and what clients hold under the same release is no longer theirs."""
 LONGEST_REST = 300.0
@@ -29,8 +36,9 @@ class Serving:
 
     entry: Entry
     answers: Answers
+    delivered: DeliveryNames
     tag: str  # of HTTP: the same for all answers of the same release, parts and settings
-    remembered: "LRUCache[bytes, bytes]" = field(repr=False)  # path and query -> body of the answer
+    remembered: Remembered = field(repr=False)  # by path and query
 
 
 class LiveRelease:
@@ -60,11 +68,13 @@ class LiveRelease:
         self._store, self._products, self._bounds = store, products, bounds
         self._clock, self._tell = clock, tell
         self._reader: Reader | None = None
-        self._seen: Stamp | None = None
+        self._deliveries = Deliveries(store)
+        self._seen: tuple[Stamp | None, ...] | None = None
         self._again, self._rest = 0.0, 1.0
 
     def look(self) -> None:
-        """Open what is live if it is another release than before, or has other parts; on any failure keep what is open.
+        """Open what is live if it is another release than before, has other parts or a newer delivery; on any
+        failure keep what is open.
 
         A log that did not change is not read; what could not be opened is tried again after a while, and sooner when
         the log changes.
@@ -83,9 +93,9 @@ class LiveRelease:
             self._tell("kept" if problem else "sound", problem or "What is live answers.")
         self.problem = problem
 
-    def _stamp(self) -> Stamp | None:
+    def _stamp(self) -> tuple[Stamp | None, ...] | None:
         try:
-            return self._store.stamp(LOG)
+            return self._store.stamp(LOG), self._store.stamp(DELIVERIES)
         except (RecsysError, OSError):
             return None  # whoever reads the log says why
 
@@ -94,35 +104,54 @@ class LiveRelease:
             reader = self._reader or Reader(self._store, settings=self._products)
             problem = reader.refresh() if self._reader else None
             self._reader = reader
-            if problem is None and not self._is_current(reader.entry):
-                self._switch(reader.opened)
+            if problem is None:
+                names = self._from_deliveries(lambda: names_of(self._deliveries, reader.entry), DeliveryNames())
+                if not self._is_current(reader.entry, names):
+                    self._switch(reader.opened, names)
             return problem
         except Exception as error:  # whatever is wrong with a release, the one that is open goes on answering
             return told(error)
+
+    def _from_deliveries(self, read: Callable[[], Found], otherwise: Found) -> Found:
+        """What deliveries say; a damaged one says nothing, and no release waits for it."""
+        try:
+            return read()
+        except (RecsysError, OSError) as error:
+            self._tell("failed", told(error))
+            return otherwise
 
     def _prepare(self) -> None:
         """Make what somebody has asked for in vain."""
         try:
             if self.current is not None:
-                self.current.answers.prepare()
+                self.current.answers.artists.prepare()
         except Exception as error:  # they are told to come again, as before
             self._tell("failed", told(error))
 
-    def _is_current(self, entry: Entry) -> bool:
+    def _is_current(self, entry: Entry, names: DeliveryNames) -> bool:
         now = self.current
-        return now is not None and (entry.candidate, entry.parts) == (now.entry.candidate, now.entry.parts)
+        if now is None:
+            return False
+        return (entry.candidate, entry.parts, names) == (now.entry.candidate, now.entry.parts, now.delivered)
 
-    def _switch(self, opened: Opened) -> None:
+    def _switch(self, opened: Opened, names: DeliveryNames) -> None:
         entry, settings = opened.entry, (self._products.model_dump(), self._bounds.longest_list)
-        tag = digest_of("answers", ANSWERS, entry.candidate, entry.parts, *settings)[:SHORT]
-        remembered: LRUCache[bytes, bytes] = LRUCache(self._bounds.cache_mb << 20, getsizeof=len)
-        answers = Answers(entry.release, opened.products, self._bounds)
-        if self.current is not None:  # what was asked for goes on being answered
-            answers.related_wanted = self.current.answers.related_wanted
-            answers.prepare()
-        self.current = Serving(entry, answers, f'"{entry.release}-{tag}"', remembered)
+        added = self._from_deliveries(
+            lambda: delivered(self._deliveries, names, opened.bundle, opened.products.artists), Delivered(names)
+        )
+        tag = digest_of("answers", ANSWERS, entry.candidate, entry.parts, *settings, *astuple(names))[:SHORT]
+        remembered = Remembered(self._bounds.cache_mb << 20)
+        answers = Answers(entry.release, self._products_of(opened, added.never_again), self._bounds, added)
+        before = self.current.answers.artists if self.current else None
+        asked = before is not None and before.wanted  # what was asked for goes on being answered
+        answers.artists.wanted = asked or (self._bounds.related_artists and not answers.artists.delivered)
+        answers.artists.prepare()
+        self.current = Serving(entry, answers, names, f'"{entry.release}-{tag}"', remembered)
         self.switches += 1
         self._tell("switched", f"Release {entry.release} (data of {entry.day}) answers.")
+
+    def _products_of(self, opened: Opened, marks: pa.Table | None) -> Products:
+        return opened.products if marks is None else Products(opened.bundle, self._products, never_again=marks)
 
 
 def age(serving: Serving | None, now: datetime) -> float:

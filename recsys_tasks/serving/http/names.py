@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recsys_tasks.core.domain import Ids
-from recsys_tasks.products.lists import Cols
+from recsys_tasks.products.lists import Cols, Lists, TrackLists
 from recsys_tasks.serving.http.shapes import Named, Place
 from recsys_tasks.storage.stored_forms import as_ids
 
@@ -22,6 +22,14 @@ class Listed(NamedTuple):
     cols: Cols  # (k,)
     scores: npt.NDArray[np.float32]  # (k,)
     reasons: Cols  # (k,)
+
+
+NOTHING = Listed(np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.int32))
+
+
+def listed(found: TrackLists | Lists, place: int = 0) -> Listed:
+    """One of several lists."""
+    return Listed(found.cols[place], found.scores[place], found.reasons[place])
 
 
 class Names:

@@ -1,0 +1,125 @@
+"""What stored deliveries add to an open release: marks, what was shown before, related artists.
+
+A reader of the store alone cannot ask the source for marks, and would need minutes to count what a delivery has
+counted; so a delivery keeps both, and whoever answers one at a time takes them from there.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from recsys_tasks.core.domain import IntArray
+from recsys_tasks.core.errors import CorruptArtefact
+from recsys_tasks.products.artists import Artists
+from recsys_tasks.products.lists import ArtistLists
+from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.release.bundle import Bundle
+from recsys_tasks.release.log import Entry
+from recsys_tasks.repositories.deliveries import NEVER_AGAIN, SHOWN, SHOWN_INDPTR, Deliveries, files_of
+from recsys_tasks.storage.artefacts import Artefact
+
+RELATED = "related_artists"
+"""The product, as deliveries name it."""
+
+
+@dataclass(frozen=True)
+class DeliveryNames:
+    """Which deliveries matter to a release; empty: there is none."""
+
+    release: str = ""  # the newest of this release, as it is now
+    marks: str = ""  # the newest that keeps marks, whichever release it was made from
+
+
+@dataclass(frozen=True)
+class ShownBefore:
+    """What stood on the lists of earlier deliveries, by listener."""
+
+    by_id: Played  # in the order of the listeners' ids
+    places: npt.NDArray[np.int64]  # (n_users,) of each row in that order
+
+    def rows(self, user_rows: IntArray) -> Played:
+        """That of some listeners, by their rows."""
+        return self.by_id.rows(self.places[user_rows])
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What was found in them; None: nothing."""
+
+    names: DeliveryNames = DeliveryNames()
+    never_again: pa.Table | None = None  # user_id, track_id, artist_id
+    shown: ShownBefore | None = None
+    related: ArtistLists | None = None  # (n_artists, k), by number
+
+
+def names_of(deliveries: Deliveries, entry: Entry) -> DeliveryNames:
+    """The deliveries that matter to a release. Manifests are read, and no file.
+
+    Raises:
+        CorruptArtefact: a manifest is damaged.
+    """
+    found: dict[str, str] = {}
+    for name in deliveries.newest_first():
+        key = deliveries.key(name)
+        if (key.candidate, dict(key.parts)) == (entry.candidate, dict(entry.parts)):
+            found.setdefault("release", name)
+        if f"{NEVER_AGAIN}.parquet" in deliveries.manifest(name).files:
+            found.setdefault("marks", name)
+        if len(found) == 2:
+            break
+    return DeliveryNames(**found)
+
+
+def delivered(deliveries: Deliveries, names: DeliveryNames, bundle: Bundle, artists: Artists) -> Delivered:
+    """What deliveries say, verified; the arrays are mapped.
+
+    Raises:
+        CorruptArtefact: a file is damaged, or does not fit the release.
+    """
+    marks = None
+    if names.marks:
+        marks = deliveries.opened(names.marks, [f"{NEVER_AGAIN}.parquet"]).table(NEVER_AGAIN)
+    if not names.release:
+        return Delivered(names, marks)
+    manifest = deliveries.manifest(names.release)
+    arrays = [name for name in (f"{SHOWN}.npy", f"{SHOWN_INDPTR}.npy") if name in manifest.files]
+    related = files_of(manifest, RELATED)
+    if not (wanted := [*arrays, *related]):
+        return Delivered(names, marks)
+    opened = deliveries.opened(names.release, wanted)
+    return Delivered(
+        names,
+        marks,
+        _shown(opened, bundle) if arrays else None,
+        _related(opened, related, artists) if related else None,
+    )
+
+
+def _shown(opened: Artefact, bundle: Bundle) -> ShownBefore:
+    indptr, cols = (np.asarray(opened.array(name, mapped=True)) for name in (SHOWN_INDPTR, SHOWN))
+    order = bundle.users.order
+    if len(indptr) != len(order) + 1 or indptr[-1] != len(cols) or (np.diff(indptr) < 0).any():
+        raise CorruptArtefact(f"{opened.path}: what was shown does not fit the listeners of its release. Remove it.")
+    places = np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
+    return ShownBefore(Played(indptr, cols), places)
+
+
+def _related(opened: Artefact, files: tuple[str, ...], artists: Artists) -> ArtistLists:
+    table = pa.concat_tables([pq.read_table(opened.file(name), memory_map=False) for name in files])
+    rows, found = (_numbers(table[name], artists) for name in ("artist_id", "related_id"))
+    places = np.asarray(table["rank"]) - 1
+    there = (rows >= 0) & (found >= 0)
+    shape = (len(artists), int(places.max(initial=-1)) + 1)
+    lists = ArtistLists(np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32))
+    lists.artists[rows[there], places[there]] = found[there]
+    lists.scores[rows[there], places[there]] = np.asarray(table["score"])[there]
+    return lists
+
+
+def _numbers(ids: pa.ChunkedArray, artists: Artists) -> IntArray:
+    return np.asarray(pc.fill_null(pc.index_in(ids, value_set=artists.ids), -1)).astype(np.int64)

@@ -1,0 +1,139 @@
+"""What deliveries keep holds in the service too: marks, what was shown before, related artists."""
+
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import execute
+from processes import wait_for
+from served import served
+from settings import SIGNED, config
+from source_tables import create_streams
+
+from recsys_tasks.repositories.deliveries import NEVER_AGAIN, SHOWN
+from recsys_tasks.serving.reader import Reader
+from recsys_tasks.steps import Workplace, roll_back
+from recsys_tasks.steps.deliver import make_delivery
+from recsys_tasks.steps.erase import erase_people
+from recsys_tasks.steps.suppress import ask_to_suppress
+
+K, NOW = 10, datetime(2026, 1, 17, tzinfo=UTC)
+
+
+def delivering(copied, dsn=None, products=("discover",), **settings):
+    """A store whose configuration delivers, and keeps what was shown."""
+    tables = {"deliver": {"products": list(products), "keep_shown": True}, "products": {"k": K} | settings}
+    return Workplace(copied.store, config(**tables), dsn or copied.dsn)
+
+
+def stored(at, made):
+    """Listener -> tracks of the stored lists."""
+    artefact = at.deliveries.open(made.delivery, "discover")
+    lists = {}
+    for name in sorted(artefact.manifest.files):
+        for row in pq.read_table(artefact.file(name)).to_pylist():
+            lists.setdefault(row["user_id"], []).append(str(row["track_id"]))
+    return lists
+
+
+def listed(service, user):
+    """The tracks that the service lists for a listener."""
+    return [place["track_id"] for place in service.get(f"/v1/listeners/{user}/discover?k={K}").json()["tracks"]]
+
+
+class TestDiscover:
+    @pytest.fixture
+    def marked(self, copied, source_dsn):
+        """Two deliveries, of which the second leaves out what the first showed; the first listener marked a track that
+        would have stood on the second list, without the rest of its artist."""
+        create_streams(source_dsn)
+        execute(source_dsn, "CREATE TABLE unwanted (user_id bigint, track_id bigint)")
+        make_delivery(delivering(copied), SIGNED)
+        roll_back(copied, 2, SIGNED)
+        plain = delivering(copied, without_shown_deliveries=1)
+        lists = stored(plain, make_delivery(plain, SIGNED))
+        user, tracks = next(iter(lists.items()))
+        execute(source_dsn, f"INSERT INTO unwanted VALUES ({user}, {tracks[0]})")
+        return delivering(copied, source_dsn, never_again_table="unwanted", without_shown_deliveries=1), user, tracks
+
+    def test_it_is_the_delivered_list(self, marked):
+        """For every listener asked, of the release that is live, without a way to the source: what is marked or was
+        shown before stands on no list."""
+        at, user, tracks = marked
+        lists = stored(at, make_delivery(at, SIGNED))
+        assert tracks[0] not in lists[user]
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            for each in [user, *list(lists)[1::97]]:
+                assert listed(service, each) == lists[each]
+
+    def test_a_delivery_that_comes_later_is_taken_up(self, marked):
+        """The release that answers stays, its tag does not: what a client holds is older than the marks."""
+        at, user, tracks = marked
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            path = f"/v1/listeners/{user}/discover?k={K}"
+            before = service.get(path)
+            assert tracks[0] in listed(service, user)
+            make_delivery(at, SIGNED)
+            held = {"If-None-Match": before.headers["etag"]}
+            assert wait_for(lambda: service.get(path, headers=held).status_code == 200)
+            assert tracks[0] not in listed(service, user)
+            assert service.get(path).json()["release"] == before.json()["release"]
+
+    def test_a_damaged_delivery_stops_no_release(self, marked):
+        """The service answers from the release alone, and says what is wrong."""
+        at, user, _ = marked
+        made = make_delivery(at, SIGNED)
+        file = at.store.root / made.delivery / f"{SHOWN}.npy"
+        file.chmod(0o600)
+        file.write_bytes(file.read_bytes()[:-4])
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            assert len(listed(service, user)) == K
+            assert any(event == "failed" and SHOWN in text for event, text in service.told)
+
+    def test_an_erasure_leaves_neither_marks_nor_rows(self, marked):
+        """The person's marks go, and the arrays by row too, for the rows are others then."""
+        at, user, _ = marked
+        made = make_delivery(at, SIGNED)
+        assert f"{SHOWN}.npy" in at.deliveries.manifest(made.delivery).files
+        ask_to_suppress(at, str(user), "erase", SIGNED)
+        erase_people(at, NOW)
+        manifests = {name: at.deliveries.manifest(name).files for name in at.deliveries.names()}
+        assert not [name for name, files in manifests.items() if f"{SHOWN}.npy" in files]
+        (name,) = (name for name, files in manifests.items() if f"{NEVER_AGAIN}.parquet" in files)
+        assert name != made.delivery
+        marks = at.deliveries.open(name).table(NEVER_AGAIN)
+        assert user not in marks["user_id"].to_pylist()
+
+
+class TestRelatedArtists:
+    def paths(self, at):
+        """The address of an artist, and those that the library names."""
+        products = Reader(at.store).opened.products
+        artists = products.artists
+        name = artists.ids[int(artists.of_col[products.view.tracks.rank_cols[0]])].as_py()
+        found = products.related_artists([artists.number(name)], 5).artists[0]
+        return f"/v1/artists/{quote(name)}/related", [artists.ids[int(each)].as_py() for each in found if each >= 0]
+
+    def test_the_first_question_is_answered_from_a_delivery(self, copied):
+        """The artists of the library; a longer list than is delivered has to be counted."""
+        at = delivering(copied, products=["related_artists"])
+        make_delivery(at, SIGNED)
+        path, wanted = self.paths(at)
+        with served(at.store) as service:
+            assert wait_for(service.is_ready)
+            said = service.get(f"{path}?k=5")
+            assert said.status_code == 200
+            assert [place["artist_id"] for place in said.json()["artists"]] == wanted
+            assert service.get(f"{path}?k={K + 1}").status_code == 503
+
+    def test_the_first_question_is_answered_where_they_are_counted_at_the_start(self, copied):
+        """It is not ready before they are."""
+        path, wanted = self.paths(copied)
+        with served(copied.store, related_artists=True) as service:
+            assert wait_for(service.is_ready)
+            said = service.get(f"{path}?k=5")
+        assert [place["artist_id"] for place in said.json()["artists"]] == wanted
