@@ -28,6 +28,7 @@ from recsys_tasks.demo.world import PRESETS, World, build_world, day_streams
 from recsys_tasks.demo.world.taste import HABIT
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
+from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.vectors import Played
 
 ALS = AlsConfig(weight="log", a=3.0, regularization=1.0)
@@ -89,7 +90,9 @@ def true_log_priors(world: World) -> Floats:
 class Asked:
     """The candidates of the listeners of some days, and what they discovered by half of the day."""
 
-    def __init__(self, world: World, model: Als, training: sparse.csr_matrix, days: Sequence[int], most: int) -> None:
+    def __init__(
+        self, world: World, model: Factors, training: sparse.csr_matrix, days: Sequence[int], most: int
+    ) -> None:
         """Find the candidates.
 
         Args:
@@ -100,12 +103,13 @@ class Asked:
             most: listeners who are asked, evenly spread.
         """
         plays = plays_of(world, days)
-        known = np.asarray(training[plays.users, plays.tracks]).ravel() > 0
+        cold = np.diff(training.indptr) == 0  # who plays for the first time gets the popular tracks, whatever the hour
+        known = cold[plays.users] | (np.asarray(training[plays.users, plays.tracks]).ravel() > 0)
         halves = [counts(plays, training.shape, ~known & (plays.early == early)) for early in (True, False)]
         found = np.flatnonzero((np.diff(halves[0].indptr) > 0) | (np.diff(halves[1].indptr) > 0))
         self.rows = found[:: -(-len(found) // most)]
         played = Played(training.indptr, training.indices).rows(self.rows)
-        best = model.fit(data_of(training)).component.candidates(self.rows, played, CANDIDATES)
+        best = model.candidates(self.rows, played, CANDIDATES)
         self.cols, scores = best.cols, best.scores.astype(np.float64)
         self.scores = (scores - scores.mean(axis=1, keepdims=True)) / scores.std(axis=1, keepdims=True)
         asked = np.repeat(self.rows, CANDIDATES), self.cols.ravel()
@@ -158,7 +162,7 @@ def main(argv: Sequence[str]) -> None:
     trained = plays_of(world, TRAINED)
     with threadpool_limits(1):
         training = counts(trained, shape)
-        model = Als(ALS)
+        model = Als(ALS).fit(data_of(training)).component
         chosen, tested = (Asked(world, model, training, days, most) for days in (CHOSEN, TESTED))
     priors = {"hours of the track": log_priors(trained, shape[1]), "truth": true_log_priors(world)}
     print("\n".join(table(chosen, tested, priors)))
