@@ -129,7 +129,7 @@ class TestOnce:
 
 
 def test_popular_tracks_are_delivered_of_each_segment(copied, source_dsn):
-    """Counted among its own listeners; one that is too small has no list, and strangers to the release count nowhere."""
+    """Counted among its own listeners; one that is too small has no list, and strangers count nowhere."""
     create_streams(source_dsn)
     users = copied.bundles.load(copied.releases.log().require_live()).users
     every = users.ids.to_pylist()
