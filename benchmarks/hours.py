@@ -28,6 +28,7 @@ from recsys_tasks.demo.world import PRESETS, World, build_world, day_streams
 from recsys_tasks.demo.world.taste import HABIT
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
+from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.vectors import Played
 
 ALS = AlsConfig(weight="log", a=3.0, regularization=1.0)
@@ -35,7 +36,7 @@ TRAINED, CHOSEN, TESTED = range(28), range(28, 30), range(30, 35)
 MORNING = range(3, 13)
 SHRINKAGE = 20.0
 CANDIDATES, K = 200, 10
-WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
+WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
 QUALIFIED_MS = 30_000
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -89,7 +90,9 @@ def true_log_priors(world: World) -> Floats:
 class Asked:
     """The candidates of the listeners of some days, and what they discovered by half of the day."""
 
-    def __init__(self, world: World, model: Als, training: sparse.csr_matrix, days: Sequence[int], most: int) -> None:
+    def __init__(
+        self, world: World, model: Factors, training: sparse.csr_matrix, days: Sequence[int], most: int
+    ) -> None:
         """Find the candidates.
 
         Args:
@@ -100,25 +103,26 @@ class Asked:
             most: listeners who are asked, evenly spread.
         """
         plays = plays_of(world, days)
-        known = np.asarray(training[plays.users, plays.tracks]).ravel() > 0
+        cold = np.diff(training.indptr) == 0  # who plays for the first time gets the popular tracks, whatever the hour
+        known = cold[plays.users] | (np.asarray(training[plays.users, plays.tracks]).ravel() > 0)
         halves = [counts(plays, training.shape, ~known & (plays.early == early)) for early in (True, False)]
         found = np.flatnonzero((np.diff(halves[0].indptr) > 0) | (np.diff(halves[1].indptr) > 0))
         self.rows = found[:: -(-len(found) // most)]
         played = Played(training.indptr, training.indices).rows(self.rows)
-        best = model.fit(data_of(training)).component.candidates(self.rows, played, CANDIDATES)
+        best = model.candidates(self.rows, played, CANDIDATES)
         self.cols, scores = best.cols, best.scores.astype(np.float64)
         self.scores = (scores - scores.mean(axis=1, keepdims=True)) / scores.std(axis=1, keepdims=True)
         asked = np.repeat(self.rows, CANDIDATES), self.cols.ravel()
         self.hits = [np.asarray(half[asked]).reshape(self.cols.shape) > 0 for half in halves]
         self.counted = [np.diff(half.indptr)[self.rows] > 0 for half in halves]
 
-    def precision(self, priors: Floats, weight: float) -> tuple[Floats, Floats]:
-        """P@10 of each listener's morning list and of the other one, 0 where nothing is hidden. (n,) each."""
+    def precision(self, priors: Floats, weight: float) -> Floats:
+        """P@10 of each listener's morning list and of the other one, 0 where nothing is hidden, summed. (n,)."""
         found = []
         for prior, hits, counted in zip(priors, self.hits, self.counted, strict=True):
-            order = np.argsort(-(self.scores + weight * prior[self.cols]), axis=1, kind="stable")[:, :K]
-            found.append(np.where(counted, np.take_along_axis(hits, order, axis=1).mean(axis=1), 0.0))
-        return found[0], found[1]
+            best = np.argpartition(-(self.scores + weight * prior[self.cols]), K, axis=1)[:, :K]
+            found.append(np.where(counted, np.take_along_axis(hits, best, axis=1).mean(axis=1), 0.0))
+        return found[0] + found[1]
 
 
 def data_of(training: sparse.csr_matrix) -> TrainingData:
@@ -126,26 +130,25 @@ def data_of(training: sparse.csr_matrix) -> TrainingData:
     return TrainingData(training, vocabulary(training.shape[0]), vocabulary(training.shape[1]))
 
 
-def gain(asked: Asked, priors: Floats, weight: float) -> tuple[float, float, float]:
-    """Mean P@10 of all lists that are counted, its difference to that without a prior, and half the interval of it."""
-    lists = sum(int(counted.sum()) for counted in asked.counted)
-    own, plain = (sum(asked.precision(priors, each)) for each in (weight, 0.0))
-    less = np.asarray(own - plain)
-    half = 1.96 * less.std(ddof=1) * np.sqrt(len(less)) / lists
-    return float(np.sum(own)) / lists, float(less.sum()) / lists, half
+def mean_of(asked: Asked, precision: Floats) -> float:
+    """Mean of all lists for which anything is hidden."""
+    return float(precision.sum()) / sum(int(counted.sum()) for counted in asked.counted)
 
 
 def table(chosen: Asked, tested: Asked, priors: dict[str, Floats]) -> Iterator[str]:
     """The lines of the table: each weight on the days on which it is chosen, the best on the others."""
-    yield "| prior | weight | P@10 where it is chosen | P@10 of the test | less no prior |"
+    yield "| prior | weight chosen | P@10 where it is chosen, by weight | P@10 of the test | less no prior |"
     yield "| --- | --- | --- | --- | --- |"
     for name, prior in priors.items():
-        found = {weight: gain(chosen, prior, weight)[0] for weight in WEIGHTS}
+        found = {weight: mean_of(chosen, chosen.precision(prior, weight)) for weight in WEIGHTS}
         best = max(found, key=lambda weight: found[weight])
-        for weight, value in found.items():
-            mean, less, half = gain(tested, prior, weight)
-            test = f"{mean:.4f} | {less:+.5f} [{less - half:+.5f}, {less + half:+.5f}]"
-            yield f"| {name} | {weight:g} | {value:.4f} | {test if weight in (best, 0.0) else ' | '} |"
+        own, plain = (tested.precision(prior, weight) for weight in (best, 0.0))
+        lists = sum(int(counted.sum()) for counted in tested.counted)
+        half = 1.96 * (own - plain).std(ddof=1) * np.sqrt(len(own)) / lists
+        less = mean_of(tested, own - plain)
+        every = ", ".join(f"{weight:g}: {value:.5f}" for weight, value in found.items())
+        test = f"{mean_of(tested, own):.5f} | {less:+.5f} [{less - half:+.5f}, {less + half:+.5f}]"
+        yield f"| {name} | {best:g} | {every} | {test} |"
 
 
 def main(argv: Sequence[str]) -> None:
@@ -158,7 +161,7 @@ def main(argv: Sequence[str]) -> None:
     trained = plays_of(world, TRAINED)
     with threadpool_limits(1):
         training = counts(trained, shape)
-        model = Als(ALS)
+        model = Als(ALS).fit(data_of(training)).component
         chosen, tested = (Asked(world, model, training, days, most) for days in (CHOSEN, TESTED))
     priors = {"hours of the track": log_priors(trained, shape[1]), "truth": true_log_priors(world)}
     print("\n".join(table(chosen, tested, priors)))

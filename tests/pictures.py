@@ -79,7 +79,7 @@ def _ask(seen: Browsing, _airflow: RunningAirflow) -> None:
     frame.get_by_label("Beside it").select_option("1")
     frame.get_by_role("button", name="Show").click()
     frame.get_by_text("in both lists").wait_for()
-    frame.get_by_role("link", name="Discover").click()
+    frame.get_by_label("Lists").get_by_role("link", name="Discover").click()
     frame.get_by_text("because you played").first.wait_for()
 
 

@@ -54,6 +54,15 @@ class ProductsConfig(Section):
     origin: str = ""
     """Name of the catalogue's feature with the country that a track comes from, of which the figures of a delivery
     count the different ones on a list; empty: there is none."""
+    segments_table: str = ""
+    """Table or view of the source, ``name`` or ``schema.name``: a row for each listener who belongs to a segment, such
+    as a country; popular tracks are then delivered of each segment, too. Empty: there is none."""
+    segments_user_id: str = "user_id"
+    """Its column: the listener's id."""
+    segments_column: str = "segment"
+    """Its column: the segment, a text or a whole number; null: none."""
+    segment_listeners: Positive = 100
+    """Listeners of a segment below which it gets no list: that would tell what single people hear."""
     never_again_table: str = ""
     """Table or view of the source, ``name`` or ``schema.name``: a row for each track or artist that a listener does not
     want again. Empty: there is none."""

@@ -54,6 +54,7 @@ from recsys_tasks.source.queries import (
 )
 from recsys_tasks.source.rows import copy_streams
 from recsys_tasks.source.schema import FoundTable, check_catalogue, check_erased_users, check_streams
+from recsys_tasks.source.segments import read_segments
 from recsys_tasks.source.tally import DayTally, tallied
 
 WATERMARK_LISTENERS = 5
@@ -248,6 +249,16 @@ class Source:
         with self._snapshot() as at:
             kinds = config.user_id_type, config.track_id_type
             return read_never_again(at, products, *kinds, on, self._settings.block_bytes)
+
+    def segments(self, products: ProductsConfig) -> pa.Table:
+        """Which segment each listener belongs to, in the form that ``read_segments`` describes.
+
+        Raises:
+            SourceUnavailable: the source cannot be reached, or broke off.
+            SourceMismatch: its table is not what the configuration says.
+        """
+        with self._snapshot() as at:
+            return read_segments(at, products, self._config.user_id_type, self._settings.block_bytes)
 
     @contextmanager
     def _snapshot(self, catalogue: CatalogueConfig | None = None) -> Iterator[Snapshot]:

@@ -14,15 +14,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.domain import Ids
+from recsys_tasks.core.domain import Ids, IntArray
 from recsys_tasks.core.formatting import count
 from recsys_tasks.core.records import Json, from_json
 from recsys_tasks.delivery.marker import Marker
-from recsys_tasks.delivery.products import DISCOVER, NEW_RELEASES
+from recsys_tasks.delivery.products import DISCOVER, NEW_RELEASES, POPULAR
 from recsys_tasks.delivery.sink import LOADED, OVERTAKEN, THERE, Loaded, Sink
 from recsys_tasks.delivery.tables import Rows
 from recsys_tasks.partitions.suppression import ids_of
 from recsys_tasks.products.products import Products
+from recsys_tasks.products.segments import segments_of
+from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.repositories.deliveries import NEVER_AGAIN, POSTGRES, STORE, DeliveryKey, Record, files_of
 from recsys_tasks.steps.delivered_lists import Earlier, Making, write_product
@@ -139,7 +141,9 @@ def _make(at: Workplace, live: Entry, key: DeliveryKey) -> None:
     marks = _never_again(at, live)
     products = Products(bundle, at.config.products, at.config.als, marks)
     with at.store.workspace() as folder:
-        making = Making(products, bundle, live.release, _left_out(at), earlier, config, folder, at.progress)
+        making = Making(
+            products, bundle, live.release, _left_out(at), earlier, _segments(at, bundle), config, folder, at.progress
+        )
         written = {product: write_product(making, product) for product in key.settings["products"]}
         files = {name: file for some, _ in written.values() for name, file in some.items()}
         figures = {product: found for product, (_, found) in written.items()}
@@ -153,6 +157,15 @@ def _never_again(at: Workplace, live: Entry) -> pa.Table | None:
         return None
     with at.source() as source:
         return source.never_again(at.config.products, live.day)
+
+
+def _segments(at: Workplace, bundle: Bundle) -> dict[str, IntArray]:
+    """The listeners of each segment, as the source says now; none where no table of it is configured, or needed."""
+    products = at.config.products
+    if not products.segments_table or POPULAR not in at.config.deliver.products:
+        return {}
+    with at.source() as source:
+        return segments_of(source.segments(products), bundle, products.segment_listeners)
 
 
 def _left_out(at: Workplace) -> Ids:

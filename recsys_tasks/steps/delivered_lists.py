@@ -32,6 +32,7 @@ from recsys_tasks.delivery.rows import list_rows
 from recsys_tasks.products.lists import Lists
 from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.products import Products
+from recsys_tasks.products.segments import OVERALL
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.repositories.deliveries import SHOWN, SHOWN_INDPTR
@@ -39,8 +40,6 @@ from recsys_tasks.storage.artefacts import Artefact, LocalFile
 
 T = TypeVar("T")
 Found = TypeVar("Found")
-OVERALL = "all"
-"""Segment of the popular tracks of everybody."""
 ARTISTS_AT_ONCE = 1_024
 
 
@@ -68,6 +67,7 @@ class Making:
     release: int
     left_out: Ids  # listeners who get no list
     earlier: Earlier
+    segments: Mapping[str, IntArray]  # name -> rows of its listeners, who get a list of popular tracks together
     config: DeliverConfig
     folder: str
     progress: Callable[[str], None]
@@ -173,10 +173,12 @@ def _related_artists(making: Making, files: ProductFiles) -> Figures:
 
 
 def _popular(making: Making, files: ProductFiles) -> Figures:
-    found = making.products.popular()
-    schema, owners = PRODUCTS[POPULAR].schema(making.ids), {"segment": pa.array([OVERALL])}
-    files.write(list_rows(schema, owners, {"track_id": (making.tracks, found.cols)}, found.scores, making.release), 1)
-    return {"segments": 1}
+    schema, segments = PRODUCTS[POPULAR].schema(making.ids), {OVERALL: None, **making.segments}
+    for name in sorted(segments):
+        found, owners = making.products.popular(segment=segments[name]), {"segment": pa.array([name])}
+        named = {"track_id": (making.tracks, found.cols)}
+        files.write(list_rows(schema, owners, named, found.scores, making.release), 1)
+    return {"segments": len(segments)}
 
 
 _WRITERS: Mapping[str, Callable[[Making, ProductFiles], Figures]] = {

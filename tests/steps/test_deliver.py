@@ -12,6 +12,7 @@ from pages_store import change_names
 from settings import SIGNED, config
 from source_tables import create_streams
 
+from recsys_tasks.core.errors import BadData
 from recsys_tasks.repositories.deliveries import POSTGRES, STORE
 from recsys_tasks.steps import Workplace, retain, roll_back, set_pin
 from recsys_tasks.steps.deliver import load_delivery, make_delivery
@@ -125,6 +126,38 @@ class TestOnce:
         made = make_delivery(at, SIGNED)
         set_pin(at, True, SIGNED)
         assert make_delivery(at, SIGNED) == replace(made, made=False, reason="release 3 was delivered before")
+
+
+def test_popular_tracks_are_delivered_of_each_segment(copied, source_dsn):
+    """Counted among its own listeners; one that is too small has no list, and strangers count nowhere."""
+    create_streams(source_dsn)
+    users = copied.bundles.load(copied.releases.log().require_live()).users
+    every = users.ids.to_pylist()
+    rows = [(user, "SE") for user in every[:200]] + [(user, "PT") for user in every[200:299]] + [(10**12, "SE")]
+    execute(source_dsn, "CREATE TABLE accounts (id bigint, country text)")
+    values = ", ".join(f"({user}, '{country}')" for user, country in [*rows, ("NULL", "SE")])
+    execute(source_dsn, f"INSERT INTO accounts VALUES {values}")
+    named = {"segments_table": "accounts", "segments_user_id": "id", "segments_column": "country"}
+    at = replace(delivering(copied, **named, most_of_one_artist=0), dsn=source_dsn)
+    made = make_delivery(at, SIGNED)
+    popular = stored(at, made, "popular")
+    assert [row[0] for row in popular] == ["SE"] * K + ["all"] * K
+    listeners = np.bincount(users.cols[: users.indptr[200]])
+    assert [row[3] for row in popular[:K]] == sorted(listeners.tolist(), reverse=True)[:K]
+    assert made.figures["popular"] == {"rows": 2 * K, "segments": 2}
+    deliver(at, source_dsn)
+    assert fetch(source_dsn, "SELECT segment, count(*) FROM popular GROUP BY 1 ORDER BY 1") == [("SE", K), ("all", K)]
+
+
+def test_a_segment_that_is_called_as_everybody_is_refused(copied, source_dsn):
+    """Two lists would stand under one name."""
+    create_streams(source_dsn)
+    execute(
+        source_dsn, "CREATE TABLE accounts (user_id bigint, segment text)", "INSERT INTO accounts VALUES (1, 'all')"
+    )
+    at = replace(delivering(copied, segments_table="accounts"), dsn=source_dsn)
+    with pytest.raises(BadData, match="another name"):
+        make_delivery(at, SIGNED)
 
 
 class TestRollback:
