@@ -10,7 +10,13 @@ from typing import Any
 
 from airflow.listeners import hookimpl
 
-OURS = ("daily_recommendations", "release_freshness", "alert_delivery", "deliver_recommendations")
+OURS = (
+    "daily_recommendations",
+    "release_freshness",
+    "alert_delivery",
+    "deliver_recommendations",
+    "recommendations_act",
+)
 MADE = "Made with one slot because a task names it; give it as many as its tasks may use at the same time"
 log = logging.getLogger(__name__)
 

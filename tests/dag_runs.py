@@ -27,7 +27,7 @@ def load_dag(name="daily_recommendations"):
     """A fresh DAG object: dag.test writes a run's conf into it."""
     bag = load_bag()
     assert bag.import_errors == {}
-    assert sorted(bag.dags) == ["alert_delivery", "daily_recommendations", "release_freshness"]
+    assert sorted(bag.dags) == ["alert_delivery", "daily_recommendations", "recommendations_act", "release_freshness"]
     return bag.dags[name]
 
 

@@ -1,5 +1,6 @@
 """From the context of a running task to what the library wants: a day, a workplace, a signature."""
 
+import json
 import logging
 import os
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -8,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseHook, get_current_context
+from airflow.sdk import BaseHook, Variable, get_current_context
 from airflow.sdk.exceptions import AirflowFailException, AirflowNotFoundException
 
 from recsys_dag.services import root_with_access, this_service
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from recsys_tasks.steps import Signature, Workplace
     from recsys_tasks.steps.one_store import StoreUsed
     from recsys_tasks.steps.results import Result
+    from recsys_tasks.storage.store import ArtefactStore
 
 RETRIABLE = (SourceUnavailable, SinkUnavailable, PublishConflict, StoreUnavailable)
 BY_HAND = "manual"
@@ -140,6 +142,7 @@ def task_run(step: str, with_source: bool = False) -> Iterator[TaskRun]:
         with recorded(at.store, dag_run.run_id, step, signature.by, lambda: datetime.now(UTC), begun_on) as record:
             if begun_on is None:
                 context["ti"].xcom_push(STORE, record["store"])
+                note_store(service, record["store"])
             yield TaskRun(service, at, day, signature, params, record)
 
 
@@ -177,15 +180,64 @@ def signer(dag_run: Any, params: Mapping[str, Any]) -> str:
         AirflowFailException: a parameter is a person's word, and no person gave it.
         ConfigError: it is no text that may be kept.
     """
-    person, kind = getattr(dag_run, "triggering_user_name", None), getattr(dag_run.run_type, "value", dag_run.run_type)
     for word in (name for name in WORDS if (params.get(name) or "").strip()):
         reason_of(params[word])
-        if not person or kind != BY_HAND:
-            raise AirflowFailException(
-                f"{word} is a named person's word, and no person gave it to this run ({kind}). Trigger one by hand, "
-                "signed in."
-            )
-    return str(person or f"airflow ({kind})")
+        named_person(dag_run, word)
+    return str(getattr(dag_run, "triggering_user_name", None) or f"airflow ({_kind(dag_run)})")
+
+
+def named_person(dag_run: Any, word: str) -> str:
+    """Who triggered a run by hand, as Airflow noted it: nothing that a run is given names anybody.
+
+    Args:
+        dag_run: the run.
+        word: what it takes a person for.
+
+    Raises:
+        AirflowFailException: no person did.
+    """
+    person = getattr(dag_run, "triggering_user_name", None)
+    if not person or _kind(dag_run) != BY_HAND:
+        raise AirflowFailException(
+            f"{word} is a named person's word, and no person gave it to this run ({_kind(dag_run)}). Trigger one by "
+            "hand, signed in."
+        )
+    return str(person)
+
+
+def _kind(dag_run: Any) -> str:
+    return str(getattr(dag_run.run_type, "value", dag_run.run_type))
+
+
+def note_store(service: "Service", used: Mapping[str, str]) -> None:
+    """Note, for every worker of this Airflow, on which store the runs of a service work; the first run does."""
+    if Variable.get(service.store_variable, default=None) is None:
+        Variable.set(service.store_variable, json.dumps(used), description="The store of the recommendations")
+
+
+def require_noted_store(service: "Service", store: "ArtefactStore") -> None:
+    """See, before anything is read or made, that this worker has the store that the runs of a service work on.
+
+    Raises:
+        OtherStore: it has another one, or none.
+        ConfigError: what is noted cannot be read.
+    """
+    from recsys_tasks.core.errors import ConfigError
+    from recsys_tasks.steps.one_store import StoreUsed, require_store
+
+    name = service.store_variable
+    noted = Variable.get(name, default=None)
+    if noted is None:
+        return
+    try:
+        used = StoreUsed(**json.loads(noted))
+    except (TypeError, ValueError):
+        raise ConfigError(
+            f"Airflow's variable {name} is no note of a store. Delete it: the next run notes it."
+        ) from None
+    others = f"the runs of this service work on {used}"
+    begun = f"If the store was moved or begun anew on purpose, delete Airflow's variable {name}"
+    require_store(store, used.id, f"{others}. {begun}")
 
 
 @contextmanager
@@ -199,7 +251,9 @@ def own_workplace(service: "Service", with_source: bool = False) -> Iterator["Wo
 
     address = source_address(service) if with_source else None
     try:
-        yield workplace(root_with_access(service), service.config, address, log.info)
+        at = workplace(root_with_access(service), service.config, address, log.info)
+        require_noted_store(service, at.store)
+        yield at
     except RETRIABLE:
         raise
     except RecsysError as error:

@@ -60,8 +60,6 @@ def _busy() -> Sorry:
 TURNS = Turns()
 ANSWERS = Turns(at_once=4)
 """Those of *Try it*: a question waits for the disk, or for a release that is being opened, and computes little."""
-ACTS = Turns(waiting=4)
-"""Those of acts, each of which starts a process of some hundred megabytes."""
 
 
 async def turn() -> AsyncIterator[None]:
@@ -73,10 +71,4 @@ async def turn() -> AsyncIterator[None]:
 async def answer_turn() -> AsyncIterator[None]:
     """Hold a turn of this process while a release is asked."""
     async with ANSWERS.one():
-        yield
-
-
-async def act_turn() -> AsyncIterator[None]:
-    """Hold a turn of this process while an act runs."""
-    async with ACTS.one():
         yield

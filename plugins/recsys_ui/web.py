@@ -1,6 +1,5 @@
 """What every page of ours needs: its service with store and policy, the headers, kind words where there is nothing."""
 
-import json
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -153,13 +152,6 @@ def store_options(service: "Service") -> dict[str, str]:
     except AirflowNotFoundException:
         return {}
     return connection_options(service.root.url, found.login, found.password, found.host, found.extra_dejson)
-
-
-def store_environment(service: "Service") -> dict[str, str]:
-    """The variable by which a command opens the bucket of a service as its pages do; none of a store on a disk."""
-    from recsys_tasks.core.roots import OPTIONS, Bucket
-
-    return {OPTIONS: json.dumps(store_options(service))} if isinstance(service.root, Bucket) else {}
 
 
 def policy(request: Request) -> "Config":

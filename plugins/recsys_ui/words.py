@@ -1,9 +1,10 @@
 """A person's word in a run (``publish_older``, ``accept_data``) takes the right that the same act takes on the pages.
 
 Airflow asks for the right to trigger a run, whatever its parameters say. So this middleware looks at what triggers one
-of our DAGs through the API, as Airflow's own pages do, and refuses a word of somebody who may not edit the DAG. It sees
-neither ``airflow dags trigger`` nor a task of another DAG: a run of the second kind is refused in its first task
-(``recsys_dag.context``); whoever may do the first has the account, and with it the store.
+of our DAGs through the API, as Airflow's own pages do, and refuses a word of somebody who may not edit the DAG; every
+run of the DAG of acts is such a word. It sees neither ``airflow dags trigger`` nor a task of another DAG: a run of the
+second kind is refused in its first task (``recsys_dag.context``); whoever may do the first has the account, and with it
+the store.
 """
 
 import json
@@ -37,7 +38,8 @@ class Words:
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Look at a request, and hand it on."""
         dag = TRIGGER.fullmatch(_path(scope))
-        if dag is None or scope["method"] != "POST" or not await run_in_threadpool(_is_ours, dag[1]):
+        edited = await run_in_threadpool(_edited, dag[1]) if dag and scope["method"] == "POST" else ""
+        if dag is None or not edited:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
@@ -45,7 +47,8 @@ class Words:
         if sent is None:
             await _refusal(413, f"More than {LARGEST:,} bytes trigger no run.")(scope, receive, send)
             return
-        refusal = await _refused(request, dag[1]) if _holds_a_word(sent) else None
+        is_word = edited != dag[1] or _holds_a_word(sent)
+        refusal = await _refused(request, edited) if is_word else None
         await (refusal(scope, receive, send) if refusal else self._app(scope, _again(sent, receive), send))
 
 
@@ -55,13 +58,14 @@ def _path(scope: "Scope") -> str:
     return path.removeprefix(str(scope.get("root_path", "")))
 
 
-def _is_ours(dag_id: str) -> bool:
-    """Whether a DAG is one of ours; where nobody can tell, it may be."""
+def _edited(dag_id: str) -> str:
+    """The DAG that one has to be allowed to edit for a word in a run of another one, or of itself; empty where a word
+    means nothing. Where nobody can tell, the DAG may be one of ours."""
     try:
         found = service_of_dag(dag_id, own_services())
     except Exception:  # whatever it is: nobody else's run may fail for it
-        return True
-    return found is not None and found.daily == dag_id
+        return dag_id
+    return found.daily if found is not None and dag_id in (found.daily, found.act) else ""
 
 
 def _holds_a_word(sent: bytes) -> bool:

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+SAID_NO = 3
+"""Exit code of a command that did its work, where the gate says HOLD or BLOCK."""
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from typing import Any
 
-from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.answers import SAID_NO, Answer
 from recsys_tasks.cli.arguments import SEEN, workplace_of
 from recsys_tasks.cli.gate_plan import gate_plan
 from recsys_tasks.cli.suspects import suspects
@@ -70,7 +70,7 @@ def _gate(args: Namespace) -> Answer:
     if policy is None and not all(row["same"] for row in again):
         return Answer({"judgements": again}, text, exit_code=1, warning=DIFFERS)
     refused = any(row["outcome"] != "PASS" for row in again)
-    return Answer({"judgements": again}, text, exit_code=3 if refused else 0)
+    return Answer({"judgements": again}, text, exit_code=SAID_NO if refused else 0)
 
 
 def _judge_again(args: Namespace) -> Answer:
@@ -83,7 +83,7 @@ def _judge_again(args: Namespace) -> Answer:
     lines = [said, f"It was {done.before}, which stays beside it.", *_judged_once_more(log.live, row)]
     found = in_lines(next_steps(log, [row], at.days))
     text = "\n".join([*lines, NEXT, *found] if found else lines)
-    return Answer(done.to_json() | {"next": found}, text, exit_code=0 if done.outcome == "PASS" else 3)
+    return Answer(done.to_json() | {"next": found}, text, exit_code=0 if done.outcome == "PASS" else SAID_NO)
 
 
 def _judged_once_more(live: Entry | None, row: dict[str, Any]) -> list[str]:

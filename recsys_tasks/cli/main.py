@@ -88,14 +88,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run one command; its exit code."""
     service = Service("", None, None)
     try:
-        args = parser(environment).parse_args(argv)
-        args.root = root_of(args.root, environment)
-        if not args.any_service:
-            service = service_called(args.service, services(args.config, args.root, environment))
-            args.root, args.config, args.dsn = service.root, service.config, environment.get(service.dsn_variable)
-            args.sink = environment.get(service.sink_variable)
-        args.now = lambda: datetime.now(UTC)
-        args.tell = tell
+        args = prepared(argv, environment)
+        service = args.found
         found: Answer = args.handler(args)
     except RecsysError as error:
         tell(service.worded(f"{type(error).__name__}: {error}"))
@@ -115,6 +109,23 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
     if found.warning:
         tell(service.worded(found.warning))
     return found.exit_code
+
+
+def prepared(argv: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:
+    """What the handler of a command is called with; ``found`` is the service that it is for.
+
+    Raises:
+        ConfigError: the store or the service cannot be told.
+    """
+    args = parser(environment).parse_args(argv)
+    args.root, args.found = root_of(args.root, environment), Service("", None, None)
+    if not args.any_service:
+        args.found = service = service_called(args.service, services(args.config, args.root, environment))
+        args.root, args.config, args.dsn = service.root, service.config, environment.get(service.dsn_variable)
+        args.sink = environment.get(service.sink_variable)
+    args.now = lambda: datetime.now(UTC)
+    args.tell = tell
+    return args
 
 
 def parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.answers import SAID_NO, Answer
 from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
 from recsys_tasks.core.config import ScheduleConfig, load_table
@@ -85,7 +85,7 @@ def _run(args: Namespace) -> Answer:
         warning = "\n".join(f"{type(error).__name__}: {error}" for error in refused)
         return Answer({"days": rows}, _summary(rows), exit_code=1, warning=warning)
     held = any(row["verdict"] != "PASS" for row in rows)
-    return Answer({"days": rows}, _summary(rows), exit_code=3 if held else 0)
+    return Answer({"days": rows}, _summary(rows), exit_code=SAID_NO if held else 0)
 
 
 def _run_one(args: Namespace, at: Workplace, day: Day, rebuild_through: bool) -> DayRun:

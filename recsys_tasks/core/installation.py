@@ -26,6 +26,7 @@ TASKS = (
     "fresh_and_sound",
     "make_lists",
     "load_sink",
+    "act",
 )
 """Names of all tasks of all DAGs of a service."""
 EVERY = "default"

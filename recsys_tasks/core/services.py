@@ -35,10 +35,12 @@ WORDED = (
     "freshness",
     "delivery",
     "deliver",
+    "act",
     "alert_asset",
     "delivered_asset",
     "pool",
     "connection",
+    "store_variable",
     "dsn_variable",
     "sink_connection",
     "sink_variable",
@@ -80,9 +82,14 @@ class Service:
         return self._named("deliver_recommendations")
 
     @property
+    def act(self) -> str:
+        """Id of the DAG each of whose runs does what a person asked for on the pages."""
+        return self._named("recommendations_act")
+
+    @property
     def dag_ids(self) -> tuple[str, ...]:
         """Ids of the DAGs that this service always has."""
-        return self.daily, self.freshness, self.delivery
+        return self.daily, self.freshness, self.delivery, self.act
 
     @property
     def pool(self) -> str:
@@ -98,6 +105,11 @@ class Service:
     def store_connection(self) -> str:
         """Airflow's connection to the store, where that is in a bucket."""
         return self._named("recsys_store")
+
+    @property
+    def store_variable(self) -> str:
+        """Airflow's variable that says which store the runs of this service work on."""
+        return self._named("recsys_store_mark")
 
     @property
     def dsn_variable(self) -> str:
@@ -123,6 +135,11 @@ class Service:
     def asset_uri(self) -> str:
         """Address of that asset."""
         return f"recsys://live_index/{self.name}".rstrip("/")
+
+    @property
+    def act_events(self) -> str:
+        """Alias under which acts add events to that asset; no act is one of its producers, for most change nothing."""
+        return self._named("live_index_by_act")
 
     @property
     def alert_asset(self) -> str:

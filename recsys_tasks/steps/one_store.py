@@ -17,6 +17,11 @@ from recsys_tasks.storage.stored_mark import mark_of, marked
 SHOWN = 8
 """Hexadecimal digits of an id in a message."""
 
+SHARED = (
+    "RECSYS_ROOT must be one shared folder, or bucket, on every machine that runs tasks or shows pages. Mount or name "
+    "it here."
+)
+
 
 @dataclass(frozen=True)
 class StoreUsed:
@@ -56,11 +61,36 @@ def same_store(store: ArtefactStore, begun_on: StoreUsed) -> StoreUsed:
     mark = mark_of(store)
     if mark is not None and mark.id == begun_on.id:
         return _used(store, mark)
-    found = f"works on {_used(store, mark)}" if mark else f"finds no store at {store.where('')} on {platform.node()}"
     raise OtherStore(
-        f"This task {found}; the day began on {begun_on}. RECSYS_ROOT must be one shared folder, or bucket, on every "
-        "machine that runs tasks. Mount or name it here, then clear the run from its first task on."
+        f"This task {_found(store, mark)}; the day began on {begun_on}. {SHARED} "
+        "Then clear the run from its first task on."
     )
+
+
+def require_store(store: ArtefactStore, id_: str, others: str) -> None:
+    """Work only on the store of this id, on which the others work. Makes no mark.
+
+    Args:
+        store: where a task would work.
+        id_: of its mark.
+        others: who the others are and what they work on, for the message.
+
+    Raises:
+        OtherStore: this is another store, or none.
+        Unreadable: this account may not read it.
+    """
+    mark = mark_of(store)
+    if mark is None or mark.id != id_:
+        raise OtherStore(f"This worker {_found(store, mark)}; {others}. {SHARED}")
+
+
+def _found(store: ArtefactStore, mark: Mark | None) -> str:
+    """What is here instead of the store that the others work on."""
+    if mark is not None:
+        return f"works on {_used(store, mark)}"
+    names = [name for name in store.names("") if not name.startswith(".")]
+    there = f"only {', '.join(names[:3])}" if names else "nothing"
+    return f"finds no store at {store.where('')} on {platform.node()} ({there} lies there)"
 
 
 def _used(store: ArtefactStore, mark: Mark) -> StoreUsed:

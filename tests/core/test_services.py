@@ -26,7 +26,12 @@ class TestOneFile:
         (tmp_path / "any.toml").write_text("[source]\nhistory_start = 2026-01-01\n")
         (only,) = services(tmp_path / "any.toml", Path("/store"))
         assert (only.name, only.config, only.root) == ("", tmp_path / "any.toml", Path("/store"))
-        assert only.dag_ids == ("daily_recommendations", "release_freshness", "alert_delivery")
+        assert only.dag_ids == (
+            "daily_recommendations",
+            "release_freshness",
+            "alert_delivery",
+            "recommendations_act",
+        )
         assert (only.pool, only.connection, only.dsn_variable) == ("recsys_state", "recsys_source", "RECSYS_SOURCE_DSN")
         assert (only.asset, only.asset_uri, only.path) == ("live_index", "recsys://live_index", "")
 
@@ -35,7 +40,12 @@ class TestOneFile:
         (tmp_path / "any.toml").write_text('[service]\nname = "talk"\nroot = "/elsewhere"\n')
         (only,) = services(tmp_path / "any.toml", Path("/store"))
         assert (only.name, only.root) == ("talk", Path("/elsewhere"))
-        assert only.dag_ids == ("daily_recommendations_talk", "release_freshness_talk", "alert_delivery_talk")
+        assert only.dag_ids == (
+            "daily_recommendations_talk",
+            "release_freshness_talk",
+            "alert_delivery_talk",
+            "recommendations_act_talk",
+        )
         shown = (only.pool, only.connection, only.dsn_variable, only.asset, only.asset_uri, only.path)
         assert shown == (
             "recsys_state_talk",

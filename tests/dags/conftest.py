@@ -15,7 +15,15 @@ def dag(airflow_home, monkeypatch, tmp_path):
     (tmp_path / "config.toml").write_text(TOML)
     monkeypatch.setenv("RECSYS_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("RECSYS_ROOT", str(tmp_path / "store"))
-    return load_dag()
+    yield load_dag()
+    forget_store()
+
+
+def forget_store():
+    """Take away the note of the store that the runs of a test worked on: the next test has one of its own."""
+    from airflow.models.variable import Variable
+
+    Variable.delete("recsys_store_mark")
 
 
 @pytest.fixture

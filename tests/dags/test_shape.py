@@ -60,16 +60,25 @@ class TestShape:
         }
         assert emitting == {"daily_recommendations.alert", "release_freshness.hand_over"}
 
+    def test_an_act_is_never_tried_again_and_waits_for_no_day(self, dag):
+        """The person looks first; several at a time, in no pool of one slot, and never paused at first."""
+        acts = load_dag("recommendations_act")
+        (task,) = acts.tasks
+        assert (task.retries, task.pool, acts.is_paused_upon_creation) == (0, "default_pool", False)
+        assert (acts.max_active_runs, acts.schedule, acts.catchup) == (4, None, False)
+
     def test_every_failure_has_somebody_who_tells(self, dag):
         """Every task of all DAGs calls back, and the daily DAG for those whose process was killed."""
         from recsys_dag.alerting import tell_failure, tell_what_nobody_told
 
-        for task in [*dag.tasks, *load_dag("release_freshness").tasks, *load_dag("alert_delivery").tasks]:
+        others = ("release_freshness", "alert_delivery", "recommendations_act")
+        for task in [*dag.tasks, *(task for name in others for task in load_dag(name).tasks)]:
             assert [callback.__name__ for callback in task.on_failure_callback] == [tell_failure.__name__], task.task_id
         assert dag.on_failure_callback.__name__ == tell_what_nobody_told.__name__
 
     @pytest.mark.parametrize(
-        ("name", "tasks"), [("daily_recommendations", 12), ("release_freshness", 4), ("alert_delivery", 1)]
+        ("name", "tasks"),
+        [("daily_recommendations", 12), ("release_freshness", 4), ("alert_delivery", 1), ("recommendations_act", 1)],
     )
     def test_a_task_body_is_short(self, name, tasks):
         """At most six lines of code a task: what can be tested without Airflow is tested without it."""
@@ -80,7 +89,9 @@ class TestShape:
         lines = {name: sum(s.end_lineno - s.lineno + 1 for s in body) for name, body in bodies.items()}
         assert max(lines.values()) <= 6, lines
 
-    @pytest.mark.parametrize("name", ["daily_recommendations", "release_freshness", "alert_delivery"])
+    @pytest.mark.parametrize(
+        "name", ["daily_recommendations", "release_freshness", "alert_delivery", "recommendations_act"]
+    )
     def test_its_page_names_every_task(self, dag, name):
         """The operator's manual in the UI and the tasks of the DAG are the same list."""
         shown = load_dag(name)
@@ -90,11 +101,13 @@ class TestShape:
 
 def test_what_people_type_into_a_run_is_bounded_by_its_form(dag):
     """Airflow itself refuses a megabyte of reason before there is a run: every text of the form has a bound."""
-    params = dag.params
-    texts = [name for name in params if "string" in params.get_param(name).schema.get("type", ())]
-    assert sorted(texts) == ["accept_data", "day", "publish_older"]
-    for name in texts:
-        param = params.get_param(name)
-        assert param.resolve("2026-01-15") == "2026-01-15"
+    texts = {}
+    for params in (dag.params, load_dag("recommendations_act").params):
+        named = {name: params.get_param(name) for name in params}
+        texts |= {name: each for name, each in named.items() if "string" in each.schema.get("type", ())}
+    assert sorted(texts) == ["accept_data", "act", "candidate", "day", "publish_older", "store", "why"]
+    for name, param in texts.items():
+        fitting = "pin" if name == "act" else "2026-01-15"
+        assert param.resolve(fitting) == fitting
         with pytest.raises(ValueError, match="Failed validating"):
             param.resolve("2" * 1_001)

@@ -11,6 +11,7 @@ SAMPLES = {  # parameter of a path -> true names and false ones
     "judgement": ["ffffffffffffffff-none", "x"],
     "name": ["page.css", "rollback", "pin", "1", "x"],
     "release": ["1", "99", "x"],
+    "run": ["pin-0123456789abcdef", "x"],
 }
 BODIES = [
     {"data": {"why": "a form", "seen": "3"}},

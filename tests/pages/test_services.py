@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+from acted_runs import do_what_waits, sync_dags
 from airflow_server import served
 from settings import TOML
 
@@ -51,6 +52,7 @@ def ask(airflow_home, stores, tmp_path_factory):
         with served(airflow_home, stores, tmp_path_factory.mktemp("unused")) as asking:
             patch.setenv("RECSYS_CONFIG", str(folder))
             asking.folder = folder
+            sync_dags()
             yield asking
     purge_cached_app()
 
@@ -103,16 +105,17 @@ class TestEachItsOwn:
         assert ask("POST", "/recsys/music/acts/pin", "olga", json={"why": "x", "seen": 3}).status_code == 403
 
     def test_an_act_reaches_its_own_store_and_log(self, ask, stores):
-        """The command is run for the service; the audit log has it under the service's DAG."""
+        """The run is of the DAG of the service; the audit log has it under the service's DAG."""
         from airflow.models.log import Log
         from airflow.utils.session import create_session
 
         answer = ask("POST", "/recsys/talk/acts/pin", "olga", json={"why": "covers", "seen": 3})
-        assert answer.status_code == 200, answer.text
+        assert answer.status_code == 202, answer.text
+        do_what_waits("recommendations_act_talk")
         talk, music = (Releases(PosixStore(stores / name)).log().entries for name in ("talk", "music"))
         assert (talk[-1].kind, len(talk), len(music)) == (PIN, 4, 3)
         with create_session() as session:
-            row = session.query(Log).where(Log.event == "recommendations_pin").order_by(Log.id.desc()).first()
+            row = session.query(Log).where(Log.event == "recommendations_pin_asked").order_by(Log.id.desc()).first()
             assert (row.dag_id, json.loads(row.extra)["why"]) == (f"{DAILY}_talk", "covers")
 
     def test_links_commands_and_scripts_are_those_of_the_service(self, ask):

@@ -61,11 +61,11 @@ def test_who_waits_too_long_is_told_so(turns):
 
 
 def test_every_page_that_reads_much_takes_a_turn(turns):
-    """Every route of ours but the static files and the way to them: pages, answers and acts, each of their own kind."""
+    """Every route of ours but the static files and the way to them: answers have turns of their own."""
     from recsys_ui import acts, asking, browse, reports, views
 
     rooms = (acts.router, asking.router, browse.router, reports.router, views.router)
-    kinds = (turns.turn, turns.answer_turn, turns.act_turn)
+    kinds = (turns.turn, turns.answer_turn)
     found = {
         (route.path, *route.methods): [
             each.call.__name__ for each in route.dependant.dependencies if each.call in kinds
@@ -74,7 +74,7 @@ def test_every_page_that_reads_much_takes_a_turn(turns):
         for route in router.routes
     }
     assert [where for where, taken in found.items() if not taken] == [("/", "GET"), ("/static/{name}", "GET")]
-    assert found["/acts/{name}", "POST"] == ["act_turn"]
+    assert found["/acts/{name}", "POST"] == ["turn"]
     assert found["/ask/similar", "GET"] == ["answer_turn"]
     assert all(len(taken) < 2 for taken in found.values())
 

@@ -46,6 +46,13 @@ class TestWords:
         """Whatever it asks for: Airflow gets the whole body, and says itself what is wrong with it."""
         assert trigger("tom", conf) == REACHED
 
+    @pytest.mark.parametrize("conf", [{"act": "pin", "seen": 3, "why": "why"}, {}, None])
+    def test_every_act_is_a_word(self, trigger, conf):
+        """Whoever may trigger and not edit has nothing done in their name, also not past the pages."""
+        acts = DAG.replace("daily_recommendations", "recommendations_act")
+        assert (trigger("tom", conf, acts), trigger("vic", conf, acts)) == (REFUSED, REFUSED)
+        assert trigger("ulla", conf, acts) == REACHED
+
     @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
     def test_a_word_in_another_encoding_is_a_word(self, trigger, encoding):
         """JSON may come in five encodings, and Airflow reads them all."""

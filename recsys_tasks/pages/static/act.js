@@ -3,7 +3,6 @@ import { startBackfill } from "./backfill.js";
 import { dialog } from "./dialog.js";
 import { button, home, line, say, send } from "./server.js";
 
-const KEPT = "recsys-said"; // what was done, shown once more after the page has loaded again
 const by = (id) => document.getElementById(id);
 const row = by("acts");
 const cells = document.querySelectorAll(".acts");
@@ -16,9 +15,8 @@ const open = dialog("act", async () => {
   if (!why) throw new Error("Say why: the reason stands in the log for those who come after you.");
   by("act-do").textContent = "Working …";
   try {
-    const { said } = await send(`${home}acts/${asked.name}`, { ...asked.body, seen: stands.entry, why });
-    sessionStorage.setItem(KEPT, said);
-    location.reload();
+    const { page } = await send(`${home}acts/${asked.name}`, { ...asked.body, seen: stands.entry, why });
+    location.assign(page); // where the outcome will stand: a run of Airflow does it
   } finally {
     by("act-do").textContent = asked.button;
   }
@@ -28,7 +26,8 @@ function show(act) {
   asked = act;
   by("act-title").textContent = act.title;
   by("act-do").textContent = act.button;
-  by("act-sign").textContent = `Stands ${STANDS[act.name] || "in the release log"} with your name, ${stands.user}.`;
+  by("act-sign").textContent =
+    `Stands ${STANDS[act.name] || "in the release log"} with your name, ${stands.user}. A run of Airflow does it, within some seconds.`;
   by("act-text").replaceChildren(
     ...act.text.map((words) => Object.assign(document.createElement("li"), { textContent: words })),
   );
@@ -153,10 +152,6 @@ function fillCell(cell) {
 by("act-release").addEventListener("change", (event) =>
   show(rollBack(stands.others.find((each) => String(each.release) === event.target.value))),
 );
-if (sessionStorage.getItem(KEPT)) {
-  say(sessionStorage.getItem(KEPT));
-  sessionStorage.removeItem(KEPT);
-}
 if (row || cells.length) {
   try {
     stands = await send(`${home}acts`);
