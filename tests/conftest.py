@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from datetime import date
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,17 @@ def copied(finished: Any, tmp_path: Path) -> Any:
 
     shutil.copytree(finished.store.root, tmp_path / "store", symlinks=True)
     return Workplace(PosixStore(tmp_path / "store"), finished.config, finished.dsn)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def drawn_once() -> Iterator[None]:
+    """Have a plot of a report drawn once for the same figures: drawing is a third of a small day, and days recur."""
+    from recsys_tasks.reporting import report
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("plot_svg", "forest_svg"):
+            patch.setattr(report, name, cache(getattr(report, name)))
+        yield
 
 
 @pytest.fixture(scope="session")

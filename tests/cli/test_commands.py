@@ -20,16 +20,11 @@ from recsys_tasks.storage.run_records import RunRecords
 DAY = date(2026, 1, 13)
 
 
-def command(root, dsn, *words, toml=TOML):
-    """A command line in a process of its own, as a user types it."""
-    root.mkdir(exist_ok=True)
+def environment_of(root, dsn, toml=TOML):
+    """The variables that name a store and a configuration in a folder, and a source."""
     (root / "config.toml").write_text(toml)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    environment |= {"RECSYS_ROOT": str(root / "store"), "RECSYS_CONFIG": str(root / "config.toml")}
-    environment |= {"RECSYS_SOURCE_DSN": dsn} if dsn else {}
-    return subprocess.run(
-        [sys.executable, "-m", "recsys_tasks", *words], env=environment, capture_output=True, text=True, check=False
-    )
+    named = {"RECSYS_ROOT": str(root / "store"), "RECSYS_CONFIG": str(root / "config.toml"), "USER": "o"}
+    return named | {"RECSYS_SOURCE_DSN": dsn}
 
 
 REFUSALS = {
@@ -45,18 +40,21 @@ REFUSALS = {
 
 class TestCommandLine:
     @pytest.mark.parametrize(("toml", "words", "said"), REFUSALS.values(), ids=REFUSALS.keys())
-    def test_a_refusal_is_one_line_that_says_what_to_do(self, world_dsn, tmp_path, toml, words, said):
+    def test_a_refusal_is_one_line_that_says_what_to_do(self, world_dsn, tmp_path, capsys, toml, words, said):
         """Wrong configuration and impossible days: one line on standard error, exit code not 0, nothing judged."""
-        found = command(tmp_path, world_dsn, "run", *(words or ("--date", "2026-01-06")), toml=toml)
-        refusal = found.stderr.strip().splitlines()[-1]
-        assert found.returncode in {1, 2}
-        assert said in refusal
-        assert "Traceback" not in found.stderr
+        environment = environment_of(tmp_path, world_dsn, toml)
+        assert main(["run", *(words or ("--date", "2026-01-06"))], environment) in {1, 2}
+        assert said in capsys.readouterr().err.strip().splitlines()[-1]
         assert not (tmp_path / "store" / "matrices").exists()
 
     def test_an_unreachable_source_is_said_without_its_password(self, tmp_path):
         """Nobody listens there: one line with host and database, never the password."""
-        found = command(tmp_path, "postgresql://u:hush-5521@127.0.0.1:1/music", "run", "--date", "2026-01-06")
+        environment = environment_of(tmp_path, "postgresql://u:hush-5521@127.0.0.1:1/music")
+        found = subprocess.run(
+            [sys.executable, "-m", "recsys_tasks", "run", "--date", "2026-01-06"],
+            env=os.environ | environment | {"PYTHONPATH": str(Path(__file__).parents[2])},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
         assert found.returncode == 1
         assert found.stderr.startswith("SourceUnavailable: ")
         assert "127.0.0.1" in found.stderr

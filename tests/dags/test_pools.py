@@ -1,12 +1,19 @@
 """What the scheduler does before a run of ours starts: pools that its tasks name and that nobody made."""
 
 import pytest
+from dag_runs import load_dag
+from settings import TOML
 
 
-@pytest.fixture
-def run(dag):
+@pytest.fixture(scope="module")
+def run(airflow_home, tmp_path_factory):
     """A run whose tasks stand in Airflow's database; its first task fails at once, for its day is not over."""
-    return dag.test(run_conf={"day": "2999-01-01"})
+    folder = tmp_path_factory.mktemp("pools")
+    (folder / "config.toml").write_text(TOML)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RECSYS_CONFIG", str(folder / "config.toml"))
+        patch.setenv("RECSYS_ROOT", str(folder / "store"))
+        yield load_dag().test(run_conf={"day": "2999-01-01"})
 
 
 def slots(session):

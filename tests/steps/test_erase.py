@@ -1,6 +1,7 @@
 """Somebody asks to be forgotten: nothing of them is left, in any file, whatever is rolled back or backfilled later."""
 
 import shutil
+import uuid
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -247,16 +248,29 @@ class TestTraces:
 
 
 class TestComingBack:
-    @pytest.fixture
-    def own(self, source_dsn, tmp_path):
-        """A store of one day on a source of its own, with a listener who is the only one of a track; every component
-        answers."""
-        write_world(source_dsn, build_world(PRESETS["small"]))
-        execute(source_dsn, *(_stream(f"2026-01-13 {hour}:00+00", hour) for hour in (11, 12)))
+    @pytest.fixture(scope="class")
+    def lone(self, postgres, tmp_path_factory):
+        """A store of one day, and the name of its source's database, with a listener who is the only one of a track;
+        every component answers. Both are copied, and changed by no test."""
+        execute(postgres.get_uri(), "CREATE DATABASE lone_listener")
+        dsn = postgres.get_uri(database="lone_listener")
+        write_world(dsn, build_world(PRESETS["small"]))
+        execute(dsn, *(_stream(f"2026-01-13 {hour}:00+00", hour) for hour in (11, 12)))
         blend = {"components": ["als", "recent", "neighbours"]}
-        at = Workplace(PosixStore(tmp_path / "store"), config(blend=blend, evaluation={"blend_share": 0.2}), source_dsn)
+        settings = config(blend=blend, evaluation={"blend_share": 0.2})
+        at = Workplace(PosixStore(tmp_path_factory.mktemp("lone")), settings, dsn)
         run(at, date(2026, 1, 13))
-        return at
+        yield at
+        execute(postgres.get_uri(), "DROP DATABASE lone_listener WITH (FORCE)")
+
+    @pytest.fixture
+    def own(self, lone, postgres, tmp_path):
+        """A copy of both that a test may change."""
+        name = f"test_{uuid.uuid4().hex}"
+        execute(postgres.get_uri(), f"CREATE DATABASE {name} TEMPLATE lone_listener")
+        shutil.copytree(lone.store.root, tmp_path / "store", symlinks=True)
+        yield Workplace(PosixStore(tmp_path / "store"), lone.config, postgres.get_uri(database=name))
+        execute(postgres.get_uri(), f"DROP DATABASE {name} WITH (FORCE)")
 
     def test_the_only_listener_of_a_track_takes_it_along(self, own):
         """The next matrix has no column for it; releases that had it answer still."""
