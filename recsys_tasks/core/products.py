@@ -26,6 +26,9 @@ class ProductsConfig(Section):
     """A track is a new release for so many days after its release date; without one, after its first play."""
     without_shown_deliveries: int = Field(default=7, ge=0)
     """A track that stood on one of a listener's last so many delivered lists is not listed again; 0: it may be."""
+    exploration_share: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Share of a Discover list's places, the last ones, for new tracks that are drawn: 0.1 is one place of ten.
+    The gate judges lists without them. 0: none."""
     own_half_life_days: float = Field(default=0.0, ge=0, le=3650)
     """A listener's own play of so many days ago counts half in what is on repeat. 0: a release holds no such plays, and
     the products that need them refuse. Otherwise four bytes for each pair of listener and track, and one day's

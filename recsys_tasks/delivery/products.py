@@ -7,6 +7,8 @@ import pyarrow as pa
 USER, TRACK, ARTIST = "user", "track", "artist"
 """Kinds of ids; each has the type that the source gives it."""
 NUMBER, SCORE, TEXT = "number", "score", "text"
+PROPENSITY = "propensity"
+"""Column of a list that explores: how likely the new track was drawn for this place; null where it was ranked."""
 ARROW = {NUMBER: pa.int32(), SCORE: pa.float32(), TEXT: pa.string()}
 
 
@@ -50,3 +52,5 @@ PRODUCTS = {
     POPULAR: Product(POPULAR, (Column("segment", TEXT), *_LISTED[:3], _RELEASE), ("segment", "rank")),
 }
 """By name, which is also the name of its table."""
+EXPLORED = Product(DISCOVER, (*_LISTS, Column(PROPENSITY, SCORE)), ("user_id", "rank"))
+"""Discover whose last places hold new tracks."""

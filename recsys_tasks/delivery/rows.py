@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from recsys_tasks.core.domain import FloatArray, Ids, IntArray
+from recsys_tasks.delivery.products import PROPENSITY
 
 
 def list_rows(
@@ -16,6 +17,7 @@ def list_rows(
     named: Mapping[str, tuple[Ids, IntArray]],
     scores: FloatArray,
     release: int,
+    propensities: FloatArray | None = None,
 ) -> pa.Table:
     """The places of some lists, list by list and best first.
 
@@ -26,6 +28,7 @@ def list_rows(
             them has none, there is no row; in the others, it is null.
         scores: (n_lists, k).
         release: number of the release.
+        propensities: (n_lists, k) where the lists explore; NaN becomes null.
     """
     there = next(iter(named.values()))[1] >= 0
     lists, places = np.nonzero(there)
@@ -36,6 +39,8 @@ def list_rows(
         "score": scores[there].astype(np.float32),
         "release": np.full(len(lists), release, np.int32),
     }
+    if propensities is not None:
+        columns[PROPENSITY] = pa.array(propensities[there], pa.float32(), from_pandas=True)
     return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)
 
 

@@ -20,6 +20,7 @@ FORMATS = (
     "instant",
     "megabytes",
     "signed_percent",
+    "signed_fraction",
     "significant",
 )
 """Formats of figures that the templates use."""

@@ -44,6 +44,7 @@ class Lists:
     scores: FloatArray  # (n_users, k) of the retriever; where diversity counts, they do not fall evenly
     reasons: Cols  # (n_users, k) column of the played track that explains a place; -1: none
     popular: BoolArray  # (n_users,) the popular tracks, by number of listeners: nothing else is known of the listener
+    propensities: FloatArray | None = None  # (n_users, k) with which a new track was drawn; NaN: none was
 
     def of(self, place: int) -> tuple[Cols, FloatArray, Cols]:
         """Columns, scores and reasons of one list, without what stands for nothing."""

@@ -13,6 +13,7 @@ from recsys_tasks.core.errors import BadData, UnknownId
 from recsys_tasks.core.formatting import count
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.artists import Artists
+from recsys_tasks.products.exploration import Explorer, Showings
 from recsys_tasks.products.filters import Filters
 from recsys_tasks.products.histories import continued, for_histories
 from recsys_tasks.products.listeners import best_tracks
@@ -40,6 +41,7 @@ class Products:
         settings: ProductsConfig | None = None,
         als: AlsConfig | None = None,
         never_again: pa.Table | None = None,
+        showings: Showings | None = None,
     ) -> None:
         """Nothing is computed yet: what products share is made when it is first needed.
 
@@ -48,7 +50,9 @@ class Products:
             settings: what the lists look like.
             als: how histories are folded in where the release does not say how it was trained.
             never_again: what listeners do not want again: user_id, track_id, artist_id (``Source.never_again``).
+            showings: of each track, for places of exploration; None: nobody knows.
         """
+        self._showings = showings
         self.view = ReleaseView(opened, settings or ProductsConfig(), als or AlsConfig(), never_again)
 
     @property
@@ -117,8 +121,11 @@ class Products:
             BadData: shapes do not fit.
             ConfigError: k is not positive.
         """
-        rows = np.asarray(user_rows)
-        return best_tracks(self.view, rows, self._hidden(rows, shown), self._length(k), self._open(allowed))
+        lists, length = self._ranked(user_rows, k, allowed, shown), self._length(k)
+        n_places = round(length * self.settings.exploration_share)
+        if not n_places:
+            return lists
+        return self._explorer.explored(lists, self._hidden(lists.user_rows, shown), n_places, self._open(allowed))
 
     def on_repeat(self, user_rows: IntArray, k: int | None = None, allowed: BoolArray | None = None) -> Lists:
         """The tracks that each listener plays most of late; a score is the number of their faded plays.
@@ -150,7 +157,7 @@ class Products:
         """
         rows, length = np.asarray(user_rows), self._length(k)
         known = drawn_known(self.view, rows, length, day or self.day, self._open(allowed))
-        return mixed(known, self.discover(rows, length, allowed, shown), length, self.settings.known_share)
+        return mixed(known, self._ranked(rows, length, allowed, shown), length, self.settings.known_share)
 
     def new_releases(
         self,
@@ -163,7 +170,7 @@ class Products:
         """The newest tracks that suit each listener; ``day``: on which they are new, None: that of the data."""
         new = new_tracks(self.view, day or self.day, self.settings.new_release_days)
         open_ = self._open(allowed)
-        return self.discover(user_rows, k, new if open_ is None else new & open_, shown)
+        return self._ranked(user_rows, k, new if open_ is None else new & open_, shown)
 
     def popular(
         self, k: int | None = None, allowed: BoolArray | None = None, segment: IntArray | None = None
@@ -218,6 +225,11 @@ class Products:
         return for_histories(self.view, histories, self._length(k), self._open(allowed))
 
     @cached_property
+    def _explorer(self) -> Explorer:
+        new = new_tracks(self.view, self.day, self.settings.new_release_days)
+        return Explorer(self.view, new, self._showings or Showings.none(self.view.n_tracks))
+
+    @cached_property
     def _related(self) -> RelatedArtists:
         return RelatedArtists(self.view)
 
@@ -235,6 +247,11 @@ class Products:
     def _track(self, col: int, score: float, because: Track | None = None) -> Track:
         names, ids = self.view.bundle.names.of(col), self.view.bundle.gated.tracks.ids
         return Track(ids[col].as_py(), names["title"], names["artist"], round(score, 6), because)
+
+    def _ranked(self, user_rows: IntArray, k: int | None, allowed: BoolArray | None, shown: Played | None) -> Lists:
+        """Lists without places for exploration."""
+        rows = np.asarray(user_rows)
+        return best_tracks(self.view, rows, self._hidden(rows, shown), self._length(k), self._open(allowed))
 
     def _open(self, allowed: BoolArray | None) -> BoolArray | None:
         """The tracks to choose from: whoever names some has said enough."""

@@ -137,6 +137,7 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
         **{name: figures["recall"][name] for name in ("user_recall", "similar_recall")},
         **{"pairs": None, "weight": None, **figures["training"]},
         **{name: _recall_of_cold(figures, lists) for name, lists in COLD_LISTS.items()},
+        "components": figures.get("components", ()),
         "new_tracks": figures["new_tracks"],
         "new_listeners": figures["new_listeners"],
         "outcome": verdict.get("outcome", NOT_JUDGED),

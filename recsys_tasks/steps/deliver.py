@@ -16,14 +16,18 @@ import pyarrow.parquet as pq
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Ids, IntArray
 from recsys_tasks.core.formatting import count
+from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.records import Json, from_json
 from recsys_tasks.delivery.marker import Marker
 from recsys_tasks.delivery.products import DISCOVER, NEW_RELEASES, POPULAR
+from recsys_tasks.delivery.showings import Outcomes, outcomes
 from recsys_tasks.delivery.sink import LOADED, OVERTAKEN, THERE, Loaded, Sink
 from recsys_tasks.delivery.tables import Rows
 from recsys_tasks.partitions.suppression import ids_of
+from recsys_tasks.products.exploration import Showings
 from recsys_tasks.products.products import Products
 from recsys_tasks.products.segments import segments_of
+from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.repositories.deliveries import NEVER_AGAIN, POSTGRES, STORE, DeliveryKey, Record, files_of
@@ -116,9 +120,15 @@ def delivery_key(at: Workplace, log: ReleaseLog) -> DeliveryKey:
         day=live.day,
         candidate=live.candidate,
         parts=live.parts,
-        settings={**at.config.products.model_dump(mode="json"), "products": products},
+        settings={**_settings(at.config.products), "products": products},
         forgotten=digest_of(sorted(each.reference for each in at.suppressions.people() if not each.readmitted)),
     )
+
+
+def _settings(config: ProductsConfig) -> Json:
+    """The settings of every product; those of lists that do not explore are as they were before any list did."""
+    unnamed = set() if config.exploration_share else {"exploration_share"}
+    return config.model_dump(mode="json", exclude=unnamed)
 
 
 def store_id(at: Workplace) -> str:
@@ -139,16 +149,27 @@ def _since(log: ReleaseLog, live: Entry, with_parts: bool) -> int:
 def _make(at: Workplace, live: Entry, key: DeliveryKey) -> None:
     bundle, earlier, config = at.bundles.load(live), _earlier(at, key), at.config.deliver
     marks = _never_again(at, live)
-    products = Products(bundle, at.config.products, at.config.als, marks)
+    seen = _outcomes(bundle, earlier) if at.config.products.exploration_share else None
+    showings = None if seen is None else Showings(seen.shown, seen.played)
+    products = Products(bundle, at.config.products, at.config.als, marks, showings)
+    left_out, segments = _left_out(at), _segments(at, bundle)
     with at.store.workspace() as folder:
         making = Making(
-            products, bundle, live.release, _left_out(at), earlier, _segments(at, bundle), config, folder, at.progress
+            products, bundle, live.release, left_out, earlier, segments, config, folder, at.progress, outcomes=seen
         )
         written = {product: write_product(making, product) for product in key.settings["products"]}
         files = {name: file for some, _ in written.values() for name, file in some.items()}
         figures = {product: found for product, (_, found) in written.items()}
         kept = making.shown_arrays() | ({} if marks is None else {NEVER_AGAIN: marks})
         at.deliveries.save(key, files | kept, {"products": figures, "earlier": earlier.names})
+
+
+def _outcomes(bundle: Bundle, earlier: Earlier) -> Outcomes:
+    """What became of the tracks that the last deliveries showed."""
+    shown = (earlier.opened[name] for name in earlier.shown)
+    files = [artefact.file(name) for artefact in shown for name in files_of(artefact.manifest, DISCOVER)]
+    users = bundle.users
+    return outcomes(files, users.ids, bundle.gated.tracks.ids, Played(users.indptr, users.cols))
 
 
 def _never_again(at: Workplace, live: Entry) -> pa.Table | None:

@@ -21,6 +21,7 @@ from recsys_tasks.delivery.files import ProductFiles
 from recsys_tasks.delivery.products import (
     ARTIST,
     DISCOVER,
+    EXPLORED,
     NEW_RELEASES,
     POPULAR,
     PRODUCTS,
@@ -29,6 +30,7 @@ from recsys_tasks.delivery.products import (
     USER,
 )
 from recsys_tasks.delivery.rows import list_rows
+from recsys_tasks.delivery.showings import Outcomes
 from recsys_tasks.products.lists import Lists
 from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.products import Products
@@ -72,6 +74,7 @@ class Making:
     folder: str
     progress: Callable[[str], None]
     shown: list[Played] = field(default_factory=list)  # of each batch, where it is to be kept
+    outcomes: Outcomes | None = None  # of what was shown before; None: the lists do not explore
 
     @cached_property
     def ids(self) -> dict[str, pa.DataType]:
@@ -91,7 +94,8 @@ class Making:
 
     def files(self, product: str) -> ProductFiles:
         """Where the rows of a product go."""
-        return ProductFiles(self.folder, product, PRODUCTS[product].schema(self.ids))
+        columns = EXPLORED if product == DISCOVER and self.outcomes else PRODUCTS[product]
+        return ProductFiles(self.folder, product, columns.schema(self.ids))
 
     def batches(self) -> Iterator[IntArray]:
         """Rows of everybody who gets lists, by rising id."""
@@ -129,7 +133,7 @@ def write_product(making: Making, product: str) -> tuple[dict[str, LocalFile], F
 
 def _discover(making: Making, files: ProductFiles) -> Figures:
     readers = {name: _reader(artefact) for name, artefact in making.earlier.opened.items()}
-    figures, n_done = _no_figures(making), 0
+    figures, n_done, explored = _no_figures(making), 0, list[IntArray]()
 
     def listed(asked: tuple[IntArray, Mapping[str, Played]]) -> tuple[Lists, Mapping[str, Played], Played]:
         rows, before = asked
@@ -140,12 +144,27 @@ def _discover(making: Making, files: ProductFiles) -> Figures:
     for lists, before, shown in in_order(listed, batches, making.config.threads):
         repeats = {figure: before[name] for figure, name in making.earlier.compared.items()}
         figures.add(lists.cols, lists.popular, repeats, len(making.tracks))
+        explored.append(_drawn(lists))
         _write(making, files, lists)
         if making.config.keep_shown:
             making.shown.append(shown)
         n_done += len(lists.cols)
         making.progress(f"{DISCOVER}: lists of {count(n_done)} of {count(len(making.users))} listeners")
-    return figures.figures()
+    return figures.figures() | _exploration(making, np.concatenate([np.zeros(0, np.int32), *explored]))
+
+
+def _drawn(lists: Lists) -> IntArray:
+    """Columns of the tracks that were drawn for places of exploration. (n,)"""
+    nothing = np.zeros(0, np.int32)
+    return nothing if lists.propensities is None else lists.cols[~np.isnan(lists.propensities)]
+
+
+def _exploration(making: Making, cols: IntArray) -> Figures:
+    """Of lists that explore: their places for new tracks, and what became of the places shown before."""
+    if making.outcomes is None:
+        return {}
+    figures = {"places": len(cols), "distinct_tracks": len(np.unique(cols)), "before": making.outcomes.figures()}
+    return {"exploration": figures}
 
 
 def _new_releases(making: Making, files: ProductFiles) -> Figures:
@@ -192,7 +211,8 @@ _WRITERS: Mapping[str, Callable[[Making, ProductFiles], Figures]] = {
 def _write(making: Making, files: ProductFiles, lists: Lists) -> None:
     owners = {"user_id": making.users.take(pa.array(lists.user_rows))}
     named = {"track_id": (making.tracks, lists.cols), "reason": (making.tracks, lists.reasons)}
-    files.write(list_rows(files.schema, owners, named, lists.scores, making.release), len(lists.user_rows))
+    n = len(lists.user_rows)
+    files.write(list_rows(files.schema, owners, named, lists.scores, making.release, lists.propensities), n)
 
 
 def in_order(work: Callable[[T], Found], items: Iterable[T], threads: int) -> Iterator[Found]:

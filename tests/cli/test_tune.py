@@ -5,7 +5,6 @@ import re
 import tomllib
 
 import pytest
-from settings import TOML
 from two_tastes import played_pairs
 
 from recsys_tasks.cli.main import main
@@ -154,14 +153,3 @@ class TestComponents:
         assert re.search(r"listeners: neighbours, cosine, shrinkage 10, 100 nearest: nDCG@5 0\.\d+ with ALS", told.err)
         assert re.search(r"neighbours alone .*\[", told.out)
         assert tomllib.loads(told.out[told.out.index("[blend]") :])["blend"]["components"][0] == "als"
-
-    def test_the_days_of_a_service_bring_dates_and_a_catalogue(self, copied, tmp_path, capsys):
-        """With days there are recent plays and content too, all of them blind to the hidden day."""
-        file = tmp_path / "recsys.toml"
-        file.write_text(TOML)
-        environment = {"USER": "o", "RECSYS_CONFIG": str(file), "RECSYS_ROOT": str(copied.store.root)}
-        environment["RECSYS_SOURCE_DSN"] = copied.dsn
-        assert main(["tune", "--components", "--date", "2026-01-15", "-k", "5", "--json"], environment) == 0
-        told = json.loads(capsys.readouterr().out)
-        assert {each["component"] for each in told["tried"]} == {"recent", "neighbours", "content"}
-        assert "without content" in {row["lists"] for row in told["rows"]}

@@ -7,15 +7,16 @@ from html import unescape
 
 import pytest
 from pages_store import LAST, candidates_page, judged_file, refused
-from settings import SIGNED, config, damage, run
+from settings import SIGNED, config, damage, reseal, run
 
 from recsys_tasks.pages.candidates import LENGTH, candidates, page_of, wanted
 from recsys_tasks.pages.remembered import RememberedJudgements, log_of
 from recsys_tasks.pages.viewed import Viewed
 from recsys_tasks.release.bundles import bundle_name
-from recsys_tasks.release.judgements import judgement_of
+from recsys_tasks.release.judgements import FIGURES, judgement_of
 from recsys_tasks.release.stored_verdicts import VERDICT
 from recsys_tasks.steps import Workplace, judge_again, roll_back, set_pin
+from recsys_tasks.storage.artefacts import read_manifest
 from recsys_tasks.storage.posix import PosixStore
 
 
@@ -29,6 +30,23 @@ class TestCandidates:
         page = candidates_page(copied.store)
         assert page.index(f"report/{LAST}/{judgement.name}") < page.index(f"report/{LAST}/{other.name}")
         assert page.index(f"report/{LAST}/{other.name}") < page.index("report/2026-01-14/")
+
+    def test_each_component_of_a_blend_has_a_row(self, copied):
+        """What the report says of each component stands with the candidate; of ALS alone there is nothing to say."""
+        path = judged_file(copied, LAST, FIGURES).parent
+        whole = {"lists": "all components", "weight": None, "precision": 0.04, "ndcg": 0.1}
+        whole |= {"difference": 0.0, "low": 0.0, "high": 0.0}
+        rows = [
+            whole,
+            whole | {"lists": "without <recent>", "weight": 0.6, "difference": -0.0071, "low": -0.009, "high": -0.005},
+        ]
+        assert "What each component is worth" not in candidates_page(copied.store)
+        reseal(path, figures=read_manifest(path).figures | {"components": rows})
+        page = candidates_page(copied.store)
+        assert page.count("What each component is worth") == 1
+        assert "without &lt;recent&gt;" in page
+        assert "−0.0071" in page
+        assert "−0.0090 to −0.0050" in page
 
     def test_releases_and_refused_candidates_have_a_place_to_act(self, copied):
         """A release names its number; a held candidate its digest and day; both cells are empty."""

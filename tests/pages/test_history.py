@@ -45,6 +45,18 @@ class TestHistory:
         for value in context["data"]["plots"][0]["lines"][0]["values"]:
             assert f">{value:.4f}</td>" in page
 
+    def test_recall_of_tracks_without_plays_has_a_line(self, copied):
+        """Where a judgement knows such tracks, their recall is plotted over the dates; elsewhere there is no plot."""
+        before = history(copied.store, GateConfig(), "all")["data"]["plots"]
+        assert "cold_tracks" not in {plot["name"] for plot in before}
+        path = judged_file(copied, LAST, FIGURES).parent
+        rows = [{"recall": recall} for recall in (0.31, 0.2, 0.1, 0.05)]
+        reseal(path, figures=read_manifest(path).figures | {"cold_tracks": rows})
+        plots = {plot["name"]: plot for plot in history(copied.store, GateConfig(), "all")["data"]["plots"]}
+        values = {line["name"]: line["values"] for line in plots["cold_tracks"]["lines"]}
+        assert values["by content"] == [None, None, 0.31]
+        assert values["by the popularity of the artist"] == [None, None, 0.05]
+
     def test_minutes_are_those_of_all_runs_of_a_date(self, copied):
         """Publishing names no date and counts for that of its run; a second run of the date is added."""
         before = minutes_of(Viewed(copied.store))["2026-01-15"]

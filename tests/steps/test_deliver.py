@@ -219,6 +219,37 @@ class TestRollback:
         )
 
 
+class TestExploration:
+    def test_showings_and_plays_of_before_are_counted_and_reported_by_themselves(self, copied, source_dsn):
+        """New tracks are in the last places, with propensities; what was played since it was shown is told of both
+        kinds of places, and a delivery that does not explore has no such column."""
+        at = delivering(copied, exploration_share=0.2)
+        roll_back(at, 1, SIGNED)
+        first = make_delivery(at, SIGNED)
+        roll_back(at, 3, SIGNED)
+        second = deliver(at, source_dsn).made
+        bundle = at.bundles.load(at.releases.log().require_live())
+        users, tracks = (ids.to_pylist() for ids in (bundle.users.ids, bundle.gated.tracks.ids))
+        bounds = zip(bundle.users.indptr, bundle.users.indptr[1:], strict=False)
+        own = {user: {tracks[c] for c in bundle.users.cols[a:b]} for user, (a, b) in zip(users, bounds, strict=True)}
+        shown = stored(at, first)
+        counted = second.figures["discover"]["exploration"]["before"]
+        for kind, rows in (
+            ("explored", [row for row in shown if row[-1] is not None]),
+            ("ranked", [row for row in shown if row[-1] is None]),
+        ):
+            played = sum(row[2] in own.get(row[0], ()) for row in rows)
+            assert counted[kind] == {"shown": len(rows), "played": played}
+        assert counted["explored"]["shown"] > 100
+        assert counted["ranked"]["played"] > 0
+        drawn = fetch(source_dsn, "SELECT rank, propensity FROM discover WHERE propensity IS NOT NULL")
+        assert {rank for rank, _ in drawn} == {9, 10}
+        assert len(drawn) == second.figures["discover"]["exploration"]["places"]
+        plain = make_delivery(delivering(copied), SIGNED)
+        assert "exploration" not in plain.figures["discover"]
+        assert len(stored(at, plain)[0]) == len(shown[0]) - 1
+
+
 class TestForgotten:
     def test_nobody_who_shall_be_forgotten_is_delivered(self, at, source_dsn):
         """From the request on; and the tables of before, which hold the person, are not kept."""

@@ -1,15 +1,18 @@
 """A service whose candidates trees put in order: trained, stored, judged, released and served, the same bytes again."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
-from settings import artefacts_of, config, run
+from settings import SIGNED, artefacts_of, config, run
 
 from recsys_tasks.recommenders.ranker import FILES, lightgbm
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.steps import Workplace
+from recsys_tasks.steps import Workplace, retain
+from recsys_tasks.steps.suppress import ask_to_suppress
 from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.search import Search, every_file
 
 pytest.importorskip("lightgbm")
 D13 = date(2026, 1, 13)
@@ -78,3 +81,33 @@ class TestRanked:
         monkeypatch.setitem(__import__("sys").modules, "lightgbm", None)
         with pytest.raises(Exception, match=r"recsys-pipeline\[ranker\]"):
             lightgbm()
+
+
+class TestKept:
+    def test_retention_an_erasure_and_drift_know_all_that_a_candidate_is_made_of(self, world_dsn, tmp_path):
+        """With trees and tracks without plays, content not being in the blend: old dates go, and the reference of drift
+        stays comparable; a person is erased from every file, and the next day passes."""
+        tables = RANKED | {
+            "catalogue": {"artist_id": "artist_id", "features": {"genre": "genre", "tags": "tags"}},
+            "content": {"cold_tracks": True},
+            "source": {"late_window_days": 0},
+            "retention": {"keep_days": 1, "keep_written_days": 0, "keep_releases": 1},
+        }
+        at = Workplace(PosixStore(tmp_path / "store"), config(**tables), world_dsn)
+        for n in (13, 14, 15):
+            assert run(at, date(2026, 1, n)).verdict.outcome == "PASS"
+        first = at.bundles.key(at.releases.log().entries[0].candidate)
+        assert first.cold
+        assert first.blend.trees
+        gone = retain(at, datetime(2027, 1, 1, tzinfo=UTC))
+        assert any("2026-01-14" in item.name for item in gone.items)
+        assert all(at.models.holds(first.day, digest) for digest in first.models)
+        user = Reader(at.store).bundle.users.ids[20].as_py()
+        ask_to_suppress(at, str(user), "erase", SIGNED)
+        done = run(at, date(2026, 1, 16))
+        assert done.verdict.outcome == "PASS"
+        assert done.verdict.figures["reference"]["users"] > 0
+        names = list(every_file(at.store, but=("suppressed",)))
+        assert not list(Search(pa.array([user], pa.int64()), ()).of(at.store, names))
+        assert not Reader(at.store).recommend(user).known
+        assert len(Reader(at.store).recommend(Reader(at.store).bundle.users.ids[30].as_py(), 10).tracks) == 10
