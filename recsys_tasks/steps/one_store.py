@@ -89,7 +89,7 @@ def _found(store: ArtefactStore, mark: Mark | None) -> str:
     if mark is not None:
         return f"works on {_used(store, mark)}"
     names = [name for name in store.names("") if not name.startswith(".")]
-    there = f"only {', '.join(names[:3])}" if names else "nothing"
+    there = f"nothing but {', '.join(names[:3])}" if names else "nothing"
     return f"finds no store at {store.where('')} on {platform.node()} ({there} lies there)"
 
 

@@ -1,6 +1,6 @@
 """Runs of acts that nobody began on the pages: who signs them, in which bounds, and what they tell readers."""
 
-from datetime import UTC, datetime
+import secrets
 from types import SimpleNamespace
 
 import pytest
@@ -24,7 +24,7 @@ def trigger(sinks, dag, copied, monkeypatch):
         from airflow.utils.session import create_session
         from airflow.utils.types import DagRunTriggeredByType
 
-        run_id = f"run {datetime.now(UTC).isoformat()}"
+        run_id = f"by_hand_{secrets.token_hex(4)}"
         who = {"triggered_by": DagRunTriggeredByType.REST_API, "triggering_user_name": by}
         trigger_dag(ACTS, run_id=run_id, conf=conf, **who | more)
         do_what_waits()

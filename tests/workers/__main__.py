@@ -40,7 +40,7 @@ from recsys_tasks.storage.posix import PosixStore
 from workers.doors import serve_here
 from workers.machine import Machine
 
-DAY, FIRST, LAST = date(2026, 1, 11), date(2026, 1, 12), date(2026, 1, 16)
+DAY, FIRST = date(2026, 1, 11), date(2026, 1, 12)
 TASKS = (
     "wait_for_day",
     "extract_streams",
@@ -55,39 +55,43 @@ TASKS = (
     "retention",
 )
 """Those of a day that is told to nobody, in their order."""
-ORDERS = {
-    "forwards": [DAY, *(FIRST + timedelta(days=n) for n in range(5))],
-    "backwards": [LAST - timedelta(days=n) for n in range(5)],
-    "killed": [DAY],
-}
-"""Service -> its dates, in the order in which they run."""
+ORDERS = ("forwards", "backwards", "killed")
+"""The plans; each is a service with a store of its own."""
+Orders = dict[str, list[date]]
+"""Plan -> its dates, in the order in which they run."""
 SECONDS = 3600.0
 """The longest that the runs of a service may take on a busy machine."""
 
 
 def main() -> int:
     """Run all of it; 0 where every store has the bytes of its reference."""
-    argparse.ArgumentParser(prog="scripts/workers_check", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="scripts/workers_check", description=__doc__)
+    parser.add_argument("plans", nargs="*", metavar="PLAN", help=f"of {', '.join(ORDERS)}; all by default")
+    parser.add_argument("--dates", type=int, default=5, choices=range(1, 6), help="of each backfill (default 5)")
+    args = parser.parse_args()
+    if unknown := set(args.plans) - set(ORDERS):
+        parser.error(f"there is no plan {', '.join(sorted(unknown))}")
+    orders = {name: days_of(name, args.dates) for name in args.plans or ORDERS}
     if os.geteuid() or not shutil.which("redis-server"):
         print("This needs root, for namespaces, and redis-server (apt-get install redis-server).", file=sys.stderr)
         return 2
     folder = Path(tempfile.mkdtemp(prefix="recsys-workers-"))
     folder.chmod(0o711)  # PostgreSQL's own account must be able to enter
     try:
-        with everything(folder) as (airflow, machines, server):
-            play(airflow, machines)
-            return report(folder, airflow, server)
+        with everything(folder, orders) as (airflow, machines, server):
+            play(airflow, machines, orders)
+            return report(folder, airflow, server, orders)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def everything(folder: Path) -> Iterator[tuple[RunningAirflow, dict[str, Machine], ObjectServer]]:
+def everything(folder: Path, orders: Orders) -> Iterator[tuple[RunningAirflow, dict[str, Machine], ObjectServer]]:
     """Servers, Airflow and two machines, until the end."""
     server, home, doors, configs = shared_server(), folder / "home", folder / "doors", folder / "services"
     for each in (doors, configs):
         each.mkdir()
-    for name, days in ORDERS.items():
+    for name, days in orders.items():
         (configs / f"{name}.toml").write_text(f"{TOML}[schedule]\nend_date = {days[0]}\n")
     world = Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "small"])
     with redis(folder) as broker:
@@ -96,7 +100,7 @@ def everything(folder: Path) -> Iterator[tuple[RunningAirflow, dict[str, Machine
         with running_airflow(home, given, base=outside, beside=[world], say=say) as airflow:
             ports = [broker, *(urlsplit(url).port or 0 for url in (airflow.url, server.endpoint))]
             threading.Thread(target=lambda: asyncio.run(serve_here(doors, ports)), daemon=True).start()
-            environment = {**airflow.environment, **sources(airflow), "PYTHONPATH": search_path(airflow)}
+            environment = {**airflow.environment, **sources(airflow, orders), "PYTHONPATH": search_path(airflow)}
             names = ("worker-1", "worker-2")
             machines = {name: Machine(name, home / "airflow", doors, ports, environment) for name in names}
             try:
@@ -125,10 +129,10 @@ def surroundings(home: Path, configs: Path, broker: int, server: ObjectServer) -
     }
 
 
-def sources(airflow: RunningAirflow) -> dict[str, str]:
-    """The address of the source, which all three services share."""
+def sources(airflow: RunningAirflow, orders: Orders) -> dict[str, str]:
+    """The address of the source, which all services share."""
     address = airflow.environment["RECSYS_SOURCE_DSN"]
-    return {f"RECSYS_SOURCE_DSN_{name.upper()}": address for name in ORDERS}
+    return {f"RECSYS_SOURCE_DSN_{name.upper()}": address for name in orders}
 
 
 def search_path(airflow: RunningAirflow) -> str:
@@ -150,20 +154,30 @@ def redis(folder: Path) -> Iterator[int]:
             process.terminate()
 
 
-def play(airflow: RunningAirflow, machines: dict[str, Machine]) -> None:
+def days_of(plan: str, dates: int) -> list[date]:
+    """The dates of a plan, in their order; dates: of its backfill."""
+    after = [FIRST + timedelta(days=n) for n in range(dates)]
+    return {"forwards": [DAY, *after], "backwards": after[::-1], "killed": [DAY]}[plan]
+
+
+def play(airflow: RunningAirflow, machines: dict[str, Machine], orders: Orders) -> None:
     """All runs: those of two services beside each other, then those that are killed."""
-    for name in ORDERS:
+    for name in orders:
         airflow.wait_until(lambda name=name: airflow.api.dag_is_known(dag_of(name)), 600, dag_of(name))
-    backfill(airflow, "forwards", DAY, DAY)
-    backfill(airflow, "backwards", FIRST, LAST, run_backwards=True)
-    ended(airflow, "forwards")
-    backfill(airflow, "forwards", FIRST, LAST)
-    for name in ("forwards", "backwards"):
+    if "backwards" in orders:
+        days = orders["backwards"]
+        backfill(airflow, "backwards", days[-1], days[0], run_backwards=True)
+    if "forwards" in orders:
+        backfill(airflow, "forwards", DAY, DAY)
+        ended(airflow, "forwards")
+        backfill(airflow, "forwards", FIRST, orders["forwards"][-1])
+    for name in orders.keys() & {"forwards", "backwards"}:
         ended(airflow, name)
-    backfill(airflow, "killed", DAY, DAY)
-    for task in TASKS:
-        say(f"killed in {task}: {kill_in(airflow, machines, task) or 'nobody, it was over too soon'}")
-    ended(airflow, "killed")
+    if "killed" in orders:
+        backfill(airflow, "killed", DAY, DAY)
+        for task in TASKS:
+            say(f"killed in {task}: {kill_in(airflow, machines, task) or 'nobody, it was over too soon'}")
+        ended(airflow, "killed")
 
 
 def dag_of(name: str) -> str:
@@ -215,11 +229,11 @@ def kill_in(airflow: RunningAirflow, machines: dict[str, Machine], task: str) ->
         time.sleep(0.05)
 
 
-def report(folder: Path, airflow: RunningAirflow, server: ObjectServer) -> int:
+def report(folder: Path, airflow: RunningAirflow, server: ObjectServer, orders: Orders) -> int:
     """Print what came of each service beside a reference on one disk; 1 where a byte differs."""
     print("| dates | runs | tasks by machine | tries | files | differing | releases |\n|---|---|---|---|---|---|---|")
     wrong = 0
-    for name, days in ORDERS.items():
+    for name, days in orders.items():
         dag, root = dag_of(name), server.bucket(f"workers/{name}", folder / "cache")
         copy_store(root, folder / f"{name}-copy", datetime.now(UTC), lambda _: None)
         reference = Workplace(
