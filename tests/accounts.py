@@ -45,6 +45,7 @@ class Account:
 ALICE = Account("Alice", 61_001, (GROUP_NUMBER,), umask=0o077)
 BOB = Account("Bob", 61_002, (GROUP_NUMBER,), umask=0o002)
 CAROL = Account("Carol", 61_003)
+NOBODY = Account("nobody", 65_534)
 
 
 @cache

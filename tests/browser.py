@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 import pytest
-from playwright.sync_api import FrameLocator, Page, sync_playwright
+from playwright.sync_api import FrameLocator, Page, StorageState, sync_playwright
 
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt install chromium)")
@@ -18,6 +18,8 @@ SHOTS = os.environ.get("SCREENSHOTS", "")
 PLUGIN = "/plugin/recommendations"
 PATIENCE_MS = 120_000.0
 """The longest wait for anything a page shows: machines are busy, and a page that is never right fails all the same."""
+KEPT: dict[tuple[str, str], StorageState] = {}
+"""(address, user) -> what the browser of who signed in there keeps, so that each goes through the form once."""
 FLAGS = (
     "--no-sandbox",  # as root there is none
     "--disable-gpu",
@@ -46,6 +48,10 @@ class Browsing:
     def enter(self, view: str) -> FrameLocator:
         """Go to one of the plugin's views by its navigation; the frame that shows it."""
         self.page.goto(PLUGIN)
+        return self.turn_to(view)
+
+    def turn_to(self, view: str) -> FrameLocator:
+        """Go on to another of the views, from the one that is shown; the frame that shows it."""
         frame = self.frame()
         link = frame.get_by_role("link", name=view, exact=True)
         link.wait_for()
@@ -75,23 +81,33 @@ def signed_in(
     height: int = 900,
     scheme: Scheme = "light",
 ) -> Iterator[Browsing]:
-    """A new browser that shows Airflow's first page to a person; UTC, as all dates are meant."""
+    """A new browser of a person who has signed in, which shows nothing yet; UTC, as all dates are meant."""
     assert CHROMIUM is not None, "mark the test with needs_chromium"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             size = {"width": width, "height": height}
-            context = browser.new_context(viewport=size, color_scheme=scheme, timezone_id="UTC", base_url=url)
+            known = KEPT.get((url, user))
+            context = browser.new_context(
+                viewport=size, color_scheme=scheme, timezone_id="UTC", base_url=url, storage_state=known
+            )
             context.set_default_timeout(PATIENCE_MS)
             page = context.new_page()
-            page.goto("/")
-            page.get_by_label("Username").fill(user)
-            page.get_by_label("Password").fill(password)
-            page.get_by_role("button", name="Sign in").click()
-            page.get_by_test_id("nav-home-link").wait_for()
+            if known is None:
+                _sign_in(page, user, password)
+                KEPT[url, user] = context.storage_state()
             yield Browsing(page)
         finally:
             browser.close()
+
+
+def _sign_in(page: Page, user: str, password: str) -> None:
+    """Go through Airflow's own form, until its first page is there."""
+    page.goto("/")
+    page.get_by_label("Username").fill(user)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_test_id("nav-home-link").wait_for()
 
 
 def _given_up(failure: str | None) -> bool:

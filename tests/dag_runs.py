@@ -31,6 +31,13 @@ def load_dag(name="daily_recommendations"):
     return bag.dags[name]
 
 
+def forget_store():
+    """Take away the note of the store that the runs of a test worked on: the next test has one of its own."""
+    from airflow.models.variable import Variable
+
+    Variable.delete("recsys_store_mark")
+
+
 def received(sinks):
     """How many alerts each of the three channels received."""
     hooks = [len(sinks.web.bodies(f"/{CANARY}/{kind}")) for kind in ("hook", "slack")]

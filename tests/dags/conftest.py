@@ -1,12 +1,29 @@
 """A DAG with a configuration, and somebody who takes its alerts."""
 
 import json
+import sys
+import time
 from types import SimpleNamespace
 
 import pytest
-from dag_runs import ALERTS, CANARY, load_dag
+from dag_runs import ALERTS, CANARY, forget_store, load_dag
 from settings import TOML
 from sinks import mail_sink, slack, smtp, web_sink, webhook
+
+
+@pytest.fixture(scope="package", autouse=True)
+def no_idle_seconds():
+    """Shorten the second that ``dag.test`` sleeps, with nothing at work, for each task that cannot run any more."""
+    sleep = time.sleep
+
+    def shorter(seconds):
+        caller = sys._getframe(1).f_code
+        idle = caller.co_name == "test" and caller.co_filename.endswith("airflow/sdk/definitions/dag.py")
+        sleep(seconds / 20 if idle else seconds)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "sleep", shorter)
+        yield
 
 
 @pytest.fixture
@@ -17,13 +34,6 @@ def dag(airflow_home, monkeypatch, tmp_path):
     monkeypatch.setenv("RECSYS_ROOT", str(tmp_path / "store"))
     yield load_dag()
     forget_store()
-
-
-def forget_store():
-    """Take away the note of the store that the runs of a test worked on: the next test has one of its own."""
-    from airflow.models.variable import Variable
-
-    Variable.delete("recsys_store_mark")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What the scheduler does before a run of ours starts: pools that its tasks name and that nobody made."""
 
 import pytest
-from dag_runs import load_dag
+from dag_runs import forget_store, load_dag
 from settings import TOML
 
 
@@ -14,6 +14,7 @@ def run(airflow_home, tmp_path_factory):
         patch.setenv("RECSYS_CONFIG", str(folder / "config.toml"))
         patch.setenv("RECSYS_ROOT", str(folder / "store"))
         yield load_dag().test(run_conf={"day": "2999-01-01"})
+    forget_store()
 
 
 def slots(session):

@@ -29,8 +29,9 @@ class TestSeen:
         """No view is wider than the frame, each takes the colours of Airflow, and no page complains of anything."""
         who = (doors.airflow.url, doors.airflow.user, doors.airflow.password)
         with signed_in(*who, width=width, scheme=scheme) as browsing:
+            browsing.page.goto(PLUGIN)
             for view in VIEWS:
-                root = browsing.enter(view).locator("html")
+                root = browsing.turn_to(view).locator("html")
                 assert root.evaluate("own => own.scrollWidth <= own.clientWidth"), view
                 assert root.get_attribute("data-theme") == scheme
             assert browsing.complaints == []
