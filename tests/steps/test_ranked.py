@@ -91,7 +91,7 @@ class TestKept:
             "catalogue": {"artist_id": "artist_id", "features": {"genre": "genre", "tags": "tags"}},
             "content": {"cold_tracks": True},
             "source": {"late_window_days": 0},
-            "retention": {"keep_days": 1, "keep_written_days": 0, "keep_releases": 1},
+            "retention": {"keep_days": 2, "keep_written_days": 2, "keep_releases": 1},
         }
         at = Workplace(PosixStore(tmp_path / "store"), config(**tables), world_dsn)
         for n in (13, 14, 15):
@@ -100,7 +100,7 @@ class TestKept:
         assert first.cold
         assert first.blend.trees
         gone = retain(at, datetime(2027, 1, 1, tzinfo=UTC))
-        assert any("2026-01-14" in item.name for item in gone.items)
+        assert any("matrices/2026-01-13" in item.name for item in gone.items)
         assert all(at.models.holds(first.day, digest) for digest in first.models)
         user = Reader(at.store).bundle.users.ids[20].as_py()
         ask_to_suppress(at, str(user), "erase", SIGNED)
