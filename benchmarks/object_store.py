@@ -19,9 +19,10 @@ from typing import Any
 from benchmarks.day_steps import Steps, Taken, alone, typical
 from benchmarks.harness import FULL, SMALL, Table, keep, line
 from benchmarks.object_server import shared_server
-from benchmarks.our_steps import DAYS, LATE, STEPS, one_step
+from benchmarks.our_steps import DAYS, LATE, STEPS
 from benchmarks.source_day import server_with
-from benchmarks.synthetic import Service, save_history, service_of
+from benchmarks.synthetic import Service, service_of
+from benchmarks.two_stores import Run, days_in_turns
 from recsys_tasks.core.roots import Bucket, Root
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.repositories.matrices import Matrices
@@ -57,25 +58,8 @@ def main() -> None:
 
 def days_of(service: Service, roots: tuple[Path, Bucket]) -> list[list[Steps]]:
     """The last days after a finished yesterday, on both stores in turns, step by step: by store, by day."""
-    yesterday = DAYS - 1 - ROUNDS
-    taken: list[list[Steps]] = [[], []]
-    with server_with(service, range(yesterday - LATE, DAYS)) as dsn:
-        for root in roots:
-            save_history(store_at(root), service, yesterday + 1)
-            so_far: dict[str, Any] = {}
-            for step in STEPS:
-                so_far[step], _ = alone(one_step, step, root, dsn, service, yesterday, so_far)
-        for number in range(yesterday + 1, DAYS):
-            results: tuple[dict[str, Any], ...] = ({}, {})
-            day: list[Steps] = [[], []]
-            for step in STEPS:
-                for root, so_far, steps in zip(roots, results, day, strict=True):
-                    so_far[step], found = alone(one_step, step, root, dsn, service, number, so_far)
-                    steps.append(found)
-                    print(f"{service.day(number)} {type(root).__name__} {found}", flush=True)
-            for store, steps in zip(taken, day, strict=True):
-                store.append(steps)
-    return taken
+    with server_with(service, range(DAYS - 1 - ROUNDS - LATE, DAYS)) as dsn:
+        return days_in_turns(service, dsn, [Run(type(root).__name__, root) for root in roots], ROUNDS)
 
 
 def day_table(size: str, service: Service, roots: tuple[Path, Bucket], days: list[list[Steps]]) -> Table:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from benchmarks.day_steps import Taken
@@ -24,16 +25,22 @@ SIGNED = Signature("bench", "a benchmark", "2026-01-01T00:00:00+00:00")
 GATE = {"min_users": 100, "margin": 0.5}
 
 
-def policy(service: Service) -> Config:
-    """The policy of the benchmark: noise of a synthetic day is not what is asked about."""
-    return service.config(gate=GATE)
+def policy(service: Service, changes: Mapping[str, dict[str, object]] = MappingProxyType({})) -> Config:
+    """The policy of the benchmark, with changes to its tables: noise of a synthetic day is not what is asked about."""
+    return service.config(**{"gate": GATE, **changes})
 
 
 def one_step(
-    step: str, root: Root, dsn: str, service: Service, number: int, so_far: Mapping[str, Any]
+    step: str,
+    root: Root,
+    dsn: str,
+    service: Service,
+    number: int,
+    so_far: Mapping[str, Any],
+    changes: Mapping[str, dict[str, object]] = MappingProxyType({}),
 ) -> tuple[Result, Taken]:
     """One step with what those before it handed on; its result, and what it took."""
-    at, day = Workplace(store_at(root), policy(service), dsn), service.day(number)
+    at, day = Workplace(store_at(root), policy(service, changes), dsn), service.day(number)
     work = works(at, day, so_far)[step]
     touch_memory()
     begun = time.perf_counter()

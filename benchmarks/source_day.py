@@ -12,10 +12,13 @@ import psycopg2
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from benchmarks.synthetic import Service
+from benchmarks.synthetic import CLUSTERS, ID_SPACE, SCRAMBLE, Service
 
 CREATE = """CREATE UNLOGGED TABLE streams (event_id bigint, user_id bigint NOT NULL, track_id bigint NOT NULL,
     streamed_at timestamptz NOT NULL, ms_played integer, private_session boolean)"""
+CREATE_TRACKS = """CREATE UNLOGGED TABLE tracks (track_id bigint PRIMARY KEY, title text, artist text, artist_id bigint,
+    released_on date, tags text[])"""
+TRACKS_OF_AN_ARTIST, TAGS = 12, 500
 
 
 @contextmanager
@@ -70,7 +73,43 @@ def _rows(service: Service, number: int) -> io.BytesIO:
         "ms_played": np.full(n, 180_000),
         "private_session": pa.array(np.zeros(n, bool)),
     }
+    return _as_csv(pa.table(columns))
+
+
+def fill_catalogue(dsn: str, service: Service, number: int) -> None:
+    """Copy the tracks that have arrived by a day into a fresh table ``tracks``: twelve by each artist, and three tags.
+
+    The first tag is the cluster of the track, the other two say nothing.
+    """
+    n_tracks = service.there(service.tracks, number)
+    places, rng = np.arange(n_tracks), np.random.default_rng(service.seed)
+    clusters = places % CLUSTERS
+    artists = places // (CLUSTERS * TRACKS_OF_AN_ARTIST) * CLUSTERS + clusters
+    noise = rng.integers(TAGS, size=(2, n_tracks))
+    tags = ["{" + f"c{a},t{b},t{c}" + "}" for a, b, c in zip(clusters, *noise, strict=True)]
+    arrived = pa.array(places * service.days // service.tracks)
+    first = np.datetime64(service.day(0).isoformat(), "D")
+    table = pa.table(
+        {
+            "track_id": places * SCRAMBLE % ID_SPACE,
+            "title": [f"track {place}" for place in places],
+            "artist": [f"artist {artist}" for artist in artists],
+            "artist_id": artists,
+            "released_on": pa.array(first + np.asarray(arrived).astype("timedelta64[D]")),
+            "tags": tags,
+        }
+    )
+    connection = psycopg2.connect(dsn)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE IF EXISTS tracks")
+        cursor.execute(CREATE_TRACKS)
+        cursor.copy_expert("COPY tracks FROM STDIN (FORMAT csv)", _as_csv(table))
+    connection.close()
+
+
+def _as_csv(table: pa.Table) -> io.BytesIO:
     output = io.BytesIO()
-    csv.write_csv(pa.table(columns), output, csv.WriteOptions(include_header=False))
+    csv.write_csv(table, output, csv.WriteOptions(include_header=False))
     output.seek(0)
     return output
