@@ -114,7 +114,7 @@ class Making:
 
     def shown_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What was shown before to everybody, by rising id: the arrays of a delivery that keeps it."""
-        if not self.shown:
+        if not any(len(part.cols) for part in self.shown):
             return {}
         lengths = np.zeros(len(self._kept), np.int64)
         lengths[self._kept] = np.concatenate([np.diff(part.indptr) for part in self.shown])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
 from typing import TypeAlias
 
@@ -43,13 +43,7 @@ FILTERS_KEPT = 32
 class Answers:
     """What a release answers. One thread asks it; another one may ``prepare`` its artists."""
 
-    def __init__(
-        self,
-        release: int,
-        products: Products,
-        bounds: ServeConfig,
-        added: Delivered = Delivered(),  # noqa: B008
-    ) -> None:
+    def __init__(self, release: int, products: Products, bounds: ServeConfig, added: Delivered) -> None:
         """Make ready whatever many answers share, so that the first of them waits for nothing.
 
         Args:
@@ -61,10 +55,10 @@ class Answers:
         bundle = products.view.bundle
         self._added = added
         self.release, self.day, self._products, self._bounds = release, products.day, products, bounds
-        self._listeners = IdIndex(bundle.users.ids, bundle.users.order)
-        self._tracks, self._artists = IdIndex(bundle.gated.tracks.ids), IdIndex(products.artists.ids)
+        self._listeners, self._artists = IdIndex(bundle.users.ids, bundle.users.order), IdIndex(products.artists.ids)
+        self._tracks = IdIndex(bundle.gated.tracks.ids)
         self._names = Names(bundle.gated.tracks.ids, bundle.names.table)
-        self._allowed = lru_cache(FILTERS_KEPT)(self._not_kept)
+        self._allowed = lru_cache(FILTERS_KEPT)(partial(_allowed, products, self.on))
         self.artists = Related(products, added.related)
         self._warm()
 
@@ -209,13 +203,6 @@ class Answers:
             raise ConfigError(f"A list has {self._bounds.longest_list:,} places at the most.")
         return found
 
-    def _not_kept(self, filters: Filters, new: bool) -> BoolArray | None:
-        """Which tracks are allowed; None where all are, which the search is faster with."""
-        found = self._products.allowed(filters, self.on)
-        if new:
-            found = found & new_tracks(self._products.view, self.on, self._products.settings.new_release_days)
-        return None if found.all() else found
-
     def _col(self, track_id: Id) -> int:
         col = self._tracks.row(track_id)
         if col is None:
@@ -248,3 +235,12 @@ class Answers:
     def _artist_named(self, artist: int) -> tuple[str, str | None]:
         (track,) = self._names.of(self._products.artists.cols(artist)[:1].tolist())
         return str(self._products.artists.ids[artist].as_py()), track["artist"]
+
+
+def _allowed(products: Products, on: date, filters: Filters, new: bool) -> BoolArray | None:
+    """Which tracks are allowed; None: all, which the search is faster with. A method would keep a release that was
+    switched from in memory, in a circle."""
+    found = products.allowed(filters, on)
+    if new:
+        found = found & new_tracks(products.view, on, products.settings.new_release_days)
+    return None if found.all() else found

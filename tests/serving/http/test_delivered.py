@@ -82,6 +82,16 @@ class TestDiscover:
             assert tracks[0] not in listed(service, user)
             assert service.get(path).json()["release"] == before.json()["release"]
 
+    def test_a_first_delivery_has_shown_nothing_before(self, copied):
+        """It keeps no arrays, of which nothing could be mapped, and the service lists what it delivered."""
+        at = delivering(copied)
+        made = make_delivery(at, SIGNED)
+        assert f"{SHOWN}.npy" not in at.deliveries.manifest(made.delivery).files
+        user, tracks = next(iter(stored(at, made).items()))
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            assert listed(service, user) == tracks
+
     def test_a_damaged_delivery_stops_no_release(self, marked):
         """The service answers from the release alone, and says what is wrong."""
         at, user, _ = marked

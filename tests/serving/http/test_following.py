@@ -1,11 +1,14 @@
 """The service follows the log: another release, a rollback, an erasure; damage changes nothing; it ends well."""
 
+import gc
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import time
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,8 +18,12 @@ from served import served
 from settings import SIGNED, damage
 
 from recsys_tasks.cli.main import main
+from recsys_tasks.core.products import ProductsConfig
+from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.partitions.suppression import ERASE
 from recsys_tasks.release.bundles import bundle_name
+from recsys_tasks.serving.http.live import LiveRelease
+from recsys_tasks.serving.http.shapes import Wanted
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import roll_back
 from recsys_tasks.steps.erase import erase_people
@@ -84,6 +91,20 @@ class TestSwitching:
             for _ in range(20):
                 service.get("/healthz")
             assert len(tried) <= looks + 1
+
+    def test_a_release_that_was_switched_from_leaves_memory_at_once(self, copied):
+        """Nothing holds it in a circle, for which Python would look late: many releases do not fit."""
+        live = LiveRelease(copied.store, ProductsConfig(), ServeConfig(), time.monotonic, lambda *_: None)
+        live.look()
+        live.current.answers.discover([5, 7], Wanted(k=5))
+        old = weakref.ref(live.current.answers), weakref.ref(live.current.answers._products.view.bundle)
+        gc.disable()
+        try:
+            roll_back(copied, 1, SIGNED)
+            live.look()
+            assert [each() for each in old] == [None, None]
+        finally:
+            gc.enable()
 
 
 def _refuse():
