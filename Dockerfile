@@ -29,10 +29,12 @@ RUN apt-get update \
 USER airflow
 COPY --from=wheels /tmp/wheels /tmp/wheels
 COPY --chown=airflow:0 requirements.txt /tmp/requirements.txt
+COPY --chown=airflow:0 requirements-workers.txt /tmp/requirements-workers.txt
 # The lock holds apache-airflow itself, so that nothing can move the image's Airflow to another version, and a hash of each
 # file. The package is installed from its file: a package of the same name in a registry is not asked for.
 RUN pip install --no-cache-dir --no-deps /tmp/wheels/annoy-*.whl \
     && pip install --no-cache-dir --require-hashes -r /tmp/requirements.txt \
+    && pip install --no-cache-dir --no-deps --require-hashes -r /tmp/requirements-workers.txt \
     && pip install --no-cache-dir --no-deps /tmp/wheels/recsys_pipeline-*.whl
 COPY --chown=airflow:0 dags /opt/recsys/dags
 COPY --chown=airflow:0 plugins /opt/recsys/plugins

@@ -40,6 +40,7 @@ DIFFERENT = {
     "AIRFLOW__API__SECRET_KEY",
     "AIRFLOW__API_AUTH__JWT_SECRET",
     "AIRFLOW__CORE__AUTH_MANAGER",
+    "AIRFLOW__CORE__EXECUTOR",
     "AIRFLOW__CORE__DAGS_FOLDER",
     "AIRFLOW__CORE__EXECUTION_API_SERVER_URL",
     "AIRFLOW__CORE__FERNET_KEY",
@@ -99,7 +100,10 @@ def test_the_options_are_the_supervisors(services: dict[str, Any], demo_environm
     ours = {name for name in demo_environment if not DEMO_ONLY.fullmatch(name)}
     for service in COMPONENTS:
         theirs = {key: value for key, value in services[service]["environment"].items() if key.startswith("AIRFLOW__")}
-        assert set(theirs) == ours
+        assert {name for name in theirs if not name.startswith("AIRFLOW__CELERY__")} == ours
+        assert (
+            theirs["AIRFLOW__CORE__EXECUTOR"] == f"${{AIRFLOW_EXECUTOR:-{demo_environment['AIRFLOW__CORE__EXECUTOR']}}}"
+        )
         assert ours >= DIFFERENT
         for name in ours - DIFFERENT:
             assert str(theirs[name]) == demo_environment[name], name
@@ -112,18 +116,34 @@ def test_all_components_share_one_environment(services: dict[str, Any]) -> None:
         for name in COMPONENTS
     ]
     assert all(environment == environments[0] for environment in environments)
-    volumes = [services[name]["volumes"] for name in COMPONENTS]
-    assert all(volume == volumes[0] for volume in volumes)
+    volumes = {name: services[name]["volumes"] for name in COMPONENTS}
+    store, *others = volumes.pop("api-server")
+    assert all(volume == [store.removesuffix(":ro"), *others] for volume in volumes.values())
+    assert store == "store:/opt/recsys/store:ro", "the pages read the store, and a task does what people ask for there"
+
+
+def test_the_celery_profile_is_the_components_with_a_broker(services: dict[str, Any]) -> None:
+    """A worker has the environment, the volumes and the source of the scheduler, in whose place it runs the tasks."""
+    worker, scheduler = services["worker"], services["scheduler"]
+    assert {name for name, service in services.items() if service.get("profiles") == ["celery"]} == {"worker", "redis"}
+    assert worker["environment"].items() - scheduler["environment"].items() == {("DUMB_INIT_SETSID", "0")}
+    for same in ("volumes", "env_file", "stop_grace_period", "image"):
+        assert worker[same] == scheduler[same]
+    for name in ("BROKER_URL", "RESULT_BACKEND"):
+        assert worker["environment"][f"AIRFLOW__CELERY__{name}"].startswith("redis://redis:6379/")
+    assert "redis" in worker["depends_on"]
+    locked = (CLONE / "requirements-workers.txt").read_text()
+    assert re.search(r"^celery==5\.6\.", locked, re.MULTILINE), "5.7 breaks the provider"
 
 
 def test_only_who_needs_the_source_gets_its_password(services: dict[str, Any]) -> None:
     """The tasks run in the scheduler. What serves pages, parses DAGs or waits has no way to the source, and the service
     that makes the demo's world has none of Airflow's keys."""
     having = {name for name, service in services.items() if "RECSYS_SOURCE_DSN" in service.get("environment", {})}
-    assert having == {"scheduler", "demo-world"}
+    assert having == {"scheduler", "worker", "demo-world"}
     files = {name: [file["path"] for file in service.get("env_file", [])] for name, service in services.items()}
-    assert {name for name, paths in files.items() if "source.env" in paths} == {"scheduler"}
-    assert {name for name, paths in files.items() if paths} == {"scheduler", "dag-processor"}
+    assert {name for name, paths in files.items() if "source.env" in paths} == {"scheduler", "worker"}
+    assert {name for name, paths in files.items() if paths} == {"scheduler", "worker", "dag-processor"}
     assert services["demo-world"]["environment"].keys() == {"RECSYS_SOURCE_DSN"}
     assert not services["demo-world"]["volumes"]
     ignored = (CLONE / ".gitignore").read_text().splitlines()
@@ -160,6 +180,7 @@ def test_the_example_names_every_variable(text: str) -> None:
     assert {name for name, value in example.items() if value} == {
         "RECSYS_CONFIG_FILE",
         "AIRFLOW_PORT",
+        "AIRFLOW_EXECUTOR",
         "AIRFLOW_BASE_URL",
         "RECSYS_PAGES_MEMORY_MB",
         "RECSYS_SERVICE_PORT",
@@ -278,7 +299,7 @@ class TestDockerfile:
     def test_our_package_is_installed_with_the_lock(self, dockerfile: str) -> None:
         """What is installed has a hash in the lock, or was built by the first stage with the locked tools."""
         installs = re.findall(r"pip (?:install|wheel) [^&\n]+", dockerfile)
-        assert len(installs) == 6
+        assert len(installs) == 7
         for install in installs:
             assert "--require-hashes" in install or re.search(r"wheels/(annoy|recsys)|/recsys$", install.strip()), (
                 install
@@ -307,7 +328,7 @@ class TestDockerfile:
             assert len(re.findall(r"image: postgres:18@sha256:[0-9a-f]{64}$", text, re.MULTILINE)) == 2
             assert "image: recsys-airflow:local\n" in text
         asked = (tmp_path / "asked").read_text().split()
-        assert len(asked) == 4
+        assert len(asked) == 6
         assert not any("@" in image for image in asked)
 
     def test_what_is_copied_is_let_through(self, dockerfile: str) -> None:
