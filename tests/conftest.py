@@ -6,6 +6,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -184,11 +185,15 @@ def finished(world_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture
 def copied(finished: Any, tmp_path: Path) -> Any:
     """A copy of the finished store that a test may break."""
-    from recsys_tasks.steps import Workplace
+    return copy_of(finished, tmp_path / "store")
+
+
+def copy_of(at: Any, root: Path) -> Any:
+    """A workplace whose store is a copy, with files of its own."""
     from recsys_tasks.storage.posix import PosixStore
 
-    shutil.copytree(finished.store.root, tmp_path / "store", symlinks=True)
-    return Workplace(PosixStore(tmp_path / "store"), finished.config, finished.dsn)
+    shutil.copytree(at.store.root, root, symlinks=True)
+    return replace(at, store=PosixStore(root))
 
 
 @pytest.fixture(scope="session", autouse=True)

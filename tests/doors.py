@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import psycopg2
+from scheduler_runs import LOCAL_SETTINGS
 from settings import TOML, artefacts_of
 
 from benchmarks.passing_airflow import DAG_ID, passing_airflow
@@ -34,7 +35,7 @@ def backfilled_airflow() -> Iterator["Doors"]:
     """An Airflow in which a backfill of three dates came beside the scheduled run of the last of them."""
     config = TOML.replace("2026-01-05", WORLD[0].isoformat()) + SCHEDULE
     world = ["--preset", "small", "--start", WORLD[0].isoformat(), "--days", str(len(WORLD))]
-    with passing_airflow(config, world) as airflow:
+    with passing_airflow(config, world, LOCAL_SETTINGS) as airflow:
         doors = Doors(airflow)
         airflow.api.unpause(DAG_ID)
         airflow.wait_until(lambda: YESTERDAY in doors.runs(), SECONDS, "the scheduled run")

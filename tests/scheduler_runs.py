@@ -7,7 +7,12 @@ import signal
 import subprocess
 import sys
 from email.message import Message
+from pathlib import Path
 
+from recsys_tasks.demo.airflow_environment import CLONE
+
+LOCAL_SETTINGS = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).with_name("local_settings")), str(CLONE)])}
+"""Variable by which every process of an Airflow finds the settings of tests."""
 DAG_ID = "daily_recommendations"
 SECONDS = 900.0
 """The longest that anything may take on a busy machine."""

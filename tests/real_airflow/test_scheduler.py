@@ -13,11 +13,10 @@ import httpx
 import pytest
 from browser import PLUGIN, needs_chromium, signed_in
 from psycopg2.extensions import parse_dsn
-from scheduler_runs import SECONDS, Runs, text_of
+from scheduler_runs import LOCAL_SETTINGS, SECONDS, Runs, text_of
 from settings import TOML
 from sinks import mail_sink, slack, smtp, web_sink, webhook
 
-from recsys_tasks.demo.airflow_environment import CLONE
 from recsys_tasks.demo.guarded import Program
 from recsys_tasks.demo.supervisor import running_airflow
 from recsys_tasks.release.releases import Releases
@@ -40,13 +39,6 @@ def config(name):
     return f"{TOML}[schedule]\nend_date = {DAYS[name]}\n{ALERTS if name == 'music' else ''}"
 
 
-POLICY = """
-from datetime import timedelta
-
-def task_policy(task):
-    # what was refused is tried again after seconds, not after half a minute
-    task.retry_delay = timedelta(seconds=3)
-"""
 BAD = config("music").replace('weight = "log"\na = 1.0', 'weight = "linear"\na = 1_000_000.0')
 """A slip of six zeros in the confidence: the model that comes of it knows little more than what was heard last."""
 
@@ -69,10 +61,9 @@ def airflow(sinks):
     for name in DAYS:
         (folder / f"{name}.toml").write_text(config(name))
     (folder / "broken.toml").write_text("[service")
-    (folder / "airflow_local_settings.py").write_text(POLICY)
     world = Program("world", [sys.executable, "-m", "recsys_tasks", "world", "make", "--preset", "small"])
     outside = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "RECSYS"))}
-    given = {"RECSYS_CONFIG": str(folder), "PYTHONPATH": f"{folder}{os.pathsep}{CLONE}", **sinks[2]}
+    given = {"RECSYS_CONFIG": str(folder), **LOCAL_SETTINGS, **sinks[2]}
     try:
         with running_airflow(home, given, base=outside, beside=[world], pools={}) as running:
             give_sources(running)

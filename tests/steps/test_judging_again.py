@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from conftest import copy_of
 from pages_store import refused
 from settings import SIGNED, TOML, config, run
 
@@ -22,18 +23,25 @@ def strict(at):
     return Workplace(at.store, STRICT, at.dsn)
 
 
-@pytest.fixture
-def held(copied):
-    """The store with a newest date that a strict policy held."""
-    assert run(strict(copied), D16).verdict.outcome == "HOLD"
-    return copied
+@pytest.fixture(scope="module")
+def ever_held(finished, tmp_path_factory):
+    """The finished store with a newest date that a strict policy held; copied by tests, changed by none."""
+    at = copy_of(finished, tmp_path_factory.mktemp("held") / "store")
+    assert run(strict(at), D16).verdict.outcome == "HOLD"
+    return at
 
 
 @pytest.fixture
-def command(copied, tmp_path, capsys):
-    """Run a command by the usual policy: exit code, and what it wrote to both outputs."""
-    places = {"RECSYS_ROOT": str(copied.store.root), "RECSYS_CONFIG": str(tmp_path / "config.toml")}
-    places |= {"RECSYS_SOURCE_DSN": copied.dsn, "USER": "o"}
+def held(ever_held, tmp_path):
+    """A copy of it."""
+    return copy_of(ever_held, tmp_path / "store")
+
+
+@pytest.fixture
+def command(world_dsn, tmp_path, capsys):
+    """Run a command by the usual policy on the test's store: exit code, and what it wrote to both outputs."""
+    places = {"RECSYS_ROOT": str(tmp_path / "store"), "RECSYS_CONFIG": str(tmp_path / "config.toml")}
+    places |= {"RECSYS_SOURCE_DSN": world_dsn, "USER": "o"}
 
     def ran(*words, toml=TOML):
         (tmp_path / "config.toml").write_text(toml)
