@@ -82,8 +82,8 @@ def as_text(tuned: TunedComponents, k: int, trees: bool) -> str:
     best = "\n".join(f"  {name}: {described(part)}" for name, part in tuned.settings.items())
     parts = [
         f"{said}\n\n{as_table([_shown(row, tuned.rows) for row in tuned.rows], columns)}",
-        f"Trained on {count(tuned.listeners)} listeners; weights and trees learnt on {fitting} more who have hidden "
-        f"plays, settings chosen on {validation} others. The best settings:\n{best}",
+        f"Trained on {count(tuned.listeners)} listeners. Of those with hidden plays, weights and trees were learnt on "
+        f"{fitting}, settings chosen on {validation} others. The best settings:\n{best}",
         "\n".join(_what_to_know(tuned, trees)),
     ]
     return "\n\n".join(parts)

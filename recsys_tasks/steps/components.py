@@ -142,22 +142,37 @@ def open_extras(at: Workplace, key: CandidateKey) -> Extras:
         CorruptArtefact: a file differs from its manifest.
         BadData: its files hold no sound component.
     """
-    recent: dict[float, RecentPlays] = {}
     similar, content = None, None
     for digest, name in list(zip(key.components, key.blend.names, strict=True))[1:]:
+        if name == "recent":
+            continue
         artefact = at.models.load(key.day, digest)
         with artefact.named():
-            if name == "recent":
-                half_life = at.models.key(key.day, digest).parameters["half_life_days"]
-                recent[half_life] = Recent(half_life).open(arrays_of(artefact))
-            elif name == "neighbours":
-                similar = SimilarTracks.of(arrays_of(artefact))
-            else:
-                content = SimilarTracks.of(arrays_of(artefact))
+            found = SimilarTracks.of(arrays_of(artefact))
+        similar, content = (found, content) if name == "neighbours" else (similar, found)
     cold = open_cold_tracks(at, key)
     if cold is not None and content is None:
         content = similar_by_content(at, key)
-    return Extras(recent, similar, content, cold, trained_ranker(at, key))
+    return Extras(open_recent(at, key), similar, content, cold, trained_ranker(at, key))
+
+
+def open_recent(at: Workplace, key: CandidateKey) -> dict[float, RecentPlays]:
+    """The recent plays of a candidate by half-life, in their order; nothing else of it need be stored any more.
+
+    Raises:
+        CorruptArtefact: a file differs from its manifest.
+        BadData: its files hold no sound component.
+    """
+    found: dict[float, RecentPlays] = {}
+    for digest, name in zip(key.components, key.blend.names, strict=True):
+        if name == "recent":
+            half_life, artefact = (
+                at.models.key(key.day, digest).parameters["half_life_days"],
+                at.models.load(key.day, digest),
+            )
+            with artefact.named():
+                found[half_life] = Recent(half_life).open(arrays_of(artefact))
+    return found
 
 
 def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) -> ModelKey:

@@ -18,7 +18,7 @@ from recsys_tasks.release.bundles import GATED, NAMES, USERS
 from recsys_tasks.release.judgements import Judgement, judgement_of
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.release.log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
-from recsys_tasks.steps.components import open_extras
+from recsys_tasks.steps.components import open_recent
 from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.own_plays import own_plays
 from recsys_tasks.steps.released_models import incumbent_of
@@ -214,8 +214,8 @@ def _user_part(at: Workplace, candidate: str) -> str:
         "order": np.asarray(pc.sort_indices(matrix.users.ids)).astype(np.int64),
     }
     n_items = at.bundles.manifest(candidate).figures["tracks"]
-    if recent := open_extras(at, key).widened(n_items).recent:
-        files[RECENT] = np.stack([plays.sums for plays in recent.values()])  # which knows the candidate's day by now
+    if recent := open_recent(at, key):
+        files[RECENT] = np.stack([plays.widened(n_items).sums for plays in recent.values()])  # with the candidate's day
     if half_life:
         files[OWN] = own_plays(at, matrix, half_life)
     at.bundles.save(candidate, name, digest, identity, files)

@@ -16,7 +16,7 @@ from recsys_tasks.recommenders.recent import RecentPlays
 from recsys_tasks.release.bundle import GatedPart, Listeners, names_in, open_gated, open_users
 from recsys_tasks.release.bundles import GATED, NAMES, USERS
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.steps.components import Extras, open_extras
+from recsys_tasks.steps.components import Extras, open_recent
 from recsys_tasks.steps.stored_models import recommender_of
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.artefacts import Artefact
@@ -111,8 +111,10 @@ def reference_model(at: Workplace, parts: Parts, items: Vocabulary, holdout: Hol
     heard = history[:, : len(item_factors)]  # listeners are learned from the tracks that ALS knows
     vectors = recommender_of(at.models.key(key.day, key.component)).user_vectors(heard, item_factors)
     recent = tuple(
-        _translated(extras.recent[half_life].before, own_cols, n_own) if half_life in extras.recent else own
-        for half_life, own in open_extras(at, key).widened(n_own).recent.items()
+        _translated(extras.recent[half_life].before, own_cols, n_own)
+        if half_life in extras.recent
+        else own.widened(n_own)
+        for half_life, own in open_recent(at, key).items()
     )
     return _evaluated(parts, gated, items, Listeners(vectors, played_of(history), recent))
 
