@@ -109,7 +109,7 @@ def _radio(router: APIRouter, desk: Desk) -> None:
 def _artists(router: APIRouter, desk: Desk) -> None:
     @router.get("/artists/{artist_id:path}/related", **documented(ArtistsAnswer, ARTISTS), **parameters(ArtistsWanted))
     async def related(request: Request, artist_id: ArtistId) -> Response:
-        """Artists whom the same people listen to. The first question after a start is told to come again."""
+        """Artists whom the same people listen to: out of a delivery, or counted once somebody asks, who comes again."""
         wanted = asked(request, ArtistsWanted)
         return await desk.give(request, lambda answers: answers.related(artist_id, wanted))
 
