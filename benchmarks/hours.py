@@ -36,7 +36,7 @@ TRAINED, CHOSEN, TESTED = range(28), range(28, 30), range(30, 35)
 MORNING = range(3, 13)
 SHRINKAGE = 20.0
 CANDIDATES, K = 200, 10
-WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
+WEIGHTS = (0.0, 0.4, 0.8, 1.6, 3.2)
 QUALIFIED_MS = 30_000
 Numbers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -154,7 +154,7 @@ def table(chosen: Asked, tested: Asked, priors: dict[str, Floats]) -> Iterator[s
 def main(argv: Sequence[str]) -> None:
     """Train, ask, print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hours", description=__doc__)
-    parser.add_argument("--listeners", type=int, default=20_000, help="who are asked at the most")
+    parser.add_argument("--listeners", type=int, default=6_000, help="who are asked at the most")
     most = parser.parse_args(argv).listeners
     world = build_world(PRESETS["demo"])
     shape = (world.params.users, len(world.catalogue))
