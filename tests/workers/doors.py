@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
+OPEN: set[object] = set()
+"""Connections that are open: the event loop itself would forget them, and their tasks with them."""
 
 
 def door(folder: Path, port: int) -> Path:
@@ -40,27 +42,29 @@ async def _forever(servers):
 
 
 def _through(connect):
-    """What handles a connection: both directions are copied until both have ended."""
+    """What handles a connection: both directions are copied until both have ended, or one of them breaks off."""
 
     async def handle(reader, writer):
+        OPEN.add(asyncio.current_task())
         try:
             far_reader, far_writer = await connect()
         except OSError:  # the server is not up yet, or not any more
             writer.close()
             return
-        await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+        try:
+            await asyncio.gather(_copy(reader, far_writer), _copy(far_reader, writer))
+        except (ConnectionError, RuntimeError):
+            pass  # what broke off here shall break off there, too
+        finally:
+            writer.close()
+            far_writer.close()
+            OPEN.discard(asyncio.current_task())
 
     return handle
 
 
 async def _copy(reader, writer):
-    try:
-        while content := await reader.read(1 << 16):
-            writer.write(content)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-    except (ConnectionError, OSError, RuntimeError):
-        writer.close()
-    else:
-        await asyncio.sleep(0)
+    while content := await reader.read(1 << 16):
+        writer.write(content)
+        await writer.drain()
+    writer.write_eof()
