@@ -71,6 +71,7 @@ class TestHistory:
         """An empty store has a page: no plot, a sentence."""
         page = shown("history", **history(PosixStore(tmp_path), GateConfig(), "90"))
         assert "No date has been judged yet" in page
+        assert "plot.js" not in page  # which would look for the figures of the plots
         assert "<figure" not in page
 
     def test_one_date_is_enough(self, copied):
