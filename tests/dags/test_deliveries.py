@@ -78,5 +78,5 @@ def test_the_sink_is_a_connection_of_airflow(delivering, monkeypatch):
 
 
 def test_without_products_there_is_no_such_dag(dag):
-    """An installation that delivers nothing sees three DAGs, as before."""
+    """An installation that delivers nothing sees no DAG of deliveries."""
     assert NAME not in load_bag().dags

@@ -25,7 +25,8 @@ def errors_of(bag):
 
 def dags_of(*names):
     """Ids of the DAGs of services."""
-    return sorted(f"{kind}_{name}" for kind in ("alert_delivery", DAILY, "release_freshness") for name in names)
+    kinds = ("alert_delivery", DAILY, "recommendations_act", "release_freshness")
+    return sorted(f"{kind}_{name}" for kind in kinds for name in names)
 
 
 def waits_for(dag):

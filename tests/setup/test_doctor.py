@@ -268,7 +268,9 @@ SOUND = {
     "connections": {"recsys_source": "postgres", "ops": "smtp"},
     "database": {
         "pools": {"recsys_state": 1},
-        "dags": {"daily_recommendations": "on", "release_freshness": "on", "alert_delivery": "on"},
+        "dags": dict.fromkeys(
+            ("daily_recommendations", "release_freshness", "alert_delivery", "recommendations_act"), "on"
+        ),
         "import_errors": [],
     },
 }
