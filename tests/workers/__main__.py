@@ -169,15 +169,15 @@ def play(airflow: RunningAirflow, machines: dict[str, Machine], orders: Orders) 
         backfill(airflow, "backwards", days[-1], days[0], run_backwards=True)
     if "forwards" in orders:
         backfill(airflow, "forwards", DAY, DAY)
-        ended(airflow, "forwards")
+        ended(airflow, "forwards", 1)
         backfill(airflow, "forwards", FIRST, orders["forwards"][-1])
     for name in orders.keys() & {"forwards", "backwards"}:
-        ended(airflow, name)
+        ended(airflow, name, len(orders[name]))
     if "killed" in orders:
         backfill(airflow, "killed", DAY, DAY)
         for task in TASKS:
             say(f"killed in {task}: {kill_in(airflow, machines, task) or 'nobody, it was over too soon'}")
-        ended(airflow, "killed")
+        ended(airflow, "killed", 1)
 
 
 def dag_of(name: str) -> str:
@@ -201,12 +201,12 @@ def backfill(airflow: RunningAirflow, name: str, first: date, last: date, **opti
     airflow.api.unpause(dag_of(name))
 
 
-def ended(airflow: RunningAirflow, name: str) -> None:
-    """Wait until no run of a service is left to do."""
+def ended(airflow: RunningAirflow, name: str, dates: int) -> None:
+    """Wait until all runs of a service are there, one for each of so many dates, and none is left to do."""
 
     def over() -> bool:
         runs = airflow.api.runs(dag_of(name))
-        return bool(runs) and all(run["state"] in {"success", "failed"} for run in runs)
+        return len(runs) == dates and all(run["state"] in {"success", "failed"} for run in runs)
 
     airflow.wait_until(over, SECONDS, f"the end of {name}")
     say(f"{name}: {[(run['logical_date'][:10], run['state']) for run in airflow.api.runs(dag_of(name))]}")
