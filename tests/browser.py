@@ -18,8 +18,10 @@ SHOTS = os.environ.get("SCREENSHOTS", "")
 PLUGIN = "/plugin/recommendations"
 PATIENCE_MS = 120_000.0
 """The longest wait for anything a page shows: machines are busy, and a page that is never right fails all the same."""
-KEPT: dict[tuple[str, str], StorageState] = {}
-"""(address, user) -> what the browser of who signed in there keeps, so that each goes through the form once."""
+KEPT: dict[tuple[str, str, str], StorageState] = {}
+"""(address, user, password) -> what the browser of who signed in there keeps, so that each goes through the form once.
+
+Each Airflow draws its own passwords: another one may have the address of one that is gone, and does not know its people."""
 FLAGS = (
     "--no-sandbox",  # as root there is none
     "--disable-gpu",
@@ -87,7 +89,7 @@ def signed_in(
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             size = {"width": width, "height": height}
-            known = KEPT.get((url, user))
+            known = KEPT.get((url, user, password))
             context = browser.new_context(
                 viewport=size, color_scheme=scheme, timezone_id="UTC", base_url=url, storage_state=known
             )
@@ -95,7 +97,7 @@ def signed_in(
             page = context.new_page()
             if known is None:
                 _sign_in(page, user, password)
-                KEPT[url, user] = context.storage_state()
+                KEPT[url, user, password] = context.storage_state()
             yield Browsing(page)
         finally:
             browser.close()

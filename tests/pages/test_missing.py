@@ -104,7 +104,7 @@ class TestModules:
         for path in ("/recsys/", "/recsys/live", "/recsys/music/candidates", "/recsys/dag?dag_id=x"):
             status, text = found[path]
             assert (status, text.replace("&#x27;", "'").count(said)) == (503, 1)
-        assert found["errors"] == [f"ImportError: {said}"] * 5
+        assert found["errors"] == [f"ImportError: {said}"] * len(list((ROOT / "dags").glob("*.py")))
         assert found["timetables"] == ["recsys_timetable.BusinessDaily", "recsys_timetable.DailyUntil"]
         assert f"The pages of the recommendations cannot be shown. {said}" in log
 
