@@ -21,7 +21,7 @@ PATIENCE_MS = 120_000.0
 KEPT: dict[tuple[str, str, str], StorageState] = {}
 """(address, user, password) -> what the browser of who signed in there keeps, so that each goes through the form once.
 
-Each Airflow draws its own passwords: another one may have the address of one that is gone, and does not know its people."""
+Each Airflow draws its own passwords, and may have the address of one that is gone and knew other people."""
 FLAGS = (
     "--no-sandbox",  # as root there is none
     "--disable-gpu",
