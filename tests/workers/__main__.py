@@ -29,6 +29,7 @@ from settings import SIGNED, TOML, artefacts_of, config
 
 from benchmarks.object_server import BUCKET, ObjectServer, shared_server
 from recsys_tasks.core.errors import RecsysError
+from recsys_tasks.core.installation import TASKS as EVERY_TASK
 from recsys_tasks.demo.airflow_api import ApiRefused
 from recsys_tasks.demo.guarded import Program
 from recsys_tasks.demo.supervisor import RunningAirflow, running_airflow
@@ -41,19 +42,7 @@ from workers.doors import serve_here
 from workers.machine import Machine
 
 DAY, FIRST = date(2026, 1, 11), date(2026, 1, 12)
-TASKS = (
-    "wait_for_day",
-    "extract_streams",
-    "check_data",
-    "increment_matrix",
-    "train_als",
-    "build_index",
-    "evaluate",
-    "gate",
-    "publish",
-    "report",
-    "retention",
-)
+TASKS = tuple(name for name in EVERY_TASK[: EVERY_TASK.index("look")] if name != "alert")
 """Those of a day that is told to nobody, in their order."""
 ORDERS = ("forwards", "backwards", "killed")
 """The plans; each is a service with a store of its own."""
