@@ -1,4 +1,9 @@
-"""A real object store on loopback, SeaweedFS from its wheel, for benchmarks and tests."""
+"""A real object store for benchmarks and tests: SeaweedFS from its wheel on loopback, or another that runs already.
+
+    TEST_S3_ENDPOINT=http://127.0.0.1:7480 AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=... scripts/faults bucket-kills
+
+asks that server instead, in its bucket ``recsys-bench``, which must be there. What is written there stays.
+"""
 
 import atexit
 import contextlib
@@ -11,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,11 +34,14 @@ class ObjectServer:
     """A server that speaks S3."""
 
     endpoint: str
+    key: str = KEY
+    secret: str = SECRET
+    below: str = ""  # prefix of all that this process writes: a server that runs already remembers others
 
     def bucket(self, prefix: str, cache: Path, megabytes: int = 20_000, endpoint: str = "") -> Bucket:
         """A place of its own in it. endpoint: another one, of what stands before it."""
-        options = {"access_key_id": KEY, "secret_access_key": SECRET, "region": "us-east-1"}
-        return Bucket(f"s3://{BUCKET}/{prefix}", Cache(cache, megabytes)).given(
+        options = {"access_key_id": self.key, "secret_access_key": self.secret, "region": "us-east-1"}
+        return Bucket(f"s3://{BUCKET}/{self.below}{prefix}", Cache(cache, megabytes)).given(
             options | {"endpoint": endpoint or self.endpoint}
         )
 
@@ -40,8 +49,8 @@ class ObjectServer:
     def environment(self) -> dict[str, str]:
         """The variables by which another process finds it."""
         return {
-            "AWS_ACCESS_KEY_ID": KEY,
-            "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_ACCESS_KEY_ID": self.key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
             "AWS_REGION": "us-east-1",
             "AWS_ENDPOINT_URL": self.endpoint,
         }
@@ -118,7 +127,10 @@ class Weed:
 
 @cache
 def shared_server() -> ObjectServer:
-    """The one server of this process, with an empty folder, started by the first who asks and removed at its end."""
+    """The one server of this process: the one that is named, else a SeaweedFS that ends with the process."""
+    if endpoint := os.environ.get("TEST_S3_ENDPOINT"):
+        keys = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"]
+        return ObjectServer(endpoint, *keys, below=f"{uuid.uuid4().hex}/")
     folder = Path(tempfile.mkdtemp(prefix="recsys-weed-"))
     weed = Weed(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

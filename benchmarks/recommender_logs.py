@@ -44,6 +44,7 @@ class Fold:
     ceiling: Callable[["Fold"], Lists] | None = None  # lists of who knows every taste
     ages: Numbers | None = None  # (n_tracks,) days since the first play of each track; None without dates
     artists: Numbers | None = None  # (n_tracks,) a number for each artist; None where nobody says
+    dated: tuple[Numbers, Numbers, Numbers] | None = None  # (n_rows,) users, tracks, days learnt from, by day
 
     @property
     def facts(self) -> TrackFacts:
@@ -103,7 +104,10 @@ class Log:
         hidden = canonical(sparse.csr_matrix(hidden, dtype=np.uint32))
         first = np.full(self.shape[1], cut)
         np.minimum.at(first, self.tracks, self.days)
-        return Fold(before, hidden, repeats, lately, self._faded(cut) if repeats else None, ages=cut - first)
+        own = slice(0, np.searchsorted(self.days, cut))
+        dated = self.users[own], self.tracks[own], self.days[own]
+        faded = self._faded(cut) if repeats else None
+        return Fold(before, hidden, repeats, lately, faded, ages=cut - first, dated=dated)
 
     def lately(self, cuts: Sequence[int]) -> dict[int, dict[float, RecentPlays]]:
         """Cut -> half-life -> the component, folded day by day."""

@@ -196,7 +196,7 @@ def scored(folds: Sequence[Fold], lists: Iterable[Lists]) -> Scores:
     return Scores(*(np.concatenate(values) for values in zip(*found, strict=True)))
 
 
-def measured(name: str, task: Task, seconds: float, say: Callable[[str], None]) -> list[list[str]]:
+def measured(name: str, task: Task, seconds: float, neural: bool, say: Callable[[str], None]) -> list[list[str]]:
     """The rows of one data set."""
     chosen = chosen_on(task, seconds, say)
     on_validation, on_test = ([chosen.parts(fold) for fold in folds] for folds in (task.validation, task.test))
@@ -215,6 +215,10 @@ def measured(name: str, task: Task, seconds: float, say: Callable[[str], None]) 
         found["all, re-ranked"] = scored(task.test, reranked(task, on_validation, on_test))
     else:
         say("lightgbm is not installed: the re-ranker is left out")
+    if neural and all(fold.dated for fold in task.test):
+        from benchmarks.neural import sasrec_lists
+
+        found["SASRec alone"] = scored(task.test, sasrec_lists(task, K, say))
     if all(fold.ceiling for fold in task.test):
         found["the world's own taste"] = scored(task.test, [fold.ceiling(fold) for fold in task.test if fold.ceiling])
     say(f"{name}: {chosen}")
@@ -250,13 +254,14 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--only", nargs="+", choices=list(SETS), metavar="SET", help="some of them")
     parser.add_argument("--seconds", type=float, default=300.0, help="of the processor, for tuning ALS on a set")
+    parser.add_argument("--neural", action="store_true", help="SASRec beside them; needs rectools[torch]")
     args = parser.parse_args(words)
     rows = []
     with threadpool_limits(1):
         for name in args.only or SETS:
             began = time.monotonic()
             try:
-                rows += measured(name, SETS[name](args.data), args.seconds, _say)
+                rows += measured(name, SETS[name](args.data), args.seconds, args.neural, _say)
             except Absent as absent:
                 _say(f"{absent} is not in {args.data}: left out")
             _say(f"{name}: {time.monotonic() - began:.0f} s")

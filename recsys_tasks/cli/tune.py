@@ -22,7 +22,7 @@ from recsys_tasks.cli.tune_words import CHOSEN, as_data, as_text, changes, progr
 from recsys_tasks.core.config import AlsConfig, load_config
 from recsys_tasks.core.domain import Day, Vocabulary, parse_day
 from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.evaluation.tuning import Watch, tune
+from recsys_tasks.evaluation.tuning import Tuned, Watch, tune
 from recsys_tasks.evaluation.tuning_grid import FACTORS
 from recsys_tasks.evaluation.tuning_split import TuningSplit, split_random
 from recsys_tasks.steps import Workplace
@@ -88,7 +88,7 @@ def _tune(args: Namespace) -> Answer:
     watch = Watch(time.monotonic, 60 * args.minutes, lambda tried: args.tell(progress_line(tried, args.k)))
     tuned = tune(split, current, _lengths(args), args.k, watch)
     answer = Answer(as_data(tuned), as_text(tuned, args.k))
-    return _written(args, answer, current, tuned.winner) if args.write else answer
+    return _written(args, answer, current, tuned) if args.write else answer
 
 
 def _components(args: Namespace, als: AlsConfig) -> Answer:
@@ -105,18 +105,23 @@ def _lengths(args: Namespace) -> list[int]:
     return list(args.factors)
 
 
-def _written(args: Namespace, answer: Answer, before: AlsConfig, winner: AlsConfig) -> Answer:
+def _written(args: Namespace, answer: Answer, before: AlsConfig, tuned: Tuned) -> Answer:
     """The answer, once the winner stands in the configuration, with what changed there."""
-    changed = changes(before, winner)
+    winner, changed = tuned.winner, changes(before, tuned.winner)
+    if changed and tuned.reported.over_current.ndcg.difference <= 0:
+        return _unchanged(answer, "Nothing was written: to the other listeners today's settings are worth as much.")
     if not changed:
-        said = f"Nothing to write: {args.config} has these settings already."
-        return replace(answer, data=answer.data | {"changed": []}, text=f"{answer.text}\n\n{said}")
+        return _unchanged(answer, f"Nothing to write: {args.config} has these settings already.")
     try:
         write(args.config, {"als": winner.model_dump(include=set(CHOSEN))})
     except OSError as error:
         return replace(answer, exit_code=1, warning=f"{args.config} was not written: {error.strerror}.")
     said = f"Written into {args.config}, [als]: {', '.join(changed)}.\nThe next run trains from a cold start."
     return replace(answer, data=answer.data | {"changed": changed}, text=f"{answer.text}\n\n{said}")
+
+
+def _unchanged(answer: Answer, said: str) -> Answer:
+    return replace(answer, data=answer.data | {"changed": []}, text=f"{answer.text}\n\n{said}")
 
 
 def _last_date(args: Namespace) -> tuple[Workplace, Day]:

@@ -59,10 +59,12 @@ def _written(args: Namespace, answer: Answer, values: Values) -> Answer:
     if args.config is None:
         raise ConfigError("--write needs RECSYS_CONFIG, a TOML file in a directory that may be written to.")
     try:
-        write(args.config, values)
+        changed = write(args.config, values)
     except OSError as error:
         return replace(answer, exit_code=1, warning=f"{args.config} was not written: {error.strerror}.")
     said = (
         f"Written into {args.config}. The next run makes another candidate, which the gate compares with what is live."
+        if changed
+        else f"Nothing to write: {args.config} says the same already."
     )
     return replace(answer, text=f"{answer.text}\n\n{said}")

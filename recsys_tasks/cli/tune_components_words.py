@@ -54,6 +54,7 @@ def as_data(tuned: TunedComponents, values: Values) -> dict[str, Any]:
     """The answer for machines."""
     return {
         "chosen": {"components": ["als", *tuned.chosen.parts], "ranked": tuned.chosen.ranked},
+        "preferred": str(tuned.preferred),
         "values": {name: dict(fields) for name, fields in values.items()},
         "rows": [
             {"lists": row.lists, "chosen": row.chosen}
@@ -90,13 +91,18 @@ def as_text(tuned: TunedComponents, k: int, trees: bool) -> str:
 
 
 def _what_to_know(tuned: TunedComponents, trees: bool) -> Iterator[str]:
-    best = tuned.validation[0][0]
+    best, preferred = tuned.validation[0][0], tuned.preferred
     yield f"Chosen: {tuned.chosen}."
-    if best != tuned.chosen:
-        yield f"The best on validation ({best}) is not better by more than one standard error, and costs more each day."
-    gain = next(row.over_als for row in tuned.rows if row.chosen)
-    if gain is not None and gain.ndcg.low <= 0:
-        yield "On the other listeners it is not surely better than ALS alone."
+    if best != preferred:
+        yield (
+            f"The best on validation ({best}) is not better by more than one standard error than {preferred}, and "
+            "costs more each day."
+        )
+    if preferred != tuned.chosen:
+        yield (
+            f"Validation preferred {preferred}. On the other listeners it is not surely better than ALS alone, and it "
+            "costs more each day."
+        )
     if not trees:
         yield "Trees were not tried: LightGBM is not installed (recsys-pipeline[ranker])."
     if tuned.stopped:

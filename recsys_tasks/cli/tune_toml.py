@@ -13,19 +13,25 @@ Values: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Table -> field -> value."""
 
 
-def write(path: Path, values: Values) -> None:
-    """Set values in a configuration; the file stays as it was unless the result is sound.
+def write(path: Path, values: Values) -> bool:
+    """Set values in a configuration, unless it has them already; it stays as it was unless the result is sound.
+
+    Returns:
+        Whether it says something else now.
 
     Raises:
         ConfigError: the result would not be.
         OSError: it cannot be written.
     """
-    text = with_values(path.read_text(encoding="utf-8"), values)
-    parse_config(tomllib.loads(text), str(path))
+    before = path.read_text(encoding="utf-8")
+    text = with_values(before, values)
+    if parse_config(tomllib.loads(text), str(path)) == parse_config(tomllib.loads(before), str(path)):
+        return False
     staged = path.with_name(f".{path.name}.new")
     staged.write_text(text, encoding="utf-8")
     staged.chmod(path.stat().st_mode)
     staged.replace(path)
+    return True
 
 
 def with_values(text: str, values: Values) -> str:

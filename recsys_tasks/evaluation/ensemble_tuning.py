@@ -3,7 +3,8 @@
 ``ensemble_rounds`` finds the best setting of each component. Of these every subset is joined by weights and by trees,
 learnt on the fitting listeners. Those of validation choose: the simplest of the ensembles that are within one standard
 error of the best (Breiman, Friedman, Olshen and Stone 1984), for each part costs time every day. What it is worth, and
-each part of it, is told of the reporting listeners, on whom nothing was chosen.
+each part of it, is told of the reporting listeners, on whom nothing was chosen; where they do not say that it is better
+than ALS alone, ALS stays alone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -63,7 +64,8 @@ class Row:
 class TunedComponents:
     """The ensemble that was chosen, and what each part gains."""
 
-    chosen: Ensemble
+    chosen: Ensemble  # what validation preferred, or ALS alone where the reporting listeners do not confirm it
+    preferred: Ensemble  # by validation
     settings: dict[str, Part]  # the best of each component, chosen or not
     tried: tuple[Tried, ...]
     validation: tuple[tuple[Ensemble, float], ...]  # nDCG@k of each ensemble, best first
@@ -110,15 +112,17 @@ class _Joining:
         """What came of it."""
         found = {each: self._scores(each, self._validation).ndcg for each in self._ensembles()}
         best = max(found, key=lambda each: float(found[each].mean()))
-        chosen = min((each for each in found if _is_near(found[each], found[best])), key=lambda each: each.cost)
+        preferred = min((each for each in found if _is_near(found[each], found[best])), key=lambda each: each.cost)
+        chosen = preferred if self._is_confirmed(preferred) else Ensemble()
         means_of = {each: float(scores.mean()) for each, scores in found.items()}
         sample = self._last.sample
         return TunedComponents(
             chosen=chosen,
+            preferred=preferred,
             settings=dict(self._last.settings),
             tried=self._last.tried,
             validation=tuple(sorted(means_of.items(), key=lambda of: -of[1])),
-            rows=tuple(self._rows(chosen, best.ranked)),
+            rows=tuple(self._rows(chosen, preferred, best.ranked)),
             listeners=len(sample.data.users),
             asked=(len(sample.fitting), len(sample.validation), len(sample.reporting)),
             stopped=self._last.stopped,
@@ -131,7 +135,12 @@ class _Joining:
             for n in range(1, len(self._places) + 1):
                 yield from (Ensemble(parts, ranked) for parts in combinations(self._places, n))
 
-    def _rows(self, chosen: Ensemble, ranked: bool) -> Iterator[Row]:
+    def _is_confirmed(self, preferred: Ensemble) -> bool:
+        """Whether those on whom nothing was chosen say that it is better than ALS alone."""
+        found = gains(self._scores(preferred, self._reporting), self._scores(Ensemble(), self._reporting))
+        return found.ndcg.low > 0
+
+    def _rows(self, chosen: Ensemble, preferred: Ensemble, ranked: bool) -> Iterator[Row]:
         """The popular tracks, each component alone, the whole, and the whole without each part."""
         group, every = self._reporting, tuple(self._places)
         als = self._scores(Ensemble(), group)
@@ -141,7 +150,7 @@ class _Joining:
             yield _row(f"{label} alone", self._alone(place, group), als)
         asked = {str(whole): whole for whole in self._ensembles() if whole.parts == every}
         asked |= {f"without {name}": Ensemble(_without(every, name), ranked) for name in every if len(every) > 1}
-        asked |= {} if chosen in asked.values() or not chosen.parts else {str(chosen): chosen}
+        asked |= {} if preferred in asked.values() or not preferred.parts else {str(preferred): preferred}
         for words, ensemble in asked.items():
             yield _row(words, self._scores(ensemble, group), als, ensemble == chosen)
 

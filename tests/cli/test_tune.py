@@ -10,8 +10,8 @@ from two_tastes import played_pairs
 from recsys_tasks.cli.main import main
 from recsys_tasks.cli.tune import read_play_counts
 from recsys_tasks.cli.tune_toml import with_values
-from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.evaluation.tuning_scores import means, scores_of, scores_of_popular, trained
+from recsys_tasks.core.config import AlsConfig, load_config
+from recsys_tasks.evaluation.tuning_scores import Interval, means, scores_of, scores_of_popular, trained
 from recsys_tasks.evaluation.tuning_split import split_random
 
 
@@ -100,6 +100,16 @@ class TestCommand:
         assert re.match(r"trial 1 of about 34, about \d+ s left: log, a = 7, lambda = .*: nDCG@5 0\.\d{4} \(", first)
         assert last.startswith(f"trial {len(told.err.splitlines())} of about ")
 
+    def test_a_winner_that_is_worth_no_more_is_not_written(self, two_tastes, config, capsys, monkeypatch):
+        """Where the other listeners have no more of the winner, the configuration stays, and why is said."""
+        monkeypatch.setattr("recsys_tasks.evaluation.tuning_scores.interval", lambda *_: Interval(-0.01, -0.02, 0.0))
+        written = config.read_bytes()
+        assert tuned(two_tastes, config, "--write", "--json") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert told["changed"] == []
+        assert told["winner"]["a"] != 7.0
+        assert config.read_bytes() == written
+
     def test_a_budget_ends_it_with_the_best_so_far(self, two_tastes, config, capsys):
         """After --minutes the best of what was tried is told, and that the search had not ended."""
         assert tuned(two_tastes, config, "--minutes", "0", "--json") == 0
@@ -139,12 +149,22 @@ class TestComponents:
         assert tuned(two_tastes, config, "--components", "--json", "--write") == 0
         told = json.loads(capsys.readouterr().out)
         written = tomllib.loads(config.read_text())
-        assert {name: written[name] for name in told["values"]} == told["values"]
+        held = load_config(config).model_dump(mode="json")
+        assert all(held[name][field] == value for name, of in told["values"].items() for field, value in of.items())
         assert {name: written[name] for name in before} == before
         assert {"ALS alone", "neighbours alone", "ALS, neighbours, by weights"} <= {
             row["lists"] for row in told["rows"]
         }
         assert sum(row["chosen"] for row in told["rows"]) == 1
+
+    def test_what_stands_there_already_is_not_written_again(self, two_tastes, config, capsys):
+        """A second search that finds the same says so, and the file stays."""
+        assert tuned(two_tastes, config, "--components", "--write") == 0
+        written = config.read_bytes()
+        capsys.readouterr()
+        assert tuned(two_tastes, config, "--components", "--write") == 0
+        assert f"Nothing to write: {config} says the same already." in capsys.readouterr().out
+        assert config.read_bytes() == written
 
     def test_people_read_what_each_part_gains_and_what_to_paste(self, two_tastes, config, capsys):
         """A line for each setting, a row for each part with an interval, and TOML that the configuration takes."""

@@ -77,15 +77,16 @@ class TestChoice:
         assert {"ALS alone", "recent (1 days) alone", "neighbours alone", "without recent"} <= rows.keys()
         assert rows["without recent"].means.ndcg < chosen.means.ndcg
 
-    def test_nothing_of_the_reporting_listeners_decides(self, fashionable, tuned):
-        """Other hidden plays of theirs change what is reported, and neither choice nor trials."""
+    def test_the_reporting_listeners_confirm_and_choose_nothing_else(self, fashionable, tuned):
+        """Other hidden plays of theirs change neither trials nor what is preferred; unconfirmed, ALS stays alone."""
         swapped = fashionable.split.hidden.toarray()
         swapped[fashionable.split.reporting] = 0
         swapped[fashionable.split.reporting, 0] = 1
         split = replace(fashionable.split, hidden=sparse.csr_matrix(swapped))
         other = tune_components(replace(fashionable, split=split), ALS, TODAY, options())
-        assert (other.chosen, other.tried, other.validation) == (tuned.chosen, tuned.tried, tuned.validation)
-        assert other.rows != tuned.rows
+        assert (other.preferred, other.tried, other.validation) == (tuned.preferred, tuned.tried, tuned.validation)
+        assert (other.chosen, tuned.chosen) == (Ensemble(), tuned.preferred)
+        assert [row.lists for row in other.rows if row.chosen] == ["ALS alone"]
 
     def test_where_nothing_pays_als_stays_alone(self):
         """Where all plays are chance, no component is worth a place beside ALS."""
