@@ -19,6 +19,7 @@ from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, Day, Ids, IntArray, PlayCounts, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.matrix.row_ranges import as_cells
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _cells(plays: npt.NDArray[np.uint32], rows: IntArray, cols: IntArray, shape:
 def pad(counts: sparse.csr_matrix, shape: tuple[int, int]) -> sparse.csr_matrix:
     """The same cells in a larger matrix; the arrays of cells are shared, not copied."""
     grown = np.full(shape[0] - counts.shape[0], counts.indptr[-1], dtype=counts.indptr.dtype)
-    return sparse.csr_matrix((counts.data, counts.indices, np.concatenate([counts.indptr, grown])), shape=shape)
+    return as_cells(counts.data, counts.indices, np.concatenate([counts.indptr, grown]), shape)
 
 
 def stored_counts(
@@ -152,14 +153,25 @@ def without_users(
     Returns:
         What remains, and what was taken out. (n_users, n_tracks) each.
     """
-    taken = day.copy()
-    taken.data[~np.repeat(chosen, np.diff(day.indptr))] = 0
-    taken.eliminate_zeros()
-    remaining, (places, there) = counts.copy(), _places_of(taken, counts)
+    taken = of_users(day, chosen)
+    return take_out(counts.copy(), taken), taken
+
+
+def of_users(day: sparse.csr_matrix, chosen: BoolArray) -> sparse.csr_matrix:
+    """The cells of some users alone, the rows of the others left empty. (n_users, n_tracks), a copy."""
+    some = day.copy()
+    some.data[~np.repeat(chosen, np.diff(day.indptr))] = 0
+    some.eliminate_zeros()
+    return some
+
+
+def take_out(counts: sparse.csr_matrix, taken: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Play counts without some plays that are part of them; they are changed in place. (n_users, n_tracks) each."""
+    places, there = _places_of(taken, counts)
     # uint32 cannot go below zero here: the counts hold at least the day's own plays in each cell
-    remaining.data[places] -= taken.data[there]
-    remaining.eliminate_zeros()
-    return remaining, taken
+    counts.data[places] -= taken.data[there]
+    counts.eliminate_zeros()
+    return counts
 
 
 def _places_of(few: sparse.csr_matrix, counts: sparse.csr_matrix) -> tuple[IntArray, BoolArray]:
