@@ -104,7 +104,9 @@ class Als:
             BadData: there are no plays, so that nothing can be learned, or the factors become infinite.
         """
         if plays.nnz == 0:
-            raise BadData("The play matrix is empty: nothing can be learned from it. Check the source, history_start.")
+            raise BadData(
+                "The play matrix is empty: nothing can be learned from it. Check the source and history_start."
+            )
         config, step, losses, factors = self.config, self._backend.half_step(self.config, warm), [], start
         # What one thread does beside the solver for the listeners, which needs the plays of each track only then.
         with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:

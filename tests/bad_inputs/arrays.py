@@ -28,6 +28,7 @@ from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.row_ranges import NARROW_PAIRS, as_cells, row_ranges, rows_within
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.confidence import confidence
+from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.stored_models import open_model
 from recsys_tasks.storage.artefacts import open_artefact, read_manifest
@@ -113,8 +114,9 @@ def matrix_of_zeros(copied):
     refuses(copied, "stores a zero or negative count", plays=np.where(np.arange(len(plays)) == 7, 0, plays))
     with refused(BadData, "stored zero", "Fold it again"):
         confidence(sparse.csr_matrix((np.zeros(2, np.uint32), [0, 1], [0, 1, 2])), CONFIG)
+    nothing = np.zeros((3, CONFIG.factors), np.float32)
     with refused(BadData, "The play matrix is empty", "Check the source and history_start"):
-        confidence(sparse.csr_matrix((3, 3), dtype=np.uint32), CONFIG)
+        Als(CONFIG).alternate(sparse.csr_matrix((3, 3), dtype=np.uint32), Factors(nothing, nothing), warm=False)
 
 
 @case(50, "a matrix of no users and no tracks")
