@@ -19,6 +19,7 @@ CREATE = """CREATE UNLOGGED TABLE streams (event_id bigint, user_id bigint NOT N
 CREATE_TRACKS = """CREATE UNLOGGED TABLE tracks (track_id bigint PRIMARY KEY, title text, artist text, artist_id bigint,
     released_on date, tags text[])"""
 TRACKS_OF_AN_ARTIST, TAGS = 12, 500
+ROWS_TOGETHER = 1_000_000
 
 
 @contextmanager
@@ -53,14 +54,15 @@ def fill(dsn: str, service: Service, numbers: Iterable[int]) -> None:
         cursor.execute("DROP TABLE IF EXISTS streams")
         cursor.execute(CREATE)
         for number in numbers:
-            cursor.copy_expert("COPY streams FROM STDIN (FORMAT csv)", _rows(service, number))
+            for rows in _rows(service, number):
+                cursor.copy_expert("COPY streams FROM STDIN (FORMAT csv)", rows)
         cursor.execute("CREATE INDEX ON streams (streamed_at)")
         cursor.execute("VACUUM ANALYZE streams")
     connection.close()
 
 
-def _rows(service: Service, number: int) -> io.BytesIO:
-    """The streams of a day as CSV, an even distance of time apart."""
+def _rows(service: Service, number: int) -> Iterator[io.BytesIO]:
+    """The streams of a day as CSV, an even distance of time apart, so many together."""
     users, tracks = service.streams(number)
     n = len(users)
     begin = np.datetime64(service.day(number).isoformat(), "us")
@@ -73,7 +75,9 @@ def _rows(service: Service, number: int) -> io.BytesIO:
         "ms_played": np.full(n, 180_000),
         "private_session": pa.array(np.zeros(n, bool)),
     }
-    return _as_csv(pa.table(columns))
+    table = pa.table(columns)
+    for start in range(0, n, ROWS_TOGETHER):
+        yield _as_csv(table.slice(start, ROWS_TOGETHER))
 
 
 def fill_catalogue(dsn: str, service: Service, number: int) -> None:

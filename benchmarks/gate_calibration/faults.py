@@ -29,6 +29,7 @@ from recsys_tasks.core.domain import FloatArray, PlayCounts, PlayMatrix, Vocabul
 from recsys_tasks.index.ranked_tracks import RankedTracks, rank_tracks
 from recsys_tasks.matrix.play_matrix import canonical, day_counts
 from recsys_tasks.matrix.popularity import listeners_of
+from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import hold_out
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays, TrainingFigures
@@ -138,7 +139,7 @@ def popularity_for_als(recorded: bool) -> Planting:
 
     def popular(scene: Scene, key: ModelKey, files: Arrays, figures: TrainingFigures) -> Stored:
         matrix = scene.at.matrices.load(key.day, key.matrix)
-        plays = hold_out(matrix, scene.split_of(matrix)).training
+        plays = whole(hold_out(matrix, scene.split_of(matrix)).training)
         users, items = (np.zeros_like(files[name]) for name in ("user_factors", "item_factors"))
         users[:, 0], items[:, 0] = 1, listeners_of(plays) / len(users)
         own = (Als(scene.at.config.als).recorded_loss(Factors(users, items), plays),)

@@ -22,6 +22,7 @@ from recsys_tasks.index.annoy_index import build_trees
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.matrix.chain import chain_digests
 from recsys_tasks.matrix.play_matrix import canonical, empty_matrix, fold
+from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import Holdout, Split, hold_out
 from recsys_tasks.recommenders.base import Arrays, TrainingFigures
 from recsys_tasks.recommenders.keys import ModelKey
@@ -196,7 +197,7 @@ def leaked_for_everybody(scene: Scene) -> Iterator[Scene]:
 
     def leaking(matrix: PlayMatrix, split: Split) -> Holdout:
         holdout = hold_out(matrix, split)
-        return replace(holdout, training=canonical(holdout.training + leak.plays(holdout)))
+        return replace(holdout, training=canonical(whole(holdout.training) + leak.plays(holdout)))
 
     with ExitStack() as until_the_end:
         for step in (train_als, open_candidate):

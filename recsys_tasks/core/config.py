@@ -68,6 +68,9 @@ class SourceConfig(Section):
     """So many closed dates before the run's own are extracted again, and restated where streams came late."""
     statement_timeout_s: int = Field(default=3600, ge=1, le=604_800)
     """A statement that takes longer than this many seconds is broken off and retried."""
+    connections: int = Field(default=1, ge=1, le=32)
+    """Connections over which a day is read, an hour at a time from one exported snapshot where there are several; this
+    needs an index on ``streamed_at``. 1: one COPY of the whole day."""
 
 
 CATALOGUE_COLUMNS = ("track_id", "title", "artist", "artist_id", "released_on", "kind", "available")

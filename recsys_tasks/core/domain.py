@@ -4,6 +4,7 @@ Ids are Arrow arrays (int64 for integers, string for text and uuid): they are wh
 Row numbers (``_row`` for users, ``_col`` for tracks in a matrix) are ours, and mean nothing outside one artefact.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property
@@ -24,6 +25,9 @@ Figures = dict[str, Any]
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.integer[Any]]
 BoolArray = npt.NDArray[np.bool_]
+Scratch: TypeAlias = Callable[[int, npt.DTypeLike], npt.NDArray[Any]]
+"""Gives an array of so many numbers, of any content, that lives as long as it is used: (length, type). ``np.empty`` in
+memory; a step hands in one whose arrays lie in files."""
 
 
 EPOCH = date(1970, 1, 1)

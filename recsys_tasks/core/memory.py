@@ -7,7 +7,7 @@ from pathlib import Path
 
 def peak_megabytes() -> float:
     """Most that it has held since ``count_peak_anew``, or since its start where the system cannot do that."""
-    return _status_megabytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return status_megabytes("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def count_peak_anew() -> None:
@@ -16,7 +16,7 @@ def count_peak_anew() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _status_megabytes(name: str) -> float | None:
+def status_megabytes(name: str) -> float | None:
     """A line of the process's status, in megabytes."""
     with suppress(OSError):
         lines = Path("/proc/self/status").read_text().splitlines()

@@ -12,6 +12,7 @@ from recsys_tasks.core.domain import PlayCounts, PlayMatrix, Vocabulary
 from recsys_tasks.core.formatting import count
 from recsys_tasks.gate.check import Check
 from recsys_tasks.matrix.play_matrix import day_counts
+from recsys_tasks.matrix.row_ranges import by_blocks, rows_at, rows_within
 from recsys_tasks.matrix.split import Holdout, Split
 
 
@@ -86,7 +87,8 @@ def day_check(matrix: PlayMatrix, day: sparse.csr_matrix, split: Split) -> Check
         day: (n_users, n_tracks) the day's partition in the matrix's row numbers.
         split: whose day has to be the same.
     """
-    lacking, other = int((day > matrix.counts).nnz), int((day != split.day_counts).nnz)
+    lacking = sum(int((rows_within(day, rows) > held).nnz) for rows, held in by_blocks(matrix.counts))
+    other = int((day != split.day_counts).nnz)
     found = f"{count(lacking)} of {count(day.nnz)} pairs have fewer plays than on that day alone"
     return Check(
         "the day's plays in the matrix",
@@ -101,11 +103,13 @@ def split_check(matrix: PlayMatrix, split: Split, holdout: Holdout) -> Check:
     is_hidden = np.zeros(len(matrix.users), dtype=np.uint32)
     is_hidden[split.hidden_rows] = 1
     taken = sparse.diags_array(is_hidden, dtype=np.uint32) @ split.day_counts
-    hidden, rows = split.hidden_rows, holdout.user_rows
+    hidden = split.hidden_rows
     # more taken than there was began again at 2^32, and adds up all the same
-    below_zero = int((split.day_counts[hidden] > matrix.counts[hidden]).nnz)
-    wrong = int((matrix.counts - holdout.training != taken).nnz) + below_zero
-    known = int(holdout.hidden.multiply(holdout.training[rows] > 0).nnz)
+    below_zero = int((split.day_counts[hidden] > rows_at(matrix.counts, hidden)).nnz)
+    wrong = below_zero + sum(
+        int((held - holdout.training[rows] != rows_within(taken, rows)).nnz) for rows, held in by_blocks(matrix.counts)
+    )
+    known = int(holdout.hidden.multiply(holdout.training[holdout.user_rows] > 0).nnz)
     return Check(
         "hidden plays absent",
         wrong == 0 and known == 0,

@@ -17,8 +17,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recsys_tasks.core.domain import BoolArray, Day, Ids, IntArray, PlayCounts, PlayMatrix, Vocabulary, day_number
+from recsys_tasks.core.domain import (
+    BoolArray,
+    Day,
+    Ids,
+    IntArray,
+    PlayCounts,
+    PlayMatrix,
+    Scratch,
+    Vocabulary,
+    day_number,
+)
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.matrix.row_ranges import BLOCK_PAIRS, NARROW_PAIRS, SLICE_PAIRS, as_cells, by_blocks, rows_within
 
 
 @dataclass(frozen=True)
@@ -42,8 +53,23 @@ def empty_matrix(user_ids: pa.DataType, track_ids: pa.DataType) -> PlayMatrix:
     return PlayMatrix(sparse.csr_matrix((0, 0), dtype=np.uint32), nobody, nothing, ())
 
 
-def fold(matrix: PlayMatrix, day: Day, counts: PlayCounts, digest: str) -> PlayMatrix:
+def fold(
+    matrix: PlayMatrix,
+    day: Day,
+    counts: PlayCounts,
+    digest: str,
+    scratch: Scratch = np.empty,
+    slice_pairs: int = SLICE_PAIRS,
+) -> PlayMatrix:
     """The matrix with one more day: one merge of sorted rows, whatever the history holds.
+
+    Args:
+        matrix: the days before.
+        day: the date that is folded in.
+        counts: its play counts.
+        digest: of these.
+        scratch: gives room for the merged cells where there are more than a slice.
+        slice_pairs: pairs of a slice; the bytes do not depend on it.
 
     Raises:
         BadData: the day is not after the last one folded in, or a cell outgrows its 32 bits.
@@ -57,11 +83,27 @@ def fold(matrix: PlayMatrix, day: Day, counts: PlayCounts, digest: str) -> PlayM
         tracks, cols = grow(matrix.tracks, counts.track_ids, day)
         users, rows = growing.result()
     new = _cells(counts.plays, rows, cols, (len(users), len(tracks)))
-    total = pad(matrix.counts, new.shape) + new  # of canonical ones: it is canonical
+    total = _merged(pad(matrix.counts, new.shape), new, scratch, slice_pairs)
     folded = PlayMatrix(total, users, tracks, (*matrix.chain, (day, digest)))
     if folded.plays != matrix.plays + counts.plays.sum(dtype=np.int64):  # uint32 begins again at 0, and says nothing
         raise BadData(f"With {day}, one user has played one track 2^32 times or more. Look for a bot in the source.")
     return folded
+
+
+def _merged(old: sparse.csr_matrix, new: sparse.csr_matrix, scratch: Scratch, slice_pairs: int) -> sparse.csr_matrix:
+    """The sum of two canonical matrices of one shape, which is canonical; range by range where it is large."""
+    most = old.nnz + new.nnz
+    if most <= slice_pairs:
+        return old + new
+    plays, cols = scratch(most, np.uint32), scratch(most, np.int32)
+    ends, filled = np.zeros(old.shape[0] + 1, np.int64), 0
+    for rows, held in by_blocks(old, min(slice_pairs, BLOCK_PAIRS)):
+        part = held + rows_within(new, rows)
+        ends[rows.start + 1 : rows.stop + 1] = filled + part.indptr[1:]
+        own = slice(filled, filled := filled + part.nnz)
+        plays[own], cols[own] = part.data, part.indices
+    narrow = np.int32 if filled <= NARROW_PAIRS else np.int64
+    return as_cells(plays[:filled], cols[:filled], ends.astype(narrow), old.shape)
 
 
 def grow(vocabulary: Vocabulary, ids: Ids, day: Day) -> tuple[Vocabulary, npt.NDArray[np.int32]]:
@@ -99,7 +141,7 @@ def _cells(plays: npt.NDArray[np.uint32], rows: IntArray, cols: IntArray, shape:
 def pad(counts: sparse.csr_matrix, shape: tuple[int, int]) -> sparse.csr_matrix:
     """The same cells in a larger matrix; the arrays of cells are shared, not copied."""
     grown = np.full(shape[0] - counts.shape[0], counts.indptr[-1], dtype=counts.indptr.dtype)
-    return sparse.csr_matrix((counts.data, counts.indices, np.concatenate([counts.indptr, grown])), shape=shape)
+    return as_cells(counts.data, counts.indices, np.concatenate([counts.indptr, grown]), shape)
 
 
 def stored_counts(
@@ -125,8 +167,8 @@ def stored_counts(
         raise BadData(f"The rows of a play matrix do not divide its {len(cols)} columns and {len(plays)} counts.")
     if len(cols) and not 0 <= cols.min() <= cols.max() < n_tracks:
         raise BadData(f"A play matrix has a column outside of the {n_tracks} tracks in its vocabulary.")
-    counts = sparse.csr_matrix((plays, cols, indptr), shape=shape)
-    if not counts.has_canonical_format:
+    counts = as_cells(plays, cols, indptr, shape)
+    if not all(cells.has_canonical_format for _, cells in by_blocks(counts)):
         raise BadData("A play matrix holds a pair twice, or its columns do not rise within a user.")
     return counts
 
@@ -152,14 +194,25 @@ def without_users(
     Returns:
         What remains, and what was taken out. (n_users, n_tracks) each.
     """
-    taken = day.copy()
-    taken.data[~np.repeat(chosen, np.diff(day.indptr))] = 0
-    taken.eliminate_zeros()
-    remaining, (places, there) = counts.copy(), _places_of(taken, counts)
+    taken = of_users(day, chosen)
+    return take_out(counts.copy(), taken), taken
+
+
+def of_users(day: sparse.csr_matrix, chosen: BoolArray) -> sparse.csr_matrix:
+    """The cells of some users alone, the rows of the others left empty. (n_users, n_tracks), a copy."""
+    some = day.copy()
+    some.data[~np.repeat(chosen, np.diff(day.indptr))] = 0
+    some.eliminate_zeros()
+    return some
+
+
+def take_out(counts: sparse.csr_matrix, taken: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Play counts without some plays that are part of them; they are changed in place. (n_users, n_tracks) each."""
+    places, there = _places_of(taken, counts)
     # uint32 cannot go below zero here: the counts hold at least the day's own plays in each cell
-    remaining.data[places] -= taken.data[there]
-    remaining.eliminate_zeros()
-    return remaining, taken
+    counts.data[places] -= taken.data[there]
+    counts.eliminate_zeros()
+    return counts
 
 
 def _places_of(few: sparse.csr_matrix, counts: sparse.csr_matrix) -> tuple[IntArray, BoolArray]:

@@ -18,8 +18,9 @@ from recsys_tasks.core.domain import BoolArray, Day, Ids, IntArray, PlayCounts, 
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.keyed_random import keyed_hash
 from recsys_tasks.core.records import Json, as_json
-from recsys_tasks.matrix.play_matrix import canonical, day_counts, pad, without_users
-from recsys_tasks.matrix.popularity import listeners_of
+from recsys_tasks.matrix.play_matrix import canonical, day_counts, of_users, without_users
+from recsys_tasks.matrix.row_ranges import PlayRows, rows_at
+from recsys_tasks.matrix.trained_plays import TrainedPlays, track_listeners, widened
 
 SPLIT_FORMAT = 2
 """Version of the way from a matrix and a day to the groups; part of a split's identity. Format 1 named the salt itself,
@@ -106,21 +107,21 @@ class Holdout:
     """The day as one group of listeners is asked about it: what is trained on, and what is hidden."""
 
     user_rows: npt.NDArray[np.int64]  # (n_hidden,) rows of the group, rising
-    training: sparse.csr_matrix  # (n_users, n_tracks) play counts without the day of any hidden listener
+    training: PlayRows  # (n_users, n_tracks) play counts without the day of any hidden listener
     history: sparse.csr_matrix  # (n_hidden, n_tracks) play counts before the day: left out of every list
     hidden: sparse.csr_matrix  # (n_hidden, n_tracks) plays of the day of tracks never played before
 
     @cached_property
     def listeners(self) -> npt.NDArray[np.int64]:
         """Number of users of the training who played each track. (n_tracks,)."""
-        return listeners_of(self.training)
+        return track_listeners(self.training)
 
     def widened(self, n_items: int) -> "Holdout":
         """The same with a column for each item of a candidate, of which the matrix's tracks are the first."""
         if self.training.shape[1] >= n_items:
             return self
         cells = (self.training, self.history, self.hidden)
-        return Holdout(self.user_rows, *(pad(each, (each.shape[0], n_items)) for each in cells))
+        return Holdout(self.user_rows, *(widened(each, n_items) for each in cells))
 
 
 def split_day(matrix: PlayMatrix, counts: PlayCounts, day: Day, config: EvaluationConfig) -> Split:
@@ -168,7 +169,7 @@ def has_history(matrix: PlayMatrix, of_day: sparse.csr_matrix, rows: IntArray, l
     """
     enough = (np.diff(matrix.counts.indptr)[rows] - np.diff(of_day.indptr)[rows]) >= least
     unsure = rows[~enough]
-    before = canonical(sparse.csr_matrix(matrix.counts[unsure] - of_day[unsure]))
+    before = canonical(sparse.csr_matrix(rows_at(matrix.counts, unsure) - of_day[unsure]))
     enough[~enough] = np.diff(before.indptr) >= least
     return np.asarray(enough)
 
@@ -212,11 +213,16 @@ def hold_out(matrix: PlayMatrix, split: Split, rows: npt.NDArray[np.int64] | Non
         split: who is hidden.
         rows: (n_hidden,) rows of the group; None: the gate's.
     """
-    training, taken = without_users(matrix.counts, split.day_counts, _is_hidden(split, len(matrix.users)))
+    training = training_of(matrix, split)
     rows = split.gate_rows if rows is None else rows
-    history, taken = canonical(training[rows]), taken[rows]
+    history, taken = canonical(training[rows]), training.taken[rows]
     known = taken.multiply(history > 0)
     return Holdout(rows, training, history, canonical(sparse.csr_matrix(taken - known, dtype=np.uint32)))
+
+
+def training_of(matrix: PlayMatrix, split: Split) -> TrainedPlays:
+    """What is trained on: the matrix without the day of the hidden listeners."""
+    return TrainedPlays(matrix.counts, of_users(split.day_counts, _is_hidden(split, len(matrix.users))))
 
 
 def trained_plays(counts: sparse.csr_matrix, split: Split, rows: IntArray) -> sparse.csr_matrix:
@@ -228,7 +234,7 @@ def trained_plays(counts: sparse.csr_matrix, split: Split, rows: IntArray) -> sp
         rows: (n_rows,) rows of the listeners.
     """
     chosen = np.isin(rows, split.hidden_rows)
-    return without_users(counts[rows], split.day_counts[rows], chosen)[0]
+    return without_users(rows_at(counts, rows), split.day_counts[rows], chosen)[0]
 
 
 def _is_hidden(split: Split, n_users: int) -> npt.NDArray[np.bool_]:

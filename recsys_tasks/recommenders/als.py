@@ -18,11 +18,13 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import FloatArray, IntArray
+from recsys_tasks.core.domain import FloatArray, IntArray, Scratch
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
+from recsys_tasks.matrix.row_ranges import SLICE_PAIRS, PlayRows
 from recsys_tasks.recommenders.als_loss import Pairs, loss_of, sampled_rows
-from recsys_tasks.recommenders.backends import Backend, backend_of
+from recsys_tasks.recommenders.als_slices import ListenerSlices, TrackSlices, transposed, transposed_by_ranges
+from recsys_tasks.recommenders.backends import Backend, HalfStep, backend_of
 from recsys_tasks.recommenders.base import Arrays, Fit, Parent, Progress, TrainingData, TrainingFigures, unheard
 from recsys_tasks.recommenders.confidence import confidence
 from recsys_tasks.recommenders.factors import Factors, cold_factors, warm_factors
@@ -45,15 +47,23 @@ class Als:
 
     name = "als"
 
-    def __init__(self, config: AlsConfig, backend: Backend | None = None, loss_listeners: int = LOSS_LISTENERS) -> None:
+    def __init__(
+        self,
+        config: AlsConfig,
+        backend: Backend | None = None,
+        loss_listeners: int = LOSS_LISTENERS,
+        slice_pairs: int = SLICE_PAIRS,
+    ) -> None:
         """Nothing is trained yet.
 
         Args:
             config: parameters.
             backend: the solver; None: the one that the configuration names.
             loss_listeners: how many listeners a loss is of; models of a format before 3 recorded that of all.
+            slice_pairs: pairs that are solved together; the bytes do not depend on it.
         """
-        self.config, self._backend, self._loss_listeners = config, backend or backend_of(config), loss_listeners
+        self.config, self._backend = config, backend or backend_of(config)
+        self._loss_listeners, self._slice_pairs = loss_listeners, slice_pairs
 
     def identity(self) -> Json:
         """As ``Recommender``; the bytes do not depend on the number of threads."""
@@ -71,10 +81,15 @@ class Als:
             start = cold_factors(data.users, data.tracks, self.config.factors, self.config.seed)
         else:
             start = warm_factors(parent.component, parent.users, parent.tracks, data.users, data.tracks)
-        return self.alternate(data.plays, start, parent is not None, progress)
+        return self.alternate(data.plays, start, parent is not None, progress, data.scratch)
 
     def alternate(
-        self, plays: sparse.csr_matrix, start: Factors, warm: bool, progress: Progress = unheard
+        self,
+        plays: PlayRows,
+        start: Factors,
+        warm: bool,
+        progress: Progress = unheard,
+        scratch: Scratch = np.empty,
     ) -> Fit[Factors]:
         """Alternate until the relative change of the loss is below the tolerance, or the iterations are used up.
 
@@ -83,30 +98,45 @@ class Als:
             start: factors to begin with; copied.
             warm: whether they come from a parent (kept with the result): it then takes less to settle.
             progress: called after each iteration.
+            scratch: gives room for the transposed matrix where that is more than one slice.
 
         Raises:
-            BadData: there are no plays, or the factors become infinite.
+            BadData: there are no plays, so that nothing can be learned, or the factors become infinite.
         """
+        if plays.nnz == 0:
+            raise BadData(
+                "The play matrix is empty: nothing can be learned from it. Check the source and history_start."
+            )
         config, step, losses, factors = self.config, self._backend.half_step(self.config, warm), [], start
         # What one thread does beside the solver for the listeners, which needs the plays of each track only then.
         with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
             copied = beside.submit(_copy, start)
-            weighted = confidence(plays, config)
-            transposed = beside.submit(lambda: weighted.T.tocsr())
-            pairs = beside.submit(lambda: Pairs(*sampled_rows(weighted, self._loss_listeners)))
+            listeners = ListenerSlices(plays, config, self._slice_pairs)
+            tracks = beside.submit(self._transposed, listeners, plays, scratch)
+            pairs = beside.submit(self._sampled, plays)
             before = beside.submit(lambda: [self._loss(pairs.result(), start)] if warm else [])
             factors = copied.result()
             for iteration in range(1, config.max_iterations + 1):
-                step(weighted, factors.user_factors, factors.item_factors)
-                step(transposed.result(), factors.item_factors, factors.user_factors)
+                _solve(step, listeners, factors.user_factors, factors.item_factors)
+                _solve(step, tracks.result(), factors.item_factors, factors.user_factors)
                 losses.append(_finite(self._loss(pairs.result(), factors), iteration))
                 progress(iteration, losses[-1])
                 tolerances = WARM_FIRST_TOLERANCES if warm and iteration == 1 else 1.0
                 if _settled([*before.result(), *losses], tolerances * config.tolerance):
                     break
-        weight = float(plays.shape[0]) * plays.shape[1] + float(np.sum(weighted.data - 1.0, dtype=np.float64))
+        weight = float(plays.shape[0]) * plays.shape[1] + tracks.result().extra()
         kept = tuple(map(_digits, losses))
-        return Fit(factors, TrainingFigures(len(losses), kept, warm, int(weighted.nnz), _digits(weight)))
+        return Fit(factors, TrainingFigures(len(losses), kept, warm, int(plays.nnz), _digits(weight)))
+
+    def _transposed(self, listeners: ListenerSlices, plays: PlayRows, scratch: Scratch) -> TrackSlices:
+        if listeners.only is not None:
+            return transposed(listeners.only, self._slice_pairs)
+        return transposed_by_ranges(plays, self.config, self._slice_pairs, scratch)
+
+    def _sampled(self, plays: PlayRows) -> Pairs:
+        """The pairs that a loss is of."""
+        cells, rows = sampled_rows(plays, self._loss_listeners)
+        return Pairs(confidence(cells, self.config), rows)
 
     def open(self, files: Arrays) -> Factors:
         """As ``Recommender``."""
@@ -127,11 +157,11 @@ class Als:
         with threadpool_limits(limits=1, user_api="blas"):
             return self._backend.fold_in(confidence(plays, self.config), item_factors, self.config)
 
-    def recorded_loss(self, component: Factors, plays: sparse.csr_matrix) -> float:
+    def recorded_loss(self, component: Factors, plays: PlayRows) -> float:
         """As ``Recommender``: of about as many listeners as the training looked at.
 
         Raises:
-            BadData: there are no plays, or the factors are of another shape.
+            BadData: the factors are of another shape.
         """
         n_users, n_tracks = len(component.user_factors), len(component.item_factors)
         if plays.shape != (n_users, n_tracks):
@@ -139,12 +169,17 @@ class Als:
                 f"Factors of {n_users} users and {n_tracks} tracks do not fit plays of shape {plays.shape}. Train "
                 "again."
             )
-        cells, rows = sampled_rows(plays, self._loss_listeners)
-        return self._loss(Pairs(confidence(cells, self.config), rows), component)
+        return self._loss(self._sampled(plays), component)
 
     def _loss(self, pairs: Pairs, factors: Factors) -> float:
         sides = factors.user_factors, factors.item_factors
         return loss_of(pairs, *sides, self.config.regularization, self.config.threads)
+
+
+def _solve(step: HalfStep, slices: ListenerSlices | TrackSlices, own: FloatArray, others: FloatArray) -> None:
+    """Solve one side against the other in place, slice by slice: no row of it reads another row of it."""
+    for rows, weighted in slices:
+        step(weighted, own[rows], others)
 
 
 def _copy(factors: Factors) -> Factors:

@@ -20,6 +20,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from recsys_tasks.core.domain import FloatArray, IntArray
+from recsys_tasks.matrix.row_ranges import PlayRows, rows_at, whole
 
 BLOCK_PAIRS = 1 << 15
 """Pairs whose tracks' rows are fetched together: 5 MB at 40 factors, so that they stay in the cache."""
@@ -34,14 +35,14 @@ class Pairs(NamedTuple):
     user_rows: npt.NDArray[np.int64]  # (n_chosen,) their rows among all users
 
 
-def sampled_rows(cells: sparse.csr_matrix, at_most: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.int64]]:
+def sampled_rows(cells: PlayRows, at_most: int) -> tuple[sparse.csr_matrix, npt.NDArray[np.int64]]:
     """Every n-th row, so that about ``at_most`` are left, and which these are: of all ages, as rows are in their order.
 
     cells: (n_users, n_tracks), of any meaning.
     """
     n_users = cells.shape[0]
     rows = np.arange(0, n_users, max(1, -(-n_users // at_most)))
-    return cells if len(rows) == n_users else cells[rows], rows
+    return whole(cells) if len(rows) == n_users else rows_at(cells, rows), rows
 
 
 def loss_of(

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from scipy import sparse
 
-from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray, Vocabulary
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray, Scratch, Vocabulary
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.vectors import Played
 
@@ -79,10 +79,11 @@ C = TypeVar("C", bound=Component)
 class TrainingData:
     """What a recommender is fitted on."""
 
-    plays: sparse.csr_matrix  # (n_users, n_tracks) play counts of the training, canonical
+    plays: Any  # (n_users, n_tracks) play counts of the training, canonical: a csr_matrix, for ALS any ``PlayRows``
     users: Vocabulary  # (n_users,)
     tracks: Vocabulary  # (n_tracks,)
     catalogue: pa.Table | None = None  # snapshot of the day, one row a track, for whoever reads content
+    scratch: Scratch = np.empty  # gives room for arrays of the size of the pairs
 
 
 @dataclass(frozen=True)

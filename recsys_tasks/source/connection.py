@@ -160,7 +160,12 @@ def disconnect(connection: sqlalchemy.Connection) -> None:
 
 @contextmanager
 def snapshot(
-    connection: sqlalchemy.Connection, address: Address, statement_timeout_s: int, stall_grace_s: float, reading: str
+    connection: sqlalchemy.Connection,
+    address: Address,
+    statement_timeout_s: int,
+    stall_grace_s: float,
+    reading: str,
+    exported: str | None = None,
 ) -> Iterator[Snapshot]:
     """Open one transaction that sees the source as it is at its first statement, and roll it back at the end.
 
@@ -170,6 +175,7 @@ def snapshot(
         statement_timeout_s: seconds that a statement may take.
         stall_grace_s: seconds beyond two such statements after which a silent connection is cut.
         reading: what is read, as our configuration names it, for the messages.
+        exported: name of the snapshot of another transaction, still open, that this one is to see; None: its own.
 
     Raises:
         SourceUnavailable: the server broke off, timed out or is overloaded.
@@ -180,6 +186,8 @@ def snapshot(
         patience_s = 2 * statement_timeout_s + stall_grace_s
         with _cut_after(patience_s, driver), driver.cursor() as cursor:
             connection.begin()
+            if exported is not None:
+                _see(cursor, exported, address)
             # The role or the database may set other ones: a window of another zone would be another day, and a
             # number with fewer digits another number. A view's notices may name people: nobody logs them.
             cursor.execute(
@@ -196,6 +204,24 @@ def snapshot(
             connection.rollback()
     except (psycopg2.Error, DBAPIError) as error:
         raise refusal(cause_of(error), address.place, reading) from None
+
+
+def _see(cursor: Cursor, exported: str, address: Address) -> None:
+    """Let a transaction that has just begun see the snapshot that another one exported.
+
+    Raises:
+        SourceMismatch: the server does not know it.
+    """
+    try:
+        cursor.execute("SET TRANSACTION SNAPSHOT %s", (exported,))
+    except psycopg2.OperationalError:
+        raise  # it broke off
+    except psycopg2.Error as error:
+        raise SourceMismatch(
+            f"The source ({address.place}) does not know the snapshot that another connection to it has just exported: "
+            f"{condition(error)}. A pooler or a proxy leads to several servers. Name one server, or set "
+            "source.connections = 1."
+        ) from None
 
 
 def put_builtins_first(cursor: Cursor) -> None:
@@ -225,6 +251,7 @@ def set_where_known(cursor: Cursor, settings: Mapping[str, str]) -> None:
         raise  # it broke off
     except psycopg2.Error:
         cursor.execute("ROLLBACK TO SAVEPOINT before_settings")
+    cursor.execute("RELEASE SAVEPOINT before_settings")  # within one, no snapshot could be exported
 
 
 def has_hung_up(connection: sqlalchemy.Connection) -> bool:

@@ -17,7 +17,7 @@ then counted as such.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -52,6 +52,7 @@ from recsys_tasks.source.queries import (
     stream_types,
     streams_query,
 )
+from recsys_tasks.source.ranges import exported_snapshot, ranges_of, read_ranges
 from recsys_tasks.source.rows import copy_streams
 from recsys_tasks.source.schema import FoundTable, check_catalogue, check_erased_users, check_streams
 from recsys_tasks.source.segments import read_segments
@@ -153,10 +154,7 @@ class Source:
             SourceMismatch: its tables are not what the configuration says.
         """
         with self._snapshot() as at:
-            query = streams_query(self._asked, self._types, self._window(day))
-            types = stream_types(self._config, self._types)
-            table, block_bytes = self._config.streams_table, self._settings.block_bytes
-            streams = copy_streams(at.cursor, query, types, table, block_bytes)
+            streams = self._streams_of(at.cursor, self._window(day))
             yield OpenDay(streams, partial(self._tally_of, at.cursor, day, streams.num_rows))
 
     def fingerprint(self, day: Day) -> str | None:
@@ -264,9 +262,8 @@ class Source:
     def _snapshot(self, catalogue: CatalogueConfig | None = None) -> Iterator[Snapshot]:
         """Open one read-only snapshot of the streams, or of the catalogue; a connection's first time, the table of the
         streams is checked before it is read."""
-        timeout_s, grace_s = self._config.statement_timeout_s, self._settings.stall_grace_s
-        streams = f"{self._config.streams_table} (source.streams_table)"
-        reading = f"{catalogue.table} (catalogue.table)" if catalogue else streams
+        timeout_s, grace_s = self._patience
+        reading = f"{catalogue.table} (catalogue.table)" if catalogue else self._reading
         try:
             if self._connection is not None and has_hung_up(self._connection):
                 self.close()
@@ -282,6 +279,26 @@ class Source:
             error.__context__ = None  # the server's words, and a row that could not be read, go no further
             raise
 
+    def _streams_of(self, cursor: Cursor, window: Window) -> pa.Table:
+        """The qualified streams of a window, over as many connections as the configuration says."""
+        several = self._config.connections
+        if several == 1:
+            return self._copied(cursor, window)
+        exported, timeout_s, grace_s = exported_snapshot(cursor, self._address), *self._patience
+        with ExitStack() as opened:
+            cursors = [cursor]
+            for _ in range(several - 1):
+                beside = connect(self._address, 2 * timeout_s + grace_s)
+                opened.callback(disconnect, beside)
+                seen = snapshot(beside, self._address, timeout_s, grace_s, self._reading, exported)
+                cursors.append(opened.enter_context(seen).cursor)
+            return read_ranges(cursors, ranges_of(window), self._copied)
+
+    def _copied(self, cursor: Cursor, window: Window) -> pa.Table:
+        """The qualified streams of a window by one COPY."""
+        query, types = streams_query(self._asked, self._types, window), stream_types(self._config, self._types)
+        return copy_streams(cursor, query, types, self._config.streams_table, self._settings.block_bytes)
+
     def _tally(self, cursor: Cursor, day: Day) -> DayTally:
         return tallied(cursor, self._asked, self._types, self._window(day), self._days, self._can_hash(cursor))
 
@@ -294,6 +311,15 @@ class Source:
                 "lasts, look at the view."
             )
         return tally
+
+    @property
+    def _patience(self) -> tuple[int, float]:
+        """Seconds that a statement may take, and those after which a silent connection is cut beyond two of them."""
+        return self._config.statement_timeout_s, self._settings.stall_grace_s
+
+    @property
+    def _reading(self) -> str:
+        return f"{self._config.streams_table} (source.streams_table)"
 
     @property
     def _types(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ import numpy as np
 from recsys_tasks.core.domain import Day, PlayMatrix
 from recsys_tasks.core.formatting import count
 from recsys_tasks.matrix.play_matrix import pad, without_users
+from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import Split, hold_out
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingFigures
@@ -74,5 +75,5 @@ def _plays(at: Workplace, day: Day, matrix: PlayMatrix, split: Split) -> DayOfPl
     """What the training knows of a day, with a column for each item."""
     items, everybody = items_for(at, day, matrix), np.arange(len(matrix.users))
     today, _ = without_users(split.day_counts, split.day_counts, np.isin(everybody, split.hidden_rows))
-    training, shape = hold_out(matrix, split).training, (len(everybody), len(items))
+    training, shape = whole(hold_out(matrix, split).training), (len(everybody), len(items))
     return DayOfPlays(pad(training, shape), pad(today, shape), items, day)

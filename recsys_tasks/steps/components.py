@@ -18,6 +18,7 @@ from recsys_tasks.evaluation.blend_weights import fitted_weights
 from recsys_tasks.evaluation.lists import played_of
 from recsys_tasks.matrix.chain import chain_digests
 from recsys_tasks.matrix.play_matrix import day_counts, pad
+from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import Holdout, Split, hold_out
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays, Parent, Retriever, TrainingData, TrainingFigures
@@ -192,7 +193,7 @@ def _trained(at: Workplace, each: Beside, matrix: PlayMatrix, split: Split) -> A
     """The files of a component."""
     if isinstance(each.recommender, Recent):
         return _recent(at, each.recommender, each.key, matrix).files()
-    training = hold_out(matrix, split).training
+    training = whole(hold_out(matrix, split).training)
     data = TrainingData(training, matrix.users, matrix.tracks)
     if isinstance(each.recommender, Content):
         items, snapshot = items_for(at, each.key.day, matrix), str(snapshot_of(at, each.key.day))

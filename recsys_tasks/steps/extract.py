@@ -224,7 +224,7 @@ def _listed(days: Iterable[Day]) -> str:
 
 def qualification_rule(source: SourceConfig, days: BusinessDays = UTC_DAYS) -> str:
     """Digest of what decides which streams count, and on which date: a partition of another rule is extracted again."""
-    streams = source.model_dump(exclude={"history_start", "late_window_days", "statement_timeout_s"})
+    streams = source.model_dump(exclude={"history_start", "late_window_days", "statement_timeout_s", "connections"})
     return digest_of("rule", streams, *([] if days.is_default else [days.name]))
 
 

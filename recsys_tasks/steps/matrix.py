@@ -15,6 +15,7 @@ from recsys_tasks.steps.results import Folded
 from recsys_tasks.steps.shapes import ShapesOfFold
 from recsys_tasks.steps.words import matrix_in_words
 from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.storage.scratch import scratch_in
 
 
 def increment_matrix(at: Workplace, day: Day, rebuild_through: bool = False) -> Folded:
@@ -86,11 +87,13 @@ def _folded(at: Workplace, chain: Chain, digests: list[str]) -> PlayMatrix:
     counts: PlayCounts = first.result()
     matrix = matrix or empty_matrix(counts.user_ids.type, counts.track_ids.type)
     remaining, shapes = Remaining(len(chain) - n), ShapesOfFold(at, chain)
-    for done, (date, digest) in enumerate(chain[n:], 1):
-        counts = counts if done == 1 else at.partitions.load(date, digest)
-        shapes.keep(matrix, (date, digest), counts)
-        matrix = fold(matrix, date, counts, digest)
-        at.progress(f"folded {date} ({remaining.after(done)}): {matrix.counts.nnz:,} pairs")
+    with at.store.workspace() as folder:
+        scratch = scratch_in(folder)
+        for done, (date, digest) in enumerate(chain[n:], 1):
+            counts = counts if done == 1 else at.partitions.load(date, digest)
+            shapes.keep(matrix, (date, digest), counts)
+            matrix = fold(matrix, date, counts, digest, scratch)
+            at.progress(f"folded {date} ({remaining.after(done)}): {matrix.counts.nnz:,} pairs")
     return matrix
 
 

@@ -12,6 +12,7 @@ from recsys_tasks.core.domain import Day, Verdict
 from recsys_tasks.core.errors import BadData, GateRefused, NotStored, PublishConflict
 from recsys_tasks.gate.exact_checks import coverage_check, finite_check
 from recsys_tasks.matrix.play_matrix import canonical
+from recsys_tasks.matrix.row_ranges import rows_at
 from recsys_tasks.partitions.checked import COLLAPSE, Word
 from recsys_tasks.release.bundle import OWN, RECENT
 from recsys_tasks.release.bundles import GATED, NAMES, USERS
@@ -202,7 +203,7 @@ def _user_part(at: Workplace, candidate: str) -> str:
         matrix = at.matrices.load(key.day, key.matrix)
         model = opening.result()
     rows = split_of(at, model.key, matrix).hidden_rows
-    vectors = model.recommender.fold_in(model.component, canonical(matrix.counts[rows]), rows).user_factors
+    vectors = model.recommender.fold_in(model.component, canonical(rows_at(matrix.counts, rows)), rows).user_factors
     for check in (finite_check(vectors), coverage_check(vectors, matrix.counts, at.config.gate.min_user_coverage)):
         if not check.passed:
             raise BadData(f"The finished bundle fails a check that nobody can override. {check}.")

@@ -20,6 +20,7 @@ from recsys_tasks.steps.components import train_components
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Trained
 from recsys_tasks.steps.workplace import Workplace
+from recsys_tasks.storage.scratch import scratch_in
 
 
 def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> Trained:
@@ -67,8 +68,9 @@ def _trained(at: Workplace, als: Als, wanted: ModelKey, cold_start: bool) -> str
         with ThreadPoolExecutor(1) as beside:
             opening = beside.submit(_opened, at, als, parent)
             training = hold_out(matrix, at.splits.load(day, str(wanted.split))).training
-        data = TrainingData(training, matrix.users, matrix.tracks)
-        fit = als.fit(data, opening.result(), _progress(at))
+        with at.store.workspace() as folder:
+            data = TrainingData(training, matrix.users, matrix.tracks, scratch=scratch_in(folder))
+            fit = als.fit(data, opening.result(), _progress(at))
         at.models.save(key, fit.component.files(), fit.figures)
     return key.digest
 

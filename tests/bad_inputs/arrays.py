@@ -25,8 +25,10 @@ from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import BadData, CorruptArtefact
 from recsys_tasks.matrix.play_matrix import canonical
+from recsys_tasks.matrix.row_ranges import NARROW_PAIRS, as_cells, row_ranges, rows_within
 from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.confidence import MOST_PAIRS, confidence
+from recsys_tasks.recommenders.confidence import confidence
+from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.stored_models import open_model
 from recsys_tasks.storage.artefacts import open_artefact, read_manifest
@@ -72,12 +74,16 @@ def out_of_bounds(copied):
 
 @case(46, "more pairs than 32 bits can number")
 def too_many_pairs():
-    """They are refused before the library, which numbers them in 32 bits, sees one of them."""
-    plays = sparse.csr_matrix((1, 1), dtype=np.uint32)
-    plays.indptr = np.array([0, MOST_PAIRS + 1])
-    plays.data = plays.indices = np.broadcast_to(np.uint32(1), MOST_PAIRS + 1)  # one number, seen so often
-    with refused(BadData, "has 2,147,483,648 pairs, and the library can number 2,147,483,647", "history_start"):
-        confidence(plays, CONFIG)
+    """The library numbers them in 32 bits: it is handed ranges of rows, whose pointers begin anew."""
+    ends = np.arange(41) << 27  # 5.4 billion pairs of 40 listeners
+    one = np.broadcast_to(np.uint32(1), int(ends[-1]))  # one number, seen so often
+    plays = as_cells(one, one.view(np.int32), ends, (40, 2))
+    ranges = row_ranges(plays.indptr, NARROW_PAIRS)
+    assert [(rows.start, rows.stop) for rows in ranges] == [(0, 15), (15, 30), (30, 40)]
+    for rows in ranges:
+        part = rows_within(plays, rows)
+        assert part.indptr.dtype == part.indices.dtype == np.int32
+        assert part.nnz == part.indptr[-1] == (rows.stop - rows.start) << 27
 
 
 @case(47, "a NaN in a stored matrix")
@@ -108,8 +114,9 @@ def matrix_of_zeros(copied):
     refuses(copied, "stores a zero or negative count", plays=np.where(np.arange(len(plays)) == 7, 0, plays))
     with refused(BadData, "stored zero", "Fold it again"):
         confidence(sparse.csr_matrix((np.zeros(2, np.uint32), [0, 1], [0, 1, 2])), CONFIG)
+    nothing = np.zeros((3, CONFIG.factors), np.float32)
     with refused(BadData, "The play matrix is empty", "Check the source and history_start"):
-        confidence(sparse.csr_matrix((3, 3), dtype=np.uint32), CONFIG)
+        Als(CONFIG).alternate(sparse.csr_matrix((3, 3), dtype=np.uint32), Factors(nothing, nothing), warm=False)
 
 
 @case(50, "a matrix of no users and no tracks")

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from recsys_tasks.core.domain import PlayMatrix, Vocabulary
 from recsys_tasks.gate.matrix_checks import split_check
+from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import Holdout, Split, hold_out, split_day
 
 NOBODY, ONE = np.zeros(0, np.int64), np.zeros(1, np.int64)
@@ -35,7 +36,7 @@ def test_a_hidden_play_that_was_known_before_is_seen(finished, sound):
 
 def test_more_taken_out_than_the_day_is_seen(finished, sound):
     """The training lacks the hidden listeners' day and nothing else."""
-    assert failing(finished, sound, training=thinned(sound.holdout.training, 0.001)) == HIDDEN
+    assert failing(finished, sound, training=thinned(whole(sound.holdout.training), 0.001)) == HIDDEN
 
 
 class TestBlend:

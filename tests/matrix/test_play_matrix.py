@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 from strategies import days_of_events, play_counts
 
 from recsys_tasks.core.domain import PlayMatrix
@@ -16,12 +17,12 @@ from recsys_tasks.matrix.play_matrix import day_counts, empty_matrix, fold, with
 START = date(2026, 1, 5)
 
 
-def folded(days, start=None):
+def folded(days, start=None, **slices):
     """Fold days of events one after the other onto a matrix."""
     matrix = start or empty_matrix(pa.int64(), pa.int64())
     for events in days:
         day = START + timedelta(days=len(matrix.chain))
-        matrix = fold(matrix, day, play_counts(events), f"digest of {day}")
+        matrix = fold(matrix, day, play_counts(events), f"digest of {day}", **slices)
     return matrix
 
 
@@ -57,6 +58,15 @@ class TestFold:
         assert whole.chain == pieces.chain
         for name in ("data", "indices", "indptr"):
             one, other = getattr(whole.counts, name), getattr(pieces.counts, name)
+            assert one.dtype == other.dtype
+            assert one.tobytes() == other.tobytes()
+
+    @given(days_of_events, st.integers(1, 9))
+    def test_ranges_of_rows_give_the_same_bytes(self, days, pairs):
+        """A fold that merges a few pairs at a time gives byte for byte what one merge gives."""
+        whole, ranges = folded(days), folded(days, slice_pairs=pairs)
+        for name in ("data", "indices", "indptr"):
+            one, other = getattr(whole.counts, name), getattr(ranges.counts, name)
             assert one.dtype == other.dtype
             assert one.tobytes() == other.tobytes()
 

@@ -220,8 +220,9 @@ class TestStart:
 class TestRefusals:
     def test_a_matrix_without_plays_is_refused(self):
         """An all-zero matrix would train to zero factors without an error."""
+        nothing = sparse.csr_matrix((3, 3), dtype=np.uint32)
         with pytest.raises(BadData, match="play matrix is empty"):
-            confidence(sparse.csr_matrix((3, 3), dtype=np.uint32), CONFIG)
+            train(nothing, start_of(nothing), False, CONFIG)
 
     def test_factors_that_are_not_finite_are_refused(self):
         """Annoy would index and answer NaN; it never gets to see one."""
