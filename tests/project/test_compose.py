@@ -143,11 +143,57 @@ def test_only_who_needs_the_source_gets_its_password(services: dict[str, Any]) -
     assert having == {"scheduler", "worker", "demo-world"}
     files = {name: [file["path"] for file in service.get("env_file", [])] for name, service in services.items()}
     assert {name for name, paths in files.items() if "source.env" in paths} == {"scheduler", "worker"}
-    assert {name for name, paths in files.items() if paths} == {"scheduler", "worker", "dag-processor"}
+    assert {name for name, paths in files.items() if "connections.env" in paths} == {
+        "scheduler",
+        "worker",
+        "dag-processor",
+    }
     assert services["demo-world"]["environment"].keys() == {"RECSYS_SOURCE_DSN"}
     assert not services["demo-world"]["volumes"]
     ignored = (CLONE / ".gitignore").read_text().splitlines()
     assert {path for paths in files.values() for path in paths} | {".env"} <= set(ignored)
+
+
+def test_who_sees_the_store_has_its_keys(services: dict[str, Any]) -> None:
+    """Wherever the store's folder is mounted, a store in a bucket finds its keys and a cache that may be written; what
+    makes tables, a world or answers for a database learns none. The profile s3 serves whoever shows that one key."""
+    keyed = {
+        name
+        for name, service in services.items()
+        if "store.env" in [file["path"] for file in service.get("env_file", [])]
+    }
+    seeing = {
+        name
+        for name, service in services.items()
+        if any(str(volume).startswith("store:") for volume in service.get("volumes", []))
+    }
+    assert keyed == (seeing - {"init"}) | {"s3"}
+    for name in seeing:
+        environment = services[name]["environment"]
+        assert environment["RECSYS_ROOT"] == "${RECSYS_ROOT:-/opt/recsys/store}"
+        assert f"cache:{environment['RECSYS_CACHE']}" in services[name]["volumes"]
+    s3 = services["s3"]
+    assert (s3["profiles"], s3["build"]["target"]) == (["s3"], "s3")
+    assert "environment" not in s3
+    assert services["api-server"]["depends_on"]["s3"] == {"condition": "service_healthy", "required": False}
+
+
+def test_a_build_finds_pip_s_settings_in_secrets(compose: dict[str, Any], services: dict[str, Any]) -> None:
+    """An index or a certificate of one's own is a secret of the build, and nothing where nobody names one."""
+    assert {name: secret["file"] for name, secret in compose["secrets"].items()} == {
+        "pip_conf": "${BUILD_PIP_CONF:-/dev/null}",
+        "build_ca": "${BUILD_CA:-/dev/null}",
+    }
+    built = [service["build"] for service in services.values() if "build" in service]
+    assert all(build["secrets"] == ["pip_conf", "build_ca"] for build in built)
+    stages = (CLONE / "Dockerfile").read_text().split("\nFROM ")[1:]
+    for stage in stages:
+        assert "ARG PIP_CONFIG_FILE=/run/secrets/pip_conf" in stage
+        for run in re.findall(r"RUN ((?:.*\\\n)*.*)", stage):
+            if "--require-hashes" in run:
+                assert run.startswith(
+                    "--mount=type=secret,id=pip_conf,mode=0444 --mount=type=secret,id=build_ca,mode=0444"
+                )
 
 
 def test_every_port_is_bound_to_loopback(services: dict[str, Any]) -> None:
@@ -181,6 +227,7 @@ def test_the_example_names_every_variable(text: str) -> None:
         "RECSYS_CONFIG_FILE",
         "AIRFLOW_PORT",
         "AIRFLOW_EXECUTOR",
+        "RECSYS_ROOT",
         "AIRFLOW_BASE_URL",
         "RECSYS_PAGES_MEMORY_MB",
         "RECSYS_SERVICE_PORT",
@@ -211,12 +258,15 @@ def test_everything_that_serves_is_watched_and_restarted(services: dict[str, Any
 def test_the_init_service_makes_what_the_demo_makes(services: dict[str, Any]) -> None:
     """Tables and pools as in the demo, and the plugin's pages for users who are not administrators."""
     (script,) = services["init"]["command"]
-    assert script.startswith("airflow db migrate\n")
+    assert services["init"]["entrypoint"] == ["python", "-c"]
+    compile(script, "init", "exec")
+    lines = re.findall(r'"(airflow [^"]*)"', script)
+    assert lines[0] == "airflow db migrate"
     for pool, slots in POOLS.items():
-        assert f"airflow pools set {pool} {slots} " in script
+        assert any(line.startswith(f"airflow pools set {pool} {slots} ") for line in lines)
     for role in ("Viewer", "User"):
-        assert f"airflow roles add-perms {role} -r Plugins -a can_read" in script
-    assert "$$ADMIN_PASSWORD" in script
+        assert f"airflow roles add-perms {role} -r Plugins -a can_read" in lines
+    assert 'os.environ["ADMIN_PASSWORD"]' in script
 
 
 def test_the_demo_profile_makes_the_demos_world(services: dict[str, Any]) -> None:
@@ -236,16 +286,17 @@ def test_the_reader_serves_what_the_command_serves(services: dict[str, Any]) -> 
     words = parser({}).parse_args(reader["command"])
     assert reader["entrypoint"] == ["recsys"]
     assert (words.host, words.port, words.handler.__module__) == ("0.0.0.0", 8090, "recsys_tasks.cli.serve")  # noqa: S104
-    mounted = [volume.rsplit(":", 2) for volume in reader["volumes"] if isinstance(volume, str)]
+    mounted = [volume for volume in reader["volumes"] if isinstance(volume, str)]
     assert reader["read_only"]
-    assert {mode for _, _, mode in mounted} == {"ro"}
-    assert {place for _, place, _ in mounted} == {
-        reader["environment"][name] for name in ("RECSYS_ROOT", "RECSYS_CONFIG")
+    assert [volume for volume in mounted if not volume.endswith(":ro")] == ["cache:/opt/recsys/cache"]
+    assert {volume.removesuffix(":ro").rsplit(":", 1)[1] for volume in mounted} == {
+        "/opt/recsys/store",
+        *(reader["environment"][name] for name in ("RECSYS_CACHE", "RECSYS_CONFIG")),
     }
     (tokens,) = [volume for volume in reader["volumes"] if isinstance(volume, dict)]
     assert (tokens["target"], tokens["read_only"]) == (words.tokens_file, True)
-    assert reader["environment"].keys() == {"OPENBLAS_NUM_THREADS", "RECSYS_ROOT", "RECSYS_CONFIG"}
-    assert "env_file" not in reader
+    assert reader["environment"].keys() == {"OPENBLAS_NUM_THREADS", "RECSYS_ROOT", "RECSYS_CACHE", "RECSYS_CONFIG"}
+    assert [file["path"] for file in reader["env_file"]] == ["store.env"]
     assert reader["profiles"] == ["reader"]
     drain = ServeConfig().drain_s
     assert float(reader["stop_grace_period"].removesuffix("s")) > drain
@@ -253,7 +304,7 @@ def test_the_reader_serves_what_the_command_serves(services: dict[str, Any]) -> 
 
 def test_the_oldest_compose_that_reads_the_file_is_named(text: str) -> None:
     """A file of variables that may be missing is written in a form that Compose knows since 2.24."""
-    assert re.search(r"env_file:.*\n      - path: .*\n        required: false", text)
+    assert re.search(r"env_file:.*\n(?:      - \*.*\n)?      - path: .*\n        required: false", text)
     assert "Compose 2.24" in text.partition("name:")[0]
     assert "Compose 2.24" in (CLONE / "README.md").read_text()
 
@@ -264,7 +315,8 @@ def test_volumes_are_declared_and_shared(compose: dict[str, Any], services: dict
     named = {volume.split(":")[0] for volume in every if isinstance(volume, str)}
     assert {name for name in named if not name.startswith(("$", "."))} == set(compose["volumes"])
     environment = services["scheduler"]["environment"]
-    for place in (environment["RECSYS_ROOT"], environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]):
+    root = environment["RECSYS_ROOT"].removeprefix("${RECSYS_ROOT:-").removesuffix("}")
+    for place in (root, environment["RECSYS_CACHE"], environment["AIRFLOW__LOGGING__BASE_LOG_FOLDER"]):
         assert any(volume.endswith(f":{place}") for volume in services["scheduler"]["volumes"])
 
 
@@ -299,7 +351,7 @@ class TestDockerfile:
     def test_our_package_is_installed_with_the_lock(self, dockerfile: str) -> None:
         """What is installed has a hash in the lock, or was built by the first stage with the locked tools."""
         installs = re.findall(r"pip (?:install|wheel) [^&\n]+", dockerfile)
-        assert len(installs) == 7
+        assert len(installs) == 8
         for install in installs:
             assert "--require-hashes" in install or re.search(r"wheels/(annoy|recsys)|/recsys$", install.strip()), (
                 install
@@ -324,7 +376,7 @@ class TestDockerfile:
         for _ in range(2):
             subprocess.run([tmp_path / "scripts" / "pin_images"], env=environment, check=True, capture_output=True)
             text = (tmp_path / "Dockerfile").read_text() + (tmp_path / "docker-compose.yml").read_text()
-            assert len(re.findall(r"apache/airflow:[\w.-]+@sha256:[0-9a-f]{64}\b", text, re.MULTILINE)) == 2
+            assert len(re.findall(r"apache/airflow:[\w.-]+@sha256:[0-9a-f]{64}\b", text, re.MULTILINE)) == 3
             assert len(re.findall(r"image: postgres:18@sha256:[0-9a-f]{64}$", text, re.MULTILINE)) == 2
             assert "image: recsys-airflow:local\n" in text
         asked = (tmp_path / "asked").read_text().split()

@@ -1,7 +1,6 @@
-"""What runs first on a machine: its name, its loopback, its empty disk, its doors; then its Celery worker."""
+"""What runs first on a machine: its name, its loopback, its empty disk, its doors; then its worker."""
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from workers.doors import serve_there
 
 
-def main(name: str, disk: str, doors: str, ports: str) -> int:
+def main(name: str, disk: str, doors: str, ports: str, *worker: str) -> int:
     """Become a machine, and work until it is killed.
 
     Args:
@@ -19,14 +18,14 @@ def main(name: str, disk: str, doors: str, ports: str) -> int:
         disk: folder over which an empty disk of its own is mounted.
         doors: folder of the doors.
         ports: those that lead somewhere, with commas between them.
+        worker: the words after ``airflow`` that start its worker.
     """
     socket.sethostname(name)
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=0700,size=2g", "tmpfs", disk], check=True)
     leading = [int(port) for port in ports.split(",")]
     threading.Thread(target=lambda: asyncio.run(serve_there(Path(doors), leading)), daemon=True).start()
-    words = ["celery", "worker", "--concurrency", "1", "--skip-serve-logs", "--celery-hostname", f"celery@{name}"]
-    return subprocess.call([sys.executable, "-m", "airflow", *words], env=os.environ)
+    return subprocess.call([sys.executable, "-m", "airflow", *worker])
 
 
 if __name__ == "__main__":

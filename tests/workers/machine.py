@@ -1,9 +1,10 @@
 """A machine for tests: a worker with a network, a host name, processes and a disk of its own; it can be killed."""
 
-import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+
+from recsys_tasks.demo.guarded import Component, Program
 
 NAMESPACES = ("--net", "--mount", "--uts", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc")
 
@@ -12,27 +13,40 @@ class Machine:
     """One machine; started again after a kill, it has an empty disk."""
 
     def __init__(
-        self, name: str, disk: Path, doors: Path, ports: Iterable[int], environment: Mapping[str, str]
+        self,
+        name: str,
+        disk: Path,
+        doors: Path,
+        ports: Iterable[int],
+        worker: Sequence[str],
+        environment: Mapping[str, str],
     ) -> None:
         """Nothing runs yet. Arguments: as ``workers.inside``; ``environment`` is that of all its processes."""
-        words = [sys.executable, "-m", "workers.inside", name, str(disk), str(doors), ",".join(map(str, ports))]
+        words = [
+            sys.executable,
+            "-m",
+            "workers.inside",
+            name,
+            str(disk),
+            str(doors),
+            ",".join(map(str, ports)),
+            *worker,
+        ]
         self.name, self._environment = name, dict(environment)
-        self._command, self._log = ["unshare", *NAMESPACES, *words], doors / f"{name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._program = Program(name, ["unshare", *NAMESPACES, *words], stop_signal="SIGKILL", grace_s=0.0)
+        self._log = doors / f"{name}.log"
+        self._running: Component | None = None
 
     def start(self) -> None:
         """Switch it on."""
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+        self._running = Component(self._program, self._environment, self._log)
 
     def kill(self) -> None:
         """Take its power away: every process of it is gone, and what lay on its disk."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        if self._running is not None:
+            self._running.let_go()
+            self._running.wait_gone()
+            self._running = None
 
     @property
     def log(self) -> str:
