@@ -29,7 +29,7 @@ class IdIndex:
         """
         self._ids = ids
         found = np.asarray(pc.sort_indices(ids)) if order is None else order
-        self._order = found.astype(np.int64, copy=False)
+        self._order = np.asarray(found.astype(np.int64, copy=False))
         self._uuids = _are_uuids(ids)  # once: a look at all of them takes long
         self._numbers = ids.to_numpy() if pa.types.is_integer(ids.type) else None
 
@@ -44,7 +44,7 @@ class IdIndex:
         wanted = self._parsed(text)
         if self._numbers is None or not len(self._numbers):
             return find_row(self._ids, self._order, wanted)
-        place = int(np.searchsorted(self._numbers, wanted, sorter=self._order))
+        place = int(self._numbers.searchsorted(wanted, sorter=self._order))
         row = int(self._order[min(place, len(self._order) - 1)])
         return row if self._numbers[row] == wanted else None
 

@@ -1,6 +1,6 @@
 """Ids, titles and artists of track columns as finished JSON: a list is put together from pieces that are there."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -13,7 +13,6 @@ from recsys_tasks.storage.stored_forms import as_ids
 AT_ONCE = 1 << 10
 """Tracks whose names are made together, in a millisecond, when one of them is first listed. They are kept: 130 bytes
 for each, a twentieth of what a release holds of a track."""
-NULL = b"null"
 
 
 NOTHING = Listed(np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.int32))
@@ -29,40 +28,45 @@ class Names:
 
     def __init__(self, ids: Ids, table: pa.Table) -> None:
         self._columns = [ids, as_ids(table.column("title")), as_ids(table.column("artist"))]
-        self._made: dict[int, list[bytes]] = {}  # objects without their last brace, by the number of their block
-        self._encode_lines = msgspec.json.Encoder().encode_lines
+        self._made: list[bytes | None] = [None] * len(ids)  # objects without their last brace
+        self._encoder = msgspec.json.Encoder()
 
     def places(self, listed: Listed) -> msgspec.Raw:
         """A list of ``Place``, without the places that hold nothing."""
-        return msgspec.Raw(b"[%b]" % b",".join(self._places(listed)))
+        there = listed.cols >= 0
+        if not there.any():
+            return msgspec.Raw(b"[]")
+        reasons = listed.reasons[there].tolist()
+        scores = self._encoder.encode(np.round(listed.scores[there].astype(float), 6).tolist())[1:-1].split(b",")
+        explaining = [why for why in set(reasons) if why >= 0]  # of tracks like a track, one for all places
+        because = {why: b"%b}" % begun for why, begun in zip(explaining, self._begun(explaining), strict=True)}
+        found = [
+            b'%b,"score":%b,"because":%b}' % (begun, score, because.get(why, b"null"))
+            for begun, score, why in zip(self._begun(listed.cols[there].tolist()), scores, reasons, strict=True)
+        ]
+        return msgspec.Raw(b"[%b]" % b",".join(found))
 
     def of(self, cols: Sequence[int]) -> msgspec.Raw:
         """A list of ``Named``."""
-        return msgspec.Raw(b"[%b]" % b",".join([self._begun(col) + b"}" for col in cols]))
+        return msgspec.Raw(b"[%b]" % b",".join([b"%b}" % begun for begun in self._begun(cols)]))
 
     def artist(self, col: int) -> str | None:
         """The name of a track's artist."""
         found: str | None = self._columns[2][col].as_py()
         return found
 
-    def _places(self, listed: Listed) -> Iterator[bytes]:
-        scores, begun = np.round(listed.scores.astype(float), 6).tolist(), self._begun
-        before, because = -1, NULL  # lists like a track have one reason at every place
-        for col, score, why in zip(listed.cols.tolist(), scores, listed.reasons.tolist(), strict=True):
-            if col < 0:
-                continue
-            if why != before:
-                before, because = why, NULL if why < 0 else begun(why) + b"}"
-            yield b'%b,"score":%b,"because":%b}' % (begun(col), repr(score).encode(), because)
+    def _begun(self, cols: Sequence[int]) -> list[bytes]:
+        """The objects of some columns' names, to be closed or gone on with."""
+        made = self._made
+        found = [made[col] for col in cols]
+        if not all(found):
+            for col in cols:
+                if made[col] is None:
+                    self._make(col // AT_ONCE * AT_ONCE)
+            found = [made[col] for col in cols]
+        return found  # type: ignore[return-value]  # all of them are made
 
-    def _begun(self, col: int) -> bytes:
-        """The object of a track's names, to be closed or gone on with."""
-        block = self._made.get(col // AT_ONCE)
-        if block is None:
-            block = self._made[col // AT_ONCE] = self._block(col // AT_ONCE)
-        return block[col % AT_ONCE]
-
-    def _block(self, number: int) -> list[bytes]:
-        some = (column.slice(number * AT_ONCE, AT_ONCE).to_pylist() for column in self._columns)
+    def _make(self, start: int) -> None:
+        some = (column.slice(start, AT_ONCE).to_pylist() for column in self._columns)
         named = [{"track_id": str(i), "title": title, "artist": artist} for i, title, artist in zip(*some, strict=True)]
-        return [line[:-1] for line in self._encode_lines(named).splitlines()]
+        self._made[start : start + AT_ONCE] = [line[:-1] for line in self._encoder.encode_lines(named).splitlines()]

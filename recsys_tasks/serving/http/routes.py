@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 from recsys_tasks.core.domain import Id
 from recsys_tasks.core.errors import ConfigError
@@ -43,9 +45,23 @@ OF_A_LISTENER: dict[str, tuple[OfListener, str]] = {
 """Last part of the path -> the product, and what it is."""
 
 
+class ShortRoute(APIRoute):
+    """A route that FastAPI describes. Where all that is asked for stands in the address, nothing comes between it and
+    its function: to look for dependencies in a request that has none takes a third of an answer's time."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        super().__init__(*given, **options)
+        if self.body_field is None:
+            self.app = self._answer
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self.endpoint(Request(scope), **scope["path_params"])
+        await response(scope, receive, send)
+
+
 def routes(desk: Desk, bounds: ServeConfig) -> APIRouter:
     """All routes of version 1."""
-    router = APIRouter(prefix="/v1")
+    router = APIRouter(prefix="/v1", route_class=ShortRoute)
     for name, (which, about) in OF_A_LISTENER.items():
         _of_a_listener(router, desk, name, which, about)
         _of_many(router, desk, bounds, name, which)
