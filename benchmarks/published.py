@@ -25,7 +25,7 @@ from recsys_tasks.release.bundles import GATED, NAMES, USERS, Bundles
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.release.log import PUBLISH, Entry
 from recsys_tasks.release.releases import Releases
-from recsys_tasks.storage.artefacts import Content, LocalFile
+from recsys_tasks.storage.artefacts import Artefact, Content, LocalFile
 from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.stored_forms import vocabulary_table
 
@@ -81,14 +81,17 @@ def publish_again(store: PosixStore, entry: Entry) -> Entry:
     for name, stored in bundles.verify(entry).items():
         part_of = next(each for each in entry.parts if each.split("-")[0] == name)
         with store.workspace() as folder:
-            links: dict[str, Content] = {}
-            for file in stored.manifest.files:
-                _link(f"{stored.path}/{file}", f"{folder}/{file}")
-                links[file] = LocalFile(f"{folder}/{file}")
-            bundles.save(candidate, part_of, candidate, stored.key, links, stored.figures)
+            bundles.save(candidate, part_of, candidate, stored.key, linked(stored, folder), stored.figures)
     parts = {name: bundles.vouched(candidate, name) for name in entry.parts}
     number = entry.number + 1
     return Releases(store).append(replace(entry, number=number, release=number, candidate=candidate, parts=parts))
+
+
+def linked(stored: Artefact, folder: str) -> dict[str, Content]:
+    """Hard links to the files of an artefact, in a folder."""
+    for file in stored.manifest.files:
+        _link(f"{stored.path}/{file}", f"{folder}/{file}")
+    return {file: LocalFile(f"{folder}/{file}") for file in stored.manifest.files}
 
 
 def _link(source: str, target: str) -> None:

@@ -8,18 +8,21 @@ The bare side is a FastAPI route on that core, of the same path and parameters, 
 It answers with as many bytes, which are there already: the limit of a service that is built this way. The client has a
 core of its own. Both sides are asked in turns, over connections that stay open: a ratio is of the same round.
 
-*a second* is what connections without a pause get; *CPU* is of the serving process, for each answer; *remembered* is
-the share of the answers that had been made before. Three loads:
+*a second* is what connections without a pause get; *CPU* is of the serving process, for each answer; *delivered* and
+*remembered* are the shares of the answers that came out of a delivery, and that had been made before. The loads:
 
-- *cold*: ids drawn evenly, so that nearly every answer is made. So it is with Discover: a million listeners ask about
-  once each until the next release.
-- *by popularity*: ids by 1 / place (Zipf), as similar tracks are asked for. Of the plays in HetRec's Last.fm set, 52 %
-  go to the first hundredth of the artists and 85 % to the first tenth; this law says 56 % and 78 % for as many. The
-  answers of earlier rounds are remembered, as they are an hour after a release.
-- *the same again*: one id, which shows what everything but the list costs.
+- *delivered*: the lists of the release's delivery (``kept_lists``), ids drawn evenly: each answer is another one.
+- *delivered, by popularity*: ids by 1 / place (Zipf), as similar tracks are asked for. Of the plays in HetRec's Last.fm
+  set, 52 % go to the first hundredth of the artists and 85 % to the first tenth; this law says 56 % and 78 % for as
+  many.
+- *made*: with a parameter that allows every track, which no delivery knows; ids drawn evenly, so that nearly every
+  answer is made. So it is before the delivery, and with any filter.
+- *made, by popularity*: the answers of earlier rounds are remembered, as they are an hour after a release.
+- *made, the same again*: one id, which shows what everything but the list costs.
 
-Then the wished rates for a time, counted from when a request was due. With ``--minutes``: switches to other releases of
-the same size under load, evenly over the time; each answer has to name one release in its header and in its body.
+Then the wished rates for a time, of what is delivered, ids drawn evenly, counted from when a request was due. With
+``--minutes``: switches to other releases of the same size under load, evenly over the time, each of which is delivered
+as soon as it is live; each answer has to name one release in its header and in its body.
 """
 
 import argparse
@@ -39,6 +42,7 @@ import psutil
 
 from benchmarks.harness import FULL, SMALL, Table, keep
 from benchmarks.http_sides import ROUTES, K, bare, cpu_of, serving
+from benchmarks.kept_lists import deliver_again, deliver_made_up
 from benchmarks.published import Size, publish, publish_again
 from recsys_tasks.release.bundle import names_in, open_users
 from recsys_tasks.release.bundles import GATED, NAMES, USERS, Bundles, bundle_name
@@ -52,8 +56,15 @@ ASKING = 1  # core
 ROUNDS, SECONDS, CONNECTIONS = 3, 4.0, 16
 RATE_SECONDS = 10.0
 WISHES = {"discover": 1_000, "similar": 3_000}
-LOADS = {"cold": "evenly", "by popularity": "zipf", "the same again": "same"}
-REMEMBERED = "recsys_answers_remembered_total"
+MAKE = "&available=false"
+LOADS = {
+    "delivered": ("evenly", ""),
+    "delivered, by popularity": ("zipf", ""),
+    "made": ("evenly", MAKE),
+    "made, by popularity": ("zipf", MAKE),
+    "made, the same again": ("same", MAKE),
+}
+COUNTED = {"delivered": "recsys_answers_delivered_total", "remembered": "recsys_answers_remembered_total"}
 Row = dict[str, Any]
 
 
@@ -70,6 +81,7 @@ def main() -> None:
     try:
         store = PosixStore(root)
         entry = Releases(store).log().live or publish(store, SIZES[args.size])
+        deliver_made_up(store, entry, K)
         keep(measured(args, store, entry))
     finally:
         if args.store is None:
@@ -100,8 +112,9 @@ def measured(args: argparse.Namespace, store: PosixStore, entry: Entry) -> Table
 
 
 def mapped_bytes(store: PosixStore, entry: Entry) -> int:
-    """Size of the files of a release that a reader maps."""
-    files = (store.root / bundle_name(entry.candidate)).rglob("*")
+    """Size of the files of a release and of its delivery that a reader maps."""
+    folders = (bundle_name(entry.candidate), deliver_made_up(store, entry, K))
+    files = (path for folder in folders for path in (store.root / folder).rglob("*"))
     return sum(path.stat().st_size for path in files if path.suffix in (".npy", ".ann"))
 
 
@@ -109,39 +122,39 @@ def compared(
     name: str, ours: tuple[int, int], theirs: tuple[int, int], ids: dict[str, str], seconds: float
 ) -> list[Row]:
     """One route: ours under each load, and the bare one, in turns."""
-    sides = {f"{name}, {load}": (ours, drawn) for load, drawn in LOADS.items()}
-    sides[f"{name}, bare"] = (theirs, LOADS["cold"])
+    sides = {f"{name}, {load}": (ours, *asking) for load, asking in LOADS.items()}
+    sides[f"{name}, bare"] = (theirs, "evenly", "")
     found: dict[str, list[Row]] = {side: [] for side in sides}
     for number in range(ROUNDS):
-        for side, (at, drawn) in sides.items():
-            found[side].append(asked(at, name, ids, seconds=seconds, seed=number, drawn=drawn))
+        for side, (at, drawn, more) in sides.items():
+            found[side].append(asked(at, name, ids, more, seconds=seconds, seed=number, drawn=drawn))
     base = found[f"{name}, bare"]
     return [row(side, rounds, base) for side, rounds in found.items()]
 
 
-def asked(at: tuple[int, int], name: str, ids: dict[str, str], **options: Any) -> Row:
+def asked(at: tuple[int, int], name: str, ids: dict[str, str], more: str = "", **options: Any) -> Row:
     """What a client was answered, and the processor time that it took to serve."""
-    path = f"{ROUTES[name]}?k={K}"
+    path = f"{ROUTES[name]}?k={K}{more}"
     given = {"cores": [ASKING], "port": at[0], "path": path, "ids": ids[name], "connections": CONNECTIONS} | options
-    cpu, remembered = cpu_of(at[1]), remembered_by(at[0])
+    cpu, before = cpu_of(at[1]), counted_by(at[0])
     words = [sys.executable, "-m", "benchmarks.http_load", json.dumps(given)]
     said: Row = json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout)
     n = max(said["answers"], 1)
-    share = (remembered_by(at[0]) - remembered) / n
     cpu_ms = 1000 * (cpu_of(at[1]) - cpu) / n
-    return said | {"cpu_ms": cpu_ms, "remembered": share, "seconds": options["seconds"]}
+    shares = {name: (count - before[name]) / n for name, count in counted_by(at[0]).items()}
+    return said | shares | {"cpu_ms": cpu_ms, "seconds": options["seconds"]}
 
 
-def remembered_by(port: int) -> float:
-    """Answers that a service has not made anew; of the bare route none."""
+def counted_by(port: int) -> dict[str, float]:
+    """Answers that a service has not made anew, by where they came from; of the bare route none."""
     said = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
-    found = re.search(rf"^{REMEMBERED} (\S+)$", said, re.MULTILINE)
-    return float(found[1]) if found else 0.0
+    found = {name: re.search(rf"^{metric} (\S+)$", said, re.MULTILINE) for name, metric in COUNTED.items()}
+    return {name: float(count[1]) if count else 0.0 for name, count in found.items()}
 
 
 def row(side: str, rounds: list[Row], base: list[Row]) -> Row:
     """A line of the table: medians of the rounds; the ratio to the bare route is of the same round."""
-    names = ("answers", "p50_ms", "p99_ms", "cpu_ms", "remembered")
+    names = ("answers", "p50_ms", "p99_ms", "cpu_ms", *COUNTED)
     middle = {name: float(np.median([each[name] for each in rounds])) for name in names}
     ratio = float(np.median([own["cpu_ms"] / other["cpu_ms"] for own, other in zip(rounds, base, strict=True)]))
     return {
@@ -151,16 +164,15 @@ def row(side: str, rounds: list[Row], base: list[Row]) -> Row:
         "p99": f"{middle['p99_ms']:.1f} ms",
         "CPU": f"{middle['cpu_ms']:.2f} ms",
         "CPU / bare": f"{ratio:.1f}",
-        "remembered": f"{middle['remembered']:.0%}",
+        **{name: f"{middle[name]:.0%}" for name in COUNTED},
         "errors": sum(each["errors"] for each in rounds),
     }
 
 
 def paced(name: str, ours: tuple[int, int], ids: dict[str, str], seconds: float) -> Row:
     """So many requests a second as are wished, whether they are answered in time or not."""
-    load = {"discover": "cold", "similar": "by popularity"}[name]
-    said = asked(ours, name, ids, seconds=seconds, rate=WISHES[name], drawn=LOADS[load], connections=64, seed=ROUNDS)
-    return row(f"{name}, {load}, {WISHES[name]:,} due a second", [said], [said]) | {"CPU / bare": ""}
+    said = asked(ours, name, ids, seconds=seconds, rate=WISHES[name], drawn="evenly", connections=64, seed=ROUNDS)
+    return row(f"{name}, delivered, {WISHES[name]:,} due a second", [said], [said]) | {"CPU / bare": ""}
 
 
 def switched(store: PosixStore, ours: tuple[int, int], ids: dict[str, str], switches: int, seconds: float) -> Row:
@@ -170,8 +182,10 @@ def switched(store: PosixStore, ours: tuple[int, int], ids: dict[str, str], swit
     def publish_on() -> None:
         while len(published) < switches and not over.wait(seconds / (switches + 1)):
             published.append(publish_again(store, Releases(store).log().require_live()))
+            deliver_again(store, delivery, published[-1])
 
     published: list[Entry] = []
+    delivery = deliver_made_up(store, Releases(store).log().require_live(), K)
     publisher = threading.Thread(target=publish_on)
     publisher.start()
     said = asked(ours, "discover", ids, seconds=seconds, drawn="zipf", check=True)

@@ -108,14 +108,12 @@ def opened_release(args: Namespace) -> Opened:
 
 def allowed_by(args: Namespace, opened: Opened) -> BoolArray:
     """Which tracks the filters of a command allow. (n_tracks,)."""
-    return opened.products.allowed(_filters(args), args.now().date())
+    return opened.products.allowed(_filters(args))
 
 
 def _recommend(args: Namespace) -> Answer:
     if (args.id is not None) + (args.played is not None) + (args.playlist is not None) != 1:
         raise ConfigError("Name a listener, or --played TRACK ..., or --playlist TRACK ...: one of the three.")
-    if args.list == PLAIN and args.id is not None and _filters(args) == Filters():
-        return _for(args, Reader(store_at(args.root), args.release).recommend(args.id, args.k))
     opened = opened_release(args)
     allowed = allowed_by(args, opened)
     if args.played is not None:
@@ -124,8 +122,7 @@ def _recommend(args: Namespace) -> Answer:
     if args.playlist is not None:
         found = asked.playlist(opened, args.playlist, args.k, allowed)
         return _listed(found, f"After {_some(args.playlist)}, from release {found.release}:")
-    which: asked.Listed = "discover" if args.list == PLAIN else args.list
-    return _for(args, asked.for_listener(opened, which, args.id, args.k, allowed))
+    return _for(args, asked.for_listener(opened, args.list, args.id, args.k, allowed))
 
 
 def _some(track_ids: Sequence[str]) -> str:
@@ -143,11 +140,8 @@ def _for(args: Namespace, found: Answered) -> Answer:
 
 
 def _similar(args: Namespace) -> Answer:
-    if _filters(args) == Filters():
-        found = Reader(store_at(args.root), args.release).similar(args.id, args.k)
-    else:
-        opened = opened_release(args)
-        found = asked.similar(opened, args.id, args.k, allowed_by(args, opened))
+    opened = opened_release(args)
+    found = asked.similar(opened, args.id, args.k, allowed_by(args, opened))
     named = f" ({found.like.title} by {found.like.artist})" if found.like and found.like.title else ""
     return _listed(found, f"Like track {args.id}{named}, from release {found.release}:")
 

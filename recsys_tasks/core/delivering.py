@@ -6,15 +6,15 @@ from pydantic import Field
 
 from recsys_tasks.core.sections import Positive, Section
 
-ProductName = Literal["discover", "new_releases", "related_artists", "popular"]
+ProductName = Literal["discover", "new_releases", "related_artists", "popular", "similar_tracks"]
 
 
 class DeliverConfig(Section):
     """Which products each release is made into for everybody, and where they go beside the store."""
 
     products: tuple[ProductName, ...] = ()
-    """What is delivered of each release: discover, new_releases, related_artists, popular. Empty: nothing, and there
-    is no DAG that delivers."""
+    """What is delivered of each release: discover, new_releases, related_artists, popular, similar_tracks. Empty:
+    nothing, and there is no DAG that delivers."""
     sink_schema: str = Field(default="public", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     """Schema of the sink's tables; the role of the connection may make tables there. The sink is Airflow's connection
     recsys_sink, or RECSYS_SINK_DSN of the environment; without one, deliveries lie in the store alone."""
@@ -28,3 +28,6 @@ class DeliverConfig(Section):
     """Whether a delivery also keeps the tracks that its Discover lists leave out because they were shown before, so
     that the HTTP service leaves them out too: four bytes for each, with the default of seven deliveries 840 a
     listener."""
+    keep_lists: bool = False
+    """Whether a delivery also keeps its lists of tracks as arrays, by listener or by track, which the HTTP service maps
+    and answers from: eight bytes for each place, and four more for its reason."""

@@ -35,6 +35,7 @@ _LISTED = (Column("rank", NUMBER), Column("track_id", TRACK), Column("score", SC
 _RELEASE = Column("release", NUMBER)
 _LISTS = (Column("user_id", USER), *_LISTED, _RELEASE)
 DISCOVER, NEW_RELEASES, RELATED_ARTISTS, POPULAR = "discover", "new_releases", "related_artists", "popular"
+SIMILAR_TRACKS = "similar_tracks"
 PRODUCTS = {
     DISCOVER: Product(DISCOVER, _LISTS, ("user_id", "rank")),
     NEW_RELEASES: Product(NEW_RELEASES, _LISTS, ("user_id", "rank")),
@@ -50,6 +51,17 @@ PRODUCTS = {
         ("artist_id", "rank"),
     ),
     POPULAR: Product(POPULAR, (Column("segment", TEXT), *_LISTED[:3], _RELEASE), ("segment", "rank")),
+    SIMILAR_TRACKS: Product(
+        SIMILAR_TRACKS,
+        (
+            Column("track_id", TRACK),
+            Column("rank", NUMBER),
+            Column("similar_id", TRACK),
+            Column("score", SCORE),
+            _RELEASE,
+        ),
+        ("track_id", "rank"),
+    ),
 }
 """By name, which is also the name of its table."""
 EXPLORED = Product(DISCOVER, (*_LISTS, Column(PROPENSITY, SCORE)), ("user_id", "rank"))

@@ -124,7 +124,6 @@ def json_of(opened: Opened, question: Question) -> Row:
         "release": found.release,
         "known": found.known,
         "popular": found.popular,
-        "exact": found.exact,
         "tracks": tracks,
         "like": like,
     }

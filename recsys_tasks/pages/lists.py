@@ -11,7 +11,7 @@ from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.pages.kinds import Kind
 from recsys_tasks.pages.narrowing import Offered
 from recsys_tasks.pages.opened import Opened
-from recsys_tasks.pages.questions import NO_FILTERS, Question
+from recsys_tasks.pages.questions import Question
 from recsys_tasks.pages.texts import shown
 from recsys_tasks.products.lists import Track
 from recsys_tasks.serving import asked
@@ -69,7 +69,7 @@ def listing_of(opened: Opened, question: Question, terms: Terms) -> Listing:
     if kind is None:
         raise ConfigError("Say for which listener, or like which track.")
     release = opened.under(terms.settings)
-    allowed = release.products.allowed(question.filters, terms.on) if kind.filtered else None
+    allowed = release.products.allowed(question.filters) if kind.filtered else None
     subject = _subject(release, question)
     answer = _ASK[kind.name](_Asked(opened, release, question, terms.on, allowed))
     if isinstance(answer, RelatedAnswer):
@@ -120,17 +120,11 @@ def named_subject(question: Question) -> str:
     return question.listener or of_track or f"artist {question.artist}"
 
 
-def _plain(a: _Asked) -> Answered:
-    return a.opened.reader.recommend(a.question.listener, a.question.k)
-
-
-def _of_listener(which: asked.Listed) -> Callable[[_Asked], Answered]:
+def _of_listener(which: asked.OfListener) -> Callable[[_Asked], Answered]:
     return lambda a: asked.for_listener(a.release, which, a.question.listener, a.question.k, a.allowed)
 
 
 def _similar(a: _Asked) -> Answered:
-    if a.question.filters == NO_FILTERS:
-        return a.opened.reader.similar(a.question.track, a.question.k)
     return asked.similar(a.release, a.question.track, a.question.k, a.allowed)
 
 
@@ -167,14 +161,11 @@ def _radio(a: _Asked) -> Answered:
 
 
 def _popular(a: _Asked) -> Answered:
-    products = a.release.products
-    found = products.popular(a.question.k, a.allowed)
-    tracks = products.named(found.cols[0], found.scores[0])
-    return Answered(a.release.entry.release, True, False, tracks)
+    return asked.popular(a.release, a.question.k, a.allowed)
 
 
 _ASK: dict[str, Callable[[_Asked], Answer]] = {
-    "plain": _plain,
+    "plain": _of_listener("plain"),
     "discover": _of_listener("discover"),
     "mix": _of_listener("mix"),
     "on_repeat": _of_listener("on_repeat"),

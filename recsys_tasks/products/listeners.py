@@ -44,7 +44,12 @@ def rules_of(view: ReleaseView) -> Rules:
 
 
 def best_tracks(
-    view: ReleaseView, user_rows: IntArray, hidden: Played, k: int, allowed: BoolArray | None = None
+    view: ReleaseView,
+    user_rows: IntArray,
+    hidden: Played,
+    k: int,
+    allowed: BoolArray | None = None,
+    plain: bool = False,
 ) -> Lists:
     """The lists of some listeners; whoever is cold to the release gets the popular tracks.
 
@@ -54,14 +59,16 @@ def best_tracks(
         hidden: tracks that each of them is not shown.
         k: length of the lists.
         allowed: (n_tracks,) tracks to choose from; None: all.
+        plain: whether the lists keep to no rules, and nothing is explained.
     """
-    rules = rules_of(view)
+    rules = Rules(0, 0.0) if plain else rules_of(view)
     cols, scores = chosen(view, view.retriever, user_rows, hidden, k, allowed, rules)
     popular = np.asarray(~view.bundle.users.vectors[user_rows].any(axis=1), dtype=bool)
     if popular.any():
-        rows, plain = np.flatnonzero(popular), rules._replace(diversity=0.0)
-        cols[rows], scores[rows] = chosen(view, lambda _: view.popular_ever, rows, hidden.rows(rows), k, allowed, plain)
-    reasons = reasons_for(view, np.where(popular[:, None], -1, cols), view.played.rows(user_rows))
+        rows, rules = np.flatnonzero(popular), rules._replace(diversity=0.0)
+        cols[rows], scores[rows] = chosen(view, lambda _: view.popular_ever, rows, hidden.rows(rows), k, allowed, rules)
+    played = view.played.rows(user_rows)
+    reasons = np.full_like(cols, -1) if plain else reasons_for(view, np.where(popular[:, None], -1, cols), played)
     return Lists(user_rows, cols, scores, reasons, popular)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,14 @@ class Track:
     artist: str | None
     score: float  # of a popular track: the number of its listeners, a whole one
     because: "Track | None" = None  # the played track that explains it
+
+
+class Listed(NamedTuple):
+    """One list of track columns, best first; -1 where nothing is left."""
+
+    cols: Cols  # (k,)
+    scores: npt.NDArray[np.float32]  # (k,)
+    reasons: Cols  # (k,)
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,22 @@
 """An open release as the products see it: what is derived from its arrays, made once, and when it is first needed."""
 
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
+from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.matrix.popularity import popular_order
 from recsys_tasks.products.artists import Artists, artists_of
+from recsys_tasks.products.filters import Filters
 from recsys_tasks.products.never_again import unwanted
+from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.popular import PopularTracks, SameForAll
 from recsys_tasks.recommenders.vectors import Played
@@ -35,6 +37,7 @@ class ReleaseView:
     als: AlsConfig  # of a release that does not say what it was trained with
     marks: pa.Table | None = None  # what listeners do not want again: user_id, track_id, artist_id
     _retrievers: dict[int, Retriever] = field(default_factory=dict, repr=False)
+    _new: dict[date, BoolArray] = field(default_factory=dict, repr=False)
 
     @property
     def n_tracks(self) -> int:
@@ -54,11 +57,23 @@ class ReleaseView:
     @cached_property
     def playable(self) -> BoolArray | None:
         """The tracks that may be listed where a caller names no others: all but those that the catalogue says nobody
-        may play. (n_tracks,); None: all of them."""
-        table = self.bundle.names.table
-        if "available" not in table.column_names:
-            return None
-        return np.asarray(pc.fill_null(table["available"], True))
+        may play, or that are not out on the day of the lists. (n_tracks,); None: all of them."""
+        found = Filters().allowed(self.bundle, self.on, self.settings)
+        return None if found.all() else found
+
+    def new(self, day: date) -> BoolArray:
+        """The tracks that are new on a day; those of the day that was last asked for are kept. (n_tracks,)."""
+        found = self._new.get(day)
+        if found is None:
+            found = new_tracks(self.bundle, day, self.settings.new_release_days)
+            self._new.clear()
+            self._new[day] = found
+        return found
+
+    @property
+    def on(self) -> Day:
+        """The day of the lists, the one after the newest data: a release answers alike as long as it is live."""
+        return self.bundle.gated.key.day + timedelta(days=1)
 
     @cached_property
     def unwanted(self) -> Played | None:

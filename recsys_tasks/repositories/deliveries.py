@@ -16,6 +16,7 @@ from functools import cached_property
 from recsys_tasks.core.digests import SHORT, canonical_json, digest_of
 from recsys_tasks.core.domain import Day, Figures
 from recsys_tasks.core.errors import BadData, CorruptArtefact
+from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.records import Json, as_json, from_json
 from recsys_tasks.storage.artefacts import Artefact, Content
 from recsys_tasks.storage.manifest import MANIFEST, Manifest
@@ -29,6 +30,10 @@ NEVER_AGAIN = "never_again"
 SHOWN, SHOWN_INDPTR = "shown", "shown_indptr"
 """Arrays of a delivery: the tracks that its Discover lists leave out because they were shown before, as columns of the
 release, and where those of each listener end, in the order of the listeners' ids."""
+LISTS = ("cols", "scores", "reasons")
+"""Arrays of a product, ``discover_cols`` and so on, where a delivery keeps its lists: (n, k) columns of the release's
+tracks, their scores, and the columns that explain them; -1, -inf and -1 where nothing is left. Those of listeners lie
+in the order of the listeners' ids, those of tracks by column, without reasons."""
 STORE, POSTGRES = "store", "postgres"
 
 
@@ -140,6 +145,13 @@ class Deliveries:
             return from_json(Record, json.loads(self._store.read(name, LARGEST_RECORD)))
         except (BadData, CorruptArtefact, ValueError):
             return None
+
+
+def settings_of(config: ProductsConfig) -> Json:
+    """The settings that the lists of a delivery depend on; those of lists that do not explore are as they were before
+    any list did."""
+    unnamed = set() if config.exploration_share else {"exploration_share"}
+    return config.model_dump(mode="json", exclude=unnamed)
 
 
 def files_of(manifest: Manifest, product: str) -> tuple[str, ...]:

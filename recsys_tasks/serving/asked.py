@@ -1,4 +1,9 @@
-"""One question to one open release, in the ids of the source: what the command line, the pages and the service ask."""
+"""One question to one open release: what the command line, the pages, the service and the exports ask.
+
+For each product there is one function in rows and columns of the release (``lists_of``, ``tracks_like``), which says
+what the product is, and one in the ids of the source, which names it. Who names no tracks to choose from gets those
+that the products list by default, whoever asks.
+"""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,32 +13,34 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from recsys_tasks.core.domain import BoolArray, Id, IntArray
+from recsys_tasks.core.errors import UnknownId
 from recsys_tasks.products.lists import Lists, TrackLists, check_length
 from recsys_tasks.products.products import Products
 from recsys_tasks.products.radio import Seeds
+from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.serving.opened import Answered, Artist, Opened, RelatedAnswer
 
-Listed: TypeAlias = Literal["discover", "mix", "on_repeat", "new_releases"]
+OfListener: TypeAlias = Literal["plain", "discover", "mix", "on_repeat", "new_releases"]
 """The lists of a listener, named as where they are delivered."""
 
 
 def for_listener(
     opened: Opened,
-    which: Listed,
+    which: OfListener,
     user_id: Id,
     k: int | None = None,
     allowed: BoolArray | None = None,
     day: date | None = None,
 ) -> Answered:
-    """A list of a listener; the popular tracks for one whom the release does not know.
+    """A list of a listener; for one whom the release does not know, as ``for_strangers`` says.
 
     Args:
         opened: the release.
         which: list.
         user_id: the listener.
         k: length of the list; None: that of the settings.
-        allowed: (n_tracks,) tracks to choose from; None: all.
-        day: of the mix and of what is new; None: that of the data.
+        allowed: (n_tracks,) tracks to choose from; None: those that are listed by default.
+        day: of the mix and of what is new; None: the day of the lists.
 
     Raises:
         ConfigError: k is not positive, or the release holds no listener's own plays.
@@ -41,22 +48,70 @@ def for_listener(
     products = opened.products
     row = products.row(user_id)
     if row is None:
-        return _answered(opened, products.popular(k, allowed), known=False, popular=True)
+        return _answered(opened, for_strangers(products, which, k, allowed, day), known=False, popular=True)
     found = lists_of(products, which, np.array([row]), k, allowed, day)
     return _answered(opened, found, popular=bool(found.popular[0]))
 
 
 def lists_of(
-    products: Products, which: Listed, rows: IntArray, k: int | None, allowed: BoolArray | None, day: date | None = None
+    products: Products,
+    which: OfListener,
+    rows: IntArray,
+    k: int | None = None,
+    allowed: BoolArray | None = None,
+    day: date | None = None,
+    shown: Played | None = None,
 ) -> Lists:
-    """One kind of list for some listeners; arguments as for ``for_listener``."""
+    """One kind of list for some listeners; arguments as for ``for_listener``.
+
+    ``shown``: of the same listeners, tracks that are new to no list of Discover or mix.
+    """
+    if which == "plain":
+        return products.plain(rows, k, allowed)
     if which == "on_repeat":
         return products.on_repeat(rows, k, allowed)
     if which == "mix":
-        return products.daily_mix(rows, k, allowed, day=day)
+        return products.daily_mix(rows, k, allowed, shown, day)
     if which == "new_releases":
         return products.new_releases(rows, k, allowed, day=day)
-    return products.discover(rows, k, allowed)
+    return products.discover(rows, k, allowed, shown)
+
+
+def for_strangers(
+    products: Products,
+    which: OfListener,
+    k: int | None = None,
+    allowed: BoolArray | None = None,
+    day: date | None = None,
+) -> TrackLists:
+    """One list in the place of theirs for all whom the release does not know: the popular tracks, of those that such a
+    list may hold; nothing is on repeat with them."""
+    if which == "on_repeat":
+        return products.popular(k, np.zeros(products.view.n_tracks, bool))
+    if which == "new_releases":
+        return products.popular(k, products.new_tracks(allowed, day))
+    return products.popular(k, allowed)
+
+
+def tracks_like(
+    products: Products, col: int, track_id: Id, k: int | None = None, allowed: BoolArray | None = None
+) -> TrackLists:
+    """One list: the tracks like a track.
+
+    Args:
+        products: of the release.
+        col: column of the track.
+        track_id: its id, for the error.
+        k: length of the list; None: that of the settings.
+        allowed: (n_tracks,) tracks to choose from; None: those that are listed by default.
+
+    Raises:
+        UnknownId: nothing that is allowed is like it.
+    """
+    found = products.similar(np.array([col]), k, allowed)
+    if not (found.cols >= 0).any():
+        raise UnknownId(f"Nothing that is allowed is like track {track_id!r}, or it has no plays to learn from yet.")
+    return found
 
 
 def for_history(
@@ -85,14 +140,19 @@ def similar(opened: Opened, track_id: Id, k: int | None = None, allowed: BoolArr
     """Tracks like a track, among the allowed ones.
 
     Raises:
-        UnknownId: the release does not know the track.
+        UnknownId: the release does not know the track, or nothing that is allowed is like it.
     """
     products = opened.products
     cols = products.known_cols([track_id])
-    found = products.similar(cols, k, allowed)
+    found = tracks_like(products, int(cols[0]), track_id, k, allowed)
     (like,) = products.named(cols.astype(np.int32), np.ones(1, np.float32))
-    tracks = products.named(found.cols[0], found.scores[0])
-    return Answered(opened.entry.release, True, False, tracks, like)
+    return Answered(opened.entry.release, True, products.named(found.cols[0], found.scores[0]), like)
+
+
+def popular(opened: Opened, k: int | None = None, allowed: BoolArray | None = None) -> Answered:
+    """The tracks that most are listening to."""
+    found = opened.products.popular(k, allowed)
+    return Answered(opened.entry.release, True, opened.products.named(found.cols[0], found.scores[0]))
 
 
 def related(opened: Opened, artist_id: Id, k: int | None = None) -> RelatedAnswer:
@@ -129,12 +189,12 @@ def radio(
     cols = tuple(products.known_cols(track_ids).tolist()) if track_ids else ()
     seeds = Seeds(cols, tuple(products.artists.number(each) for each in artist_ids))
     walk = np.fromiter(islice(products.radio(seeds, day, seed, allowed), k), np.int32)
-    return Answered(opened.entry.release, True, False, products.named(walk, np.zeros(len(walk), np.float32)))
+    return Answered(opened.entry.release, True, products.named(walk, np.zeros(len(walk), np.float32)))
 
 
 def _answered(opened: Opened, found: Lists | TrackLists, known: bool = True, popular: bool = False) -> Answered:
     tracks = opened.products.named(found.cols[0], found.scores[0], found.reasons[0])
-    return Answered(opened.entry.release, known, False, tracks, popular=popular)
+    return Answered(opened.entry.release, known, tracks, popular=popular)
 
 
 def _artist(opened: Opened, number: int, score: float) -> Artist:

@@ -1,25 +1,35 @@
-"""What stored deliveries add to an open release: marks, what was shown before, related artists.
+"""What stored deliveries add to an open release: marks, what was shown before, and finished lists.
 
 A reader of the store alone cannot ask the source for marks, and would need minutes to count what a delivery has
-counted; so a delivery keeps both, and whoever answers one at a time takes them from there.
+counted; so a delivery keeps both, and whoever answers one at a time takes them from there. Where a delivery keeps its
+lists too, what was delivered is what is served: SQL, files and service show one list.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import CorruptArtefact
+from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.artists import Artists
 from recsys_tasks.products.lists import ArtistLists
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.release.log import Entry
-from recsys_tasks.repositories.deliveries import NEVER_AGAIN, SHOWN, SHOWN_INDPTR, Deliveries, files_of
+from recsys_tasks.repositories.deliveries import (
+    NEVER_AGAIN,
+    SHOWN,
+    SHOWN_INDPTR,
+    Deliveries,
+    files_of,
+    settings_of,
+)
+from recsys_tasks.serving.kept_lists import KeptLists, Places, kept_arrays, kept_lists, places_of
 from recsys_tasks.storage.artefacts import Artefact
 
 RELATED = "related_artists"
@@ -39,7 +49,7 @@ class ShownBefore:
     """What stood on the lists of earlier deliveries, by listener."""
 
     by_id: Played  # in the order of the listeners' ids
-    places: npt.NDArray[np.int64]  # (n_users,) of each row in that order
+    places: Places  # (n_users,) of each row in that order
 
     def rows(self, user_rows: IntArray) -> Played:
         """That of some listeners, by their rows."""
@@ -54,6 +64,8 @@ class Delivered:
     never_again: pa.Table | None = None  # user_id, track_id, artist_id
     shown: ShownBefore | None = None
     related: ArtistLists | None = None  # (n_artists, k), by number
+    lists: Mapping[str, KeptLists] = field(default_factory=dict)  # by product
+    other_settings: bool = False  # there are lists, made by other settings than those of this service
 
 
 def names_of(deliveries: Deliveries, entry: Entry) -> DeliveryNames:
@@ -74,8 +86,17 @@ def names_of(deliveries: Deliveries, entry: Entry) -> DeliveryNames:
     return DeliveryNames(**found)
 
 
-def delivered(deliveries: Deliveries, names: DeliveryNames, bundle: Bundle, artists: Artists) -> Delivered:
+def delivered(
+    deliveries: Deliveries, names: DeliveryNames, bundle: Bundle, artists: Artists, settings: ProductsConfig
+) -> Delivered:
     """What deliveries say, verified; the arrays are mapped.
+
+    Args:
+        deliveries: the stored ones.
+        names: of those that matter.
+        bundle: of the release.
+        artists: of its tracks.
+        settings: of the products, as whoever asks wants them: lists that were made by others are left where they lie.
 
     Raises:
         CorruptArtefact: a file is damaged, or does not fit the release.
@@ -87,25 +108,31 @@ def delivered(deliveries: Deliveries, names: DeliveryNames, bundle: Bundle, arti
         return Delivered(names, marks)
     manifest = deliveries.manifest(names.release)
     arrays = [name for name in (f"{SHOWN}.npy", f"{SHOWN_INDPTR}.npy") if name in manifest.files]
-    related = files_of(manifest, RELATED)
-    if not (wanted := [*arrays, *related]):
-        return Delivered(names, marks)
-    opened = deliveries.opened(names.release, wanted)
+    related, kept = files_of(manifest, RELATED), kept_arrays(manifest.files)
+    made_by = deliveries.key(names.release).settings
+    if other := bool(kept) and made_by != {**settings_of(settings), "products": made_by["products"]}:
+        kept = {}
+    lists = [f"{array}.npy" for some in kept.values() for array in some]
+    if not (wanted := [*arrays, *related, *lists]):
+        return Delivered(names, marks, other_settings=other)
+    opened, places = deliveries.opened(names.release, wanted), places_of(bundle.users.order)
     return Delivered(
         names,
         marks,
-        _shown(opened, bundle) if arrays else None,
+        _shown(opened, places) if arrays else None,
         _related(opened, related, artists) if related else None,
+        {
+            product: kept_lists(opened, product, some, len(bundle.gated.tracks), places)
+            for product, some in kept.items()
+        },
+        other,
     )
 
 
-def _shown(opened: Artefact, bundle: Bundle) -> ShownBefore:
+def _shown(opened: Artefact, places: Places) -> ShownBefore:
     indptr, cols = (np.asarray(opened.array(name, mapped=True)) for name in (SHOWN_INDPTR, SHOWN))
-    order = bundle.users.order
-    if len(indptr) != len(order) + 1 or indptr[-1] != len(cols) or (np.diff(indptr) < 0).any():
+    if len(indptr) != len(places) + 1 or indptr[-1] != len(cols) or (np.diff(indptr) < 0).any():
         raise CorruptArtefact(f"{opened.path}: what was shown does not fit the listeners of its release. Remove it.")
-    places = np.empty(len(order), np.int64)
-    places[order] = np.arange(len(order))
     return ShownBefore(Played(indptr, cols), places)
 
 

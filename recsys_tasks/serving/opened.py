@@ -24,7 +24,6 @@ class Answered:
 
     release: int
     known: bool  # False: the release does not know this user, the list is the popular tracks
-    exact: bool  # certified: no other track scores more
     tracks: tuple[Track, ...]
     like: Track | None = None  # the track that was asked about
     popular: bool = False  # these are the popular tracks; a score is a number of listeners

@@ -6,14 +6,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import BoolArray, Id
-from recsys_tasks.core.errors import CorruptArtefact, RecsysError, UnknownId
+from recsys_tasks.core.errors import CorruptArtefact, RecsysError
 from recsys_tasks.core.products import ProductsConfig
-from recsys_tasks.index.annoy_index import find_similar
-from recsys_tasks.matrix.popularity import first_of
-from recsys_tasks.products.lists import Track, check_length
+from recsys_tasks.products.lists import Track
 from recsys_tasks.products.products import Products
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle, find_row, parse_id
@@ -85,16 +82,7 @@ class Reader:
         Raises:
             ConfigError: k is not positive, or beyond ``LONGEST_LIST``.
         """
-        check_length(k)
-        opened = self._opened
-        users = opened.bundle.users
-        row = find_row(users.ids, users.order, parse_id(users.ids, user_id))
-        if row is None or not users.vectors[row].any():
-            return self._popular(opened, row, k)
-        played = Played(np.array([0, users.indptr[row + 1] - users.indptr[row]]), self._played(opened, row))
-        found = opened.bundle.gated.retriever(users.asking, k).candidates(np.array([row]), played, k)
-        listed = [(int(c), float(s)) for c, s in zip(found.cols[0], found.scores[0], strict=True) if c >= 0]
-        return Answered(opened.entry.release, True, bool(found.exact[0]), tuple(self._named(opened, listed)))
+        return asked.for_listener(self._opened, "plain", user_id, k)
 
     def played(self, user_id: Id) -> tuple[tuple[int, Track], ...]:
         """The tracks that a user has played, as far as the release knows; none for an unknown user.
@@ -122,21 +110,7 @@ class Reader:
             ConfigError: k is not positive, or beyond ``LONGEST_LIST``.
             UnknownId: the release does not know the track, or nobody has played it yet.
         """
-        check_length(k)
-        opened = self._opened
-        gated = opened.bundle.gated
-        wanted = parse_id(gated.tracks.ids, track_id)
-        col = pc.index(gated.tracks.ids, wanted).as_py()
-        if col < 0:
-            raise UnknownId(f"Release {opened.entry.release} knows no track {track_id!r}.")
-        ranked = gated.search.tracks
-        rank = int(ranked.col_ranks[col])
-        if rank < 0:
-            raise UnknownId(f"Track {track_id!r} has no plays to learn from yet: nothing is similar to it.")
-        ranks, cosines = find_similar(gated.search.index, rank, k, gated.parameters_for(k).similar_search_k)
-        listed = [(int(ranked.rank_cols[r]), float(c)) for r, c in zip(ranks, cosines, strict=True)]
-        like, *found = self._named(opened, [(col, 1.0), *listed])
-        return Answered(opened.entry.release, True, False, tuple(found), like)
+        return asked.similar(self._opened, track_id, k)
 
     def discover(self, user_id: Id, k: int | None = None, allowed: BoolArray | None = None) -> Answered:
         """Tracks that a listener has not played, under the rules of the products, with reasons.
@@ -184,13 +158,6 @@ class Reader:
             found = search.find(users.vectors[row][None, :], nothing, 1)
             if users.vectors[row].any() and found.cols[0, 0] < 0:
                 raise CorruptArtefact(f"Release {opened.entry.release} does not answer a probe. Roll back, or rerun.")
-
-    def _popular(self, opened: Opened, row: int | None, k: int) -> Answered:
-        names = opened.bundle.names
-        played = self._played(opened, row) if row is not None else np.zeros(0, np.int64)
-        listed = [(int(col), int(names.listeners[col])) for col in first_of(names.popular.order, played, k)]
-        found = tuple(self._named(opened, listed))
-        return Answered(opened.entry.release, row is not None, False, found, popular=True)
 
     def _played(self, opened: Opened, row: int) -> Any:
         users = opened.bundle.users

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Ids, IntArray
 from recsys_tasks.core.formatting import count
-from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.records import Json, from_json
 from recsys_tasks.delivery.marker import Marker
 from recsys_tasks.delivery.products import DISCOVER, NEW_RELEASES, POPULAR
@@ -30,8 +29,17 @@ from recsys_tasks.products.segments import segments_of
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.release.log import Entry, ReleaseLog
-from recsys_tasks.repositories.deliveries import NEVER_AGAIN, POSTGRES, STORE, DeliveryKey, Record, files_of
-from recsys_tasks.steps.delivered_lists import Earlier, Making, write_product
+from recsys_tasks.repositories.deliveries import (
+    NEVER_AGAIN,
+    POSTGRES,
+    STORE,
+    DeliveryKey,
+    Record,
+    files_of,
+    settings_of,
+)
+from recsys_tasks.steps.delivered_lists import write_product
+from recsys_tasks.steps.making import Earlier, Making
 from recsys_tasks.steps.results import Delivered, Made
 from recsys_tasks.steps.workplace import Signature, Workplace
 from recsys_tasks.storage.artefacts import Artefact
@@ -120,15 +128,9 @@ def delivery_key(at: Workplace, log: ReleaseLog) -> DeliveryKey:
         day=live.day,
         candidate=live.candidate,
         parts=live.parts,
-        settings={**_settings(at.config.products), "products": products},
+        settings={**settings_of(at.config.products), "products": products},
         forgotten=digest_of(sorted(each.reference for each in at.suppressions.people() if not each.readmitted)),
     )
-
-
-def _settings(config: ProductsConfig) -> Json:
-    """The settings of every product; those of lists that do not explore are as they were before any list did."""
-    unnamed = set() if config.exploration_share else {"exploration_share"}
-    return config.model_dump(mode="json", exclude=unnamed)
 
 
 def store_id(at: Workplace) -> str:
@@ -222,7 +224,7 @@ def _rows(at: Workplace, artefact: Artefact, product: str) -> Rows:
     files = [artefact.file(name) for name in files_of(artefact.manifest, product)]
     schema, total = pq.read_schema(files[0]), sum(pq.read_metadata(file).num_rows for file in files)
     uuids = {"user_id": at.config.source.user_id_type, "track_id": at.config.source.track_id_type}
-    uuids["reason"] = uuids["track_id"]
+    uuids["reason"] = uuids["similar_id"] = uuids["track_id"]
     columns = frozenset(name for name, kind in uuids.items() if kind == "uuid")
     at.progress(f"{product}: {count(total)} rows go into the sink")
     return Rows(schema, partial(_read, files), total, columns)

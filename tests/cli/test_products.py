@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys_tasks.cli.main import main
-from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.serving.reader import Reader
 
 
@@ -40,7 +39,7 @@ def test_new_releases_came_out_of_late(ask, finished):
     """The list of new releases holds tracks of the days before the newest data alone."""
     code, out, _ = ask("recommend", "5", "--list", "new_releases", "--json")
     opened = Reader(finished.store).opened
-    new = new_tracks(opened.products.view, opened.entry.day, 7)
+    new = opened.products.new_tracks()
     ids = opened.bundle.gated.tracks.ids.filter(pa.array(new)).to_pylist()
     found = [track["track_id"] for track in json.loads(out)["tracks"]]
     assert code == 0

@@ -16,6 +16,7 @@ from conftest import execute, fetch
 from file_size_limits import largest_file
 
 from recsys_tasks.core.errors import SinkUnavailable, StorageError
+from recsys_tasks.delivery.arrays import ListArrays
 from recsys_tasks.delivery.files import ProductFiles
 from recsys_tasks.delivery.marker import Marker
 from recsys_tasks.delivery.products import DISCOVER, PRODUCTS, TRACK, USER
@@ -52,6 +53,31 @@ class TestFiles:
         def write():
             with largest_file(10_000), ProductFiles(str(tmp_path), DISCOVER, SCHEMA) as files:
                 files.write(rows, len(rows))
+
+        with pytest.raises(StorageError, match="Make room"):
+            write()
+
+
+class TestArrays:
+    def test_lists_lie_at_their_places(self, tmp_path):
+        """Of five listeners two got a list: there are five rows, of which the others say that there is none."""
+        lists = np.arange(6, dtype=np.int32).reshape(2, 3)
+        with ListArrays(str(tmp_path), DISCOVER, 5, 3) as arrays:
+            arrays.write(np.array([1]), lists[:1], lists[:1] / 4, lists[:1] + 1)
+            arrays.write(np.array([3]), lists[1:], lists[1:] / 4, lists[1:] + 1)
+        cols, scores, reasons = (np.load(tmp_path / name) for name in arrays.names)
+        assert cols.tolist() == [[-1] * 3, [0, 1, 2], [-1] * 3, [3, 4, 5], [-1] * 3]
+        assert (scores[[1, 3]] == lists / 4).all()
+        assert (reasons[[1, 3]] == lists + 1).all()
+        assert np.isneginf(scores[[0, 2, 4]]).all()
+
+    def test_a_disk_that_takes_no_more_is_said(self, tmp_path):
+        """A file that is mapped for writing would end the process instead."""
+        lists = np.zeros((10_000, 3), np.int32)
+
+        def write():
+            with largest_file(10_000), ListArrays(str(tmp_path), DISCOVER, 10_000, 3) as arrays:
+                arrays.write(np.arange(10_000), lists, lists)
 
         with pytest.raises(StorageError, match="Make room"):
             write()

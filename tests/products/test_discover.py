@@ -6,6 +6,7 @@ import pytest
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.lists import as_played
+from recsys_tasks.products.nearest import nearest_tracks
 from recsys_tasks.products.products import Products
 from recsys_tasks.recommenders.vectors import Played
 
@@ -128,6 +129,25 @@ class TestSimilar:
         cosines[~allowed], cosines[col] = -2, -2
         assert set(found.cols[0]) == set(np.argsort(-cosines, kind="stable")[:k])
         assert found.scores[0] == pytest.approx(np.sort(cosines)[::-1][:k], abs=1e-4)
+
+    @pytest.mark.parametrize("every", [1, 7])
+    def test_for_every_track_the_nearest_are_found_exactly(self, products, every):
+        """As the cosines of all allowed tracks say, in blocks of any size, whether a track may be listed itself or not;
+        a track without a factor is like nothing."""
+        view = products.view
+        allowed = np.zeros(view.n_tracks, dtype=bool)
+        allowed[view.tracks.rank_cols[::every]] = True
+        cols = np.arange(0, view.n_tracks, 3)
+        found = nearest_tracks(view, cols, 4, allowed, first=5, most_at_once=64)
+        directions = view.directions(np.arange(view.n_tracks))
+        cosines = directions[cols] @ directions.T
+        cosines[:, ~allowed | (view.tracks.col_ranks < 0)] = -np.inf
+        cosines[np.arange(len(cols)), cols] = -np.inf
+        known = view.tracks.col_ranks[cols] >= 0
+        assert (found.cols[~known] == -1).all()
+        assert found.scores[known] == pytest.approx(-np.sort(-cosines, axis=1)[known, :4], abs=1e-5)
+        here = np.take_along_axis(cosines[known], found.cols[known], axis=1)
+        assert here == pytest.approx(found.scores[known], abs=1e-5)
 
     def test_a_track_without_a_factor_is_like_nothing(self, products):
         """It gets an empty list, where others get theirs."""

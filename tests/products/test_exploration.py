@@ -6,7 +6,6 @@ from scipy.special import betainc
 
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.exploration import GRID, Showings, largest
-from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.products.products import Products
 
 ROWS = np.arange(0, 300)
@@ -38,7 +37,7 @@ def test_the_chance_of_being_largest_is_that_of_drawing():
 def test_the_last_places_hold_new_tracks_and_the_others_what_they_would(exploring, found, bundle):
     """Eight places as without exploration; then two new tracks, neither played nor listed twice, with propensities."""
     plain = Products(bundle, ProductsConfig(k=10)).discover(ROWS)
-    drawn, new = ~np.isnan(found.propensities), new_tracks(exploring.view, exploring.day, SETTINGS.new_release_days)
+    drawn, new = ~np.isnan(found.propensities), exploring.new_tracks()
     explored = drawn.any(axis=1)
     assert explored.sum() > 250
     assert not drawn[:, :8].any()

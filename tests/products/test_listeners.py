@@ -70,7 +70,7 @@ class TestDailyMix:
         """The same day gives the same mix, the next one another."""
         today, again = owning.daily_mix(ROWS, 10), owning.daily_mix(ROWS, 10)
         assert (today.cols == again.cols).all()
-        tomorrow = owning.daily_mix(ROWS, 10, day=DAY + timedelta(days=1))
+        tomorrow = owning.daily_mix(ROWS, 10, day=owning.on + timedelta(days=1))
         assert (today.cols != tomorrow.cols).any(axis=1).mean() > 0.5
 
     def test_a_share_of_nothing_known_is_discover(self, bundle, owning):
@@ -82,7 +82,7 @@ class TestDailyMix:
 class TestNewReleases:
     def test_lists_hold_new_tracks_alone(self, products):
         """Only tracks that came out in the days before, full as far as there are any."""
-        new = new_tracks(products.view, DAY, 7)
+        new = products.new_tracks()
         found = products.new_releases(ROWS, 5)
         assert 0 < new.sum() < len(new) / 2
         assert new[found.cols[found.cols >= 0]].all()
@@ -95,7 +95,7 @@ def test_a_track_without_a_date_is_new_since_its_first_play():
     first = np.array([day_number(DAY)] * 3 + [day_number(DAY) - 3, day_number(DAY) - 7], np.int32)
     tracks = Vocabulary(pa.array(range(5)), first)
     bundle = SimpleNamespace(names=Names(pa.table({"released_on": released})), gated=SimpleNamespace(tracks=tracks))
-    assert new_tracks(SimpleNamespace(bundle=bundle), DAY, 7).tolist() == [True, False, False, True, False]
+    assert new_tracks(bundle, DAY, 7).tolist() == [True, False, False, True, False]
 
 
 class TestHistories:

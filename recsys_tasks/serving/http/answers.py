@@ -1,25 +1,24 @@
 """The answers of one open release: ids in, JSON shapes out. Everything an answer needs is taken from this release."""
 
-from collections.abc import Callable, Sequence
-from datetime import date, timedelta
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import islice
 from typing import TypeAlias
 
 import numpy as np
 
-from recsys_tasks.core.domain import BoolArray, Id, IntArray
+from recsys_tasks.core.domain import BoolArray, Id
 from recsys_tasks.core.errors import ConfigError, UnknownId
 from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.products.filters import Filters
-from recsys_tasks.products.lists import Lists, TrackLists
-from recsys_tasks.products.new_releases import new_tracks
+from recsys_tasks.products.lists import Listed
 from recsys_tasks.products.products import Products
 from recsys_tasks.products.radio import Seeds
-from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.serving.asked import OfListener, for_strangers, lists_of, tracks_like
 from recsys_tasks.serving.delivered import Delivered
 from recsys_tasks.serving.http.ids import IdIndex
-from recsys_tasks.serving.http.names import NOTHING, Listed, Names, listed
+from recsys_tasks.serving.http.kept import PLAIN, Kept
+from recsys_tasks.serving.http.names import NOTHING, Names, listed
 from recsys_tasks.serving.http.related import Related
 from recsys_tasks.serving.http.shapes import (
     ArtistsAnswer,
@@ -35,7 +34,8 @@ from recsys_tasks.serving.http.shapes import (
     Wanted,
 )
 
-Product: TypeAlias = Callable[[IntArray, int, BoolArray | None], Lists]
+Based: TypeAlias = tuple[Basis, Listed]
+"""A list, and what it was made from."""
 FILTERS_KEPT = 32
 """Sets of allowed tracks that are kept, a byte for each track: few filters are asked for again and again."""
 
@@ -53,48 +53,51 @@ class Answers:
             added: what deliveries say of the release.
         """
         bundle = products.view.bundle
-        self._added = added
+        self._shown = added.shown
         self.release, self.day, self._products, self._bounds = release, products.day, products, bounds
         self._listeners, self._artists = IdIndex(bundle.users.ids, bundle.users.order), IdIndex(products.artists.ids)
         self._tracks = IdIndex(bundle.gated.tracks.ids)
         self._names = Names(bundle.gated.tracks.ids, bundle.names.table)
-        self._allowed = lru_cache(FILTERS_KEPT)(partial(_allowed, products, self.on))
+        self._allowed = lru_cache(FILTERS_KEPT)(partial(_allowed, products))
         self.artists = Related(products, added.related)
+        self._delivered = Kept(products, added.lists, self._allowed)
         self._warm()
 
-    @property
-    def on(self) -> date:
-        """The day of the lists, the one after the newest data: a release answers alike as long as it is live."""
-        return self.day + timedelta(days=1)
+    def of_listeners(self, which: OfListener, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
+        """A list of each listener: the delivered one where that is what is asked for, or else made now.
 
-    def discover(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
-        """Tracks that each listener has not played; the popular ones for a listener whom the release does not know."""
-        return self._each(self._discovered, listener_ids, *self._how(wanted))
+        For one whom the release does not know, the popular tracks; nothing is on repeat with them.
+        """
+        rows, k, allowed = [self._listeners.row(each) for each in listener_ids], *self._how(wanted)
+        kept = {row: self._kept(which, row, k, wanted) for row in rows if row is not None}
+        missing = [row for row in dict.fromkeys(rows) if row is not None and kept[row] is None]
+        made = self._made(which, missing, k, allowed)
+        strange = for_strangers(self._products, which, k, allowed) if None in rows else None
+        unknown: Based = ("popular", NOTHING if strange is None else listed(strange))
+        found = [unknown if row is None else kept[row] or made[row] for row in rows]
+        return [
+            ListenerTracks(str(each), row is not None, basis, self._names.places(tracks))
+            for each, row, (basis, tracks) in zip(listener_ids, rows, found, strict=True)
+        ]
 
-    def new_releases(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
-        """As ``discover``, of the tracks that are new."""
-        return self._each(self._products.discover, listener_ids, *self._how(wanted, new=True))
-
-    def mix(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
-        """What each listener plays of late, and what they have not heard; the popular tracks for an unknown one."""
-        return self._each(self._mixed, listener_ids, *self._how(wanted))
-
-    def on_repeat(self, listener_ids: Sequence[Id], wanted: Wanted) -> list[ListenerTracks]:
-        """What each listener plays most of late; nothing for an unknown one."""
-        return self._each(self._products.on_repeat, listener_ids, *self._how(wanted), popular=False)
+    def delivered_to(self, which: OfListener, listener_id: Id, wanted: Wanted) -> ListenerTracks | None:
+        """The delivered list of a listener, in some microseconds; None where it has to be made."""
+        row = self._listeners.row(listener_id)
+        found = None if row is None else self._kept(which, row, self._length(wanted.k), wanted)
+        return found and ListenerTracks(str(listener_id), True, found[0], self._names.places(found[1]))
 
     def for_history(self, listener_id: Id, wanted: HistoryBody) -> ListenerTracks:
-        """As ``discover``; the list of a listener whom the release does not know is made from a history."""
+        """Discover; the list of a listener whom the release does not know is made from a history."""
         cols, _ = self._cols(wanted.history)
         if self._listeners.row(listener_id) is not None or not cols:
-            (found,) = self.discover([listener_id], wanted)
+            (found,) = self.of_listeners("discover", [listener_id], wanted)
             return found
         found_here = self._products.for_history([np.array(cols)], *self._how(wanted))
         return ListenerTracks(str(listener_id), False, "history", self._names.places(listed(found_here)))
 
     def popular(self, wanted: Wanted) -> TracksAnswer:
         """The tracks that most are listening to."""
-        return self._tracks_answer(self._products.popular(*self._how(wanted)))
+        return self._tracks_answer(listed(self._products.popular(*self._how(wanted))))
 
     def similar(self, track_id: Id, wanted: Wanted) -> TracksAnswer:
         """Tracks like a track.
@@ -102,10 +105,19 @@ class Answers:
         Raises:
             UnknownId: the release does not know it, or nothing that is allowed is like it.
         """
-        found = self._products.similar(np.array([self._col(track_id)]), *self._how(wanted))
-        if not (found.cols >= 0).any():
-            raise UnknownId(f"Nothing that is allowed is like track {track_id!r}, or it has no plays to learn from.")
-        return self._tracks_answer(found)
+        if (delivered := self.delivered_like(track_id, wanted)) is not None:
+            return delivered
+        found = tracks_like(self._products, self._col(track_id), track_id, *self._how(wanted))
+        return self._tracks_answer(listed(found))
+
+    def delivered_like(self, track_id: Id, wanted: Wanted) -> TracksAnswer | None:
+        """The delivered tracks like a track, in some microseconds; None where they have to be looked for.
+
+        Raises:
+            UnknownId: the release does not know the track.
+        """
+        found = self._delivered.like(self._col(track_id), self._length(wanted.k), wanted.filters())
+        return found and self._tracks_answer(found)
 
     def continued(self, wanted: PlaylistBody) -> TracksAnswer:
         """Tracks that go on with a playlist.
@@ -116,7 +128,8 @@ class Answers:
         cols, unknown = self._cols(wanted.tracks)
         if not cols:
             raise UnknownId(f"Release {self.release} knows none of these {unknown:,} tracks.")
-        return self._tracks_answer(self._products.continue_playlist([np.array(cols)], *self._how(wanted)), unknown)
+        found = self._products.continue_playlist([np.array(cols)], *self._how(wanted))
+        return self._tracks_answer(listed(found), unknown)
 
     def radio(self, wanted: Radio) -> RadioAnswer:
         """The next tracks of a radio.
@@ -129,7 +142,7 @@ class Answers:
         cols, artists = [self._col(each) for each in wanted.track], [self._artist(each) for each in wanted.artist]
         k, allowed = self._how(wanted)
         seeds = Seeds(tuple(cols), tuple(artists))
-        tracks = self._products.radio(seeds, wanted.on or self.on, wanted.seed, allowed)
+        tracks = self._products.radio(seeds, wanted.on or self._products.on, wanted.seed, allowed)
         found = list(islice(tracks, wanted.skip, wanted.skip + k))
         return RadioAnswer(self.release, self.day, self._names.of(found), wanted.skip + len(found))
 
@@ -150,52 +163,37 @@ class Answers:
         """Ask one question of each kind."""
         some = [self._products.view.bundle.users.ids[0].as_py()] if len(self._products.view.bundle.users.ids) else []
         wanted = Wanted(k=1)
-        self.discover(some, wanted)
-        self._products.popular(1, self._allowed(Filters(), False))
+        allowed = self._allowed(PLAIN)
+        rows = np.zeros(len(some), np.int64)
+        lists_of(self._products, "discover", rows, 1, allowed)
+        self.of_listeners("discover", some, wanted)
+        self._products.popular(1, allowed)
         self._products.for_history([np.zeros(1, np.int64)], 1)
 
-    def _discovered(self, rows: IntArray, k: int, allowed: BoolArray | None) -> Lists:
-        return self._products.discover(rows, k, allowed, self._shown(rows))
+    def _made(self, which: OfListener, rows: list[int], k: int, allowed: BoolArray | None) -> dict[int, Based]:
+        """The lists of some listeners, by their rows."""
+        if not rows:
+            return {}
+        asked = np.array(rows, np.int64)
+        shown = self._shown.rows(asked) if self._shown else None
+        found = lists_of(self._products, which, asked, k, allowed, shown=shown)
+        return {row: (_basis(bool(found.popular[n])), listed(found, n)) for n, row in enumerate(rows)}
 
-    def _mixed(self, rows: IntArray, k: int, allowed: BoolArray | None) -> Lists:
-        return self._products.daily_mix(rows, k, allowed, self._shown(rows), self.on)
+    def _kept(self, which: OfListener, row: int, k: int, wanted: Wanted) -> Based | None:
+        """The delivered list of a listener; None where it has to be made."""
+        found = self._delivered.of_listener(which, row, k, wanted.filters())
+        return found and (_basis(not self._products.view.bundle.users.vectors[row].any()), found)
 
-    def _shown(self, rows: IntArray) -> Played | None:
-        return self._added.shown.rows(rows) if self._added.shown else None
+    def _tracks_answer(self, found: Listed, unknown: int = 0) -> TracksAnswer:
+        return TracksAnswer(self.release, self.day, self._names.places(found), unknown)
 
-    def _each(
-        self,
-        product: Product,
-        listener_ids: Sequence[Id],
-        k: int,
-        allowed: BoolArray | None,
-        popular: bool = True,
-    ) -> list[ListenerTracks]:
-        """The list of each listener; for one whom the release does not know the popular tracks, or none."""
-        rows = [self._listeners.row(listener_id) for listener_id in listener_ids]
-        found = product(np.array([row for row in rows if row is not None], np.int64), k, allowed)
-        known, made = iter(range(len(found.cols))), list[tuple[Basis, Listed]]()
-        unknown = listed(self._products.popular(k, allowed)) if popular and None in rows else NOTHING
-        for row in rows:
-            place = None if row is None else next(known)
-            by_rule = place is None or found.popular[place]
-            made.append(("popular" if by_rule else "listener", unknown if place is None else listed(found, place)))
-        places = self._names.places_of([each for _, each in made])
-        return [
-            ListenerTracks(str(listener_id), row is not None, basis, tracks)
-            for listener_id, row, (basis, _), tracks in zip(listener_ids, rows, made, places, strict=True)
-        ]
-
-    def _tracks_answer(self, found: TrackLists, unknown: int = 0) -> TracksAnswer:
-        return TracksAnswer(self.release, self.day, self._names.places(listed(found)), unknown)
-
-    def _how(self, wanted: Wanted, new: bool = False) -> tuple[int, BoolArray | None]:
+    def _how(self, wanted: Wanted) -> tuple[int, BoolArray | None]:
         """Length of the lists, and the tracks to choose from.
 
         Raises:
             ConfigError: the list is too long, or the release does not know what a filter asks for.
         """
-        return self._length(wanted.k), self._allowed(wanted.filters(), new)
+        return self._length(wanted.k), self._allowed(wanted.filters())
 
     def _length(self, k: int | None) -> int:
         found = min(self._products.settings.k, self._bounds.longest_list) if k is None else k
@@ -233,14 +231,16 @@ class Answers:
         return number
 
     def _artist_named(self, artist: int) -> tuple[str, str | None]:
-        (track,) = self._names.of(self._products.artists.cols(artist)[:1].tolist())
-        return str(self._products.artists.ids[artist].as_py()), track["artist"]
+        first = int(self._products.artists.cols(artist)[0])
+        return str(self._products.artists.ids[artist].as_py()), self._names.artist(first)
 
 
-def _allowed(products: Products, on: date, filters: Filters, new: bool) -> BoolArray | None:
+def _basis(popular: bool) -> Basis:
+    return "popular" if popular else "listener"
+
+
+def _allowed(products: Products, filters: Filters) -> BoolArray | None:
     """Which tracks are allowed; None: all, which the search is faster with. A method would keep a release that was
     switched from in memory, in a circle."""
-    found = products.allowed(filters, on)
-    if new:
-        found = found & new_tracks(products.view, on, products.settings.new_release_days)
+    found = products.allowed(filters)
     return None if found.all() else found

@@ -28,8 +28,10 @@ class IdIndex:
             order: (n,) rows by rising id.
         """
         self._ids = ids
-        self._order = np.asarray(pc.sort_indices(ids)) if order is None else order
+        found = np.asarray(pc.sort_indices(ids)) if order is None else order
+        self._order = np.asarray(found.astype(np.int64, copy=False))
         self._uuids = _are_uuids(ids)  # once: a look at all of them takes long
+        self._numbers = ids.to_numpy() if pa.types.is_integer(ids.type) else None
 
     def row(self, text: Id) -> int | None:
         """The row of an id; None where there is none.
@@ -39,7 +41,12 @@ class IdIndex:
         """
         if len(str(text)) > LONGEST_ID:
             raise UnknownId(f"An id has {LONGEST_ID} characters at the most.")
-        return find_row(self._ids, self._order, self._parsed(text))
+        wanted = self._parsed(text)
+        if self._numbers is None or not len(self._numbers):
+            return find_row(self._ids, self._order, wanted)
+        place = int(self._numbers.searchsorted(wanted, sorter=self._order))
+        row = int(self._order[min(place, len(self._order) - 1)])
+        return row if self._numbers[row] == wanted else None
 
     def _parsed(self, text: Id) -> Id:
         if not self._uuids:

@@ -24,7 +24,7 @@ from recsys_tasks.serving.reader import Reader
 from recsys_tasks.storage.store import ArtefactStore, Stamp
 
 Found = TypeVar("Found")
-ANSWERS = 1
+ANSWERS = 2
 """Format of the answers: another one, and what clients hold under the same release is no longer theirs."""
 LONGEST_REST = 300.0
 """Seconds at the most between two tries to open a release that could not be opened: each reads all of its files."""
@@ -137,8 +137,11 @@ class LiveRelease:
     def _switch(self, opened: Opened, names: DeliveryNames) -> None:
         entry, settings = opened.entry, (self._products.model_dump(), self._bounds.longest_list)
         added = self._from_deliveries(
-            lambda: delivered(self._deliveries, names, opened.bundle, opened.products.artists), Delivered(names)
+            lambda: delivered(self._deliveries, names, opened.bundle, opened.products.artists, self._products),
+            Delivered(names),
         )
+        if added.other_settings:
+            self._tell("made", "What is delivered was made by other [products] settings: lists are made here.")
         tag = digest_of("answers", ANSWERS, entry.candidate, entry.parts, *settings, *astuple(names))[:SHORT]
         remembered = Remembered(self._bounds.cache_mb << 20)
         answers = Answers(entry.release, self._products_of(opened, added.never_again), self._bounds, added)

@@ -26,6 +26,7 @@ class Metrics:
         )
         self.connections_refused = self._counter("recsys_http_connections_refused", "Connections beyond the bound")
         self.remembered = self._counter("recsys_answers_remembered", "Answers that had been made before")
+        self.delivered = self._counter("recsys_answers_delivered", "Answers that a delivery held")
         self._series: dict[tuple[str, int], tuple[Callable[[], None], Callable[[float], None]]] = {}
 
     def watch(self, name: str, about: str, figure: Callable[[], float]) -> None:

@@ -114,6 +114,7 @@ def _uvicorn(app: ASGIApp, limits: Bounds, drain_s: float) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody looks at the address of a client
         timeout_keep_alive=KEEP_ALIVE,
         timeout_graceful_shutdown=drain_s,  # type: ignore[arg-type]
     )

@@ -10,7 +10,6 @@ from processes import wait_for
 from served import served
 
 from recsys_tasks.products.filters import Filters
-from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.serving.reader import Reader
 
 
@@ -90,7 +89,7 @@ class TestEveryProduct:
         wanted = products.named(*products.new_releases([row], 8, allowed, day=on).of(0))
         said = service.get(f"/v1/listeners/{listeners[4]}/new-releases?k=8").json()
         assert ids_of(said) == [str(each.track_id) for each in wanted]
-        new = allowed & new_tracks(products.view, on, products.settings.new_release_days)
+        new = products.new_tracks(allowed, on)
         unknown = service.get("/v1/listeners/1000000000/new-releases?k=8").json()
         assert [str(products.view.bundle.gated.tracks.ids[int(col)]) for col in products.popular(8, new).cols[0]] == (
             ids_of(unknown)

@@ -8,7 +8,7 @@ import pytest
 from conftest import execute
 from processes import wait_for
 from served import served
-from settings import SIGNED, config
+from settings import SIGNED, config, damage
 from source_tables import create_streams
 
 from recsys_tasks.repositories.deliveries import NEVER_AGAIN, SHOWN
@@ -22,14 +22,15 @@ K, NOW = 10, datetime(2026, 1, 17, tzinfo=UTC)
 
 
 def delivering(copied, dsn=None, products=("discover",), **settings):
-    """A store whose configuration delivers, and keeps what was shown."""
-    tables = {"deliver": {"products": list(products), "keep_shown": True}, "products": {"k": K} | settings}
+    """A store whose configuration delivers, and keeps what was shown and the lists."""
+    kept = {"keep_shown": True, "keep_lists": True}
+    tables = {"deliver": {"products": list(products)} | kept, "products": {"k": K} | settings}
     return Workplace(copied.store, config(**tables), dsn or copied.dsn)
 
 
-def stored(at, made):
+def stored(at, made, product="discover"):
     """Listener -> tracks of the stored lists."""
-    artefact = at.deliveries.open(made.delivery, "discover")
+    artefact = at.deliveries.open(made.delivery, product)
     lists = {}
     for name in sorted(artefact.manifest.files):
         for row in pq.read_table(artefact.file(name)).to_pylist():
@@ -37,9 +38,15 @@ def stored(at, made):
     return lists
 
 
-def listed(service, user):
+def listed(service, user, name="discover", asked=f"k={K}"):
     """The tracks that the service lists for a listener."""
-    return [place["track_id"] for place in service.get(f"/v1/listeners/{user}/discover?k={K}").json()["tracks"]]
+    return [place["track_id"] for place in service.get(f"/v1/listeners/{user}/{name}?{asked}").json()["tracks"]]
+
+
+def n_delivered(service):
+    """Answers that came out of a delivery so far."""
+    lines = service.get("/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith("recsys_answers_delivered_total")).split()[1])
 
 
 class TestDiscover:
@@ -65,8 +72,9 @@ class TestDiscover:
         assert tracks[0] not in lists[user]
         with served(at.store, at.config.products) as service:
             assert wait_for(service.is_ready)
-            for each in [user, *list(lists)[1::97]]:
-                assert listed(service, each) == lists[each]
+            some = [user, *list(lists)[1::97]]
+            assert [listed(service, each) for each in some] == [lists[each] for each in some]
+            assert n_delivered(service) == len(some)
 
     def test_a_delivery_that_comes_later_is_taken_up(self, marked):
         """The release that answers stays, its tag does not: what a client holds is older than the marks."""
@@ -112,11 +120,101 @@ class TestDiscover:
         ask_to_suppress(at, str(user), "erase", SIGNED)
         erase_people(at, NOW)
         manifests = {name: at.deliveries.manifest(name).files for name in at.deliveries.names()}
-        assert not [name for name, files in manifests.items() if f"{SHOWN}.npy" in files]
+        assert not [name for name, files in manifests.items() if any(file.endswith(".npy") for file in files)]
         (name,) = (name for name, files in manifests.items() if f"{NEVER_AGAIN}.parquet" in files)
         assert name != made.delivery
         marks = at.deliveries.open(name).table(NEVER_AGAIN)
         assert user not in marks["user_id"].to_pylist()
+
+
+class TestKeptLists:
+    def test_what_is_delivered_is_what_is_served(self, copied):
+        """Tracks, scores and reasons as they are made without a delivery, of Discover and new releases, alone and in a
+        batch; a shorter list is the beginning of the delivered one."""
+        at = delivering(copied, products=["discover", "new_releases"])
+        users = at.bundles.load(at.releases.log().require_live()).users.ids.to_pylist()[::211]
+        paths = [f"/v1/listeners/{user}/{name}" for user in users for name in ("discover", "new-releases")]
+        body = {"listeners": [*users, "1000000000"]}
+
+        def said():
+            with served(at.store, at.config.products) as service:
+                assert wait_for(service.is_ready)
+                alone = [service.get(path).json() for path in paths]
+                short = [service.get(f"{path}?k=3").json()["tracks"] for path in paths]
+                counted = n_delivered(service)
+                return alone, service.http.post("/v1/batch/discover", json=body).json()["lists"], short, counted
+
+        made, made_together, _, nothing = said()
+        lists = stored(at, make_delivery(at, SIGNED))
+        kept, kept_together, short, counted = said()
+        assert (made, made_together, nothing) == (kept, kept_together, 0)
+        assert counted == 2 * len(paths)
+        assert [place["track_id"] for place in kept[0]["tracks"]] == lists[users[0]]
+        assert short == [one["tracks"][:3] for one in kept]
+
+    def test_whatever_else_is_asked_for_is_made(self, copied):
+        """A longer list, a filter, or a service whose settings are others: they hold, and the log says of the last."""
+        at = delivering(copied)
+        user, tracks = next(iter(stored(at, make_delivery(at, SIGNED)).items()))
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            assert len(listed(service, user, asked=f"k={K + 5}")) == K + 5
+            assert listed(service, user, asked=f"k={K}&available=false") == tracks
+            assert n_delivered(service) == 0
+        with served(at.store, at.config.products.model_copy(update={"most_of_one_artist": 1})) as service:
+            assert wait_for(service.is_ready)
+            places = service.get(f"/v1/listeners/{user}/discover?k={K}").json()["tracks"]
+            assert len({place["artist"] for place in places}) == K
+            assert [event for event, _ in service.told].count("made") == 1
+
+    def test_a_mark_that_is_newer_than_the_lists_holds(self, copied, source_dsn):
+        """What is live was delivered before its listener marked a track; the delivery of another release since knows of
+        the mark. The list of this listener is made, and full; the next one's is the delivered one."""
+        create_streams(source_dsn)
+        execute(source_dsn, "CREATE TABLE unwanted (user_id bigint, track_id bigint)")
+        at = delivering(copied, source_dsn, never_again_table="unwanted")
+        first = make_delivery(at, SIGNED)
+        (user, tracks), (other, others) = list(stored(at, first).items())[:2]
+        execute(source_dsn, f"INSERT INTO unwanted VALUES ({user}, {tracks[0]})")
+        roll_back(at, 2, SIGNED)
+        make_delivery(at, SIGNED)
+        roll_back(at, 3, SIGNED)
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            assert listed(service, other) == others
+            found = listed(service, user)
+            assert n_delivered(service) == 1
+        assert len(found) == K
+        assert tracks[0] not in found
+
+    def test_similar_tracks(self, copied):
+        """Each track's nearest of all, which no search could find more of; a longer list is looked for."""
+        at = delivering(copied, products=["similar_tracks"])
+        made = make_delivery(at, SIGNED)
+        artefact = at.deliveries.open(made.delivery, "similar_tracks")
+        rows = pq.read_table(artefact.file("similar_tracks-001.parquet")).to_pylist()
+        assert made.figures["similar_tracks"]["rows"] == len(rows) == K * made.figures["similar_tracks"]["listed"]
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            for first in range(0, len(rows), 97 * K):
+                wanted = [str(row["similar_id"]) for row in rows[first : first + K]]
+                said = service.get(f"/v1/tracks/{rows[first]['track_id']}/similar?k={K}").json()["tracks"]
+                assert [place["track_id"] for place in said] == wanted
+                assert {place["because"]["track_id"] for place in said} == {str(rows[first]["track_id"])}
+            counted = n_delivered(service)
+            assert len(service.get(f"/v1/tracks/{rows[0]['track_id']}/similar?k={K + 1}").json()["tracks"]) == K + 1
+            assert n_delivered(service) == counted > 0
+
+    def test_damage_leaves_the_release_answering(self, copied):
+        """Lists that differ from their checksums are not served: the same lists are made, and the log says why."""
+        at = delivering(copied)
+        made = make_delivery(at, SIGNED)
+        user, tracks = next(iter(stored(at, made).items()))
+        damage(at.store.root / made.delivery / "discover_cols.npy")
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            assert (listed(service, user), n_delivered(service)) == (tracks, 0)
+            assert any(event == "failed" and "discover_cols" in text for event, text in service.told)
 
 
 class TestRelatedArtists:

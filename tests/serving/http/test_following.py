@@ -96,7 +96,7 @@ class TestSwitching:
         """Nothing holds it in a circle, for which Python would look late: many releases do not fit."""
         live = LiveRelease(copied.store, ProductsConfig(), ServeConfig(), time.monotonic, lambda *_: None)
         live.look()
-        live.current.answers.discover([5, 7], Wanted(k=5))
+        live.current.answers.of_listeners("discover", [5, 7], Wanted(k=5))
         old = weakref.ref(live.current.answers), weakref.ref(live.current.answers._products.view.bundle)
         gc.disable()
         try:
