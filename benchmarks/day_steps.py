@@ -21,6 +21,7 @@ class Taken:
     step: str
     seconds: float
     megabytes: float
+    cpu: float = 0.0  # seconds of all threads of the process
 
 
 Steps = list[Taken]
@@ -33,9 +34,14 @@ def alone(work: Callable[..., T], *args: Any) -> T:
 
 
 def typical(days: Sequence[Steps]) -> Steps:
-    """The median of each step, and the most memory that it took."""
+    """The medians of each step, and the most memory that it took."""
     return [
-        Taken(parts[0].step, statistics.median(p.seconds for p in parts), max(p.megabytes for p in parts))
+        Taken(
+            parts[0].step,
+            statistics.median(p.seconds for p in parts),
+            max(p.megabytes for p in parts),
+            statistics.median(p.cpu for p in parts),
+        )
         for parts in zip(*days, strict=True)
     ]
 

@@ -43,11 +43,11 @@ def one_step(
     at, day = Workplace(store_at(root), policy(service, changes), dsn), service.day(number)
     work = works(at, day, so_far)[step]
     touch_memory()
-    begun = time.perf_counter()
+    begun, cpu = time.perf_counter(), time.process_time()
     with recorded(at.store, str(number), step, SIGNED.by, lambda: datetime.now(UTC)) as record:
         result = work()
         record["result"] = result.to_json()
-    return result, Taken(step, time.perf_counter() - begun, peak_megabytes())
+    return result, Taken(step, time.perf_counter() - begun, peak_megabytes(), time.process_time() - cpu)
 
 
 def works(at: Workplace, day: Day, so_far: Mapping[str, Any]) -> dict[str, Callable[[], Result]]:

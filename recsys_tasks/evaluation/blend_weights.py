@@ -6,6 +6,7 @@ until none gains. Nothing is drawn: the same listeners give the same weights. Th
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -28,21 +29,42 @@ LEAST_LISTENERS = 100
 """Of fewer listeners with a hidden play, the weights would be those of chance: the first component stays alone."""
 
 
-def fitted_weights(components: Sequence[Retriever], holdout: Holdout, k: int, depth: int) -> tuple[float, ...]:
-    """Weights of components, in their order; the first one's is 1.
+@dataclass(frozen=True)
+class Teachers:
+    """Blend listeners with a hidden play, and their candidates: weights and trees are learnt on the same ones."""
+
+    user_rows: IntArray  # (n_users,) places among the listeners of the hold-out
+    pool: Pool
+    hidden: sparse.csr_matrix  # (n_users, n_tracks) hidden plays, at least one of each
+
+
+def teachers_of(components: Sequence[Retriever], holdout: Holdout, depth: int) -> Teachers | None:
+    """Those who teach how components are joined; None of too few, who would teach chance.
 
     Args:
         components: blind to the hidden plays; rows are places among the listeners of the hold-out.
         holdout: the day as the blend's listeners are asked about it.
-        k: length of a list.
         depth: candidates that each component lists of each listener.
     """
     asked = np.flatnonzero(np.diff(holdout.hidden.indptr))
     if len(asked) < LEAST_LISTENERS:
-        return (1.0, *(0.0 for _ in components[1:]))
+        return None
     asked = asked[:: -(-len(asked) // MOST_LISTENERS)]
     pool = pool_of(components, asked, played_of(holdout.history[asked]), depth)
-    return weights_for(pool, holdout.hidden[asked], k)
+    return Teachers(asked, pool, holdout.hidden[asked])
+
+
+def fitted_weights(teachers: Teachers | None, n_components: int, k: int) -> tuple[float, ...]:
+    """Weights of components, in their order; the first one's is 1, and the others' 0 where nobody teaches.
+
+    Args:
+        teachers: whose hidden plays decide.
+        n_components: how many there are.
+        k: length of a list.
+    """
+    if teachers is None:
+        return (1.0, *(0.0 for _ in range(n_components - 1)))
+    return weights_for(teachers.pool, teachers.hidden, k)
 
 
 def weights_for(pool: Pool, hidden: sparse.csr_matrix, k: int) -> tuple[float, ...]:

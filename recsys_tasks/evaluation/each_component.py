@@ -1,18 +1,22 @@
 """What each component of a blend is worth: alone, left out, and all of them, on the same listeners."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.evaluation.estimates import Z_95, paired_difference
-from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, recommend
+from recsys_tasks.evaluation.lists import Lists, is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg, precision
 from recsys_tasks.matrix.split import Holdout
-from recsys_tasks.recommenders.base import Retriever
-from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.base import Candidates, Retriever
+from recsys_tasks.recommenders.blend import Blend, best_of, blocks_of, joined, pooled
 from recsys_tasks.recommenders.popular import PopularTracks
+
+MOST_LISTENERS = 2_000
+"""Listeners of the table at the most, evenly spread over all: no verdict hangs on it."""
 
 
 @dataclass(frozen=True)
@@ -28,17 +32,27 @@ class ComponentRow:
     high: float | None
 
 
+@dataclass(frozen=True)
+class Part:
+    """Some components of a blend, joined by their weights."""
+
+    lists: str  # whose, in words
+    weight: float | None  # of the component that is named
+    used: tuple[int, ...]  # places of the components; who is cold to the first gets the popular tracks
+    weights: tuple[float, ...]  # theirs
+
+
 def each_component(
     labels: Sequence[str],
     components: Sequence[Retriever],
     blend: Blend,
     holdout: Holdout,
     k: int,
-    ranked: Retriever | None = None,
+    whole: Lists,
 ) -> list[ComponentRow]:
     """The whole, each component alone, and the whole without each; nothing of a component that stands alone.
 
-    What is left out has no weight, and the others keep theirs.
+    What is left out has no weight, and the others keep theirs. Each component lists its candidates once for all rows.
 
     Args:
         labels: names of the components.
@@ -46,30 +60,66 @@ def each_component(
         blend: how they are joined.
         holdout: the day as the listeners are asked about it.
         k: length of a list.
-        ranked: the whole where trees put the candidates in order; None: the weights do.
+        whole: (n_scored, k) lists of all components, of each listener with a hidden play.
     """
     scored = np.flatnonzero(np.diff(holdout.hidden.indptr))
     if len(components) < 2 or not len(scored):
         return []
-    asked: list[tuple[str, float | None, Retriever]] = [("all components", None, ranked or blend.of(components))]
-    if ranked is not None:
-        asked.append(("all by weights", None, blend.of(components)))
-    for label, weight, component in zip(labels, blend.weights, components, strict=True):
-        asked.append((f"{label} alone", weight, component))
+    step = -(-len(scored) // MOST_LISTENERS)
+    scored, parts = scored[::step], _parts(labels, blend)
+    lists = [whole[::step], *_lists_of(parts, components, blend, holdout, scored, k)]
+    hidden = holdout.hidden[scored]
+    found = [_scored(each, hidden) for each in lists]
+    named = [("all components", None), *((part.lists, part.weight) for part in parts)]
+    return [_row(*name, *each, found[0][0]) for name, each in zip(named, found, strict=True)]
+
+
+def _parts(labels: Sequence[str], blend: Blend) -> list[Part]:
+    """By weights where trees join the whole, each alone, and the whole without each that has a weight."""
+    parts = [_joined("all by weights", None, blend.weights)] if blend.trees else []
+    for place, (label, weight) in enumerate(zip(labels, blend.weights, strict=True)):
+        parts.append(Part(f"{label} alone", weight, (place,), (1.0,)))
     for place, label in enumerate(labels):
         rest = tuple(0.0 if n == place else weight for n, weight in enumerate(blend.weights))
         if blend.weights[place] and any(rest):
-            asked.append((f"without {label}", blend.weights[place], replace(blend, weights=rest).of(components)))
-    found = [_scored(retriever, holdout, scored, k) for _, _, retriever in asked]
-    whole = found[0][0]
-    return [_row(label, weight, *each, whole) for (label, weight, _), each in zip(asked, found, strict=True)]
+            parts.append(_joined(f"without {label}", blend.weights[place], rest))
+    return parts
 
 
-def _scored(retriever: Retriever, holdout: Holdout, scored: IntArray, k: int) -> tuple[Values, Values]:
-    """precision@k and nDCG@k of each scored listener."""
-    n_tracks, hidden = holdout.training.shape[1], holdout.hidden[scored]
-    model = EvaluatedModel(retriever, PopularTracks(holdout.listeners, 0), np.arange(n_tracks), n_tracks)
-    hits = is_hit(recommend(model, scored, holdout.history[scored], k), hidden)
+def _joined(lists: str, weight: float | None, weights: Sequence[float]) -> Part:
+    """A part as ``Blend.of`` joins it: the first component stays, whatever its weight."""
+    used = tuple(n for n, each in enumerate(weights) if each or n == 0)
+    return Part(lists, weight, used, tuple(weights[n] for n in used))
+
+
+def _lists_of(
+    parts: Sequence[Part], components: Sequence[Retriever], blend: Blend, holdout: Holdout, scored: IntArray, k: int
+) -> list[Lists]:
+    """The lists of each part. (n_scored, k) each."""
+    played = played_of(holdout.history[scored])
+    blocks = []
+    for rows, own in blocks_of(scored, played):
+        found = [component.candidates(rows, own, max(k, blend.depth)) for component in components]
+        blocks.append([_best(part, components, found, rows, k) for part in parts])
+    lists = [np.concatenate(each) for each in zip(*blocks, strict=True)]
+    popular = PopularTracks(holdout.listeners, 0).candidates(scored, played, k).cols.astype(np.int64)
+    for part, listed in zip(parts, lists, strict=True):
+        cold = components[part.used[0]].cold_users()[scored]
+        listed[cold] = popular[cold]
+    return lists
+
+
+def _best(part: Part, components: Sequence[Retriever], found: Sequence[Candidates], rows: IntArray, k: int) -> Lists:
+    """The lists of a part from the candidates of the components. (n_rows, k)."""
+    if len(part.used) == 1:
+        return found[part.used[0]].cols[:, :k].astype(np.int64)
+    pool = pooled([components[n] for n in part.used], [found[n] for n in part.used], rows)
+    return best_of(pool, joined(pool.z, part.weights), k).cols.astype(np.int64)
+
+
+def _scored(lists: Lists, hidden: sparse.csr_matrix) -> tuple[Values, Values]:
+    """precision@k and nDCG@k of each listener."""
+    hits = is_hit(lists, hidden)
     return precision(hits), ndcg(hits, np.diff(hidden.indptr))
 
 

@@ -6,34 +6,30 @@ import numpy as np
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, IntArray
-from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, MOST_LISTENERS
+from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, Teachers
 from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.matrix.split import Holdout
-from recsys_tasks.recommenders.base import Retriever
-from recsys_tasks.recommenders.blend import Pool, pool_of
+from recsys_tasks.recommenders.blend import Pool
 from recsys_tasks.recommenders.ranker import Rows, TrackFacts, Trees, feature_names, features, trained
 from recsys_tasks.recommenders.vectors import Played
 
+OTHERS = 3
+"""Of the candidates that a listener did not play, every third teaches: docs/recommenders.md says what that changes."""
 
-def fitted_trees(
-    components: Sequence[Retriever], labels: Sequence[str], holdout: Holdout, facts: TrackFacts, depth: int
-) -> Trees | None:
-    """Trees over the candidates of components; None of too few listeners, who teach chance.
+
+def fitted_trees(teachers: Teachers | None, labels: Sequence[str], holdout: Holdout, facts: TrackFacts) -> Trees | None:
+    """Trees over the candidates of the blend's listeners; None where too few teach.
 
     Args:
-        components: blind to the hidden plays; rows are places among the listeners of the hold-out.
-        labels: their names.
+        teachers: who teaches.
+        labels: names of the components.
         holdout: the day as the blend's listeners are asked about it.
         facts: of the tracks.
-        depth: candidates that each component lists of each listener.
     """
-    asked = np.flatnonzero(np.diff(holdout.hidden.indptr))
-    if len(asked) < LEAST_LISTENERS:
+    if teachers is None:
         return None
-    asked = asked[:: -(-len(asked) // MOST_LISTENERS)]
     history = played_of(holdout.history)
-    pool = pool_of(components, asked, history.rows(asked), depth)
-    return trees_for(pool, holdout.hidden[asked], asked, labels, history, facts)
+    return trees_for(teachers.pool, teachers.hidden, teachers.user_rows, labels, history, facts)
 
 
 def trees_for(
@@ -59,7 +55,7 @@ def trees_for(
 
 
 def lessons(pool: Pool, hidden: sparse.csr_matrix, rows: Rows) -> tuple[Rows, BoolArray, IntArray]:
-    """The candidates of those listeners who have a hidden play among theirs: others say nothing of an order.
+    """The hidden plays among the candidates, and some of the others, of those listeners who have any of both.
 
     Args:
         pool: candidates.
@@ -70,6 +66,8 @@ def lessons(pool: Pool, hidden: sparse.csr_matrix, rows: Rows) -> tuple[Rows, Bo
         Their rows, whether each is a hidden play, and how many each listener has.
     """
     hits, there = is_hit(pool.cols, hidden), pool.cols >= 0
-    taught = (hits & there).any(axis=1)
-    kept = rows[np.repeat(taught, there.sum(axis=1))]
-    return kept, hits[taught][there[taught]], there[taught].sum(axis=1)
+    hits &= there
+    every_third = np.arange(pool.cols.shape[1]) % OTHERS == 0  # candidates stand by column, which says nothing of them
+    kept = (hits | (there & every_third)) & hits.any(axis=1)[:, None]
+    sizes = kept.sum(axis=1)
+    return rows[kept[there]], hits[kept], sizes[sizes > 0]

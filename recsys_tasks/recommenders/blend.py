@@ -6,7 +6,7 @@ components are on different scales (Shaw and Fox, "Combination of multiple searc
 Montague and Aslam, CIKM 2001). The sum of the z-scores under the weights ranks the candidates.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +14,16 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
-from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.base import Candidates, Retriever
 from recsys_tasks.recommenders.vectors import Played
 
 ALONE = ("als",)
 DEPTH = 100
+LISTENERS_AT_ONCE = 64
+"""Listeners whose candidates are pooled together: as many as ``Neighbours`` keeps what their tracks reach of, for it is
+asked twice, for a list and for the scores of all lists. Changes no answer."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +95,12 @@ class Blended:
 
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
         """As ``Retriever``: the best of the pool, exact where that is complete."""
-        if k < 1:
-            raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
-        pool = pool_of(self.components, user_rows, played, max(k, self.depth), allowed)
-        return best_of(pool, joined(pool.z, self.weights), k)
+
+        def best(rows: IntArray, own: Played) -> Candidates:
+            pool = pool_of(self.components, rows, own, max(k, self.depth), allowed)
+            return best_of(pool, joined(pool.z, self.weights), k)
+
+        return some_at_a_time(best, user_rows, played, k)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``: z-scores over the pairs of a listener that are asked for together."""
@@ -117,6 +122,33 @@ class Blended:
     def cold_items(self) -> BoolArray:
         """As ``Retriever``: those that are cold to every component."""
         return np.asarray(np.logical_and.reduce([component.cold_items() for component in self.components]))
+
+
+def some_at_a_time(
+    best: Callable[[IntArray, Played], Candidates], user_rows: IntArray, played: Played, k: int
+) -> Candidates:
+    """The lists of many listeners, made for a few of them at a time, so that memory does not grow with their number.
+
+    Raises:
+        BadData: there are played tracks of more or fewer listeners.
+        ConfigError: k is not positive.
+    """
+    if k < 1:
+        raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
+    if len(played.indptr) != len(user_rows) + 1:
+        raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(user_rows)} listeners.")
+    found = [best(rows, own) for rows, own in blocks_of(user_rows, played)]
+    if len(found) == 1:
+        return found[0]
+    return Candidates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+
+
+def blocks_of(user_rows: IntArray, played: Played) -> Iterator[tuple[IntArray, Played]]:
+    """Listeners and what each of them is not to be shown, ``LISTENERS_AT_ONCE`` at a time; nobody is one block too."""
+    for start in range(0, max(1, len(user_rows)), LISTENERS_AT_ONCE):
+        rows = user_rows[start : start + LISTENERS_AT_ONCE]
+        ends = played.indptr[start : start + len(rows) + 1]
+        yield rows, Played(ends - ends[0], played.cols[ends[0] : ends[-1]])
 
 
 def best_of(pool: Pool, totals: npt.NDArray[np.float64], k: int) -> Candidates:
@@ -144,7 +176,20 @@ def pool_of(
         depth: candidates that each component lists.
         allowed: (n_items,) items to choose from; None: all.
     """
-    return pooled(components, [each.candidates(user_rows, played, depth, allowed) for each in components], user_rows)
+    parts = [
+        pooled(components, [each.candidates(rows, own, depth, allowed) for each in components], rows)
+        for rows, own in blocks_of(user_rows, played)
+    ]
+    return parts[0] if len(parts) == 1 else _together(parts)
+
+
+def _together(parts: Sequence[Pool]) -> Pool:
+    """The pools of several listeners as one: each is as wide as all lists together."""
+    cols, warm, complete = (
+        np.concatenate([getattr(each, name) for each in parts]) for name in ("cols", "warm", "complete")
+    )
+    z, raw = (np.concatenate([getattr(each, name) for each in parts], axis=1) for name in ("z", "raw"))
+    return Pool(cols, z, warm, complete, raw)
 
 
 def pooled(components: Sequence[Retriever], lists: Sequence[Candidates], user_rows: IntArray) -> Pool:

@@ -6,11 +6,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys_tasks.core.domain import FloatArray, IntArray
-from recsys_tasks.recommenders.neighbours import best_scored
+from recsys_tasks.core.domain import IntArray
+from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of
 
-PRODUCTS = 1 << 23
-"""Products of two numbers that are computed together: some 100 MB on the way."""
+PRODUCTS = 1 << 22
+"""Products of two numbers that are computed together: some 200 MB on the way."""
 
 
 def nearest_content(
@@ -26,27 +26,30 @@ def nearest_content(
         n_nearest: how many are kept.
         products: that are computed together, which bounds the memory and changes no answer.
     """
-    chosen = features[known].T.tocsr()  # (n_columns, n_known)
-    parts: list[tuple[IntArray, IntArray, FloatArray]] = [(known[:0], known[:0], np.zeros(0, np.float32))]
-    for start, end in _blocks(_work(features, chosen), products):
+    n_tracks, chosen = features.shape[0], features[known].T.tocsr()  # (n_columns, n_known)
+    places = np.full(n_tracks, -1)
+    places[known] = np.arange(len(known))
+    parts = [sparse.csr_matrix((0, len(known)), dtype=np.float32)]
+    for start, end in blocks_of_work(work_of(features, chosen), products):
         alike = sparse.csr_matrix(features[start:end] @ chosen)
-        for row in range(start, end):
-            own = slice(alike.indptr[row - start], alike.indptr[row - start + 1])
-            cols, values = known[alike.indices[own]], alike.data[own]
-            found, similarities = best_scored(cols[cols != row], values[cols != row], n_nearest)
-            parts.append((found, np.full(len(found), row), similarities))
-    sources, targets, similarities = (np.concatenate(each) for each in zip(*parts, strict=True))
-    cells = similarities, (sources, targets)
-    return sparse.csr_matrix(cells, shape=(features.shape[0],) * 2, dtype=np.float32)
+        parts.append(best_of_rows(_without_own(alike, places[start:end]), n_nearest))
+    by_track = sparse.vstack(parts, format="csr")  # (n_tracks, n_known)
+    cells = by_track.data, known[by_track.indices], by_track.indptr
+    return sparse.csr_matrix(sparse.csr_matrix(cells, shape=(n_tracks, n_tracks)).T)
 
 
-def _work(features: sparse.csr_matrix, chosen: sparse.csr_matrix) -> npt.NDArray[np.int64]:
-    """Products that each row takes. (n_tracks,)."""
-    each = np.concatenate([[0], np.cumsum(np.diff(chosen.indptr)[features.indices])])
+def _without_own(alike: sparse.csr_matrix, own: IntArray) -> sparse.csr_matrix:
+    """Rows without the column of the track itself, -1 where it has none, and without what is not positive."""
+    return kept_of(alike, (alike.indices != np.repeat(own, np.diff(alike.indptr))) & (alike.data > 0))
+
+
+def work_of(features: sparse.csr_matrix, chosen: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+    """Products that each row takes. (n_rows,)."""
+    each = np.concatenate([[0], np.cumsum(np.diff(chosen.indptr)[features.indices], dtype=np.int64)])
     return np.asarray(np.diff(each[features.indptr]))
 
 
-def _blocks(work: npt.NDArray[np.int64], products: int) -> Iterator[tuple[int, int]]:
+def blocks_of_work(work: npt.NDArray[np.int64], products: int) -> Iterator[tuple[int, int]]:
     """First row and the one after the last of runs of rows that take at most so much work, or are one row."""
     total, start = np.cumsum(work), 0
     while start < len(work):

@@ -18,7 +18,7 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.base import Arrays, Candidates, Retriever
-from recsys_tasks.recommenders.blend import Pool, best_of, pool_of, raw_scores, standardised
+from recsys_tasks.recommenders.blend import Pool, best_of, pool_of, raw_scores, some_at_a_time, standardised
 from recsys_tasks.recommenders.vectors import Played
 
 Rows = npt.NDArray[np.float32]
@@ -27,12 +27,12 @@ TREES, FACTS = "ranker_trees", ("ranker_listeners", "ranker_ages", "ranker_artis
 FILES = (TREES, *FACTS)
 OF_TRACK = ("listeners of the track", "days since its first play", "tracks played", "tracks played of its artist")
 """What trees know beside the scores, in this order."""
-N_TREES = 200
+N_TREES = 60
 PARAMETERS: Json = {
     "objective": "lambdarank",
     "lambdarank_truncation_level": 20,
-    "learning_rate": 0.05,
-    "num_leaves": 15,
+    "learning_rate": 0.1,
+    "num_leaves": 7,
     "min_data_in_leaf": 100,
     "seed": 1,
     "deterministic": True,
@@ -217,10 +217,12 @@ class Ranked:
 
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
         """As ``Retriever``: the best of the pool, exact where that is complete."""
-        if k < 1:
-            raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
-        pool = pool_of(self.components, user_rows, played, max(k, self.depth), allowed)
-        return best_of(pool, self._totals(pool, user_rows), k)
+
+        def best(rows: IntArray, own: Played) -> Candidates:
+            pool = pool_of(self.components, rows, own, max(k, self.depth), allowed)
+            return best_of(pool, self._totals(pool, rows), k)
+
+        return some_at_a_time(best, user_rows, played, k)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``: what the trees say of the pairs of a listener that are asked for together."""

@@ -14,8 +14,11 @@ from threadpoolctl import threadpool_limits
 
 from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix, Vocabulary
 from recsys_tasks.core.errors import BadData, NotStored
-from recsys_tasks.evaluation.blend_weights import fitted_weights
+from recsys_tasks.evaluation.blend_weights import fitted_weights, teachers_of
 from recsys_tasks.evaluation.lists import played_of
+from recsys_tasks.index.indexed_factors import IndexedFactors
+from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.matrix.chain import chain_digests
 from recsys_tasks.matrix.play_matrix import day_counts, pad
 from recsys_tasks.matrix.row_ranges import whole
@@ -43,8 +46,9 @@ from recsys_tasks.steps.cold_tracks import (
 from recsys_tasks.steps.ranked import ranker_identity, train_ranker, trained_ranker
 from recsys_tasks.steps.workplace import Workplace
 
-BLEND_FORMAT = 1
-"""Version of the way from components to weights; part of the weights' identity."""
+BLEND_FORMAT = 2
+"""Version of the way from components to weights; part of the weights' identity. In format 1 candidates of equal score
+stood by column, not by norm, and all candidates taught the trees."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +115,9 @@ def _fit_weights(at: Workplace, als: str, beside: Sequence[Beside], matrix: Play
     holdout = hold_out(matrix, split, split.blend_rows).widened(len(items))
     components = _blind(at, als, beside, holdout, len(items))
     with threadpool_limits(limits=1, user_api="blas"):
-        found = fitted_weights(components, holdout, at.config.evaluation.k, at.config.blend.depth)
-        ranker = train_ranker(at, day, components, labels_of(beside), holdout, items)
+        teachers = teachers_of(components, holdout, at.config.blend.depth)
+        found = fitted_weights(teachers, len(components), at.config.evaluation.k)
+        ranker = train_ranker(at, day, teachers, labels_of(beside), holdout, items)
     at.models.save(weights, {"weights": np.array(found), **ranker}, TrainingFigures())
     words = ", ".join(f"{name} {weight:g}" for name, weight in zip(names_of(beside), found, strict=True))
     at.progress(f"weights of {day}, fitted on {len(split.blend_rows)} listeners: {words}")
@@ -234,12 +239,14 @@ def _stored_prefix(
 
 
 def _blind(at: Workplace, als: str, beside: Sequence[Beside], holdout: Holdout, n_items: int) -> list[Retriever]:
-    """The components, which know nothing of the day of the blend's listeners."""
+    """The components, which know nothing of the day of the blend's listeners; ALS answers exactly, without a budget."""
     day, cold = beside[0].key.day, cold_key(at, beside[0].key.day, als)
     factors = Als(at.models.key(day, als).als).open(arrays_of(at.models.load(day, als)))
     if cold is not None:
         factors = stored_cold_tracks(at, day, cold.digest).put_into(factors, n_items)
-    components: list[Retriever] = [Factors(factors.user_factors[holdout.user_rows], factors.item_factors)]
+    ranked = rank_tracks(factors.item_factors)
+    search = TwoTierSearch(ranked, SearchParameters(budget=max(1, len(ranked)), search_k=0, similar_search_k=1))
+    components: list[Retriever] = [IndexedFactors(search, factors.user_factors[holdout.user_rows])]
     for each in beside:
         files = arrays_of(at.models.load(day, each.key.digest))
         if isinstance(each.recommender, Recent):

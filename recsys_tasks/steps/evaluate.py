@@ -19,7 +19,7 @@ from recsys_tasks.evaluation.cold_tracks import ColdRow, cold_rows, content_retr
 from recsys_tasks.evaluation.compared import LongLists
 from recsys_tasks.evaluation.each_component import ComponentRow, each_component
 from recsys_tasks.evaluation.evaluated_models import Evaluation, evaluate_models
-from recsys_tasks.evaluation.lists import EvaluatedModel, played_of
+from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, played_of
 from recsys_tasks.evaluation.samples import samples
 from recsys_tasks.evaluation.traits import traits_of
 from recsys_tasks.gate.exact_checks import check_sizes
@@ -97,7 +97,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         measuring = beside.submit(recall_of, at, opened)
         checks = checks_of(at, opened, measuring, beside)
         result = scoring.result()
-        parts = _each_component(opened, at.config.evaluation.k)
+        parts = _each_component(opened, at.config.evaluation.k, result.lists["candidate"])
         cold = _cold_tracks(opened, at.bundles.names(candidate).table, at.config.evaluation.k)
     evaluation = {"k": at.config.evaluation.k} | split_settings_of(at, opened.model.key)
     key = JudgementKey(
@@ -190,12 +190,11 @@ def _asking(opened: Opened) -> Listeners:
     return Listeners(vectors, played_of(opened.asked.history), opened.extras.before)
 
 
-def _each_component(opened: Opened, k: int) -> list[ComponentRow]:
-    """What each component is worth; nothing where ALS stands alone."""
-    blend = opened.gated.key.blend
-    asking, labels = _asking(opened), opened.extras.labels(blend.names)
-    ranked = opened.gated.retriever(asking) if blend.trees else None
-    return each_component(labels, opened.gated.components(asking), blend, opened.asked, k, ranked)
+def _each_component(opened: Opened, k: int, whole: Lists) -> list[ComponentRow]:
+    """What each component is worth; nothing where ALS stands alone. whole: the candidate's lists."""
+    blend, asking = opened.gated.key.blend, _asking(opened)
+    labels = opened.extras.labels(blend.names)
+    return each_component(labels, opened.gated.components(asking), blend, opened.asked, k, whole)
 
 
 def _cold_tracks(opened: Opened, names: pa.Table, k: int) -> list[ColdRow]:

@@ -6,10 +6,11 @@ import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Day, IntArray, Vocabulary, day_number
 from recsys_tasks.core.records import Json
+from recsys_tasks.evaluation.blend_weights import Teachers
 from recsys_tasks.evaluation.ranker_training import fitted_trees
 from recsys_tasks.evaluation.traits import numbered
 from recsys_tasks.matrix.split import Holdout
-from recsys_tasks.recommenders.base import Arrays, Retriever
+from recsys_tasks.recommenders.base import Arrays
 from recsys_tasks.recommenders.ranker import Ranker, TrackFacts, identity
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
@@ -30,15 +31,15 @@ def ranker_identity(at: Workplace, day: Day) -> Json:
 
 
 def train_ranker(
-    at: Workplace, day: Day, components: list[Retriever], labels: list[str], holdout: Holdout, items: Vocabulary
+    at: Workplace, day: Day, teachers: Teachers | None, labels: list[str], holdout: Holdout, items: Vocabulary
 ) -> Arrays:
     """The files of the trees; none where the weights put the candidates in order, or too few listeners teach.
 
     Args:
         at: store and configuration.
         day: newest date of the matrix.
-        components: blind to the hidden plays; rows are places among the listeners of the hold-out.
-        labels: their names.
+        teachers: the blend's listeners who teach, and their candidates.
+        labels: names of the components.
         holdout: the day as the blend's listeners are asked about it, with a column for each item.
         items: of the candidate.
     """
@@ -46,7 +47,7 @@ def train_ranker(
         return {}
     ages = np.maximum(day_number(day) - items.first_days, 0)
     facts = TrackFacts(holdout.listeners, ages, artists_of(at, day, items))
-    trees = fitted_trees(components, labels, holdout, facts, at.config.blend.depth)
+    trees = fitted_trees(teachers, labels, holdout, facts)
     if trees is None:
         at.progress("too few blend listeners played anything new to train trees: the weights put candidates in order")
         return {}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, fitted_weights
+from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, fitted_weights, teachers_of
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Candidates
 from recsys_tasks.recommenders.exact_search import exact_top
@@ -49,26 +49,31 @@ def day(n_users, known=0.5, seed=3):
     return Holdout(np.arange(n_users), nothing, nothing, sparse.csr_matrix(hidden)), Table(guesses), Table(knows)
 
 
+def weights_of(components, holdout):
+    """The weights that the listeners of a hold-out teach."""
+    return fitted_weights(teachers_of(components, holdout, 20), len(components), K)
+
+
 class TestWeights:
     def test_who_knows_the_hidden_plays_weighs_most(self):
         """Beside a first component that guesses, the one that knows gets more than its weight of 1."""
         holdout, guesses, knows = day(400)
-        weights = fitted_weights([guesses, knows], holdout, K, 20)
+        weights = weights_of([guesses, knows], holdout)
         assert weights[0] == 1.0
         assert weights[1] > 1.0
 
     def test_who_adds_nothing_has_no_weight(self):
         """Beside a first component that knows everything, a guess is worth nothing."""
         holdout, guesses, knows = day(400, known=1.0)
-        assert fitted_weights([knows, guesses], holdout, K, 20) == (1.0, 0.0)
+        assert weights_of([knows, guesses], holdout) == (1.0, 0.0)
 
     def test_the_same_listeners_give_the_same_weights(self):
         """Nothing is drawn."""
-        one, other = (fitted_weights([*day(300)[1:]], day(300)[0], K, 20) for _ in range(2))
+        one, other = (weights_of([*day(300)[1:]], day(300)[0]) for _ in range(2))
         assert one == other
 
     @pytest.mark.parametrize(("n_users", "alone"), [(LEAST_LISTENERS - 1, True), (LEAST_LISTENERS, False)])
     def test_nothing_is_fitted_on_a_handful(self, n_users, alone):
         """Below the least number of listeners with a hidden play, the first component stays alone."""
         holdout, guesses, knows = day(n_users)
-        assert (fitted_weights([guesses, knows], holdout, K, 20) == (1.0, 0.0)) == alone
+        assert (weights_of([guesses, knows], holdout) == (1.0, 0.0)) == alone

@@ -8,7 +8,7 @@ from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.evaluation.lists import is_hit
-from recsys_tasks.evaluation.ranker_training import trees_for
+from recsys_tasks.evaluation.ranker_training import lessons, trees_for
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.blend import pool_of
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
@@ -78,6 +78,22 @@ class TestRanked(RetrieverSuite):
         one, other = (each.candidates(np.arange(9), nothing_played(9), K) for each in (ranked, opened))
         assert one.cols.tobytes() == other.cols.tobytes()
         assert one.scores.tobytes() == other.scores.tobytes()
+
+
+class TestLessons:
+    def test_every_hidden_play_teaches_and_a_third_of_the_others(self, parts):
+        """Of listeners with a hidden play among their candidates alone; a row stays the candidate's own."""
+        components, played = parts
+        pool, hidden = pool_of(components, EVERYBODY, played, DEPTH), world()[1]
+        there = pool.cols >= 0
+        numbers = np.arange(there.sum())[:, None]
+        rows, hits, sizes = lessons(pool, hidden, numbers)
+        asked = is_hit(pool.cols, hidden)
+        assert set(rows[hits, 0]) == set(numbers[asked[there], 0])
+        assert len(sizes) == asked.any(axis=1).sum()
+        assert sizes.sum() == len(rows)
+        others = there[asked.any(axis=1)].sum() - asked.sum()
+        assert (~hits).sum() == pytest.approx(others / 3, rel=0.1)
 
 
 class TestFeatures:

@@ -1,0 +1,82 @@
+"""The largest entries of each row of a sparse matrix, many rows at a time.
+
+A sample of a long row says what its k largest entries exceed; all below that are dropped in one pass, and only where
+too few are left is the whole row looked at. What is left is partitioned, rows of about one length together.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from recsys_tasks.core.domain import BoolArray, IntArray
+
+SAMPLED = 8
+"""Of the entries of a long row, every eighth is sampled."""
+LONG = 8
+"""A row of more than so many times k entries is long."""
+
+
+def best_of_rows(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
+    """The k largest entries of each row; of equal ones those of the lowest columns. Columns rise in each row.
+
+    Args:
+        matrix: (n_rows, n_columns), its columns in any order.
+        k: entries that a row keeps at the most.
+    """
+    matrix = kept_of(matrix, _promising(matrix, k))
+    lengths = np.diff(matrix.indptr)
+    kept = np.repeat(lengths <= k, lengths)
+    for rows, places, there in _alike_long(matrix, np.flatnonzero(lengths > k)):
+        values = np.where(there, matrix.data[places], -np.inf)
+        kept[places[there]] = _largest(values, matrix.indices[places], k)[there]
+    found = kept_of(matrix, kept)
+    found.sort_indices()
+    return found
+
+
+def kept_of(matrix: sparse.csr_matrix, kept: BoolArray) -> sparse.csr_matrix:
+    """Some of the entries. kept: (n_entries,)."""
+    places = np.flatnonzero(kept)  # a running sum of truth values takes ten times as long
+    ends = np.searchsorted(places, matrix.indptr)
+    return sparse.csr_matrix((matrix.data[places], matrix.indices[places], ends), shape=matrix.shape)
+
+
+def _promising(matrix: sparse.csr_matrix, k: int) -> BoolArray:
+    """Entries that may be among the k largest of their row, all those among them. (n_entries,)."""
+    lengths = np.diff(matrix.indptr)
+    least, wanted = np.full(len(lengths), -np.inf, dtype=matrix.dtype), 2 * k // SAMPLED + 2
+    for rows, places, there in _alike_long(matrix, np.flatnonzero(lengths > LONG * k), SAMPLED):
+        sample = np.where(there, matrix.data[places], -np.inf)
+        if sample.shape[1] > wanted:
+            least[rows] = np.partition(sample, sample.shape[1] - wanted, axis=1)[:, sample.shape[1] - wanted]
+    kept = matrix.data >= np.repeat(least, lengths)
+    n_kept = np.diff(np.searchsorted(np.flatnonzero(kept), matrix.indptr))
+    return np.asarray(kept | np.repeat(n_kept < k, lengths))
+
+
+def _alike_long(
+    matrix: sparse.csr_matrix, rows: IntArray, every: int = 1
+) -> Iterator[tuple[IntArray, npt.NDArray[np.int64], BoolArray]]:
+    """Rows whose lengths have as many binary digits; where their entries stand, (n, longest); which places are theirs."""
+    digits = np.frexp(np.diff(matrix.indptr)[rows])[1]
+    for each in np.unique(digits):
+        some = rows[digits == each]
+        ends = matrix.indptr[some + 1, None].astype(np.int64)
+        places = matrix.indptr[some, None] + np.arange(0, np.diff(matrix.indptr)[some].max(), every)
+        there = places < ends
+        yield some, np.where(there, places, ends - 1), there
+
+
+def _largest(values: npt.NDArray[np.floating], cols: IntArray, k: int) -> BoolArray:
+    """Which of each row's values are among its k largest. (n_rows, n_places), more than k of them."""
+    least = np.partition(values, values.shape[1] - k, axis=1)[:, values.shape[1] - k, None]
+    above, equal = values > least, values == least
+    free = k - above.sum(axis=1)
+    tied = np.flatnonzero(equal.sum(axis=1) > free)
+    if len(tied):  # of equal ones the lowest columns
+        behind = np.where(equal[tied], cols[tied], np.iinfo(cols.dtype).max)
+        rank = np.argsort(np.argsort(behind, axis=1, kind="stable"), axis=1)
+        equal[tied] &= rank < free[tied, None]
+    return np.asarray(above | equal)

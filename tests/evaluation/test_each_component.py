@@ -1,0 +1,43 @@
+"""What each component is worth: the lists of a part are those that it gives when it is asked by itself."""
+
+from dataclasses import replace
+
+import numpy as np
+from evaluation.test_blend_weights import N_TRACKS, K, day
+
+from recsys_tasks.evaluation.each_component import each_component
+from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, recommend
+from recsys_tasks.evaluation.metrics import precision
+from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.popular import PopularTracks
+
+NAMES = ("als", "neighbours", "content")
+BLEND = Blend((1.0, 0.5, 2.0), NAMES, 10)
+
+
+def asked(retriever, holdout):
+    """The lists of a retriever that is asked by itself."""
+    rows = np.arange(len(holdout.user_rows))
+    model = EvaluatedModel(retriever, PopularTracks(holdout.listeners, 0), np.arange(N_TRACKS), N_TRACKS)
+    return recommend(model, rows, holdout.history, K)
+
+
+class TestEachComponent:
+    def test_a_part_lists_what_it_lists_by_itself(self):
+        """Candidates are named once for all rows of the table, and each row is as if its part had been asked alone."""
+        holdout, guesses, knows = day(200)
+        parts = [guesses, knows, day(200, known=0.1, seed=4)[1]]
+        whole = asked(BLEND.of(parts), holdout)
+        found = {row.lists: row.precision for row in each_component(NAMES, parts, BLEND, holdout, K, whole)}
+        expected = {"all components": BLEND.of(parts)}
+        expected |= {f"{name} alone": part for name, part in zip(NAMES, parts, strict=True)}
+        for place, name in enumerate(NAMES):
+            rest = tuple(0.0 if n == place else weight for n, weight in enumerate(BLEND.weights))
+            expected[f"without {name}"] = replace(BLEND, weights=rest).of(parts)
+        lists = {name: asked(part, holdout) for name, part in expected.items()}
+        assert found == {name: precision(is_hit(each, holdout.hidden)).mean() for name, each in lists.items()}
+
+    def test_a_component_that_stands_alone_has_no_table(self):
+        """Of one component there is nothing to tell apart."""
+        holdout, guesses, _ = day(10)
+        assert each_component(["als"], [guesses], Blend(), holdout, K, np.zeros((10, K), np.int64)) == []
