@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "performance.md"
 QUESTIONS = (
     "extraction",
+    "connections",
     "fold",
     "retraining",
     "retrieval",

@@ -13,6 +13,10 @@ says more on a machine that others use too. ``resident`` counts mapped pages of 
 it needs them; ``anonymous`` is what it cannot: the memory that a machine must have. Growth is the exponent of a step's
 CPU seconds between two sizes, the second ten times the first.
 
+A smaller service than the whole one is no more than one slice: nothing of it lies in files without a name. It is
+folded and trained once more with slices that are as much smaller as it is: then everything that grows with pairs,
+listeners or tracks is in proportion to the whole service, and so is its memory beyond that of the libraries.
+
 What no later step reads is removed between the steps, so that the largest size fits on a small disk: the source after
 the extraction, older partitions and the cells of yesterday's matrix after the fold.
 """
@@ -28,7 +32,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +41,21 @@ from benchmarks.our_steps import SIGNED, STEPS, policy, works
 from benchmarks.source_day import server_with
 from benchmarks.synthetic import Service, save_days
 from recsys_tasks.core.memory import peak_megabytes, status_megabytes
-from recsys_tasks.repositories.matrices import Matrices
-from recsys_tasks.repositories.models import Models
+from recsys_tasks.matrix.play_matrix import fold
+from recsys_tasks.matrix.row_ranges import SLICE_PAIRS
+from recsys_tasks.matrix.split import hold_out
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.base import Parent, TrainingData
+from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps import Workplace, recorded
 from recsys_tasks.steps.results import Result
 from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.scratch import scratch_in
 
 DAYS = 31
 WHOLE = Service(10_000_000, 3_000_000, 20_000_000, DAYS)
 CHANGES: Mapping[str, dict[str, object]] = {"source": {"late_window_days": 0}, "als": {"max_iterations": 1}}
+SLICED = ("fold, slices in proportion", "training, slices in proportion")
 SAMPLED_S = 0.02
 """Seconds between two looks at the anonymous memory, of which the system keeps no peak."""
 
@@ -76,7 +86,7 @@ def main() -> None:
     for divisor in asked.divisor:
         root = Path(tempfile.mkdtemp(prefix="recsys-scale-", dir=asked.folder))
         try:
-            costs, pairs = a_day(root, service_of(divisor))
+            costs, pairs = a_day(root, divisor)
         finally:
             shutil.rmtree(root)
         print(as_table(costs, smaller, pairs), flush=True)
@@ -88,8 +98,9 @@ def service_of(divisor: int) -> Service:
     return Service(WHOLE.users // divisor, WHOLE.tracks // divisor, WHOLE.streams_a_day // divisor, DAYS)
 
 
-def a_day(root: Path, service: Service) -> tuple[list[Cost], int]:
+def a_day(root: Path, divisor: int) -> tuple[list[Cost], int]:
     """The steps of the last day of a service after a finished yesterday, and the pairs of its matrix."""
+    service = service_of(divisor)
     alone(save_days, PosixStore(root), service, range(DAYS - 1))
     print("the history is written", flush=True)
     run(root, service, DAYS - 2, STEPS[1:], "", {})
@@ -97,10 +108,37 @@ def a_day(root: Path, service: Service) -> tuple[list[Cost], int]:
     with server_with(service, [DAYS - 1]) as dsn:
         costs = run(root, service, DAYS - 1, STEPS[:1], dsn, results)
     costs += run(root, service, DAYS - 1, STEPS[1:3], "", results)
-    forget_history(root, service)
+    if divisor == 1:
+        forget_history(root, service)
     costs += run(root, service, DAYS - 1, STEPS[3:], "", results)
-    day, store = service.day(DAYS - 1), PosixStore(root)
-    return costs, Matrices(store).figures(day, Models(store).of(day)[0].key.matrix).pairs
+    if divisor > 1:
+        costs += [alone(in_slices, step, root, service, SLICE_PAIRS // divisor) for step in SLICED]
+    at = Workplace(PosixStore(root), policy(service, CHANGES), "")
+    key = at.models.of(service.day(DAYS - 1))[0].key
+    return costs, at.matrices.figures(key.day, key.matrix).pairs
+
+
+def in_slices(step: str, root: Path, service: Service, pairs: int) -> Cost:
+    """The fold or the training of the last day with slices of so many pairs; nothing is kept of it."""
+    at, day = Workplace(PosixStore(root), policy(service, CHANGES), ""), service.day(DAYS - 1)
+    mine, before = at.models.of(day)[0], at.models.of(day - timedelta(days=1))[0]
+    key, als = mine.key, Als(at.config.als, slice_pairs=pairs)
+    with measured(step) as costs, at.store.workspace() as folder:
+        scratch = scratch_in(folder)
+        if step == SLICED[0]:
+            link, yesterday = (
+                at.matrices.chain(day, key.matrix)[-1],
+                at.matrices.load(before.key.day, before.key.matrix),
+            )
+            fold(yesterday, day, at.partitions.load(*link), link[1], scratch, pairs)
+        else:
+            matrix = at.matrices.load(day, key.matrix)
+            training = hold_out(matrix, at.splits.load(day, str(key.split))).training
+            component = als.open(arrays_of(at.models.load(before.key.day, before.digest)))
+            parent = Parent(component, *at.matrices.vocabularies(before.key.day, before.key.matrix))
+            als.fit(TrainingData(training, matrix.users, matrix.tracks, scratch=scratch), parent)
+    print(costs[0], flush=True)
+    return costs[0]
 
 
 def run(
@@ -121,14 +159,23 @@ def one_step(
     """One step with what those before it handed on."""
     at = Workplace(PosixStore(root), policy(service, CHANGES), dsn)
     work: Callable[[], Result] = works(at, service.day(number), so_far)[step]
-    begun, before = time.perf_counter(), cpu_seconds()
     with (
-        most_anonymous() as most,
+        measured(step) as costs,
         recorded(at.store, str(number), step, SIGNED.by, lambda: datetime.now(UTC)) as record,
     ):
         result = work()
         record["result"] = result.to_json()
-    return result, Cost(step, time.perf_counter() - begun, cpu_seconds() - before, peak_megabytes(), most[0])
+    return result, costs[0]
+
+
+@contextmanager
+def measured(step: str) -> Iterator[list[Cost]]:
+    """A list that holds what the block took once it is over."""
+    costs: list[Cost] = []
+    begun, before = time.perf_counter(), cpu_seconds()
+    with most_anonymous() as most:
+        yield costs
+    costs.append(Cost(step, time.perf_counter() - begun, cpu_seconds() - before, peak_megabytes(), most[0]))
 
 
 def cpu_seconds() -> float:

@@ -11,7 +11,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.matrix.play_matrix import pad, take_out
 from recsys_tasks.matrix.popularity import listeners_of
-from recsys_tasks.matrix.row_ranges import PlayRows, rows_at, rows_within
+from recsys_tasks.matrix.row_ranges import PlayRows, by_blocks, rows_at, rows_within
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,16 @@ def track_listeners(plays: PlayRows) -> npt.NDArray[np.int64]:
         return listeners_of(plays)
     rows = plays.changed_rows
     return listeners_of(plays.counts) - listeners_of(rows_at(plays.counts, rows)) + listeners_of(plays[rows])
+
+
+def by_track_range(plays: PlayRows, tracks: slice) -> sparse.csr_matrix:
+    """All users' plays of a range of tracks, gathered block by block. (n_users, n_range), a copy."""
+    counts, taken = (plays.counts, plays.taken) if isinstance(plays, TrainedPlays) else (plays, None)
+    parts = []
+    for rows, cells in by_blocks(counts):
+        part = cells[:, tracks]
+        parts.append(part if taken is None else take_out(part, rows_within(taken, rows)[:, tracks]))
+    return sparse.vstack(parts, format="csr")
 
 
 def widened(plays: Any, n_items: int) -> Any:

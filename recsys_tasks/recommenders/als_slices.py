@@ -15,8 +15,8 @@ from scipy import sparse
 
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Scratch
-from recsys_tasks.matrix.popularity import listeners_of
-from recsys_tasks.matrix.row_ranges import PlayRows, by_blocks, row_ranges, whole
+from recsys_tasks.matrix.row_ranges import PlayRows, row_ranges, whole
+from recsys_tasks.matrix.trained_plays import by_track_range, track_listeners
 from recsys_tasks.recommenders.confidence import confidence, confidence_of
 
 SUMMED_TOGETHER = 1 << 20
@@ -78,10 +78,10 @@ def transposed_by_ranges(plays: PlayRows, config: AlsConfig, pairs: int, scratch
         scratch: gives room for all listeners and confidences, 8 bytes a pair.
     """
     n_users = plays.shape[0]
-    ends = np.concatenate([[0], np.cumsum(sum(listeners_of(cells) for _, cells in by_blocks(plays)))])
+    ends = np.concatenate([[0], np.cumsum(track_listeners(plays))])
     made = TrackSlices(scratch(ends[-1], np.int32), scratch(ends[-1], np.float32), ends, n_users, pairs)
     for tracks in row_ranges(ends, pairs):
-        some = sparse.vstack([cells[:, tracks] for _, cells in by_blocks(plays)], format="csr").T.tocsr()
+        some = by_track_range(plays, tracks).T.tocsr()
         own = slice(int(ends[tracks.start]), int(ends[tracks.stop]))
         made.listeners[own], made.confidences[own] = some.indices, confidence_of(some.data, config)
     return made
