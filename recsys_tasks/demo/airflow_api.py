@@ -22,11 +22,11 @@ class NoAnswer(ApiRefused):
 class AirflowApi:
     """One user's view of one Airflow; the token is fetched when it is first needed."""
 
-    def __init__(self, url: str, user: str, password: str) -> None:
+    def __init__(self, url: str, user: str, password: str, timeout_s: float = 30) -> None:
         self.url = url
         self._credentials = {"username": user, "password": password}
         # Proxies of the environment are for the outside world, not for the loopback interface.
-        self._client = httpx.Client(base_url=url, timeout=30, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
         self._token: str | None = None
 
     def close(self) -> None:

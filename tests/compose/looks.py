@@ -9,13 +9,15 @@ import httpx
 
 from compose.engines import Failed
 from compose.stack import Stack, wait_until
-from recsys_tasks.demo.airflow_api import AirflowApi, ApiRefused, NoAnswer
+from recsys_tasks.demo.airflow_api import AirflowApi, ApiRefused
 
 DAG = "daily_recommendations"
 PAGES = ("live", "history", "candidates", "ask", "deliveries")
 VIEWER, VIEWER_PASSWORD = "vic", "a viewer of this check"
 ENDED = {"success", "failed"}
 RUN_SECONDS, KNOWN_SECONDS, READY_SECONDS = 1800.0, 300.0, 120.0
+ANSWER_SECONDS = 180.0
+"""A busy machine may take as long for a page that it makes for the first time."""
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Looking:
 
     def api(self, user: str = "admin", password: str = "") -> AirflowApi:
         """Airflow's API, seen by a person."""
-        return AirflowApi(self._airflow, user, password or self.values["AIRFLOW_ADMIN_PASSWORD"])
+        return AirflowApi(self._airflow, user, password or self.values["AIRFLOW_ADMIN_PASSWORD"], ANSWER_SECONDS)
 
     def run_day(self, day: str) -> list[str]:
         """Run a date by a backfill; the machines that did its tasks.
@@ -37,7 +39,7 @@ class Looking:
             Failed: the run did not end well.
         """
         api, found = self.api(), list[dict[str, Any]]()
-        wait_until(lambda: _known(api), KNOWN_SECONDS, lambda: f"{DAG} is not known: {api.import_errors()}")
+        wait_until(lambda: api.dag_is_known(DAG), KNOWN_SECONDS, lambda: f"{DAG} is not known: {api.import_errors()}")
         api.create_backfill(DAG, f"{day}T00:00:00Z", f"{day}T00:00:00Z")
         api.unpause(DAG)
 
@@ -75,7 +77,7 @@ class Looking:
     def page(self, name: str, api: AirflowApi | None = None) -> httpx.Response:
         """A page of the plugin, as a person sees it; without one, as a stranger does."""
         headers = {"Authorization": f"Bearer {api.token()}"} if api else {}
-        return httpx.get(f"{self._airflow}/recsys/{name}", headers=headers, timeout=60, trust_env=False)
+        return httpx.get(f"{self._airflow}/recsys/{name}", headers=headers, timeout=ANSWER_SECONDS, trust_env=False)
 
     def live(self) -> dict[str, Any]:
         """What the command line says is live."""
@@ -86,7 +88,7 @@ class Looking:
         """An answer of the reader."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         address = f"http://127.0.0.1:{self.values['RECSYS_SERVICE_PORT']}{path}"
-        return httpx.get(address, headers=headers, timeout=60, trust_env=False)
+        return httpx.get(address, headers=headers, timeout=ANSWER_SECONDS, trust_env=False)
 
     def wait_until_served(self, release: int) -> None:
         """Wait until the reader answers from a release."""
@@ -107,10 +109,3 @@ class Looking:
     @property
     def _airflow(self) -> str:
         return f"http://127.0.0.1:{self.values['AIRFLOW_PORT']}"
-
-
-def _known(api: AirflowApi) -> bool:
-    try:
-        return api.dag_is_known(DAG)
-    except NoAnswer:
-        return False

@@ -5,11 +5,13 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from compose.engines import Engine, Failed
+from recsys_tasks.demo.airflow_api import NoAnswer
 
 Json = dict[str, Any]
 JOBS = ("init", "demo-world")
@@ -92,13 +94,16 @@ def is_well(container: Json) -> bool:
 
 
 def wait_until(ready: Callable[[], bool], timeout_s: float, said: Callable[[], str], pause_s: float = 2.0) -> None:
-    """Ask again and again until the answer is yes.
+    """Ask again and again until the answer is yes; none in time is no refusal.
 
     Raises:
         Failed: the time is over; the message is what ``said`` returns then.
     """
     end = time.monotonic() + timeout_s
-    while not ready():
+    while True:
+        with suppress(NoAnswer):
+            if ready():
+                return
         if time.monotonic() > end:
             raise Failed(f"After {timeout_s:.0f} s:\n{said()}")
         time.sleep(pause_s)

@@ -45,6 +45,7 @@ def _edge(_: int) -> Mapping[str, str]:
         "AIRFLOW__EDGE__API_ENABLED": "True",
         "AIRFLOW__EDGE__JOB_POLL_INTERVAL": "1",  # seconds; of two idle workers each gets its share
         "AIRFLOW__EDGE__HEARTBEAT_INTERVAL": "5",
+        "AIRFLOW__API_AUTH__JWT_LEEWAY": "300",  # how old a worker's word may be; it ends when it is called too old
     }
 
 
