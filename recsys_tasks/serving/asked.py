@@ -152,7 +152,11 @@ def similar(opened: Opened, track_id: Id, k: int | None = None, allowed: BoolArr
 
 def popular(opened: Opened, k: int | None = None, allowed: BoolArray | None = None) -> Answered:
     """The tracks that most are listening to."""
-    found = opened.products.popular(k, allowed)
+    return popular_in(opened, opened.products.popular(k, allowed))
+
+
+def popular_in(opened: Opened, found: TrackLists) -> Answered:
+    """One list of popular tracks, by the names that the release has for them."""
     return Answered(opened.entry.release, True, _counted(opened.products.named(found.cols[0], found.scores[0])))
 
 
