@@ -28,9 +28,9 @@ from recsys_tasks.release.releases import Releases
 from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.steps.workplaces import store_at
 from recsys_tasks.storage.run_records import RunRecords
 from recsys_tasks.storage.store import Moved
+from recsys_tasks.storage.stores import store_at
 
 DIVISORS = {SMALL: 400, FULL: 10}
 ROUNDS = 2

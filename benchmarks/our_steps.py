@@ -16,7 +16,7 @@ from recsys_tasks.core.memory import peak_megabytes
 from recsys_tasks.core.roots import Root
 from recsys_tasks.steps import Signature, Workplace, recorded
 from recsys_tasks.steps.results import Result
-from recsys_tasks.steps.workplaces import store_at
+from recsys_tasks.storage.stores import store_at
 
 DAYS, LATE = 31, 3
 STEPS = ("extract_streams", "check_data", "increment_matrix", "train_als", "build_index", "evaluate", "gate", "publish")

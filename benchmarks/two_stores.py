@@ -7,7 +7,7 @@ from benchmarks.day_steps import Steps, alone
 from benchmarks.our_steps import DAYS, STEPS, one_step
 from benchmarks.synthetic import Service, save_history
 from recsys_tasks.core.roots import Root
-from recsys_tasks.steps.workplaces import store_at
+from recsys_tasks.storage.stores import store_at
 
 
 class Run(NamedTuple):

@@ -204,7 +204,7 @@ def own_outbox(service: "Service") -> "Outbox":
         ConfigError: it has no store.
     """
     from recsys_tasks.alerting.outbox import Outbox
-    from recsys_tasks.steps.workplaces import store_at
+    from recsys_tasks.storage.stores import store_at
 
     return Outbox(store_at(root_with_access(service)))
 

@@ -57,7 +57,7 @@ def judgement_of(ti: Any) -> str:
 def run_alerts(ti: Any, dag_run: Any, service: "Service") -> list[Alert]:
     """What a run has to tell: a verdict that is no PASS, a slow decline, or which task failed before any verdict."""
     from recsys_tasks.steps import live_entry, live_sentence
-    from recsys_tasks.steps.workplaces import store_at
+    from recsys_tasks.storage.stores import store_at
 
     verdict = verdict_of(ti)
     if verdict is None:

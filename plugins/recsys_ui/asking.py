@@ -167,6 +167,6 @@ def _terms(request: Request) -> "Terms":
 def _open_readers(root: "Root", limits: "Limits") -> "Readers":
     """The one ``Readers`` of a store in this process, which holds what is open."""
     from recsys_tasks.pages.readers import Readers
-    from recsys_tasks.steps.workplaces import store_at
+    from recsys_tasks.storage.stores import store_at
 
     return Readers(store_at(root), limits)

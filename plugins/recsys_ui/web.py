@@ -120,8 +120,8 @@ def store(request: Request) -> "PosixStore | ObjectStore":
         Sorry: nothing names it, it is not there, or the file that may name it cannot be read.
     """
     from recsys_tasks.core.roots import Bucket
-    from recsys_tasks.steps.workplaces import store_at
     from recsys_tasks.storage.refusals import unavailable
+    from recsys_tasks.storage.stores import store_at
 
     service = service_of(request)
     if service.name and service.problem:

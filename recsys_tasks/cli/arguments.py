@@ -3,10 +3,10 @@
 import re
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from recsys_tasks.steps import Workplace
-from recsys_tasks.steps.workplaces import workplace
+if TYPE_CHECKING:
+    from recsys_tasks.steps import Workplace
 
 
 def number_of(what: str, least: int) -> Callable[[str], int]:
@@ -35,10 +35,12 @@ SEEN: dict[str, Any] = {
 """Of the argument ``--seen``, which every act upon the log takes."""
 
 
-def workplace_of(args: Namespace) -> Workplace:
+def workplace_of(args: Namespace) -> "Workplace":
     """The workplace of a command; progress goes to standard error, so that the answer stands alone.
 
     Raises:
         ConfigError: the root or the configuration is not named, or not sound.
     """
+    from recsys_tasks.steps.workplaces import workplace  # all of the steps: the commands that only read need none
+
     return workplace(args.root, args.config, args.dsn, args.tell)

@@ -58,7 +58,8 @@ def _deliveries(args: Namespace) -> Answer:
         if rows
         else "Nothing has been delivered yet: `recsys deliver`, or the next run does it."
     )
-    return Answer({"deliveries": [as_json(delivery) for delivery in found]}, table)
+    explored = [f"Release {each.release}. {each.exploration}" for each in found if each.exploration]
+    return Answer({"deliveries": [as_json(delivery) for delivery in found]}, "\n".join([table, *explored]))
 
 
 def _rows(delivery: Any) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ from recsys_tasks.reporting.overview import NEXT
 from recsys_tasks.reporting.standing import in_lines, next_steps
 from recsys_tasks.steps import Signature, judge_again, rewrite_reports
 from recsys_tasks.steps.verdict import recomputed
-from recsys_tasks.steps.workplaces import store_at
+from recsys_tasks.storage.stores import store_at
 
 DIFFERS = "The stored figures give another verdict than the one that was stored. Which program judged that day?"
 

@@ -10,7 +10,7 @@ from recsys_tasks.core.formatting import count, second, significant
 from recsys_tasks.release.lineage import lineage
 from recsys_tasks.reporting.lineage_tables import drop_reasons, is_restated, libraries, row_sums
 from recsys_tasks.reporting.terminal_tables import as_table
-from recsys_tasks.steps.workplaces import store_at
+from recsys_tasks.storage.stores import store_at
 
 Row = Mapping[str, Any]
 COUNTS = {"day": "date", "version": "version", "rows_read": "read", "rows_kept": "kept"}

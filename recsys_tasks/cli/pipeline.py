@@ -22,7 +22,7 @@ from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.steps import Signature, Workplace, retain, source_is_complete
 from recsys_tasks.steps.results import DayRun
 from recsys_tasks.steps.whole_day import run_day
-from recsys_tasks.steps.workplaces import store_at
+from recsys_tasks.storage.stores import store_at
 
 RUN_COLUMNS = {"day": "day", "users": "scored", "precision": "candidate p@k", "popularity": "popular p@k"} | {
     "verdict": "verdict",

@@ -20,7 +20,7 @@ from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.serving import asked
 from recsys_tasks.serving.opened import Answered, Opened
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.steps.workplaces import store_at
+from recsys_tasks.storage.stores import store_at
 
 RELEASE_NUMBER = number_of("a release; `status` lists them", 1)
 TRACK_COLUMNS = {"track_id": "track", "title": "title", "artist": "artist", "score": "score"}

@@ -13,7 +13,7 @@ from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.steps import Signature, release_candidate, rewrite_reports, roll_back, set_pin
 from recsys_tasks.steps.store_state import state_of
-from recsys_tasks.steps.workplaces import store_at
+from recsys_tasks.storage.stores import store_at
 
 
 def register(commands: Any) -> None:

@@ -11,7 +11,7 @@ from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.sections import Section
 from recsys_tasks.core.serving import ServeConfig
-from recsys_tasks.steps.workplaces import store_at
+from recsys_tasks.storage.stores import store_at
 
 TABLES: dict[str, type[Section]] = {"serve": ServeConfig, "products": ProductsConfig}
 """Tables of the configuration that the service reads: it needs no address of a source."""

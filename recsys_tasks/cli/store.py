@@ -9,8 +9,8 @@ from recsys_tasks.core.roots import root_of
 from recsys_tasks.steps.copying import copy_store
 from recsys_tasks.steps.sharing import StoreState, keep_private, share
 from recsys_tasks.steps.store_state import BucketState, state_of
-from recsys_tasks.steps.workplaces import store_at
 from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.stores import store_at
 
 
 def register(commands: Any) -> None:

@@ -8,7 +8,6 @@ import hashlib
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from scipy import special
 
 from recsys_tasks.core.domain import FloatArray, Ids
 
@@ -28,7 +27,9 @@ def keyed_normals(ids: Ids, seed: int, side: str, n: int) -> FloatArray:
     """Standard normal numbers, row i a function of (seed, side, ids[i]). (n_ids, n) float32."""
     state = keyed_hash(ids, f"{seed} {side}")[:, None] + np.arange(1, n + 1, dtype=np.uint64)[None, :] * _GOLDEN
     uniform = (mix(state) >> np.uint64(11)).astype(np.float64) * 2.0**-53 + 2.0**-54  # inside (0, 1)
-    return np.asarray(special.ndtri(uniform), dtype=np.float32)
+    from scipy.special import ndtri  # a fifth of a second, where normal numbers are drawn
+
+    return np.asarray(ndtri(uniform), dtype=np.float32)
 
 
 def mix(state: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -17,6 +17,7 @@ from recsys_tasks.products.lists import Track
 from recsys_tasks.serving import asked
 from recsys_tasks.serving.opened import Answered, RelatedAnswer
 from recsys_tasks.serving.opened import Opened as OpenRelease
+from recsys_tasks.serving.segments import popular_among
 
 Answer: TypeAlias = Answered | RelatedAnswer
 
@@ -161,7 +162,11 @@ def _radio(a: _Asked) -> Answered:
 
 
 def _popular(a: _Asked) -> Answered:
-    return asked.popular(a.release, a.question.k, a.allowed)
+    question, release = a.question, a.release
+    if not question.segment:
+        return asked.popular(release, question.k, a.allowed)
+    lists, number = a.opened.added.segments, release.entry.release
+    return asked.popular_in(release, popular_among(lists, question.segment, number, question.k, a.allowed))
 
 
 _ASK: dict[str, Callable[[_Asked], Answer]] = {

@@ -35,6 +35,7 @@ class Offered(NamedTuple):
     countries: tuple[str, ...]
     released: bool
     features: tuple[str, ...]
+    segments: tuple[str, ...] = ()  # of listeners, whose popular tracks are delivered
 
 
 def offered(table: pa.Table, settings: ProductsConfig) -> Offered:

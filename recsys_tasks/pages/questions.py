@@ -27,6 +27,7 @@ class Question:
     text: str = ""
     which: str = ""  # name of the kind of list; empty, or one that does not fit what is asked: the usual one
     seed: int = 0  # of a radio
+    segment: str = ""  # among whom tracks are popular; empty: everybody
     a: int | None = None  # release; None: the live one
     b: int | None = None  # release beside it; None: no other
     k: int = USUAL_LENGTH
@@ -63,7 +64,8 @@ class Question:
         asked["tracks"] = one_text(self.tracks)
         other = {name: text for name, text in changes.items() if name in asked}
         numbers = {"a": self.a, "b": self.b, "k": self.k if self.k != USUAL_LENGTH else None, "seed": self.seed}
-        every = {**(other or asked), "list": self.which, **numbers, **parameters_of(self.filters), **changes}
+        named = {"list": self.which, "segment": self.segment}
+        every = {**(other or asked), **named, **numbers, **parameters_of(self.filters), **changes}
         found = {name: str(value) for name, value in every.items() if value}
         subject = next((name for name in SUBJECTS if name in found), "")
         kind = BY_NAME.get(found.get("list", ""))
@@ -90,7 +92,9 @@ def parse_question(given: Mapping[str, str]) -> Question:
         raise ConfigError(f"There is no list {which[:LONGEST]!r}. There are {', '.join(BY_NAME)}.")
     a, b = (parse_release(given.get(name, "")) for name in ("a", "b"))
     k, seed = parse_length(given.get("k", "")), parse_seed(given.get("seed", ""))
-    return Question(**texts, tracks=tracks, which=which, seed=seed, a=a, b=b, k=k, filters=parse_filters(given))
+    _check_text("A segment", segment := given.get("segment", "").strip())
+    filters = parse_filters(given)
+    return Question(**texts, tracks=tracks, which=which, seed=seed, segment=segment, a=a, b=b, k=k, filters=filters)
 
 
 def _check_text(name: str, text: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from recsys_tasks.core.domain import Day, Figures
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
+from recsys_tasks.core.formatting import count
 from recsys_tasks.repositories.deliveries import STORE, Deliveries, DeliveryKey, Record
 
 LISTS = ("discover", "new_releases")
@@ -24,9 +25,28 @@ class ShownDelivery:
     bytes: int = 0
 
     @property
+    def exploration(self) -> str:
+        """What its lists explored, and what became of the places of earlier ones, as sentences; empty: nothing."""
+        found = self.products.get("discover", {}).get("exploration")
+        return sentences_of(found) if found else ""
+
+    @property
     def lists(self) -> dict[str, Figures]:
         """Of the products that are lists for listeners, their figures."""
         return {name: figures for name, figures in self.products.items() if name in LISTS}
+
+
+def sentences_of(exploration: Figures) -> str:
+    """The figures of exploration in words."""
+    said = (
+        f"Exploration: {count(exploration['places'])} places hold {count(exploration['distinct_tracks'])} new tracks."
+    )
+    kinds = [
+        f"{count(found['played'])} of {count(found['shown'])} {kind} places ({100 * found['played'] / found['shown']:.2f} %)"
+        for kind, found in exploration["before"].items()
+        if found["shown"]
+    ]
+    return f"{said} Of what the last deliveries showed, {' and '.join(kinds)} were played since." if kinds else said
 
 
 def shown_deliveries(deliveries: Deliveries) -> list[ShownDelivery]:

@@ -6,6 +6,7 @@ that the products list by default, whoever asks.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from itertools import islice
 from typing import Literal, TypeAlias
@@ -14,7 +15,7 @@ import numpy as np
 
 from recsys_tasks.core.domain import BoolArray, Id, IntArray
 from recsys_tasks.core.errors import UnknownId
-from recsys_tasks.products.lists import Lists, TrackLists, check_length
+from recsys_tasks.products.lists import Lists, Track, TrackLists, check_length
 from recsys_tasks.products.products import Products
 from recsys_tasks.products.radio import Seeds
 from recsys_tasks.recommenders.vectors import Played
@@ -151,8 +152,12 @@ def similar(opened: Opened, track_id: Id, k: int | None = None, allowed: BoolArr
 
 def popular(opened: Opened, k: int | None = None, allowed: BoolArray | None = None) -> Answered:
     """The tracks that most are listening to."""
-    found = opened.products.popular(k, allowed)
-    return Answered(opened.entry.release, True, opened.products.named(found.cols[0], found.scores[0]))
+    return popular_in(opened, opened.products.popular(k, allowed))
+
+
+def popular_in(opened: Opened, found: TrackLists) -> Answered:
+    """One list of popular tracks, by the names that the release has for them."""
+    return Answered(opened.entry.release, True, _counted(opened.products.named(found.cols[0], found.scores[0])))
 
 
 def related(opened: Opened, artist_id: Id, k: int | None = None) -> RelatedAnswer:
@@ -194,7 +199,13 @@ def radio(
 
 def _answered(opened: Opened, found: Lists | TrackLists, known: bool = True, popular: bool = False) -> Answered:
     tracks = opened.products.named(found.cols[0], found.scores[0], found.reasons[0])
+    tracks = _counted(tracks) if popular else tracks
     return Answered(opened.entry.release, known, tracks, popular=popular)
+
+
+def _counted(tracks: tuple[Track, ...]) -> tuple[Track, ...]:
+    """Popular tracks, whose scores are numbers of listeners: whole ones, unless listeners of old count less."""
+    return tuple(replace(each, score=int(each.score)) if each.score.is_integer() else each for each in tracks)
 
 
 def _artist(opened: Opened, number: int, score: float) -> Artist:

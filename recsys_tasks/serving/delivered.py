@@ -101,9 +101,7 @@ def delivered(
     Raises:
         CorruptArtefact: a file is damaged, or does not fit the release.
     """
-    marks = None
-    if names.marks:
-        marks = deliveries.opened(names.marks, [f"{NEVER_AGAIN}.parquet"]).table(NEVER_AGAIN)
+    marks = marks_of(deliveries, names)
     if not names.release:
         return Delivered(names, marks)
     manifest = deliveries.manifest(names.release)
@@ -127,6 +125,15 @@ def delivered(
         },
         other,
     )
+
+
+def marks_of(deliveries: Deliveries, names: DeliveryNames) -> pa.Table | None:
+    """What listeners do not want again: user_id, track_id, artist_id; None: no delivery keeps any.
+
+    Raises:
+        CorruptArtefact: the delivery is damaged.
+    """
+    return deliveries.opened(names.marks, [f"{NEVER_AGAIN}.parquet"]).table(NEVER_AGAIN) if names.marks else None
 
 
 def _shown(opened: Artefact, places: Places) -> ShownBefore:

@@ -54,6 +54,11 @@ class Reader:
         return self._opened
 
     @property
+    def store(self) -> ArtefactStore:
+        """Where the releases are."""
+        return self._store
+
+    @property
     def entry(self) -> Entry:
         """The log entry of the release that answers."""
         return self._opened.entry

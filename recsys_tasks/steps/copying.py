@@ -19,7 +19,6 @@ from recsys_tasks.core.roots import Cache, Root
 from recsys_tasks.release.releases import LOG, Releases, entry_name
 from recsys_tasks.steps.one_store import fresh_mark
 from recsys_tasks.steps.results import Result
-from recsys_tasks.steps.workplaces import store_at
 from recsys_tasks.storage.manifest import LARGEST_MANIFEST, MANIFEST
 from recsys_tasks.storage.mark import MARK
 from recsys_tasks.storage.object_store import ObjectStore
@@ -27,6 +26,7 @@ from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.search import every_file
 from recsys_tasks.storage.store import ArtefactStore
 from recsys_tasks.storage.stored_mark import marked
+from recsys_tasks.storage.stores import store_at
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from recsys_tasks.core.config import load_config
 from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.core.roots import Bucket, Root
+from recsys_tasks.core.roots import Root
 from recsys_tasks.steps.workplace import Workplace
-from recsys_tasks.storage.object_store import ObjectStore
-from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.stores import store_at
 
 
 def workplace(root: Root | None, config: Path | None, dsn: str | None, progress: Callable[[str], None]) -> Workplace:
@@ -20,16 +19,3 @@ def workplace(root: Root | None, config: Path | None, dsn: str | None, progress:
     if config is None:
         raise ConfigError("No configuration named: set RECSYS_CONFIG to your TOML file (recsys.toml is an example).")
     return Workplace(store_at(root), load_config(config), dsn, progress)
-
-
-def store_at(root: Root | None) -> PosixStore | ObjectStore:
-    """The store under a root, a folder or a bucket.
-
-    Raises:
-        ConfigError: the root is not named, or no address.
-    """
-    if root is None:
-        raise ConfigError("No store named: set RECSYS_ROOT to the directory of partitions, bundles and releases.")
-    if isinstance(root, Bucket) and root.problem:
-        raise ConfigError(root.problem)
-    return ObjectStore(root) if isinstance(root, Bucket) else PosixStore(root.resolve())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recsys_tasks.cli.main import main, parser
+from recsys_tasks.cli.main import GROUPS, main, parser
 from recsys_tasks.cli.telling import answer, tell
 
 
@@ -118,3 +118,33 @@ class TestWhatStrangersWrote:
             said = subprocess.run(command, env=places, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
         assert (said.returncode, "Traceback" in said.stderr) == (1, False)
         assert "No space left" in said.stderr
+
+
+class TestStart:
+    def test_every_command_is_in_the_module_that_is_said_to_hold_it(self):
+        """A command alone is understood as it is among all of them; so is one that stands behind a service's name."""
+        found = {name: tuple(_words(parser({}, names[:1]))) for name, names in GROUPS.items()}
+        assert found == dict(GROUPS)
+        assert [*_words(parser({}))] == [name for names in GROUPS.values() for name in names]
+        words = ["--service", "pin", "unpin", "--by", "a", "--why", "b"]
+        assert parser({}, words).parse_args(words).why == "b"
+
+    def test_the_service_starts_without_the_steps_of_a_day(self):
+        """What trains, reads the source or draws from distributions is not imported by ``recsys serve``."""
+        code = (
+            "import sys\n"
+            "from recsys_tasks.cli.main import prepared\n"
+            "prepared(['serve'], {'RECSYS_ROOT': '/nowhere'})\n"
+            "import recsys_tasks.serving.http.server\n"
+            "heavy = ('recsys_tasks.steps', 'sqlalchemy', 'psycopg2', 'obstore', 'implicit', 'scipy.special')\n"
+            "print([name for name in heavy if name in sys.modules])"
+        )
+        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        said = subprocess.run([sys.executable, "-c", code], env=environment, text=True, check=True, capture_output=True)
+        assert said.stdout.strip() == "[]"
+
+
+def _words(found):
+    """The commands that a parser understands."""
+    (action,) = (each for each in found._actions if isinstance(each, argparse._SubParsersAction))
+    return action.choices

@@ -18,8 +18,8 @@ from recsys_tasks.core.errors import PublishConflict
 from recsys_tasks.core.roots import Root
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.release.releases import Releases
-from recsys_tasks.steps.workplaces import store_at
 from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.stores import store_at
 
 WRITERS = 8
 EACH = 20

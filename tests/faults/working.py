@@ -23,8 +23,8 @@ from recsys_tasks.steps import Signature, Workplace, publish, whole_day
 from recsys_tasks.steps.one_store import StoreUsed
 from recsys_tasks.steps.results import Reported
 from recsys_tasks.steps.workplace import recorded
-from recsys_tasks.steps.workplaces import store_at
 from recsys_tasks.storage.posix import PosixStore
+from recsys_tasks.storage.stores import store_at
 
 FAST = config(
     source={"late_window_days": 1},  # retention keeps no fewer dates than the late window may need

@@ -45,6 +45,31 @@ def test_each_delivery_is_a_row_with_its_places_and_figures(delivered):
     assert f"{100 * figures['products']['discover']['repeats']['last']:.1f} %" in text
 
 
+def test_what_was_explored_is_told(copied, tmp_path, capsys):
+    """Places, and how many of the earlier ones were played since, explored and ranked, on the page and the terminal; of
+    lists that do not explore nothing is said."""
+    at = Workplace(copied.store, config(deliver={"products": ["discover"]}, products={"exploration_share": 0.1}))
+    for release in (1, 3):
+        roll_back(at, release, SIGNED)
+        make_delivery(at, SIGNED)
+    found = at.deliveries.manifest(at.deliveries.names()[-1]).figures["products"]["discover"]["exploration"]
+    ranked = found["before"]["ranked"]
+    said = [
+        f"Exploration: {found['places']:,} places hold {found['distinct_tracks']:,} new tracks.",
+        f"{ranked['played']:,} of {ranked['shown']:,} ranked places (",
+    ]
+    file = tmp_path / "recsys.toml"
+    file.write_text(TOML + DELIVER)
+    assert main(["deliveries"], {"RECSYS_ROOT": str(copied.store.root), "RECSYS_CONFIG": str(file)}) == 0
+    for text in (page(at), capsys.readouterr().out):
+        assert all(each in text for each in said)
+        assert text.count("Exploration: ") == 2
+    plain = Workplace(copied.store, config(deliver={"products": ["discover"]}))
+    roll_back(plain, 2, SIGNED)
+    make_delivery(plain, SIGNED)
+    assert page(plain).count("Exploration: ") == 2
+
+
 def test_figures_are_drawn_over_time_by_product(copied):
     """One point a date, of its newest delivery, from the first date on; the tables hold every delivery."""
     at = Workplace(copied.store, config(deliver={"products": ["discover", "new_releases"]}), copied.dsn)

@@ -7,8 +7,12 @@ from urllib.parse import parse_qs
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from conftest import execute
 from pages_store import LISTENER, NOBODY, change_names
+from settings import SIGNED, config
+from source_tables import create_streams
 
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.pages.kinds import KINDS
@@ -16,6 +20,8 @@ from recsys_tasks.pages.narrowing import offered
 from recsys_tasks.products.filters import FeatureRange, Filters
 from recsys_tasks.serving import asked
 from recsys_tasks.serving.reader import Reader
+from recsys_tasks.steps import Workplace
+from recsys_tasks.steps.deliver import make_delivery
 
 TODAY = datetime.now(UTC).date()
 SETTINGS = ProductsConfig(explicit="explicit", countries="countries")
@@ -141,6 +147,49 @@ class TestKinds:
         assert (refused.status_code, "most_of_one_artist" in refused.text) == (422, True)
 
 
+class TestDeliveries:
+    @pytest.fixture
+    def delivering(self, copied, source_dsn):
+        """A store that delivers popular tracks by segment, and what listeners do not want again."""
+        create_streams(source_dsn)
+        users = copied.bundles.load(copied.releases.log().require_live()).users.ids.to_pylist()
+        rows = ", ".join(f"({user}, '{'SE' if n % 2 else 'PT'}')" for n, user in enumerate(users))
+        execute(
+            source_dsn,
+            "CREATE TABLE unwanted (user_id bigint, track_id bigint)",
+            "CREATE TABLE accounts (user_id bigint, segment text)",
+            f"INSERT INTO accounts VALUES {rows}",
+        )
+        tables = {"never_again_table": "unwanted", "segments_table": "accounts"}
+        return Workplace(copied.store, config(deliver={"products": ["popular"]}, products=tables), source_dsn)
+
+    def test_what_is_marked_stands_on_no_list(self, client, delivering):
+        """As soon as a delivery knows of it, though the release was open before; without a filter or with one."""
+        server = client(delivering)
+        kinds = ({"list": "plain"}, {"list": "discover"}, {"list": "discover", "after": "1900-01-01"})
+        before = [listed(server.get("/ask", params={"listener": LISTENER} | kind)) for kind in kinds]
+        marked = {found[0] for found in before}
+        rows = ", ".join(f"({LISTENER}, {track})" for track in marked)
+        execute(delivering.dsn, f"INSERT INTO unwanted VALUES {rows}")
+        make_delivery(delivering, SIGNED)
+        after = [listed(server.get("/ask", params={"listener": LISTENER} | kind)) for kind in kinds]
+        assert all(len(found) == 10 and not marked & set(found) for found in after)
+
+    def test_popular_tracks_of_each_segment_are_offered(self, client, delivering):
+        """As they are delivered; a segment that is not is refused by name, and without a delivery none is offered."""
+        server = client(delivering)
+        assert "Among" not in server.get("/ask", params={"list": "popular"}).text
+        made = make_delivery(delivering, SIGNED)
+        artefact = delivering.deliveries.open(made.delivery, "popular")
+        rows = pq.read_table(artefact.file("popular-001.parquet")).to_pylist()
+        wanted = {each: [str(row["track_id"]) for row in rows if row["segment"] == each][:10] for each in ("PT", "SE")}
+        pages = {each: server.get("/ask", params={"list": "popular", "segment": each}) for each in wanted}
+        assert {each: listed(page) for each, page in pages.items()} == wanted
+        assert '<option value="SE" selected>' in pages["SE"].text
+        refused = server.get("/ask", params={"list": "popular", "segment": "XX"})
+        assert (refused.status_code, "the segment &#39;XX&#39;" in refused.text) == (404, True)
+
+
 def per_artist(page):
     """How many tracks each artist has on a page's list."""
     found = re.findall(r'class="soft artist">(.*?)</bdi>', page.text.partition('id="history"')[0])
@@ -214,7 +263,7 @@ class TestFilters:
         nothing = pa.nulls(1, pa.date32())
         table = pa.table({"released_on": nothing, "plays": [1], "listeners": [1], "album_id": [7], "bpm": [120]})
         found = offered(table, ProductsConfig())
-        assert found == (False, (), False, (), False, ("bpm",))
+        assert found == (False, (), False, (), False, ("bpm",), ())
         dated = table.set_column(0, "released_on", pa.array([date(2026, 1, 1)]))
         assert offered(dated, ProductsConfig()).released
 

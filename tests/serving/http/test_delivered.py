@@ -152,6 +152,20 @@ class TestKeptLists:
         assert [place["track_id"] for place in kept[0]["tracks"]] == lists[users[0]]
         assert short == [one["tracks"][:3] for one in kept]
 
+    def test_new_tracks_stand_where_the_delivery_drew_them(self, copied):
+        """By what became of earlier showings, which a delivery alone counts: a list that is made draws without them."""
+        at = delivering(copied, exploration_share=0.2)
+        for release in (1, 3):
+            roll_back(at, release, SIGNED)
+            lists = stored(at, make_delivery(at, SIGNED))
+        some = list(lists)[::50]
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            assert {user: listed(service, user) for user in some} == {user: lists[user] for user in some}
+            made = {user: listed(service, user, asked=f"k={K}&available=false") for user in some}
+        assert {user: tracks[: K - 2] for user, tracks in made.items()} == {user: lists[user][: K - 2] for user in some}
+        assert made != {user: lists[user] for user in some}
+
     def test_whatever_else_is_asked_for_is_made(self, copied):
         """A longer list, a filter, or a service whose settings are others: they hold, and the log says of the last."""
         at = delivering(copied)
