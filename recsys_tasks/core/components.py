@@ -33,6 +33,9 @@ class NeighboursConfig(Section):
     similar of all."""
     nearest: Positive = 100
     """Similar tracks that are kept of each; eight bytes for each of them."""
+    renewed_every_days: Positive = 7
+    """Tracks that were played before the newest date whose number since 1970 is a multiple of this have the neighbours
+    of the plays before that date; those of younger tracks are found every day. 1: all of them, every day."""
 
 
 class ContentConfig(Section):

@@ -65,7 +65,7 @@ def _products(
     places = np.full(n_tracks, -1)
     places[choice] = np.arange(len(choice))
     parts, asked = [sparse.csr_matrix((0, len(choice)), dtype=np.float32)], features[rows]
-    for start, end in _blocks(_work(asked, chosen), products):
+    for start, end in blocks_of_work(work_of(asked, chosen), products):
         alike = _without_own(sparse.csr_matrix(asked[start:end] @ chosen), places[rows[start:end]])
         parts.append(best_of_rows(alike, n_nearest))
     found, lengths = sparse.vstack(parts, format="csr"), np.zeros(n_tracks, dtype=np.int64)
@@ -86,13 +86,13 @@ def _without_own(alike: sparse.csr_matrix, own: IntArray) -> sparse.csr_matrix:
     return kept_of(alike, (alike.indices != np.repeat(own, np.diff(alike.indptr))) & (alike.data > 0))
 
 
-def _work(features: sparse.csr_matrix, chosen: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+def work_of(features: sparse.csr_matrix, chosen: sparse.csr_matrix) -> npt.NDArray[np.int64]:
     """Products that each row takes. (n_rows,)."""
     each = np.concatenate([[0], np.cumsum(np.diff(chosen.indptr)[features.indices], dtype=np.int64)])
     return np.asarray(np.diff(each[features.indptr]))
 
 
-def _blocks(work: npt.NDArray[np.int64], products: int) -> Iterator[tuple[int, int]]:
+def blocks_of_work(work: npt.NDArray[np.int64], products: int) -> Iterator[tuple[int, int]]:
     """First row and the one after the last of runs of rows that take at most so much work, or are one row."""
     total, start = np.cumsum(work), 0
     while start < len(work):

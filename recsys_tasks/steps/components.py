@@ -28,6 +28,7 @@ from recsys_tasks.recommenders.cold_tracks import ColdTracks
 from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.ranker import TREES, Ranker
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
@@ -41,7 +42,7 @@ from recsys_tasks.steps.cold_tracks import (
     stored_cold_tracks,
     train_cold_tracks,
 )
-from recsys_tasks.steps.going_on import earlier_content, recent_plays
+from recsys_tasks.steps.going_on import earlier_content, recent_plays, renewed_neighbours
 from recsys_tasks.steps.ranked import ranker_identity, train_ranker, trained_ranker
 from recsys_tasks.steps.workplace import Workplace
 
@@ -198,6 +199,8 @@ def _trained(at: Workplace, each: Beside, matrix: PlayMatrix, split: Split) -> A
     if isinstance(each.recommender, Recent):
         return recent_plays(at, each.recommender, each.key, matrix).files()
     training = hold_out(matrix, split).training
+    if isinstance(each.recommender, NearestTracks) and each.recommender.renewed is not None:
+        return renewed_neighbours(at, each.recommender, each.key, matrix, training).files()
     data = TrainingData(training, matrix.users, matrix.tracks)
     if isinstance(each.recommender, Content):
         items, snapshot = items_for(at, each.key.day, matrix), str(snapshot_of(at, each.key.day))

@@ -7,14 +7,19 @@ changes no byte; so it may be any day that is still stored, or none.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from recsys_tasks.core.domain import PlayMatrix, Vocabulary
+import numpy as np
+from scipy import sparse
+
+from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.matrix.chain import chain_digests
-from recsys_tasks.matrix.play_matrix import day_counts
+from recsys_tasks.matrix.play_matrix import canonical, day_counts
 from recsys_tasks.recommenders.base import Arrays, Parent, TrainingData
 from recsys_tasks.recommenders.content import SimilarByContent
 from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
+from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.workplace import Workplace
 
@@ -36,6 +41,39 @@ def recent_plays(at: Workplace, recommender: Recent, key: ModelKey, matrix: Play
 def earlier_content(at: Workplace, key: ModelKey, matrix: PlayMatrix) -> SimilarByContent | None:
     """The similar tracks by content of the newest day before that was made in the same way; None without any."""
     return next((SimilarByContent.of(files) for _, files in _stored_prefixes(at, key, matrix)), None)
+
+
+def renewed_neighbours(
+    at: Workplace, recommender: NearestTracks, key: ModelKey, matrix: PlayMatrix, training: sparse.csr_matrix
+) -> RenewedNeighbours:
+    """The neighbours of a day. Those of old tracks come from a day since their renewal, or are found anew.
+
+    Args:
+        at: store.
+        recommender: with its date of renewal.
+        key: what the neighbours are stored under.
+        matrix: all plays up to and with the day.
+        training: (n_users, n_tracks) play counts without those of hidden listeners.
+    """
+    renewed = recommender.renewed or key.day
+    n_old = int(np.searchsorted(matrix.tracks.first_days, day_number(renewed)))  # which rise: old tracks come first
+    for _, files in _stored_prefixes(at, key, matrix):
+        return recommender.with_young(RenewedNeighbours.of(files, n_old).old(), training)
+    old = sparse.csr_matrix((n_old, n_old), dtype=np.float32)
+    if n_old:
+        plays = _before(at, renewed, matrix)[:, :n_old]
+        tracks = Vocabulary(matrix.tracks.ids[:n_old], matrix.tracks.first_days[:n_old])
+        old = recommender.fit(TrainingData(canonical(plays), matrix.users, tracks)).component.similar.matrix
+    return recommender.with_young(old, training)
+
+
+def _before(at: Workplace, date: Day, matrix: PlayMatrix) -> sparse.csr_matrix:
+    """The plays before a date: those of the matrix without those of the partitions since. (n_users, n_tracks)."""
+    plays = matrix.counts
+    for since, partition in matrix.chain:
+        if since >= date:
+            plays = plays - day_counts(at.partitions.load(since, partition), matrix.users, matrix.tracks)
+    return sparse.csr_matrix(plays)
 
 
 def _stored_prefix(
