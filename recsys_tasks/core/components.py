@@ -34,8 +34,8 @@ class NeighboursConfig(Section):
     nearest: Positive = 100
     """Similar tracks that are kept of each; eight bytes for each of them."""
     renewed_every_days: Positive = 7
-    """Tracks that were played before the newest date whose number since 1970 is a multiple of this have the neighbours
-    of the plays before that date; those of younger tracks are found every day. 1: all of them, every day."""
+    """On a date whose number since 1970 is a multiple of this, tracks that were first played more than so many days ago
+    get the neighbours of all plays before it, and keep them; younger ones get theirs every day. 1: all do."""
 
 
 class ContentConfig(Section):

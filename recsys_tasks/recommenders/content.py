@@ -43,9 +43,8 @@ class SimilarByContent:
 
     def files(self) -> Arrays:
         """Name -> array."""
-        return self.similar.files() | dict(
-            zip(MARKS, (self.marks, self.hashes, self.known.astype(np.uint8)), strict=True)
-        )
+        arrays = (self.marks, self.hashes, self.known.astype(np.uint8))
+        return {**self.similar.files(), **dict(zip(MARKS, arrays, strict=True))}
 
     @classmethod
     def of(cls, files: Arrays) -> "SimilarByContent":

@@ -20,7 +20,7 @@ from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 from scipy import sparse
 
 from recsys_tasks.core.components import NeighboursConfig
-from recsys_tasks.core.domain import Day
+from recsys_tasks.core.domain import Day, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
@@ -47,11 +47,18 @@ class NearestTracks(ByPlayedTracks):
         """
         self._config, self._threads, self.renewed = config, threads, renewed
 
+    def n_old(self, tracks: Vocabulary) -> int:
+        """How many tracks, which come first, are old: played before the renewal by as many days as lie between two."""
+        renewed = day_number(self.renewed) if self.renewed else 0
+        return int(np.searchsorted(tracks.first_days, renewed - self._config.renewed_every_days))
+
     def identity(self) -> Json:
         """As ``Recommender``."""
+        parameters = self._config.model_dump(exclude=set() if self.renewed else {"renewed_every_days"})
+        if self.renewed:
+            parameters["renewed"] = self.renewed.isoformat()
         return {
-            "parameters": self._config.model_dump(exclude={"renewed_every_days"})
-            | ({"renewed": self.renewed.isoformat()} if self.renewed else {}),
+            "parameters": parameters,
             "training": NEIGHBOURS_FORMAT,
             "backend": {"name": "implicit", "version": version("implicit")},
         }

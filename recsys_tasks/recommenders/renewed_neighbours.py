@@ -1,10 +1,10 @@
 """Neighbours that are renewed on dates of the calendar, and the young tracks among them every day.
 
 One play changes the norm of a track, and with it all of its similarities, so that updating the tracks of a day alone is
-not what building anew would give. So the neighbours of *old* tracks, those that were played before the newest date of
-renewal, are those of the plays before that date; all others are *young*: their own neighbours, and the places that they
-take among those of old tracks, are found each day on all plays of the training. Both are a function of the day and of
-its partitions, whichever days were made before.
+not what building anew would give. So the neighbours of *old* tracks, those that were first played well before the
+newest date of renewal, are those of the plays before that date; all others are *young*: their own neighbours, and the
+places that they take among those of old tracks, are found each day on all plays of the training. Both are a function of
+the day and of its partitions, whichever days were made before.
 """
 
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class RenewedNeighbours:
         """Name -> array."""
         left = self.left.tocoo()
         arrays = (left.row.astype(np.int32), left.col.astype(np.int32), left.data)
-        return self.similar.files() | dict(zip(LEFT, arrays, strict=True))
+        return {**self.similar.files(), **dict(zip(LEFT, arrays, strict=True))}
 
     @classmethod
     def of(cls, files: Arrays, n_old: int) -> "RenewedNeighbours":

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 from scipy import sparse
 
-from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary, day_number
+from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.matrix.chain import chain_digests
 from recsys_tasks.matrix.play_matrix import canonical, day_counts
@@ -55,13 +55,12 @@ def renewed_neighbours(
         matrix: all plays up to and with the day.
         training: (n_users, n_tracks) play counts without those of hidden listeners.
     """
-    renewed = recommender.renewed or key.day
-    n_old = int(np.searchsorted(matrix.tracks.first_days, day_number(renewed)))  # which rise: old tracks come first
+    n_old = recommender.n_old(matrix.tracks)
     for _, files in _stored_prefixes(at, key, matrix):
         return recommender.with_young(RenewedNeighbours.of(files, n_old).old(), training)
     old = sparse.csr_matrix((n_old, n_old), dtype=np.float32)
     if n_old:
-        plays = _before(at, renewed, matrix)[:, :n_old]
+        plays = _before(at, recommender.renewed or key.day, matrix)[:, :n_old]
         tracks = Vocabulary(matrix.tracks.ids[:n_old], matrix.tracks.first_days[:n_old])
         old = recommender.fit(TrainingData(canonical(plays), matrix.users, tracks)).component.similar.matrix
     return recommender.with_young(old, training)

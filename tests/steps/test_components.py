@@ -21,6 +21,7 @@ D13, D14, D15 = (date(2026, 1, n) for n in (13, 14, 15))
 JOINED = {
     "blend": {"components": ["als", "recent", "neighbours"], "depth": 50},
     "recent": {"half_life_days": [3, 20]},
+    "neighbours": {"renewed_every_days": 2},
     "evaluation": {"blend_share": 0.2},
 }
 RETRAINED = ("recent", "neighbours", "blend")
@@ -166,8 +167,8 @@ def trained_bytes(at, day):
 
 class TestGoingOn:
     def test_any_order_of_backfills_gives_the_same_bytes(self, joined, tmp_path):
-        """Whichever dates were trained before, and in whatever order: faded plays, and neighbours, whose old tracks are
-        those of before the eighth for two of the dates, and of before the fifteenth for the third."""
+        """Whichever dates were trained before, and in whatever order: faded plays, and neighbours, which are
+        renewed on the thirteenth and on the fifteenth."""
         days = (D13, D14, D15)
         keys = {day: key_of(joined, day) for day in days}
         stored = [
