@@ -114,7 +114,7 @@ def citeulike(folder: Path, say: Say) -> Iterator[list[str]]:
     data = TrainingData(kept, numbered(kept.shape[0]), numbered(ARTICLES))
     factors = Als(ALS["citeulike-a"]).fit(data).component
     for words, weights in (("tags and citations", {}), ("citations alone", {"tags": 0.0})):
-        features = content_features(catalogue, pa.array(np.arange(ARTICLES)), weights, MOST_TRACKS)
+        features = content_features(catalogue, pa.array(np.arange(ARTICLES)), weights, MOST_TRACKS).features
         nearest = _chosen_nearest(features, kept, say)
         for row in _articles(factors, features, nearest, kept, hidden):
             say(" | ".join(line := ["citeulike-a", words, *row, ""]))
@@ -172,7 +172,7 @@ def demo_world(_folder: Path, say: Say) -> Iterator[list[str]]:
     fit = TrainingData(before, numbered(before.shape[0]), items)
     factors = Als(ALS["demo world"]).fit(fit).component
     catalogue = world_snapshot(world).take(pa.array(np.asarray(items.ids) - 1))
-    features = content_features(catalogue, items.ids, {}, MOST_TRACKS)
+    features = content_features(catalogue, items.ids, {}, MOST_TRACKS).features
     similar = SimilarTracks(nearest_content(features, played_tracks(before), NEAREST[0]))
     rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(before.indptr) > 0))[::3]
     holdout = Holdout(rows, before, before[rows], hidden[rows])

@@ -28,7 +28,7 @@ def best_of_rows(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
     matrix = kept_of(matrix, _promising(matrix, k))
     lengths = np.diff(matrix.indptr)
     kept = np.repeat(lengths <= k, lengths)
-    for rows, places, there in _alike_long(matrix, np.flatnonzero(lengths > k)):
+    for _, places, there in _alike_long(matrix, np.flatnonzero(lengths > k)):
         values = np.where(there, matrix.data[places], -np.inf)
         kept[places[there]] = _largest(values, matrix.indices[places], k)[there]
     found = kept_of(matrix, kept)
@@ -59,7 +59,7 @@ def _promising(matrix: sparse.csr_matrix, k: int) -> BoolArray:
 def _alike_long(
     matrix: sparse.csr_matrix, rows: IntArray, every: int = 1
 ) -> Iterator[tuple[IntArray, npt.NDArray[np.int64], BoolArray]]:
-    """Rows whose lengths have as many binary digits; where their entries stand, (n, longest); which places are theirs."""
+    """Rows of about one length; where their entries stand, (n_rows, longest); and which of these places are theirs."""
     digits = np.frexp(np.diff(matrix.indptr)[rows])[1]
     for each in np.unique(digits):
         some = rows[digits == each]

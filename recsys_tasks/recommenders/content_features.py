@@ -12,36 +12,70 @@ A term of one track alone says nothing; one of very many makes them all alike, a
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
 from recsys_tasks.core.config import CATALOGUE_COLUMNS
-from recsys_tasks.core.domain import Ids
+from recsys_tasks.core.domain import BoolArray, Ids
+from recsys_tasks.core.keyed_random import keyed_hash, mix
 
 BINS = 16
 """Bins of a number at the least; more where one would hold too many tracks."""
+STEPS = 16
+"""Steps of idf, and of a place between two bins, in a unit."""
+Counted: TypeAlias = tuple[sparse.csr_matrix, pa.Array]
+"""(n_tracks, n_terms), and the (n_terms,) terms."""
 WORD_BREAK = r"[^\p{L}\p{N}]+"
 
 
-def content_features(snapshot: pa.Table, ids: Ids, weights: Mapping[str, float], most_tracks: int) -> sparse.csr_matrix:
-    """The features of tracks. (n_tracks, n_columns) float32; a track that the snapshot does not know has none.
+@dataclass(frozen=True)
+class Described:
+    """What the catalogue says of tracks."""
+
+    features: sparse.csr_matrix  # (n_tracks, n_columns) float32; empty rows for tracks that it does not know
+    marks: npt.NDArray[np.uint64]  # (n_tracks,) equal for equal terms and weights, on whatever day
+
+
+def content_features(
+    snapshot: pa.Table,
+    ids: Ids,
+    weights: Mapping[str, float],
+    most_tracks: int,
+    counted: BoolArray | None = None,
+) -> Described:
+    """The features of tracks.
 
     Args:
         snapshot: one row a track, as the source's catalogue was read.
         ids: (n_tracks,) of the tracks.
         weights: name of a feature -> factor of its terms, 1 for one that is not named, 0 to leave it out.
         most_tracks: terms of more tracks are left out, and bins of numbers made so narrow that they hold no more.
+        counted: (n_tracks,) whose terms and numbers decide idf and bins; None: all.
     """
+    counted = np.ones(len(ids), dtype=bool) if counted is None else counted
     places = pc.index_in(ids, value_set=_whole(snapshot["track_id"]))
-    blocks = [sparse.csr_matrix((len(ids), 0))]
+    blocks, keys = [sparse.csr_matrix((len(ids), 0))], [np.zeros(0, np.uint64)]
     for name, column in _features(snapshot):
         weight = weights.get(name, 1.0)
         if weight > 0:
-            blocks.append(weight * _weighed(_counts(name, column.take(places), most_tracks), most_tracks))
-    return _of_length_one(sparse.hstack(blocks, format="csr"))
+            terms, own = _weighed(*_counts(name, column.take(places), most_tracks, counted), most_tracks, counted)
+            blocks.append(weight * terms)
+            keys.append(keyed_hash(own, name))
+    features = _of_length_one(sparse.hstack(blocks, format="csr"))
+    return Described(features, _marks(features, np.concatenate(keys)))
+
+
+def _marks(features: sparse.csr_matrix, keys: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """A hash of each row's terms and weights. keys: (n_columns,) of the terms."""
+    cells = mix(keys[features.indices] ^ mix(features.data.view(np.uint32).astype(np.uint64)))
+    total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(cells)])  # modulo 2^64
+    return np.asarray(total[features.indptr[1:]] - total[features.indptr[:-1]])
 
 
 def _features(snapshot: pa.Table) -> Iterator[tuple[str, pa.Array]]:
@@ -57,8 +91,8 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
     return column.combine_chunks()
 
 
-def _counts(name: str, column: pa.Array, most_tracks: int) -> sparse.csr_matrix:
-    """How often each track has each term of a feature. (n_tracks, n_terms)."""
+def _counts(name: str, column: pa.Array, most_tracks: int, counted: BoolArray) -> Counted:
+    """How often each track has each term of a feature (n_tracks, n_terms), and these terms."""
     kind, rows = column.type, pa.array(np.arange(len(column)))
     if pa.types.is_list(kind):
         return _terms(pc.list_parent_indices(column), pc.list_flatten(column), len(column))
@@ -68,43 +102,55 @@ def _counts(name: str, column: pa.Array, most_tracks: int) -> sparse.csr_matrix:
         return _terms(rows, pa.concat_arrays([pc.list_flatten(words), column]), len(column))
     if name == "artist" or name.endswith("_id") or pa.types.is_boolean(kind):
         return _terms(rows, column.cast(pa.string()), len(column))
-    return _bins(column, most_tracks)
+    return _bins(column, most_tracks, counted)
 
 
-def _terms(rows: pa.Array, terms: pa.Array, n_tracks: int) -> sparse.csr_matrix:
+def _terms(rows: pa.Array, terms: pa.Array, n_tracks: int) -> Counted:
     """Terms that stand in rows, counted; the columns are in the order of the terms. (n_tracks, n_terms)."""
     there = pc.fill_null(pc.greater(pc.utf8_length(terms), 0), False)
     coded = terms.filter(there).dictionary_encode()
-    place = np.argsort(np.asarray(pc.sort_indices(coded.dictionary)))
+    order = pc.sort_indices(coded.dictionary)
+    place = np.argsort(np.asarray(order))
     cells = np.asarray(rows.filter(there)), place[np.asarray(coded.indices)]
-    return sparse.csr_matrix((np.ones(len(cells[0])), cells), shape=(n_tracks, len(place)))
+    counts = sparse.csr_matrix((np.ones(len(cells[0])), cells), shape=(n_tracks, len(place)))
+    return counts, coded.dictionary.take(order)
 
 
-def _weighed(counts: sparse.csr_matrix, most_tracks: int) -> sparse.csr_matrix:
-    """tf-idf of the terms that tell tracks apart."""
+def _weighed(counts: sparse.csr_matrix, terms: pa.Array, most_tracks: int, counted: BoolArray) -> Counted:
+    """tf-idf of the terms that tell tracks apart, and these; one that no counted track has is as rare as one can be."""
     n_with = np.bincount(counts.indices, minlength=counts.shape[1])
-    n_described = int(np.count_nonzero(np.diff(counts.indptr)))
     telling = (n_with > 1) & (n_with <= most_tracks)
-    return (counts[:, telling] @ sparse.diags_array(np.log(n_described / n_with[telling]))).tocsr()
+    of_counted = counts[counted]
+    n_counted = np.maximum(np.bincount(of_counted.indices, minlength=counts.shape[1])[telling], 1)
+    n_described = max(int(np.count_nonzero(np.diff(of_counted.indptr))), 1)
+    found = (counts[:, telling] @ sparse.diags_array(_stepped(np.log(n_described / n_counted)))).tocsr()
+    return found, terms.filter(pa.array(telling))
 
 
-def _bins(column: pa.Array, most_tracks: int) -> sparse.csr_matrix:
-    """Numbers by their rank among all, in the two nearest bins. (n_tracks, n_bins)."""
+def _bins(column: pa.Array, most_tracks: int, counted: BoolArray) -> Counted:
+    """Numbers by their rank among those of the counted tracks, in the two nearest bins. (n_tracks, n_bins)."""
     known = np.flatnonzero(np.asarray(column.is_valid()))
     values = np.asarray(column.take(pa.array(known))).astype(np.float64)
-    distinct, inverse, n_equal = np.unique(values, return_inverse=True, return_counts=True)
-    n_bins = min(max(BINS, -(-2 * len(known) // most_tracks)), max(1, len(known) // 2)) + 1
+    ranked = values[counted[known]]
+    distinct, n_equal = np.unique(ranked, return_counts=True)
+    n_bins = min(max(BINS, -(-2 * len(ranked) // most_tracks)), max(1, len(ranked) // 2)) + 1
+    names = pa.array(range(n_bins), pa.int64())
     if len(distinct) < 2:
-        return sparse.csr_matrix((len(column), n_bins))
+        return sparse.csr_matrix((len(column), n_bins)), names
     middle = np.cumsum(n_equal) - (n_equal + 1) / 2  # the mean rank of equal values
-    places = (middle / (len(known) - 1) * (n_bins - 1))[inverse]
+    places = _stepped(np.interp(values, distinct, middle / (len(ranked) - 1) * (n_bins - 1)))
     lower = np.minimum(places.astype(np.int64), n_bins - 2)
     upper_share = places - lower
     cells = np.concatenate([known, known]), np.concatenate([lower, lower + 1])
     shares = np.concatenate([1 - upper_share, upper_share])
     found = sparse.csr_matrix((shares, cells), shape=(len(column), n_bins))
     found.eliminate_zeros()
-    return found
+    return found, names
+
+
+def _stepped(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """In steps, so that a few tracks more or less leave nearly all values as they were."""
+    return np.asarray(np.round(values * STEPS) / STEPS)
 
 
 def _of_length_one(terms: sparse.csr_matrix) -> sparse.csr_matrix:

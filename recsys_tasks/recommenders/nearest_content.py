@@ -1,41 +1,84 @@
 """Which tracks are most alike by their features: a product of sparse matrices, some rows at a time."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from recsys_tasks.core.domain import IntArray
+from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of
 
-PRODUCTS = 1 << 22
-"""Products of two numbers that are computed together: some 200 MB on the way."""
+PRODUCTS = 1 << 20
+"""Products of two numbers that are computed together: some 50 MB on the way."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What an earlier day found, in today's columns."""
+
+    nearest: sparse.csr_matrix  # (n_tracks, n_tracks) float32: row i holds the nearest of track i
+    settled: BoolArray  # (n_tracks,) has the same features as then
+    known: BoolArray  # (n_tracks,) could be chosen then
 
 
 def nearest_content(
-    features: sparse.csr_matrix, known: IntArray, n_nearest: int, products: int = PRODUCTS
+    features: sparse.csr_matrix,
+    known: IntArray,
+    n_nearest: int,
+    products: int = PRODUCTS,
+    before: Before | None = None,
 ) -> sparse.csr_matrix:
     """Similarities of each known track to the tracks that have it among their nearest. (n_tracks, n_tracks) float32.
 
     Column i holds the ``n_nearest`` known tracks that are most like track i, without itself; of equal ones the lowest.
+    The lists of an earlier day spare most of the products and change no answer: of two tracks whose features are the
+    same as then, the similarity is too, so that only the others can enter a list or leave it.
 
     Args:
         features: (n_tracks, n_columns) float32.
         known: (n_known,) columns of the tracks to choose from, rising.
         n_nearest: how many are kept.
         products: that are computed together, which bounds the memory and changes no answer.
+        before: the same of an earlier day.
     """
-    n_tracks, chosen = features.shape[0], features[known].T.tocsr()  # (n_columns, n_known)
+    every = np.arange(features.shape[0])
+    if before is None:
+        return _as_columns(_products(features, every, known, n_nearest, products))
+    chosen = np.isin(every, known)
+    stays = before.settled & before.known & chosen
+    kept = kept_of(before.nearest, stays[before.nearest.indices])
+    full, lost = np.diff(before.nearest.indptr) >= n_nearest, np.diff(kept.indptr) < np.diff(before.nearest.indptr)
+    anew = ~before.settled | (full & lost)  # what stood behind the last one of a full list is not known
+    new = _products(features, np.flatnonzero(~anew), np.flatnonzero(chosen & ~stays), n_nearest, products)
+    whole = _products(features, np.flatnonzero(anew), known, n_nearest, products)
+    kept = kept_of(kept, ~np.repeat(anew, np.diff(kept.indptr)))
+    return _as_columns(sparse.csr_matrix(best_of_rows(sparse.csr_matrix(kept + new), n_nearest) + whole))
+
+
+def _products(
+    features: sparse.csr_matrix, rows: IntArray, choice: IntArray, n_nearest: int, products: int
+) -> sparse.csr_matrix:
+    """The nearest of some rows among some tracks, empty rows for the others. (n_tracks, n_tracks)."""
+    n_tracks, chosen = features.shape[0], sparse.csr_matrix(features[choice].T)  # (n_columns, n_choice)
     places = np.full(n_tracks, -1)
-    places[known] = np.arange(len(known))
-    parts = [sparse.csr_matrix((0, len(known)), dtype=np.float32)]
-    for start, end in blocks_of_work(work_of(features, chosen), products):
-        alike = sparse.csr_matrix(features[start:end] @ chosen)
-        parts.append(best_of_rows(_without_own(alike, places[start:end]), n_nearest))
-    by_track = sparse.vstack(parts, format="csr")  # (n_tracks, n_known)
-    cells = by_track.data, known[by_track.indices], by_track.indptr
-    return sparse.csr_matrix(sparse.csr_matrix(cells, shape=(n_tracks, n_tracks)).T)
+    places[choice] = np.arange(len(choice))
+    parts, asked = [sparse.csr_matrix((0, len(choice)), dtype=np.float32)], features[rows]
+    for start, end in blocks_of_work(work_of(asked, chosen), products):
+        alike = _without_own(sparse.csr_matrix(asked[start:end] @ chosen), places[rows[start:end]])
+        parts.append(best_of_rows(alike, n_nearest))
+    found, lengths = sparse.vstack(parts, format="csr"), np.zeros(n_tracks, dtype=np.int64)
+    lengths[rows] = np.diff(found.indptr)
+    cells = found.data, choice[found.indices], np.concatenate([[0], np.cumsum(lengths)])
+    return sparse.csr_matrix(cells, shape=(n_tracks, n_tracks))
+
+
+def _as_columns(nearest: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Row i of what was the nearest of track i becomes column i; columns rise in each row."""
+    found = sparse.csr_matrix(nearest.T)
+    found.sort_indices()
+    return found
 
 
 def _without_own(alike: sparse.csr_matrix, own: IntArray) -> sparse.csr_matrix:

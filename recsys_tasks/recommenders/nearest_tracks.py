@@ -20,10 +20,12 @@ from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 from scipy import sparse
 
 from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.domain import Day, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
 from recsys_tasks.recommenders.neighbours import ByPlayedTracks, Neighbours, SimilarTracks
+from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
 from recsys_tasks.recommenders.vectors import Played
 
 NEIGHBOURS_FORMAT = 1
@@ -35,14 +37,28 @@ class NearestTracks(ByPlayedTracks):
 
     name = "neighbours"
 
-    def __init__(self, config: NeighboursConfig, threads: int = 1) -> None:
-        """Nothing is trained yet. threads: of the library; the bytes do not depend on it."""
-        self._config, self._threads = config, threads
+    def __init__(self, config: NeighboursConfig, threads: int = 1, renewed: Day | None = None) -> None:
+        """Nothing is trained yet.
+
+        Args:
+            config: parameters.
+            threads: of the library; the bytes do not depend on it.
+            renewed: date before which the plays decide the neighbours of old tracks; None: they are those of the day.
+        """
+        self._config, self._threads, self.renewed = config, threads, renewed
+
+    def n_old(self, tracks: Vocabulary) -> int:
+        """How many tracks, which come first, are old: played before the renewal by as many days as lie between two."""
+        renewed = day_number(self.renewed) if self.renewed else 0
+        return int(np.searchsorted(tracks.first_days, renewed - self._config.renewed_every_days))
 
     def identity(self) -> Json:
         """As ``Recommender``."""
+        parameters = self._config.model_dump(exclude=set() if self.renewed else {"renewed_every_days"})
+        if self.renewed:
+            parameters["renewed"] = self.renewed.isoformat()
         return {
-            "parameters": self._config.model_dump(),
+            "parameters": parameters,
             "training": NEIGHBOURS_FORMAT,
             "backend": {"name": "implicit", "version": version("implicit")},
         }
@@ -55,12 +71,21 @@ class NearestTracks(ByPlayedTracks):
             raise BadData("Nothing was played, so no tracks are similar. Check the source and history_start.")
         nearest = min(self._config.nearest, data.plays.shape[1] - 1) + 1  # each track is its own nearest
         model = ItemItemRecommender(K=nearest, num_threads=self._threads)
-        model.fit(self._weighted(data.plays), show_progress=False)
+        model.fit(self.weighted(data.plays), show_progress=False)
         played = Played(data.plays.indptr, data.plays.indices)
         return Fit(Neighbours(SimilarTracks(_without_itself(model.similarity)), played))
 
-    def _weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
-        """What is multiplied with itself. (n_users, n_tracks) float64."""
+    def with_young(self, old: sparse.csr_matrix, plays: sparse.csr_matrix) -> RenewedNeighbours:
+        """The neighbours of a day from those of the old tracks.
+
+        Args:
+            old: (n_old, n_old), as ``fit`` found them in the plays before the date of renewal.
+            plays: (n_users, n_tracks) play counts of the day's training, the old tracks first.
+        """
+        return with_young(old, self.weighted(plays), self._config.nearest)
+
+    def weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
+        """The matrix two columns of which multiply to a similarity. (n_users, n_tracks) float64."""
         if self._config.similarity == "bm25":
             return bm25_weight(plays.T.astype(np.float64)).T.tocsr()
         norms = np.sqrt(np.bincount(plays.indices, minlength=plays.shape[1]) + self._config.shrinkage)

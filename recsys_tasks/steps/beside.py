@@ -5,8 +5,9 @@ Their keys name neither a parent nor a moment, so that everybody finds them by t
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
-from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary
+from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary, day_number
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.matrix.items import items_of
 from recsys_tasks.recommenders.content import Content
@@ -81,9 +82,15 @@ def _recommenders(at: Workplace, day: Day) -> Iterator[Recent | NearestTracks | 
         if name == "recent":
             yield from map(Recent, at.config.recent.half_life_days)
         elif name == "neighbours":
-            yield NearestTracks(at.config.neighbours, at.config.als.threads)
+            yield NearestTracks(at.config.neighbours, at.config.als.threads, _renewed(at, day))
         else:
             yield _content(at, day)
+
+
+def _renewed(at: Workplace, day: Day) -> Day | None:
+    """The newest date of renewal of the neighbours up to a day; None where they are built anew each day."""
+    every = at.config.neighbours.renewed_every_days
+    return day - timedelta(days=day_number(day) % every) if every > 1 else None
 
 
 def _content(at: Workplace, day: Day) -> Content:

@@ -12,24 +12,24 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix, Vocabulary
-from recsys_tasks.core.errors import BadData, NotStored
+from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix
+from recsys_tasks.core.errors import NotStored
 from recsys_tasks.evaluation.blend_weights import fitted_weights, teachers_of
 from recsys_tasks.evaluation.lists import played_of
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
-from recsys_tasks.matrix.chain import chain_digests
-from recsys_tasks.matrix.play_matrix import day_counts, pad
+from recsys_tasks.matrix.play_matrix import pad
 from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import Holdout, Split, hold_out
 from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.base import Arrays, Parent, Retriever, TrainingData, TrainingFigures
+from recsys_tasks.recommenders.base import Arrays, Retriever, TrainingData, TrainingFigures
 from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.cold_tracks import ColdTracks
 from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.ranker import TREES, Ranker
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
@@ -43,6 +43,7 @@ from recsys_tasks.steps.cold_tracks import (
     stored_cold_tracks,
     train_cold_tracks,
 )
+from recsys_tasks.steps.going_on import earlier_content, recent_plays, renewed_neighbours
 from recsys_tasks.steps.ranked import ranker_identity, train_ranker, trained_ranker
 from recsys_tasks.steps.workplace import Workplace
 
@@ -197,45 +198,17 @@ def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) ->
 def _trained(at: Workplace, each: Beside, matrix: PlayMatrix, split: Split) -> Arrays:
     """The files of a component."""
     if isinstance(each.recommender, Recent):
-        return _recent(at, each.recommender, each.key, matrix).files()
+        return recent_plays(at, each.recommender, each.key, matrix).files()
     training = whole(hold_out(matrix, split).training)
+    if isinstance(each.recommender, NearestTracks) and each.recommender.renewed is not None:
+        return renewed_neighbours(at, each.recommender, each.key, matrix, training).files()
     data = TrainingData(training, matrix.users, matrix.tracks)
     if isinstance(each.recommender, Content):
         items, snapshot = items_for(at, each.key.day, matrix), str(snapshot_of(at, each.key.day))
         catalogue = at.catalogues.load(each.key.day, snapshot)
         data = TrainingData(pad(training, (training.shape[0], len(items))), matrix.users, items, catalogue)
+        return each.recommender.similar(data, earlier_content(at, each.key, matrix)).files()
     return each.recommender.fit(data).component.similar.files()
-
-
-def _recent(at: Workplace, recommender: Recent, key: ModelKey, matrix: PlayMatrix) -> RecentPlays:
-    """The faded plays of a chain, from those of its longest prefix that is stored."""
-    n, parent = _stored_prefix(at, recommender, key, matrix)
-    for date, partition in matrix.chain[n:]:
-        counts = at.partitions.load(date, partition)
-        if parent is None and not len(counts):  # nothing was played up to now
-            continue
-        data = TrainingData(day_counts(counts, matrix.users, matrix.tracks), matrix.users, matrix.tracks)
-        parent = Parent(recommender.fit(data, parent).component, matrix.users, matrix.tracks)
-    if parent is None:
-        raise BadData("Nothing was played on any date, so no track is popular. Check the source and history_start.")
-    return parent.component
-
-
-def _stored_prefix(
-    at: Workplace, recommender: Recent, key: ModelKey, matrix: PlayMatrix
-) -> tuple[int, Parent[RecentPlays] | None]:
-    """How many dates the stored faded plays of the longest prefix hold, and these plays; 0 and None without any."""
-    digests = chain_digests(matrix.chain)
-    for n in range(len(matrix.chain) - 1, 0, -1):
-        date = matrix.chain[n - 1][0]
-        for stored in at.models.of(date):
-            prefix = replace(stored.key, day=key.day, matrix=key.matrix, split=key.split)
-            if stored.key.matrix == digests[n - 1] and prefix == key:
-                component = recommender.open(arrays_of(at.models.load(date, stored.digest)))
-                known = len(component.sums)  # the vocabulary of a prefix is the beginning of ours
-                tracks = Vocabulary(matrix.tracks.ids[:known], matrix.tracks.first_days[:known])
-                return n, Parent(component, matrix.users, tracks)
-    return 0, None
 
 
 def _blind(at: Workplace, als: str, beside: Sequence[Beside], holdout: Holdout, n_items: int) -> list[Retriever]:

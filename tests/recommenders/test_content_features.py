@@ -13,7 +13,7 @@ IDS = pa.array(range(6), pa.int64())
 
 def cosines(table, weights=None, most_tracks=100, ids=IDS):
     """Cosine of each pair of tracks."""
-    features = content_features(table, ids, weights or {}, most_tracks)
+    features = content_features(table, ids, weights or {}, most_tracks).features
     return (features @ features.T).toarray()
 
 
@@ -56,7 +56,7 @@ class TestFeatures:
     def test_rows_follow_the_ids_and_not_the_snapshot(self):
         """A track stands where its id does; one that the snapshot does not know has no features."""
         table = snapshot([3, 1, 5, 6], ["a", "a", "b", "c"])
-        found = content_features(table, pa.array([1, 2, 3, 5], pa.int64()), {}, 100)
+        found = content_features(table, pa.array([1, 2, 3, 5], pa.int64()), {}, 100).features
         assert np.diff(found.indptr).tolist() == [1, 0, 1, 0]
 
 
@@ -65,7 +65,7 @@ class TestNearest:
         """A column holds the nearest known tracks, never the track itself, whatever is computed together."""
         rng = np.random.default_rng(3)
         tags = [[f"t{t}" for t in rng.integers(0, 9, 4)] for _ in range(40)]
-        features = content_features(snapshot(range(40), tags=tags), pa.array(range(40), pa.int64()), {}, 100)
+        features = content_features(snapshot(range(40), tags=tags), pa.array(range(40), pa.int64()), {}, 100).features
         known, cosine = np.arange(0, 40, 2), (features @ features.T).toarray()
         found = nearest_content(features, known, 5)
         assert (found != nearest_content(features, known, 5, products=50)).nnz == 0

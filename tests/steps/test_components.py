@@ -21,9 +21,10 @@ D13, D14, D15 = (date(2026, 1, n) for n in (13, 14, 15))
 JOINED = {
     "blend": {"components": ["als", "recent", "neighbours"], "depth": 50},
     "recent": {"half_life_days": [3, 20]},
+    "neighbours": {"renewed_every_days": 2},
     "evaluation": {"blend_share": 0.2},
 }
-RETRAINED = ("recent", "blend")
+RETRAINED = ("recent", "neighbours", "blend")
 NAMES = ("als", "recent", "recent", "neighbours")
 
 
@@ -157,15 +158,23 @@ class TestConfigured:
             build_index(at, D15, key_of(copied, D15).component)
 
 
-class TestFoldOfRecentPlays:
+def trained_bytes(at, day):
+    """What is stored of the recent plays and of the neighbours of a day."""
+    parts = key_of(at, day).components[1:]
+    files = [arrays_of(at.models.load(day, each)) for each in parts]
+    return [(name, np.asarray(values).tobytes()) for of in files for name, values in sorted(of.items())]
+
+
+class TestGoingOn:
     def test_any_order_of_backfills_gives_the_same_bytes(self, joined, tmp_path):
-        """Whichever dates were trained before, and in whatever order, the faded plays of a date are the same bytes."""
+        """Whichever dates were trained before, and in whatever order: faded plays, and neighbours, which are
+        renewed on the thirteenth and on the fifteenth."""
         days = (D13, D14, D15)
         keys = {day: key_of(joined, day) for day in days}
         stored = [
             path for path in (joined.store.root / "models").iterdir() if recommender_of(joined, path) in RETRAINED
         ]
-        expected = {day: [values.tobytes() for values in sums_of(joined, day)] for day in days}
+        expected = {day: trained_bytes(joined, day) for day in days}
         for n, order in enumerate(permutations(days)):
             root = tmp_path / str(n)
             shutil.copytree(
@@ -176,4 +185,4 @@ class TestFoldOfRecentPlays:
             at = Workplace(PosixStore(root), joined.config)
             for day in order:
                 train_components(at, day, keys[day].component)
-            assert {day: [values.tobytes() for values in sums_of(at, day)] for day in days} == expected
+            assert {day: trained_bytes(at, day) for day in days} == expected

@@ -1,0 +1,113 @@
+"""Content goes on from an earlier day, and finds what it would have found anew."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from recommenders.catalogues import snapshot
+from scipy import sparse
+
+from recsys_tasks.core.components import ContentConfig
+from recsys_tasks.core.domain import Vocabulary, day_number
+from recsys_tasks.recommenders.base import TrainingData
+from recsys_tasks.recommenders.best_of_rows import best_of_rows
+from recsys_tasks.recommenders.content import COUNTED_ANEW_DAYS, Content
+
+FIRST, N_DAYS, AT_FIRST, A_DAY = date(2026, 1, 5), 26, 200, 12
+CONFIG = ContentConfig(nearest=6, most_tracks=90)
+
+
+def there_on(number):
+    """How many tracks have been played up to a day."""
+    return AT_FIRST + A_DAY * number
+
+
+def day_of(number, retagged=(), gone=()):
+    """A day of a service that gets 200 tracks, then twelve a day; its catalogue knows those of tomorrow.
+
+    Args:
+        number: of the day, from 0.
+        retagged: tracks that have another tag than on other days.
+        gone: tracks that the catalogue has lost, although they were played.
+    """
+    n_tracks, n_items = there_on(number), there_on(number + 1)
+    rng = np.random.default_rng(3)
+    tags = [[f"t{a}", f"u{b}"] for a, b in rng.integers(0, 9, (there_on(N_DAYS), 2))]
+    tempo = rng.normal(120, 30, there_on(N_DAYS)).round()
+    for track in retagged:
+        tags[track] = ["t0", "v"]
+    there = [track for track in range(n_items) if track not in gone]
+    table = snapshot(
+        there, [f"a{track // 5}" for track in there], tags=[tags[i] for i in there], tempo=[tempo[i] for i in there]
+    )
+    first = day_number(FIRST) + np.maximum(0, 1 + (np.arange(n_items) - AT_FIRST) // A_DAY)
+    plays = sparse.csr_matrix((np.arange(n_items) < n_tracks).astype(np.uint32)[None])
+    tracks = Vocabulary(pa.array(range(n_items), pa.int64()), first.astype(np.int32))
+    data = TrainingData(plays, Vocabulary(pa.array([1]), np.zeros(1, np.int32)), tracks, table)
+    return Content(CONFIG, "a digest", FIRST + timedelta(days=number)), data
+
+
+def files_of(number, before=None, **changes):
+    """Similar tracks of a day."""
+    content, data = day_of(number, **changes)
+    return content.similar(data, before)
+
+
+def same(one, other):
+    """Whether the files are the same bytes."""
+    pairs = zip(one.files().items(), other.files().items(), strict=True)
+    return all(name == named and a.dtype == b.dtype and a.tobytes() == b.tobytes() for (name, a), (named, b) in pairs)
+
+
+class TestDayByDay:
+    def test_each_day_is_as_if_it_were_made_anew(self):
+        """Over two dates on which terms are counted anew, and whatever day went before."""
+        before = files_of(5)
+        for number in range(6, N_DAYS - 1):
+            anew = files_of(number)
+            assert same(files_of(number, before), anew)
+            before = anew if number % 3 else before  # yesterday's, or one of two or three days ago
+
+    @pytest.mark.parametrize("number", [17, 23])
+    def test_changed_and_lost_tracks_leave_the_lists_and_enter_others(self, number):
+        """Of tracks that have other tags, and of some that the catalogue has lost; and when both are as they were."""
+        changes = {"retagged": (3, 40, there_on(number)), "gone": (7, 50)}
+        changed, plain = files_of(number, **changes), files_of(number - 1)
+        assert same(files_of(number, plain, **changes), changed)
+        assert not same(changed, files_of(number))
+        assert same(files_of(number + 1, changed), files_of(number + 1))
+
+    def test_an_ordinary_day_changes_nothing_of_tracks_that_were_there(self):
+        """Between two dates of the calendar a new track moves no mark; on such a date all marks move."""
+        for number in range(10, N_DAYS - 1):
+            one, other = files_of(number - 1).marks, files_of(number).marks
+            equal = (one == other[: len(one)]).mean()
+            counted_anew = (day_number(FIRST) + number) % COUNTED_ANEW_DAYS == 0
+            assert equal < 0.2 if counted_anew else equal > 0.9
+
+    def test_a_track_of_another_order_is_found_by_its_id(self):
+        """Items without plays stand by id behind the others, and move as others come among them."""
+        content, data = day_of(15)
+        before = content.similar(data)
+        ids = np.arange(len(data.tracks))
+        ids[there_on(15) :] = ids[there_on(15) :][::-1]
+        moved = replace(data, tracks=Vocabulary(pa.array(ids), data.tracks.first_days))
+        assert same(content.similar(moved, before), content.similar(moved))
+
+
+class TestBestOfRows:
+    @pytest.mark.parametrize("length", [5, 40, 900])
+    def test_the_largest_are_kept_and_of_equal_ones_the_lowest_columns(self, length):
+        """Rows of any length, in any order of their columns, with many equal values."""
+        rng = np.random.default_rng(length)
+        cols = np.stack([rng.permutation(1000)[:length] for _ in range(30)])
+        values = rng.integers(1, 12, cols.shape).astype(np.float32)
+        matrix = sparse.csr_matrix(
+            (values.ravel(), cols.ravel(), np.arange(0, cols.size + 1, length)), shape=(30, 1000)
+        )
+        found = best_of_rows(matrix, 20)
+        for row in range(30):
+            best = cols[row][np.lexsort((cols[row], -values[row]))][:20]
+            assert found[row].indices.tolist() == sorted(best.tolist())

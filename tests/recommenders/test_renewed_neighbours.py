@@ -1,0 +1,66 @@
+"""Neighbours that are renewed on some dates: what a day finds of young tracks, and what it keeps of old ones."""
+
+import numpy as np
+import pytest
+from recommenders.suite import vocabulary
+from scipy import sparse
+
+from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.recommenders.base import TrainingData
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
+
+N_USERS, N_OLD, N_TRACKS, NEAREST = 90, 40, 60, 7
+
+
+def plays(n_tracks=N_TRACKS, seed=1):
+    """Who played what; the same in the first columns whatever comes behind them."""
+    rng = np.random.default_rng(seed)
+    counts = (rng.random((N_TRACKS, N_USERS)) < 0.12) * rng.integers(1, 5, (N_TRACKS, N_USERS))
+    return sparse.csr_matrix(counts[:n_tracks].T.astype(np.uint32))
+
+
+def recommender(similarity="cosine"):
+    """Seven neighbours of each track."""
+    return NearestTracks(NeighboursConfig(similarity=similarity, nearest=NEAREST, shrinkage=2.0))
+
+
+def neighbours(counts, similarity="cosine"):
+    """Of all tracks, of these plays."""
+    data = TrainingData(counts, vocabulary(N_USERS), vocabulary(counts.shape[1]))
+    return recommender(similarity).fit(data).component.similar.matrix
+
+
+class TestADay:
+    @pytest.mark.parametrize("products", [1, 400, 1 << 20])
+    @pytest.mark.parametrize("similarity", ["cosine", "bm25"])
+    def test_old_tracks_keep_their_neighbours_and_young_ones_push_in(self, similarity, products):
+        """Each row is the best of what the renewal found and of the day's similarities to young tracks; a young track
+        has the best of all tracks, whatever is multiplied together."""
+        old, weighted = neighbours(plays(N_OLD, seed=2), similarity), recommender(similarity).weighted(plays())
+        found = with_young(old, weighted, NEAREST, products).similar.matrix.toarray()
+        expected = np.float32((weighted.T @ weighted).toarray())
+        expected[:N_OLD, :N_OLD] = old.toarray()
+        np.fill_diagonal(expected, 0)
+        for row in range(N_TRACKS):
+            best = np.lexsort((np.arange(N_TRACKS), -expected[row]))[:NEAREST]
+            best = best[expected[row, best] > 0]
+            assert set(np.flatnonzero(found[row])) == set(best.tolist())
+            np.testing.assert_array_equal(found[row, best], expected[row, best])
+
+    def test_the_next_day_finds_the_old_ones_again(self):
+        """What left a list for a young track is kept beside the lists: the day after goes on from the renewal."""
+        old = neighbours(plays(N_OLD, seed=2))
+        today = recommender().with_young(old, plays())
+        assert today.left.nnz
+        stored = RenewedNeighbours.of(today.files(), N_OLD)
+        assert (stored.old() != old).nnz == 0
+        tomorrow = plays(seed=3)
+        one, other = (recommender().with_young(each, tomorrow).files() for each in (old, stored.old()))
+        assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+    def test_where_all_are_young_they_are_built_anew(self):
+        """A service whose first plays are not older than the renewal has the similarities of today; ties may differ."""
+        found = recommender().with_young(sparse.csr_matrix((0, 0), dtype=np.float32), plays()).similar.matrix
+        one, other = (np.sort(each.toarray(), axis=1) for each in (found, neighbours(plays())))
+        np.testing.assert_allclose(one, other, rtol=1e-6)
