@@ -23,6 +23,8 @@ from recsys_tasks.steps.cuda import device_versions
 OLDEST_JAVA, OLDEST_PYSPARK = 17, 4
 ASK_JAVA = 'exec "${JAVA_HOME:+$JAVA_HOME/bin/}java" -version'
 """As Spark's own scripts find it."""
+PLACES = ("executor", "queue", "executor_config")
+"""What of ``[tasks]`` says on which machine a task runs."""
 OR_ELSE = 'or take [als] backend = "implicit"'
 
 
@@ -44,7 +46,7 @@ def require_trainer(config: Config) -> None:
     Raises:
         ConfigError: as ``trainer_of``.
     """
-    if _runs_here(config):
+    if not trains_elsewhere(config):
         versions_of(config.als)
 
 
@@ -98,14 +100,10 @@ def _lacks(needed: str, found: str, mend: str) -> ConfigError:
     return ConfigError(f'[als] backend = "spark" needs {needed}, and {found}. {mend}, {OR_ELSE}.')
 
 
-def _runs_here(config: Config) -> bool:
-    """Whether ``[tasks]`` sends the training where it sends the first task that computes."""
+def trains_elsewhere(config: Config) -> bool:
+    """Whether ``[tasks]`` sends the training to other machines than the first task that computes."""
     places = [
-        {
-            name: value
-            for name, value in config.tasks.of(task).items()
-            if name in ("executor", "queue", "executor_config")
-        }
+        {name: value for name, value in config.tasks.of(task).items() if name in PLACES}
         for task in ("extract_streams", "train_als")
     ]
-    return places[0] == places[1]
+    return places[0] != places[1]

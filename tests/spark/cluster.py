@@ -39,7 +39,8 @@ class Cluster:
 
     def executors(self) -> list[psutil.Process]:
         """The JVMs that the workers started for a training."""
-        return [child for worker in self.workers if worker.poll() is None for child in children(worker)]
+        found = [child for worker in self.workers if worker.poll() is None for child in children(worker)]
+        return [each for each in found if each.name() == "java" and each.status() != psutil.STATUS_ZOMBIE]
 
 
 def children(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
@@ -61,7 +62,8 @@ def running_cluster(folder: Path, cores: int = 1) -> Iterator[Cluster]:
         address = _said(folder / "master.log", "Starting Spark master at ")
         for number in range(2):
             name = f"worker{number}"
-            of = ("--cores", str(cores), "--memory", "1g", "--webui-port", "0", "--work-dir", str(folder / name), address)
+            size = ("--cores", str(cores), "--memory", "1g")
+            of = (*size, "--webui-port", "0", "--work-dir", str(folder / name), address)
             processes.append(_start(folder, name, "worker.Worker", *of))
         for number in range(2):
             _said(folder / f"worker{number}.log", "Successfully registered with master ")

@@ -23,6 +23,10 @@ INSIDE = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0
 """The same, for a Spark inside the task: nobody else is to reach it."""
 
 
+STOPPED = "stopped SparkContext"
+"""Of what Spark says where it gave the master up, whatever the reason."""
+
+
 @contextmanager
 def started(config: SparkConfig, folder: str) -> Iterator["SparkSession"]:
     """A session on the master, in a JVM of its own that ends with it.
@@ -91,6 +95,8 @@ def _broke_off(config: SparkConfig, gave_up: bool, error: Exception) -> TrainerU
             "[spark.properties] ask for, then rerun."
         )
     said = in_one_line(str(getattr(error, "java_exception", None) or error)).rstrip(".")
+    if STOPPED in said:
+        said = "its master did not answer, or ended the application"
     return TrainerUnavailable(
         f"Spark at {config.master} broke off; nothing of the training is stored: {said}. Look at the logs of the "
         "master and the executors, then rerun."
