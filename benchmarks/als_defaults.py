@@ -139,7 +139,7 @@ def chosen_from(splits: Sequence[TuningSplit], say: Callable[[str], None]) -> st
     cells = [f"{each.mean():.2f} ({each.min():.2f})" for each in shares]
     names = [f"{config.weight}, a = {config.a:g}" for config in grid()[:: len(LAMBDAS)]]
     rows = [[name, *cells[len(LAMBDAS) * n :][: len(LAMBDAS)]] for n, name in enumerate(names)]
-    return _table(["", *(f"lambda = {each:g}" for each in LAMBDAS)], rows)
+    return table(["", *(f"lambda = {each:g}" for each in LAMBDAS)], rows)
 
 
 def reported(of: DataSet, split: TuningSplit) -> list[list[str]]:
@@ -164,19 +164,20 @@ def main(words: Sequence[str] | None = None) -> None:
     args = parser.parse_args(words)
     began = time.monotonic()
     with threadpool_limits(1):
-        splits = dict(_present([each for each in SETS if not args.only or each.name in args.only], args.data))
+        splits = dict(present([each for each in SETS if not args.only or each.name in args.only], args.data))
         if args.grid:
             print(chosen_from([split for of, split in splits.items() if of.chosen_on], _say) + "\n")
         found = [reported(*each) for each in splits.items()]
     for place, metric in enumerate(Scores._fields):
-        print(f"{metric}@{K}\n\n{_table(HEADING, [rows[place] for rows in found])}\n")
+        print(f"{metric}@{K}\n\n{table(HEADING, [rows[place] for rows in found])}\n")
     _say(f"{time.monotonic() - began:.0f} s")
 
 
 HEADING = ["data", "hidden", "users", "popular tracks", "before", "now", "now less popular", "now less before"]
 
 
-def _present(wanted: Sequence[DataSet], folder: Path) -> list[tuple[DataSet, TuningSplit]]:
+def present(wanted: Sequence[DataSet], folder: Path) -> list[tuple[DataSet, TuningSplit]]:
+    """The data sets that are in a folder; those that are not are named."""
     found = []
     for each in wanted:
         try:
@@ -231,7 +232,8 @@ def _vocabulary(ids: Numbers) -> Vocabulary:
     return Vocabulary(pa.array(ids), np.zeros(len(ids), np.int32))
 
 
-def _table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(heading: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [heading, ["---"] * len(heading), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -3,12 +3,12 @@
     python -m benchmarks.gpu_training --size small|full
 
 ``docs/scale.md`` asks which steps would be worth a graphics processor; this is the one that the library can hand to
-it. The pairs are as many, and as unevenly spread, as the ordinary day's. Both sides begin with the same factors
-and take the library's three steps of conjugate gradients; their losses, by the library's own function on the
-processor, stand beside them. Where the library finds no GPU it says so, and nothing is kept.
+it, by the program's own backend ``implicit-gpu``. The pairs are as many, and as unevenly spread, as the ordinary day's.
+Both sides begin with the same factors and take three steps of conjugate gradients; their losses, by the library's own
+function on the processor, stand beside them. Where a part is missing it is named, and nothing is kept.
 
-It needs ``rmm-cu13`` (for ``implicit`` 0.7.3 that of 26.4: with newer ones its CUDA part is switched off, with a
-warning of an undefined symbol), and of the program nothing but NumPy and SciPy, so that it runs on a bare machine.
+It needs requirements-gpu.txt beside the benchmarks' own (docs/backends.md). The results of before the backend was
+there are of the library's own loop, which keeps the factors on the GPU.
 
 The physical limit is the memory: for each pair a row of factors (4 bytes a number) is fetched once for the start of the
 conjugate gradients and once for each step, for either side. How fast, a conversion of numbers on the GPU says.
@@ -18,9 +18,7 @@ import argparse
 import os
 import subprocess
 import time
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +26,10 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import FULL, SMALL, Line, Table, keep, line
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.recommenders.backends.implicit_gpu import ImplicitGpu
+from recsys_tasks.steps.cuda import device_versions
 
 SIZES = {SMALL: (100_000, 62_000, 6_000_000), FULL: (1_000_000, 620_000, 62_000_000)}
 """Listeners, tracks, pairs."""
@@ -43,10 +45,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=(SMALL, FULL), default=SMALL)
     size = parser.parse_args().size
-    from implicit import gpu
-
-    if not gpu.HAS_CUDA:
-        print("The library finds no GPU: nothing to compare.")
+    try:
+        device_versions()
+    except ConfigError as error:
+        print(f"Nothing to compare: {error}")
         return
     confidences = uneven_pairs(*SIZES[size])
     for factors in FACTORS:
@@ -98,15 +100,17 @@ def named(name: str, taken: list[float], ours: list[float], note: str, limit: bo
 
 def on_the_gpu(confidences: sparse.csr_matrix, start: Factors) -> tuple[list[float], float, float, Factors]:
     """Seconds of each iteration, megabytes on the GPU, seconds of all with copying and transposing, and factors."""
-    from implicit import gpu
-    from implicit.gpu.als import AlternatingLeastSquares
-
-    model = AlternatingLeastSquares(factors=start[0].shape[1], regularization=REGULARIZATION, iterations=ITERATIONS)
-    begun = time.perf_counter()
-    model.user_factors, model.item_factors = (gpu.Matrix(each) for each in start)
-    taken = seconds_of(model.fit, confidences, used_megabytes)
-    factors = model.user_factors.to_numpy(), model.item_factors.to_numpy()
-    return [seconds for seconds, _ in taken], max(used for _, used in taken), time.perf_counter() - begun, factors
+    begun, taken, used = time.perf_counter(), [], []
+    users, tracks = (each.copy() for each in start)
+    config = AlsConfig(factors=users.shape[1], regularization=REGULARIZATION)
+    step, transposed = ImplicitGpu({}).half_step(config, warm=False), confidences.T.tocsr()
+    for _ in range(ITERATIONS):
+        before = time.perf_counter()
+        step(confidences, users, tracks)
+        step(transposed, tracks, users)
+        taken.append(time.perf_counter() - before)
+        used.append(used_megabytes())
+    return taken, max(used), time.perf_counter() - begun, (users, tracks)
 
 
 def on_the_processor(confidences: sparse.csr_matrix, start: Factors, threads: int) -> tuple[list[float], Factors]:
@@ -118,17 +122,9 @@ def on_the_processor(confidences: sparse.csr_matrix, start: Factors, threads: in
             factors=start[0].shape[1], regularization=REGULARIZATION, iterations=ITERATIONS, num_threads=threads
         )
         model.user_factors, model.item_factors = (each.copy() for each in start)
-        taken = seconds_of(model.fit, confidences, lambda: 0.0)
-    return [seconds for seconds, _ in taken], (model.user_factors, model.item_factors)
-
-
-def seconds_of(
-    fit: Callable[..., Any], confidences: sparse.csr_matrix, measured: Callable[[], float]
-) -> list[tuple[float, float]]:
-    """Seconds of each iteration of a fit, by the library's own account, and what was measured after it."""
-    taken: list[tuple[float, float]] = []
-    fit(confidences, show_progress=False, callback=lambda _n, seconds, *_rest: taken.append((seconds, measured())))
-    return taken
+        taken: list[float] = []
+        model.fit(confidences, show_progress=False, callback=lambda _n, seconds, *_rest: taken.append(seconds))
+    return taken, (model.user_factors, model.item_factors)
 
 
 def loss_of(confidences: sparse.csr_matrix, factors: Factors) -> float:

@@ -9,9 +9,9 @@ Beside it stands precision@10 on the next day's plays of tracks that a listener 
 same listeners for both.
 
 Spark's ALS solves the same weighted problem (c = 1 + alpha * r, given log(1 + plays) as r), but multiplies lambda by
-the number of plays of each listener and track; its lambda is ours divided by the mean of those numbers, which punishes
-heavy listeners more and light ones less. So its own optimum is another one, and its loss by our formula is shown, not
-raced for. Its JVM is another process: its memory is not in the table, its start not in the seconds.
+the number of pairs of each listener and track; its lambda is ours divided by the mean pairs of a listener, which
+punishes heavy listeners more and light ones less. So its own optimum is another one, and its loss by our formula is
+shown, not raced for. Its JVM is another process: its memory is not in the table, its start is in the seconds.
 
 The physical limit is one iteration: factors that know the day's new plays at all need one pass over all pairs.
 """
@@ -30,9 +30,11 @@ from implicit.cpu.als import AlternatingLeastSquares
 from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import FULL, SMALL, Line, Table, keep, line, measured
+from benchmarks.spark_als import local_spark
 from benchmarks.synthetic import Service
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import PlayCounts, PlayMatrix
+from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
@@ -226,13 +228,15 @@ def goal(days: Days, lines: Sequence[Line]) -> str:
 def spark(matrix: PlayMatrix, service: Service, config: AlsConfig, cold: Factors, ours: Line) -> list[Line]:
     """Spark MLlib's ALS on the last day's matrix; nothing where it is not installed."""
     try:
-        from benchmarks.spark_als import fit
-    except ImportError as error:
+        backend = local_spark(config.threads)
+    except ConfigError as error:
         print(f"Spark is left out: {error}")
         return []
     asked = Asked.of(matrix, service.counts(service.days - 1))
-    seconds, factors = fit(matrix.counts, config, COLD_ITERATIONS)
-    fitted: Mapping[str, Factors] = {"Spark": factors, "cold": cold}
+    als, made = Als(config.model_copy(update={"max_iterations": COLD_ITERATIONS}), backend), {}
+    data = TrainingData(matrix.counts, matrix.users, matrix.tracks)
+    seconds, _ = measured(lambda: made.update(spark=als.fit(data).component))
+    fitted: Mapping[str, Factors] = {"Spark": made["spark"], "cold": cold}
     losses = {who: Als(config).recorded_loss(each, matrix.counts) for who, each in fitted.items()}
     precisions = {who: asked.precision(each).mean() for who, each in fitted.items()}
     note = (

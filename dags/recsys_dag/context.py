@@ -20,6 +20,7 @@ from recsys_tasks.core.errors import (
     SinkUnavailable,
     SourceUnavailable,
     StoreUnavailable,
+    TrainerUnavailable,
 )
 from recsys_tasks.core.typed_text import WORDS, reason_of
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from recsys_tasks.steps.results import Result
     from recsys_tasks.storage.store import ArtefactStore
 
-RETRIABLE = (SourceUnavailable, SinkUnavailable, PublishConflict, StoreUnavailable)
+RETRIABLE = (SourceUnavailable, SinkUnavailable, TrainerUnavailable, PublishConflict, StoreUnavailable)
 BY_HAND = "manual"
 """Kind of the runs that a person triggers; to trigger one with a word takes the right to edit the DAG
 (``recsys_ui.words``). A run of another kind bears the name of somebody who need not know of it: whoever ran the DAG

@@ -16,6 +16,7 @@ from recsys_tasks.setup.bucket_checks import bucket_checks
 from recsys_tasks.setup.checks import FAIL, OK, WARN, Check, failed
 from recsys_tasks.setup.source_checks import no_address, source_checks
 from recsys_tasks.setup.store_checks import store_checks
+from recsys_tasks.setup.trainer_checks import trainer_checks
 
 DESCRIPTION = """Look at the configuration, the store's file system or bucket, the source, and Airflow where it is in
 this environment. One line each: OK, WARN, or FAIL with the mend. Exit code 0 when nothing FAILs, 1 otherwise. Nothing
@@ -42,7 +43,7 @@ def _doctor(args: Namespace) -> Answer:
         config, found = _configuration(service)
         found += bucket_checks(service.root) if isinstance(service.root, Bucket) else store_checks(service.root)
         if config:
-            found += _source(args, service, config)
+            found += trainer_checks(config) + _source(args, service, config)
             asked[service] = config.alert.connections
         checks += [_of_service(service, check) for check in found]
     checks += airflow_checks(asked, _for_airflow(args.environment))

@@ -77,7 +77,8 @@ def _judgement(row: Row) -> str:
 
 def _training(model: Row) -> str:
     begun = "the parent's factors" if model["warm"] else "a cold start"
-    return f"{model['day']}: iterations: {model['iterations']}, from {begun}, loss {significant(model['loss'])}"
+    by = f", by {model['trainer']}" if model["trainer"] else ""
+    return f"{model['day']}: iterations: {model['iterations']}, from {begun}, loss {significant(model['loss'])}{by}"
 
 
 def _parents(parents: Sequence[Row]) -> Iterator[str]:

@@ -31,6 +31,7 @@ from recsys_tasks.core.policy import (
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.sections import Positive, Section, Share
 from recsys_tasks.core.serving import ServeConfig
+from recsys_tasks.core.spark import SparkConfig
 
 Table = TypeVar("Table", bound=BaseModel)
 IdType = Literal["bigint", "text", "uuid"]
@@ -167,8 +168,8 @@ class AlsConfig(Section):
     """Of the initial factors of a cold start."""
     threads: Positive = 2
     """Threads of the solver; the bytes do not depend on it."""
-    backend: Literal["implicit"] = "implicit"
-    """What solves the equations: ``implicit``, on the CPU."""
+    backend: Literal["implicit", "implicit-gpu", "spark"] = "implicit"
+    """What trains: ``implicit`` on the CPU or on a CUDA device, or a Spark (``[spark]``); docs/backends.md."""
 
 
 class IndexConfig(Section):
@@ -217,6 +218,7 @@ class Config(Section):
     schedule: ScheduleConfig = ScheduleConfig()
     tasks: TasksConfig = TasksConfig()
     als: AlsConfig = AlsConfig()
+    spark: SparkConfig = SparkConfig()
     recent: RecentConfig = RecentConfig()
     neighbours: NeighboursConfig = NeighboursConfig()
     content: ContentConfig = ContentConfig()

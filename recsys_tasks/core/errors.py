@@ -64,6 +64,10 @@ class OtherStore(RecsysError):
     """A step finds another store than the one its run began on: RECSYS_ROOT must name one shared folder or bucket."""
 
 
+class TrainerUnavailable(RecsysError):
+    """The Spark that trains cannot be reached, or broke off: retry; if it lasts, look at its master and executors."""
+
+
 class NotStored(RecsysError):
     """An artefact was asked for that no run has stored yet: run the step before it."""
 

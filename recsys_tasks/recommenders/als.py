@@ -12,6 +12,7 @@ this sum divided by the sum of all c_ui.
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import cast
 
 import numpy as np
 from scipy import sparse
@@ -21,10 +22,11 @@ from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import FloatArray, IntArray, Scratch
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
-from recsys_tasks.matrix.row_ranges import SLICE_PAIRS, PlayRows
+from recsys_tasks.matrix.row_ranges import SLICE_PAIRS, PlayRows, by_blocks
 from recsys_tasks.recommenders.als_loss import Pairs, loss_of, sampled_rows
 from recsys_tasks.recommenders.als_slices import ListenerSlices, TrackSlices, transposed, transposed_by_ranges
-from recsys_tasks.recommenders.backends import Backend, HalfStep, backend_of
+from recsys_tasks.recommenders.backends import Backend, HalfStep, HalfSteps, WholeTraining
+from recsys_tasks.recommenders.backends.implicit_cpu import ImplicitCpu, exact_vectors
 from recsys_tasks.recommenders.base import Arrays, Fit, Parent, Progress, TrainingData, TrainingFigures, unheard
 from recsys_tasks.recommenders.confidence import confidence
 from recsys_tasks.recommenders.factors import Factors, cold_factors, warm_factors
@@ -58,11 +60,11 @@ class Als:
 
         Args:
             config: parameters.
-            backend: the solver; None: the one that the configuration names.
+            backend: what trains; None: ``implicit``. Folding listeners in is the same with each of them.
             loss_listeners: how many listeners a loss is of; models of a format before 3 recorded that of all.
             slice_pairs: pairs that are solved together; the bytes do not depend on it.
         """
-        self.config, self._backend = config, backend or backend_of(config)
+        self.config, self._backend = config, backend or ImplicitCpu()
         self._loss_listeners, self._slice_pairs = loss_listeners, slice_pairs
 
     def identity(self) -> Json:
@@ -70,13 +72,20 @@ class Als:
         return {
             "parameters": self.config.model_dump(exclude={"threads", "backend"}),
             "training": ALS_FORMAT,
-            "backend": {"name": self._backend.name, "version": self._backend.version},
+            "backend": self._backend.identity(),
         }
+
+    @property
+    def starts_warm(self) -> bool:
+        """Whether a training can begin with a parent's factors."""
+        return not isinstance(self._backend, WholeTraining)
 
     def fit(
         self, data: TrainingData, parent: Parent[Factors] | None = None, progress: Progress = unheard
     ) -> Fit[Factors]:
         """As ``Recommender``: from the parent's factors, or from drawn ones."""
+        if isinstance(self._backend, WholeTraining):
+            return self._trained_whole(self._backend, data.plays, progress)
         if parent is None:
             start = cold_factors(data.users, data.tracks, self.config.factors, self.config.seed)
         else:
@@ -103,11 +112,9 @@ class Als:
         Raises:
             BadData: there are no plays, so that nothing can be learned, or the factors become infinite.
         """
-        if plays.nnz == 0:
-            raise BadData(
-                "The play matrix is empty: nothing can be learned from it. Check the source and history_start."
-            )
-        config, step, losses, factors = self.config, self._backend.half_step(self.config, warm), [], start
+        _refuse_none(plays)
+        step = cast(HalfSteps, self._backend).half_step(self.config, warm)
+        config, losses, factors = self.config, [], start
         # What one thread does beside the solver for the listeners, which needs the plays of each track only then.
         with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as beside:
             copied = beside.submit(_copy, start)
@@ -124,9 +131,17 @@ class Als:
                 tolerances = WARM_FIRST_TOLERANCES if warm and iteration == 1 else 1.0
                 if _settled([*before.result(), *losses], tolerances * config.tolerance):
                     break
-        weight = float(plays.shape[0]) * plays.shape[1] + tracks.result().extra()
-        kept = tuple(map(_digits, losses))
-        return Fit(factors, TrainingFigures(len(losses), kept, warm, int(plays.nnz), _digits(weight)))
+        kept, weight = tuple(map(_digits, losses)), _weight(plays, tracks.result().extra())
+        return Fit(factors, TrainingFigures(len(losses), kept, warm, int(plays.nnz), weight))
+
+    def _trained_whole(self, backend: WholeTraining, plays: PlayRows, progress: Progress) -> Fit[Factors]:
+        """By a backend that begins and ends by itself: one loss, after its last iteration."""
+        _refuse_none(plays)
+        factors, iterations = backend.train(plays, self.config), self.config.max_iterations
+        loss = _finite(self._loss(self._sampled(plays), factors), iterations)
+        progress(iterations, loss)
+        extra = sum(float(np.sum(confidence(cells, self.config).data - 1.0)) for _, cells in by_blocks(plays))
+        return Fit(factors, TrainingFigures(iterations, (_digits(loss),), False, int(plays.nnz), _weight(plays, extra)))
 
     def _transposed(self, listeners: ListenerSlices, plays: PlayRows, scratch: Scratch) -> TrackSlices:
         if listeners.only is not None:
@@ -155,7 +170,7 @@ class Als:
         if plays.nnz == 0:
             return np.zeros((plays.shape[0], item_factors.shape[1]), dtype=np.float32)
         with threadpool_limits(limits=1, user_api="blas"):
-            return self._backend.fold_in(confidence(plays, self.config), item_factors, self.config)
+            return exact_vectors(confidence(plays, self.config), item_factors, self.config)
 
     def recorded_loss(self, component: Factors, plays: PlayRows) -> float:
         """As ``Recommender``: of about as many listeners as the training looked at.
@@ -182,6 +197,12 @@ def _solve(step: HalfStep, slices: ListenerSlices | TrackSlices, own: FloatArray
         step(weighted, own[rows], others)
 
 
+def _refuse_none(plays: PlayRows) -> None:
+    """Raises BadData where nothing was played at all."""
+    if plays.nnz == 0:
+        raise BadData("The play matrix is empty: nothing can be learned from it. Check the source and history_start.")
+
+
 def _copy(factors: Factors) -> Factors:
     return Factors(factors.user_factors.copy(), factors.item_factors.copy())
 
@@ -203,6 +224,11 @@ def _finite(loss: float, iteration: int) -> float:
 def _settled(losses: Sequence[float], tolerance: float) -> bool:
     """Whether the last relative change is below the tolerance."""
     return len(losses) > 1 and abs(losses[-2] - losses[-1]) < tolerance * abs(losses[-2])
+
+
+def _weight(plays: PlayRows, extra: float) -> float:
+    """Sum of the confidences of all cells, by which a loss is divided. extra: sum of c_ui - 1."""
+    return _digits(float(plays.shape[0]) * plays.shape[1] + extra)
 
 
 def _digits(loss: float) -> float:

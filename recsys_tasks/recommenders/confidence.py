@@ -25,6 +25,18 @@ def confidence(plays: sparse.csr_matrix, config: AlsConfig) -> sparse.csr_matrix
 def confidence_of(plays: npt.NDArray[Any], config: AlsConfig) -> FloatArray:
     """c = 1 + a * w(min(plays, cap)) of each count. (n,) float32.
 
+    Raises:
+        BadData: as ``strength_of``.
+    """
+    values = strength_of(plays, config)
+    values *= config.a
+    values += 1
+    return values
+
+
+def strength_of(plays: npt.NDArray[Any], config: AlsConfig) -> FloatArray:
+    """w(min(plays, cap)) of each count. (n,) float32.
+
     The library takes what it is given: it trains on negative, infinite and all-zero counts without a word.
 
     Raises:
@@ -36,6 +48,4 @@ def confidence_of(plays: npt.NDArray[Any], config: AlsConfig) -> FloatArray:
     np.minimum(values, float(config.cap), out=values)
     if config.weight == "log":
         np.log1p(values, out=values)
-    values *= config.a
-    values += 1
     return values

@@ -116,7 +116,16 @@ def _hidden(splits: Splits, key: ModelKey) -> Json:
 
 def _trained(digest: str, key: ModelKey, figures: TrainingFigures) -> Json:
     recorded = {"iterations": figures.iterations, "loss": figures.losses[-1], "warm": figures.warm}
-    return {"digest": digest, "day": key.day.isoformat(), "stored": True, **recorded}
+    return {"digest": digest, "day": key.day.isoformat(), "stored": True, **recorded, "trainer": _trainer(key.backend)}
+
+
+def _trainer(backend: Json | None) -> str:
+    """What trained a model, with its versions: spark 4.3.0, java 17.0.15, blocks 2; empty before it was recorded."""
+    if backend is None:
+        return ""
+    first = {"name", "version"}
+    others = [f"{name} {value}" for name, value in backend.items() if name not in first]
+    return ", ".join([f"{backend['name']} {backend['version']}", *others])
 
 
 def _parents(models: Models, key: ModelKey, chain: Chain) -> Iterator[Json]:

@@ -30,6 +30,7 @@ from recsys_tasks.steps.matrix import stale_from
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Extracted
 from recsys_tasks.steps.suppress import requests_of_the_source, rewrite_partitions
+from recsys_tasks.steps.trainers import require_trainer
 from recsys_tasks.steps.words import rows_in_words, streams_in_words
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.stored_forms import counts_digest
@@ -63,13 +64,15 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False, now: dat
             not read.
 
     Raises:
-        ConfigError: the day is before ``history_start``, or that is before the source's first stream.
+        ConfigError: the day is before ``history_start``, or that is before the source's first stream; or the trainer
+            will not find what it needs.
         EmptyDay: a date has no qualified stream, and that was not allowed.
         SourceUnavailable, SourceMismatch: see ``source``.
     """
     start = at.config.source.history_start
     if day < start:
         raise ConfigError(f"{day} is before source.history_start ({start}). Ask for a later date, or move the start.")
+    require_trainer(at.config)
     wanted, became = list(_wanted_days(at, day)), {}
     with at.source() as source:
         tables = source.check()

@@ -19,6 +19,7 @@ from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.components import train_components
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Trained
+from recsys_tasks.steps.trainers import trainer_of
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.scratch import scratch_in
 
@@ -36,8 +37,10 @@ def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> 
         NotStored: there is no such split.
         BadData: nothing to train on, or the factors become infinite.
         CorruptArtefact: the matrix, the split or the parent differs from its manifest.
+        ConfigError: what the trainer needs is not on this machine.
+        TrainerUnavailable: the Spark that trains broke off.
     """
-    als = Als(at.config.als)
+    als = Als(at.config.als, trainer_of(at.config, at.store.workspace))
     wanted = ModelKey(day, at.splits.key(day, split).matrix, split, als.name, parent=None, **als.identity())
     digest = None if cold_start else model_to_reuse(wanted, at.models.of(day), _published_models(at))
     if digest is not None:
@@ -62,7 +65,8 @@ def _published_models(at: Workplace) -> list[str]:
 def _trained(at: Workplace, als: Als, wanted: ModelKey, cold_start: bool) -> str:
     """Train and store; the digest."""
     day, matrix = wanted.day, at.matrices.load(wanted.day, wanted.matrix)
-    parent = None if cold_start or _is_cold_date(at, day) else _parent(at, wanted, matrix)
+    cold = cold_start or not als.starts_warm or _is_cold_date(at, day)
+    parent = None if cold else _parent(at, wanted, matrix)
     key = replace(wanted, parent=parent.digest if parent else None)
     if not at.models.holds(day, key.digest):
         with ThreadPoolExecutor(1) as beside:

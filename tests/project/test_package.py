@@ -21,6 +21,7 @@ LIBRARY = ROOT / "recsys_tasks"
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PROJECT = PYPROJECT["project"]
 EXTRAS = PROJECT["optional-dependencies"]
+LINE = re.compile(r"^(\S+)==(\S+)", re.MULTILINE)
 DISTRIBUTIONS = packages_distributions()
 SHOW_THREADS = """
 import sys
@@ -44,7 +45,7 @@ def imported(path):
         modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         modules += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
         tops = {module.split(".")[0] for module in modules} - sys.stdlib_module_names - {"recsys_tasks"}
-        yield from (canonicalize_name(DISTRIBUTIONS[top][0]) for top in tops)
+        yield from (canonicalize_name(DISTRIBUTIONS.get(top, [top])[0]) for top in tops)  # optional: not installed
 
 
 def test_every_file_of_the_library_is_installed():
@@ -67,10 +68,17 @@ def test_what_is_imported_is_required():
 
 
 def test_the_lock_is_within_the_bounds():
-    """Each package that pyproject.toml asks for is pinned, at a version that it allows."""
-    lock = dict(re.findall(r"^(\S+)==(\S+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE))
+    """Each package that pyproject.toml asks for is pinned in one of the locks, at a version that it allows."""
+    locks = [f"requirements{of}.txt" for of in ("", "-spark", "-gpu")]
+    lock = {name: pinned for file in reversed(locks) for name, pinned in LINE.findall((ROOT / file).read_text())}
     wanted = [Requirement(text) for text in sum(EXTRAS.values(), PROJECT["dependencies"])]
     assert [str(asked) for asked in wanted if not asked.specifier.contains(lock[asked.name])] == []
+
+
+def test_what_trains_elsewhere_is_installed_for_nobody_else():
+    """Neither a Spark of half a gigabyte nor the libraries of CUDA are in the lock that every installation takes."""
+    everybody = {name for name, _ in LINE.findall((ROOT / "requirements.txt").read_text())}
+    assert everybody & names([*EXTRAS["spark"], *EXTRAS["gpu"], "py4j"]) == set()
 
 
 def test_the_command_keeps_numpy_to_one_thread(tmp_path):

@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 from implicit.cpu._als import calculate_loss
 from scipy import sparse
+from small_plays import random_plays, vocabulary
 
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary
@@ -15,19 +16,6 @@ from recsys_tasks.recommenders.confidence import confidence
 from recsys_tasks.recommenders.factors import Factors, cold_factors, warm_factors
 
 CONFIG = AlsConfig(factors=5, weight="log", a=2.0, regularization=3.0, max_iterations=30, tolerance=1e-6)
-
-
-def random_plays(n_users=60, n_tracks=40, seed=3):
-    """A small random play matrix."""
-    rng = np.random.default_rng(seed)
-    plays = sparse.random(n_users, n_tracks, 0.2, format="csr", rng=rng)
-    plays.data = rng.integers(1, 50, len(plays.data)).astype(np.uint32)
-    return plays
-
-
-def vocabulary(n):
-    """Ids 0 .. n-1."""
-    return Vocabulary(pa.array(range(n), type=pa.int64()), np.zeros(n, np.int32))
 
 
 def start_of(plays, config=CONFIG):

@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from datetime import date
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -53,6 +54,7 @@ class TestWayBack:
         assert (found["factors"]["digest"], found["matrix"]["digest"]) == (key.component, key.matrix)
         assert found["index"]["parameters"] == finished.config.index.model_dump()
         assert found["factors"]["parameters"]["regularization"] == 10.0
+        assert found["factors"]["trainer"] == f"implicit {version('implicit')}"
         chain = [(date.fromisoformat(row["day"]), row["digest"]) for row in found["partitions"]]
         assert chain_digests(chain)[-1] == key.matrix
         assert found["lost"] == []

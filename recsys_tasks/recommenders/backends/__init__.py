@@ -1,31 +1,49 @@
-"""Trainer backends: what solves the equations of weighted ALS. Its name and version are part of a model's identity."""
+"""Trainer backends: what solves the equations of weighted ALS. Name and versions are part of a model's identity.
+
+Some solve one side at a time, in this process, and may begin with yesterday's factors; others train elsewhere and from
+the beginning. Folding listeners in needs none of them: it is done here, by the exact equation, whoever trained.
+"""
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from scipy import sparse
 
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import FloatArray
-from recsys_tasks.recommenders.backends.implicit_cpu import ImplicitCpu
+from recsys_tasks.core.records import Json
+from recsys_tasks.matrix.row_ranges import PlayRows
+from recsys_tasks.recommenders.factors import Factors
 
 HalfStep: TypeAlias = Callable[[sparse.csr_matrix, FloatArray, FloatArray], None]
 """Solves in place for one side: (confidences (n, m), its factors (n, f), factors of the other side (m, f))."""
 
 
-class Backend(Protocol):
-    """A solver of weighted ALS."""
+@runtime_checkable
+class HalfSteps(Protocol):
+    """Solves one side against the other."""
 
-    name: str
-    version: str
+    def identity(self) -> Json:
+        """Its name, and the versions of whatever decides the bytes."""
 
     def half_step(self, config: AlsConfig, warm: bool) -> HalfStep:
         """The solution of one side against the other. warm: the factors are near the solution already."""
 
-    def fold_in(self, weighted: sparse.csr_matrix, item_factors: FloatArray, config: AlsConfig) -> FloatArray:
-        """Exact solution of listeners against fixed item factors. weighted: (n, n_tracks) confidences. (n, f)."""
+
+@runtime_checkable
+class WholeTraining(Protocol):
+    """Trains both sides from a cold start."""
+
+    def identity(self) -> Json:
+        """As ``HalfSteps``."""
+
+    def train(self, plays: PlayRows, config: AlsConfig) -> Factors:
+        """Factors of all rows after ``config.max_iterations``. plays: (n_users, n_tracks) play counts.
+
+        Raises:
+            BadData: there is nothing to learn from, or more rows than it can number.
+            TrainerUnavailable: it broke off.
+        """
 
 
-def backend_of(config: AlsConfig) -> Backend:
-    """The backend that the configuration names."""
-    return {"implicit": ImplicitCpu}[config.backend]()
+Backend: TypeAlias = HalfSteps | WholeTraining

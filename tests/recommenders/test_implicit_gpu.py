@@ -1,0 +1,86 @@
+"""The backend of a CUDA device, on a stand-in for the device that solves with the library's own CPU code."""
+
+import implicit.gpu
+import numpy as np
+import pytest
+from implicit.cpu import _als
+from small_plays import random_plays, vocabulary
+
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.backends.implicit_gpu import ImplicitGpu
+from recsys_tasks.recommenders.factors import cold_factors
+
+CONFIG = AlsConfig(factors=5, regularization=3.0, max_iterations=4, tolerance=1e-9, threads=1)
+
+
+class Matrix:
+    """A copy of an array, as the device has one."""
+
+    def __init__(self, values):
+        self.values = np.array(values)
+
+    @classmethod
+    def zeros(cls, n_rows, n_cols):
+        """Room for a result."""
+        return cls(np.zeros((n_rows, n_cols), np.float32))
+
+    def to_numpy(self):
+        """A copy on this side."""
+        return self.values.copy()
+
+
+class Solver:
+    """The two calls of the device's solver."""
+
+    def calculate_yty(self, others, squares, regularization):
+        """It alone is told lambda."""
+        squares.values[:] = others.values.T @ others.values
+        self.regularization = regularization
+
+    def least_squares(self, weighted, own, squares, others, steps):
+        """In place, from where the rows are."""
+        assert squares.values.any()
+        sides = weighted, own.values, others.values
+        _als.least_squares_cg(*sides, self.regularization, num_threads=1, cg_steps=steps)
+
+
+@pytest.fixture
+def sent(monkeypatch):
+    """The matrices of confidences that went to the device."""
+    sent = []
+    for name, stand_in in {"Matrix": Matrix, "LeastSquaresSolver": Solver}.items():
+        monkeypatch.setattr(implicit.gpu, name, stand_in, raising=False)
+    monkeypatch.setattr(implicit.gpu, "CSRMatrix", lambda cells: sent.append(cells) or cells, raising=False)
+    return sent
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_it_trains_as_the_processor_does(sent, warm):
+    """The same steps from the same factors give the same bytes, in a cold start and in a warm one."""
+    plays = random_plays()
+    start = cold_factors(vocabulary(60), vocabulary(40), CONFIG.factors, CONFIG.seed)
+    ours, theirs = (Als(CONFIG, backend).alternate(plays, start, warm) for backend in (None, ImplicitGpu({})))
+    assert ours.figures == theirs.figures
+    assert ours.component.user_factors.tobytes() == theirs.component.user_factors.tobytes()
+    assert ours.component.item_factors.tobytes() == theirs.component.item_factors.tobytes()
+
+
+def test_confidences_stay_on_the_device(sent):
+    """Each side is sent once for all iterations; in slices the last two are kept, and no wrong one is used."""
+    plays = random_plays()
+    start = cold_factors(vocabulary(60), vocabulary(40), CONFIG.factors, CONFIG.seed)
+    once = Als(CONFIG, ImplicitGpu({})).alternate(plays, start, False)
+    assert [cells.shape for cells in sent] == [(60, 40), (40, 60)]
+    sliced = Als(CONFIG, ImplicitGpu({}), slice_pairs=100).alternate(plays, start, False)
+    assert len(sent) > 4 * CONFIG.max_iterations
+    assert once.component.user_factors.tobytes() == sliced.component.user_factors.tobytes()
+
+
+def test_its_versions_are_part_of_a_model():
+    """What the bytes depend on stands beside the name."""
+    assert ImplicitGpu({"version": "0.7.3", "rmm": "26.4.0"}).identity() == {
+        "name": "implicit-gpu",
+        "version": "0.7.3",
+        "rmm": "26.4.0",
+    }
