@@ -26,6 +26,7 @@ import argparse
 import os
 import statistics
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import date
 from typing import Any, Literal
 
@@ -131,8 +132,11 @@ def cpu_seconds(connection: psycopg2.extensions.connection, work: Callable[[], A
     server = psutil.Process(psutil.Process(connection.info.backend_pid).ppid())
 
     def taken() -> float:
-        running = [psutil.Process(), server, *server.children()]
-        return sum(sum(process.cpu_times()[:2]) for process in running) + sum(server.cpu_times()[2:4])  # and the ended
+        seconds = sum(server.cpu_times()[2:4])  # of the processes that ended
+        for process in (psutil.Process(), server, *server.children()):
+            with suppress(psutil.NoSuchProcess):  # it has just ended
+                seconds += sum(process.cpu_times()[:2])
+        return float(seconds)
 
     before = taken()
     work()

@@ -11,6 +11,7 @@ from strategies import days_of_events, play_counts
 
 from recsys_tasks.core.config import EvaluationConfig
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import Split, hold_out, split_day, trained_plays
 
 
@@ -25,7 +26,7 @@ class TestHoldout:
             before = {t for events in days[:-1] for u, t in events if u == users[row]}
             today = {t for u, t in days[-1] if u == users[row]}
             assert before, "a hidden user has earlier history"
-            assert {tracks[c] for c in split.training[row].indices} == before
+            assert {tracks[c] for c in whole(split.training)[row].indices} == before
             assert {tracks[c] for c in split.history[place].indices} == before
             assert {tracks[c] for c in split.hidden[place].indices} == today - before
 
@@ -82,7 +83,7 @@ class TestGroups:
         matrix, split = self.second_day(0.1)
         holdout = hold_out(matrix, split)
         assert holdout.user_rows.tolist() == split.gate_rows.tolist()
-        played = holdout.training[:, [1]].toarray().ravel() > 0
+        played = whole(holdout.training)[:, [1]].toarray().ravel() > 0
         assert not played[split.hidden_rows].any()
         assert played.sum() == 230 - 80
 
@@ -99,9 +100,9 @@ class TestGroups:
         matrix, day = folded(days)
         split = split_day(matrix, play_counts(days[-1]), day, hiding(blend_share=0.2))
         rows = np.arange(len(matrix.users))[::-2]
-        few, whole = trained_plays(matrix.counts, split, rows), hold_out(matrix, split).training[rows]
-        np.testing.assert_array_equal(few.indptr, whole.indptr)
-        np.testing.assert_array_equal(few.indices, whole.indices)
+        few, held = trained_plays(matrix.counts, split, rows), whole(hold_out(matrix, split).training)[rows]
+        np.testing.assert_array_equal(few.indptr, held.indptr)
+        np.testing.assert_array_equal(few.indices, held.indices)
 
     @pytest.mark.parametrize(
         ("gate", "blend", "said"),

@@ -12,6 +12,7 @@ from settings import SIGNED, TOML, artefacts_of, config, damage, run
 from recsys_tasks.cli.main import main
 from recsys_tasks.core.errors import ConfigError, CorruptArtefact, EmptyDay, GateRefused
 from recsys_tasks.demo.world import PRESETS, build_world, write_world
+from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import hold_out
 from recsys_tasks.partitions.repository import partition_name
 from recsys_tasks.release.bundles import bundle_name
@@ -60,7 +61,7 @@ class TestHeldWhileThePastChanges:
         assert extract_streams(at, D14).restated == (D13,)
         matrix = at.matrices.load(D13, key.matrix)
         split = hold_out(matrix, split_of(at, at.models.key(D13, key.component), matrix))
-        assert split.training.data.max() <= matrix.counts.data.max()
+        assert whole(split.training).data.max() <= matrix.counts.data.max()
         assert release_candidate(at, held, SIGNED).published
         assert len(Reader(at.store).recommend(5).tracks) == 10
 
