@@ -35,6 +35,7 @@ from benchmarks.gate_calibration.daily_runs import EVERYBODY, Evening, Morning, 
 from benchmarks.gate_calibration.hidden_ranks import HiddenPlays, Listing, popular_scores, reference_listing
 from benchmarks.gate_calibration.recorded_worlds import DatedWorld, demo, journey, lastfm, sparse
 from recsys_tasks.core.domain import day_number
+from recsys_tasks.matrix.row_ranges import whole
 
 K = 10
 SHOWN = 1_400  # listeners that the printed standard errors are for
@@ -65,7 +66,11 @@ def record(world: DatedWorld, morning: Morning, evening: Evening, planted: npt.N
 def ranked(world: DatedWorld, morning: Morning, evening: Evening, asked: HiddenPlays) -> Recorded:
     """The ranks of all models."""
     candidate, live, holdout = evening.candidate, morning.incumbent, evening.holdout
-    rows, popular, n_tracks = holdout.user_rows[asked.rows], popular_scores(holdout.training), len(holdout.listeners)
+    rows, popular, n_tracks = (
+        holdout.user_rows[asked.rows],
+        popular_scores(whole(holdout.training)),
+        len(holdout.listeners),
+    )
     listings = {name: reference_listing(world, release, asked) for name, release in morning.references.items()}
     listings["inc"] = Listing(live.vectors[rows], live.trained.item_factors, popular_scores(live.matrix.counts))
     own = Listing(candidate.trained.user_factors[rows], candidate.trained.item_factors, popular)
