@@ -204,7 +204,7 @@ class Products:
         return similar_tracks(self.view, np.asarray(cols), self._length(k), self._open(allowed))
 
     def nearest(self, cols: IntArray, k: int | None = None, allowed: BoolArray | None = None) -> TrackLists:
-        """As ``similar``, exactly and for many tracks: looks at all of them, in a sixth of the time for each."""
+        """As ``similar``, exactly and for many tracks: looks at all of them, in a quarter of the time for each."""
         return nearest_tracks(self.view, np.asarray(cols), self._length(k), self._open(allowed))
 
     def radio(self, seeds: Seeds, day: date, seed: int = 0, allowed: BoolArray | None = None) -> Iterator[int]:

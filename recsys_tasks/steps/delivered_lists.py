@@ -25,6 +25,7 @@ from recsys_tasks.delivery.rows import list_rows
 from recsys_tasks.products.lists import Lists
 from recsys_tasks.products.segments import OVERALL
 from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.repositories.deliveries import files_of
 from recsys_tasks.steps.in_order import in_order
 from recsys_tasks.steps.making import Making
 from recsys_tasks.storage.artefacts import Artefact, LocalFile
@@ -44,7 +45,7 @@ def write_product(making: Making, product: str) -> tuple[dict[str, LocalFile], F
 
 
 def _discover(making: Making, files: ProductFiles, arrays: ListArrays | None) -> Figures:
-    readers = {name: _reader(artefact) for name, artefact in making.earlier.opened.items()}
+    readers = {name: _reader(artefact, DISCOVER) for name, artefact in making.earlier.opened.items()}
     figures, n_done, explored = _no_figures(making), 0, list[IntArray]()
 
     def listed(asked: tuple[IntArray, Mapping[str, Played]]) -> tuple[Lists, Mapping[str, Played], Played]:
@@ -80,7 +81,7 @@ def _exploration(making: Making, cols: IntArray) -> Figures:
 
 
 def _new_releases(making: Making, files: ProductFiles, arrays: ListArrays | None) -> Figures:
-    readers = {name: _reader(artefact) for name, artefact in making.earlier.new_releases.items()}
+    readers = {name: _reader(artefact, NEW_RELEASES) for name, artefact in making.earlier.new_releases.items()}
     figures = _no_figures(making)
     for lists in in_order(making.products.new_releases, making.batches(), making.config.threads):
         before = _shown_before(making, readers, lists.user_rows)
@@ -150,8 +151,8 @@ def _shown_before(making: Making, readers: Mapping[str, ShownBefore], rows: IntA
     return {name: reader.of(ids, making.tracks) for name, reader in readers.items()}
 
 
-def _reader(artefact: Artefact) -> ShownBefore:
-    return ShownBefore([artefact.file(name) for name in sorted(artefact.manifest.files)])
+def _reader(artefact: Artefact, product: str) -> ShownBefore:
+    return ShownBefore([artefact.file(name) for name in files_of(artefact.manifest, product)])
 
 
 def _no_figures(making: Making) -> ListFigures:

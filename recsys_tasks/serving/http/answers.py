@@ -116,7 +116,7 @@ class Answers:
         Raises:
             UnknownId: the release does not know the track.
         """
-        found = self._delivered.like(self._col(track_id), self._length(wanted.k), wanted.filters())
+        found = self._delivered.like(self._col(track_id), self._length(wanted.k), wanted.filters)
         return found and self._tracks_answer(found)
 
     def continued(self, wanted: PlaylistBody) -> TracksAnswer:
@@ -181,7 +181,7 @@ class Answers:
 
     def _kept(self, which: OfListener, row: int, k: int, wanted: Wanted) -> Based | None:
         """The delivered list of a listener; None where it has to be made."""
-        found = self._delivered.of_listener(which, row, k, wanted.filters())
+        found = self._delivered.of_listener(which, row, k, wanted.filters)
         return found and (_basis(not self._products.view.bundle.users.vectors[row].any()), found)
 
     def _tracks_answer(self, found: Listed, unknown: int = 0) -> TracksAnswer:
@@ -193,7 +193,7 @@ class Answers:
         Raises:
             ConfigError: the list is too long, or the release does not know what a filter asks for.
         """
-        return self._length(wanted.k), self._allowed(wanted.filters())
+        return self._length(wanted.k), self._allowed(wanted.filters)
 
     def _length(self, k: int | None) -> int:
         found = min(self._products.settings.k, self._bounds.longest_list) if k is None else k

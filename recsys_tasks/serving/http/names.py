@@ -28,23 +28,23 @@ class Names:
 
     def __init__(self, ids: Ids, table: pa.Table) -> None:
         self._columns = [ids, as_ids(table.column("title")), as_ids(table.column("artist"))]
-        self._made: list[bytes | None] = [None] * len(ids)  # objects without their last brace
+        self._made: list[bytes | None] = [None] * len(ids) + [b"null"]  # objects without their last brace; -1: none
         self._encoder = msgspec.json.Encoder()
 
     def places(self, listed: Listed) -> msgspec.Raw:
-        """A list of ``Place``, without the places that hold nothing."""
-        there = listed.cols >= 0
-        if not there.any():
+        """A list of ``Place``, without the places that hold nothing, which are the last."""
+        n = int((listed.cols >= 0).sum())
+        if not n:
             return msgspec.Raw(b"[]")
-        reasons = listed.reasons[there].tolist()
-        scores = self._encoder.encode(np.round(listed.scores[there].astype(float), 6).tolist())[1:-1].split(b",")
-        explaining = [why for why in set(reasons) if why >= 0]  # of tracks like a track, one for all places
-        because = {why: b"%b}" % begun for why, begun in zip(explaining, self._begun(explaining), strict=True)}
-        found = [
-            b'%b,"score":%b,"because":%b}' % (begun, score, because.get(why, b"null"))
-            for begun, score, why in zip(self._begun(listed.cols[there].tolist()), scores, reasons, strict=True)
-        ]
-        return msgspec.Raw(b"[%b]" % b",".join(found))
+        scores, reasons = listed.scores[:n].astype(float).round(6).tolist(), listed.reasons[:n].tolist()
+        pieces = [b""] * (6 * n)  # joined once: to format each place takes twice the time
+        pieces[0::6] = self._begun(listed.cols[:n].tolist())
+        pieces[1::6] = [b',"score":'] * n
+        pieces[2::6] = self._encoder.encode(scores)[1:-1].split(b",")
+        pieces[3::6] = [b',"because":'] * n
+        pieces[4::6] = self._begun(reasons)
+        pieces[5::6] = [b"}}," if why >= 0 else b"}," for why in reasons]
+        return msgspec.Raw(b"[%b]" % b"".join(pieces)[:-1])
 
     def of(self, cols: Sequence[int]) -> msgspec.Raw:
         """A list of ``Named``."""
@@ -56,7 +56,7 @@ class Names:
         return found
 
     def _begun(self, cols: Sequence[int]) -> list[bytes]:
-        """The objects of some columns' names, to be closed or gone on with."""
+        """The objects of some columns' names, to be closed or gone on with; null for column -1."""
         made = self._made
         found = [made[col] for col in cols]
         if not all(found):
@@ -69,4 +69,5 @@ class Names:
     def _make(self, start: int) -> None:
         some = (column.slice(start, AT_ONCE).to_pylist() for column in self._columns)
         named = [{"track_id": str(i), "title": title, "artist": artist} for i, title, artist in zip(*some, strict=True)]
-        self._made[start : start + AT_ONCE] = [line[:-1] for line in self._encoder.encode_lines(named).splitlines()]
+        lines = [line[:-1] for line in self._encoder.encode_lines(named).splitlines()]
+        self._made[start : start + len(lines)] = lines

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import msgspec
@@ -136,6 +137,7 @@ class Wanted(BaseModel):
     country: Annotated[str, StringConstraints(max_length=64)] = ""
     """Where the listener is."""
 
+    @cached_property
     def filters(self) -> Filters:
         """The same as the library says it."""
         ranges = tuple(_range(text) for text in self.feature)
