@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 MOST_LEAVES = 8
 PLAIN = 2
-"""In the text's ``decision_type``: what is missing goes left. Other bits mean categories, or values that are missing."""
+"""In the text's ``decision_type``: what is missing goes left. Other bits mean categories, or another missing value."""
 
 
 @dataclass(frozen=True)
