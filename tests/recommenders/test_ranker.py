@@ -13,7 +13,17 @@ from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.blend import pool_of
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.popular import Popularity
-from recsys_tasks.recommenders.ranker import TREES, Ranked, TrackFacts, Trees, feature_names, features
+from recsys_tasks.recommenders.ranker import (
+    MANY_ROWS,
+    N_TREES,
+    TREES,
+    Ranked,
+    TrackFacts,
+    Trees,
+    feature_names,
+    features,
+)
+from recsys_tasks.recommenders.small_trees import small_trees
 from recsys_tasks.recommenders.vectors import Played
 
 pytest.importorskip("lightgbm")
@@ -94,6 +104,31 @@ class TestLessons:
         assert sizes.sum() == len(rows)
         others = there[asked.any(axis=1)].sum() - asked.sum()
         assert (~hits).sum() == pytest.approx(others / 3, rel=0.1)
+
+
+class TestManyRows:
+    def test_small_trees_score_as_lightgbm_does(self, parts, ranked):
+        """Asked about many rows at once, the numbers are LightGBM's, bit by bit; also at a node's own threshold."""
+        components, played = parts
+        pool = pool_of(components, EVERYBODY, played, DEPTH)
+        rows = features(pool, EVERYBODY, played, FACTS)
+        trees = small_trees(ranked.trees.text.decode())
+        assert trees is not None
+        assert len(trees) == N_TREES
+        at = np.repeat(rows[:1], sum(len(tree.nodes) for tree in trees), axis=0)
+        for place, node in enumerate(node for tree in trees for node in tree.nodes):
+            at[place, node.feature] = node.threshold
+        rows = np.concatenate([rows, at, np.nextafter(at, np.float32(np.inf))])
+        assert len(rows) >= MANY_ROWS
+        few = [ranked.trees.scores(rows[start : start + 100]) for start in range(0, len(rows), 100)]
+        assert ranked.trees.scores(rows).tobytes() == np.concatenate(few).tobytes()
+
+    def test_larger_trees_are_left_to_lightgbm(self, ranked):
+        """Releases of before have trees of fifteen leaves; others may know categories."""
+        text = ranked.trees.text.decode()
+        assert small_trees(text.replace("decision_type=2", "decision_type=1", 1)) is None
+        line = next(line for line in text.splitlines() if line.startswith("leaf_value="))
+        assert small_trees(text.replace(line, line + " 0.5 0.5", 1)) is None
 
 
 class TestFeatures:
