@@ -120,7 +120,7 @@ def _trained(digest: str, key: ModelKey, figures: TrainingFigures) -> Json:
 
 
 def _trainer(backend: Json | None) -> str:
-    """What trained a model, with its versions: spark 4.3.0, java 17.0.15, blocks 2; empty before it was recorded."""
+    """What trained a model, with its versions: spark 4.3.0, blocks 2, java 17.0.15; empty before it was recorded."""
     if backend is None:
         return ""
     first = {"name", "version"}

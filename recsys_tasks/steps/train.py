@@ -72,6 +72,10 @@ def _trained(at: Workplace, als: Als, wanted: ModelKey, cold_start: bool) -> str
         with ThreadPoolExecutor(1) as beside:
             opening = beside.submit(_opened, at, als, parent)
             training = hold_out(matrix, at.splits.load(day, str(wanted.split))).training
+        if not als.starts_warm:
+            at.progress(
+                f"{at.config.als.backend} trains {at.config.als.max_iterations} iterations, and tells of the last"
+            )
         with at.store.workspace() as folder:
             data = TrainingData(training, matrix.users, matrix.tracks, scratch=scratch_in(folder))
             fit = als.fit(data, opening.result(), _progress(at))

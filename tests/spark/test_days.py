@@ -1,5 +1,6 @@
 """Days of the small world, trained by a Spark of a master and two workers, judged, published and asked."""
 
+import re
 from datetime import date
 
 import pytest
@@ -39,17 +40,14 @@ class TestDays:
         """A reader opens the release and lists tracks for a listener, without a Spark."""
         at, _ = two_days
         reader = Reader(at.store)
-        listener = at.bundles.load(at.releases.log().live).users.ids[0].as_py()
-        assert len(reader.recommend(listener, 10)) == 10
+        assert len(reader.recommend(reader.bundle.users.ids[0].as_py(), 10).tracks) == 10
 
     def test_every_day_is_a_cold_start(self, two_days):
         """The second day has no parent, and its lineage names Spark, Java and the blocks."""
         at, _ = two_days
         factors = lineage(at.store, "2")["factors"]
         assert (factors["warm"], factors["parents"], factors["iterations"]) == (False, [], 12)
-        assert factors["trainer"].startswith("spark 4.")
-        assert ", java " in factors["trainer"]
-        assert factors["trainer"].endswith(", blocks 2")
+        assert re.fullmatch(r"spark 4\.[\d.]+, blocks 2, java \d+[\d.]+", factors["trainer"])
 
     def test_nothing_lies_about(self, two_days):
         """Neither pairs, factors nor checkpoints stay in the store's temporary folder."""

@@ -25,7 +25,9 @@ from recsys_tasks.steps.trainers import spark_versions
 from spark.cluster import running_cluster
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(1800)]
-CONFIG = AlsConfig(factors=8, max_iterations=22, threads=1)
+CONFIG = AlsConfig(factors=8, max_iterations=6, threads=1)
+LONG = CONFIG.model_copy(update={"max_iterations": 22})
+"""More iterations than the stack of a JVM allows without checkpoints."""
 PLAYS = sparse.vstack([random_plays(400, 300), sparse.csr_matrix((1, 300), dtype=np.uint32)], format="csr")
 """The last listener has played nothing."""
 
@@ -38,8 +40,14 @@ def trained(spark, folder, config=CONFIG):
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    """Factors of a Spark inside this process: more iterations than its stack allows without checkpoints."""
+    """Factors of a Spark inside this process."""
     return trained(SparkConfig(), tmp_path_factory.mktemp("local"))
+
+
+@pytest.fixture(scope="module")
+def settled(tmp_path_factory):
+    """The same after many iterations."""
+    return trained(SparkConfig(), tmp_path_factory.mktemp("settled"), LONG)
 
 
 @pytest.fixture(scope="module")
@@ -56,21 +64,21 @@ def assert_same_bytes(one, other):
 
 
 class TestFormula:
-    def test_each_listener_solves_the_weighted_equation(self, local):
+    def test_each_listener_solves_the_weighted_equation(self, settled):
         """regParam times the pairs of a row stands for lambda; with lambda itself, the equation does not hold."""
         weighted, reg = confidence(PLAYS, CONFIG), reg_param(PLAYS, CONFIG.regularization)
-        expected = row_weighted(weighted, local.item_factors, reg)
-        assert np.abs(local.user_factors - expected).max() < 1e-6
-        assert np.abs(local.user_factors - Als(CONFIG).user_vectors(PLAYS, local.item_factors)).max() > 1e-3
+        expected = row_weighted(weighted, settled.item_factors, reg)
+        assert np.abs(settled.user_factors - expected).max() < 1e-6
+        assert np.abs(settled.user_factors - Als(CONFIG).user_vectors(PLAYS, settled.item_factors)).max() > 1e-3
 
-    def test_who_has_played_nothing_is_zero(self, local):
+    def test_who_has_played_nothing_is_zero(self, settled):
         """Spark leaves the row out, and nobody else."""
-        assert np.flatnonzero(~local.user_factors.any(axis=1)).tolist() == [400]
-        assert local.item_factors.any(axis=1).all()
+        assert np.flatnonzero(~settled.user_factors.any(axis=1)).tolist() == [400]
+        assert settled.item_factors.any(axis=1).all()
 
-    def test_its_loss_is_that_of_the_formula(self, local):
+    def test_its_loss_is_that_of_the_formula(self, settled):
         """Trained from other first factors, the same sum in float64 ends within a thousandth."""
-        losses = [Als(CONFIG).recorded_loss(each, PLAYS) for each in (local, RowWeighted().train(PLAYS, CONFIG))]
+        losses = [Als(CONFIG).recorded_loss(each, PLAYS) for each in (settled, RowWeighted().train(PLAYS, LONG))]
         assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
