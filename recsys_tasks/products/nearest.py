@@ -1,8 +1,8 @@
 """The tracks nearest to each of many tracks, by looking at all of them: what ``similar`` gives for one, exactly.
 
 Annoy inspects tracks that lie all over memory; for every track of a catalogue, blocks of exact products take a quarter
-of its time and find everything. They are 2 * n_tracks^2 * n_factors operations, of which nearly all the time goes into the
-matrix product and into one comparison of each score with the worst that still is on a list.
+of its time and find everything. They are 2 * n_tracks^2 * n_factors operations, of which nearly all the time goes into
+the matrix product and into one comparison of each score with the worst that still is on a list.
 """
 
 from collections.abc import Iterator

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from recsys_tasks.core.domain import Day, Figures
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
-from recsys_tasks.core.formatting import count
+from recsys_tasks.core.formatting import count, percent
 from recsys_tasks.repositories.deliveries import STORE, Deliveries, DeliveryKey, Record
 
 LISTS = ("discover", "new_releases")
@@ -42,11 +42,15 @@ def sentences_of(exploration: Figures) -> str:
         f"Exploration: {count(exploration['places'])} places hold {count(exploration['distinct_tracks'])} new tracks."
     )
     kinds = [
-        f"{count(found['played'])} of {count(found['shown'])} {kind} places ({100 * found['played'] / found['shown']:.2f} %)"
+        f"{count(found['played'])} of {count(found['shown'])} {kind} places ({_played_share(found)})"
         for kind, found in exploration["before"].items()
         if found["shown"]
     ]
     return f"{said} Of what the last deliveries showed, {' and '.join(kinds)} were played since." if kinds else said
+
+
+def _played_share(found: Figures) -> str:
+    return percent(found["played"] / found["shown"], 2)
 
 
 def shown_deliveries(deliveries: Deliveries) -> list[ShownDelivery]:
