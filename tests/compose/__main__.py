@@ -5,7 +5,7 @@
     workers    two Celery workers, the store in the bucket of the profile "s3": a day, with the same lists as in "demo"
 
 Where this machine has a Docker engine that may pull the images, it is used. Else an engine of Debian's packages is made
-in a folder, and stand-ins for images that no registry gives: that needs root, debootstrap, 8 GB of disk and, on a busy machine, an hour.
+in a folder, and stand-ins for images that no registry gives: that needs root, debootstrap and 8 GB of disk.
 """
 
 import argparse
