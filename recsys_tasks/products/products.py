@@ -18,6 +18,7 @@ from recsys_tasks.products.filters import Filters
 from recsys_tasks.products.histories import continued, for_histories
 from recsys_tasks.products.listeners import best_tracks
 from recsys_tasks.products.lists import ArtistLists, Cols, Lists, Track, TrackLists, check_length, hidden_together
+from recsys_tasks.products.naming import named_tracks
 from recsys_tasks.products.nearest import nearest_tracks
 from recsys_tasks.products.popular import popular_tracks
 from recsys_tasks.products.radio import Seeds, radio
@@ -253,18 +254,7 @@ class Products:
 
     def named(self, cols: Cols, scores: FloatArray, reasons: Cols | None = None) -> tuple[Track, ...]:
         """One list in the words of the source, without the places that hold nothing. (k,) each."""
-        return tuple(self._named(cols, scores, reasons))
-
-    def _named(self, cols: Cols, scores: FloatArray, reasons: Cols | None) -> Iterator[Track]:
-        for place, col in enumerate(cols.tolist()):
-            if col >= 0:
-                reason = -1 if reasons is None else int(reasons[place])
-                because = self._track(reason, 0.0) if reason >= 0 else None
-                yield self._track(col, float(scores[place]), because)
-
-    def _track(self, col: int, score: float, because: Track | None = None) -> Track:
-        names, ids = self.view.bundle.names.of(col), self.view.bundle.gated.tracks.ids
-        return Track(ids[col].as_py(), names["title"], names["artist"], round(score, 6), because)
+        return named_tracks(self.view.bundle, cols, scores, reasons)
 
     def _ranked(self, user_rows: IntArray, k: int | None, allowed: BoolArray | None, shown: Played | None) -> Lists:
         """Lists without places for exploration."""
