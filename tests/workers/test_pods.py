@@ -10,34 +10,39 @@ import yaml
 
 from recsys_tasks.core.installation import TasksConfig
 
-generators = pytest.importorskip("airflow.providers.cncf.kubernetes.pod_generator", reason="requirements-workers.txt")
-client = pytest.importorskip("kubernetes.client")
+client = pytest.importorskip("kubernetes.client", reason="requirements-workers.txt")
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples" / "kubernetes"
 PODS = sorted(EXAMPLES.glob("*.yaml"))
 
 
-def known(text: str) -> tuple[Any, Any]:
+@pytest.fixture(scope="module")
+def generator(airflow_home: Path) -> Any:
+    """Airflow's own reader of pods, imported once Airflow is configured."""
+    return pytest.importorskip("airflow.providers.cncf.kubernetes.pod_generator").PodGenerator
+
+
+def known(generator: Any, text: str) -> tuple[Any, Any]:
     """What stands in a file, and what of it a pod of the client knows."""
     written = yaml.safe_load(text)
-    pod = generators.PodGenerator.deserialize_model_dict(written)
+    pod = generator.deserialize_model_dict(written)
     return written, client.ApiClient().sanitize_for_serialization(pod)
 
 
 @pytest.mark.parametrize("path", PODS, ids=lambda path: path.name)
-def test_every_word_of_an_example_is_one_of_a_pod(path: Path) -> None:
+def test_every_word_of_an_example_is_one_of_a_pod(generator: Any, path: Path) -> None:
     """The client gives back all that stands in the file: it drops without a word what no pod has."""
-    written, understood = known(path.read_text())
+    written, understood = known(generator, path.read_text())
     assert understood == written
-    misspelt, understood = known(path.read_text().replace("sizeLimit", "sizelimit"))
+    misspelt, understood = known(generator, path.read_text().replace("sizeLimit", "sizelimit"))
     assert understood != misspelt
 
 
 @pytest.mark.parametrize("path", PODS, ids=lambda path: path.name)
-def test_airflow_makes_a_task_s_pod_of_it(path: Path) -> None:
+def test_airflow_makes_a_task_s_pod_of_it(generator: Any, path: Path) -> None:
     """The provider puts its command into the container of the example, and leaves it the rest."""
-    template = generators.PodGenerator.deserialize_model_file(str(path))
-    made = generators.PodGenerator.construct_pod(
+    template = generator.deserialize_model_file(str(path))
+    made = generator.construct_pod(
         dag_id="daily_recommendations",
         task_id="train_als",
         pod_id="daily-recommendations-train-als-1",
@@ -57,7 +62,7 @@ def test_airflow_makes_a_task_s_pod_of_it(path: Path) -> None:
     assert [volume.name for volume in made.spec.volumes] == ["cache", "configuration"]
 
 
-def test_the_executor_takes_what_docs_workers_says() -> None:
+def test_the_executor_takes_what_docs_workers_says(generator: Any) -> None:
     """The lines of the document are a configuration, and name a file that the executor takes the pod from."""
     text = (EXAMPLES.parents[1] / "workers.md").read_text()
     (written,) = [
@@ -65,5 +70,5 @@ def test_the_executor_takes_what_docs_workers_says() -> None:
     ]
     asked = TasksConfig.model_validate(tomllib.loads(written)["tasks"]).of("train_als")
     assert asked["executor"] == "KubernetesExecutor"
-    assert generators.PodGenerator.from_obj(asked["executor_config"]) is None, "nothing of it has to be a pod already"
+    assert generator.from_obj(asked["executor_config"]) is None, "nothing of it has to be a pod already"
     assert (EXAMPLES / Path(asked["executor_config"]["pod_template_file"]).name).exists()
