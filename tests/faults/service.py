@@ -148,8 +148,10 @@ def _asking(process: _Process, scores: dict[int, float], outcome: Outcome) -> It
             user, was_down, url = random.choice([*scores, -1]), process.down.is_set(), process.url
             try:
                 said = httpx.get(f"{url}/v1/listeners/{user}/discover?k=10")
-                if said.status_code != 200:
+                if said.status_code != 200 and not was_down:  # it listens before it is ready
                     wrong.append(f"I3: {said.status_code} {said.text}")
+                elif said.status_code != 200:
+                    stop.wait(0.1)
                 elif mixed := _mixed(said.json(), scores.get(user, 1.0)):
                     wrong.append(mixed)
                 process.answers += 1
