@@ -22,8 +22,16 @@ from benchmarks.recommender_logs import Fold, Lists, Task
 from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.metrics import ndcg
 
-EPOCHS = (5, 15, 40)
-SETTINGS = {"n_factors": 64, "n_blocks": 2, "n_heads": 2, "session_max_len": 50, "lr": 1e-3, "batch_size": 128}
+EPOCHS = (3, 9)
+SETTINGS = {
+    "n_factors": 64,
+    "n_blocks": 1,
+    "n_heads": 2,
+    "session_max_len": 20,
+    "loss": "gBCE",
+    "n_negatives": 64,
+    "batch_size": 256,
+}
 
 
 def sasrec_lists(task: Task, k: int, say: Callable[[str], None]) -> list[Lists]:
