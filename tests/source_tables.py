@@ -29,6 +29,9 @@ HOSTILE = [
     "; DROP TABLE streams; --", "\ufeffmark", "caf\u00e9", "cafe\u0301", "\U0001f3b5", "\uffff", "x" * 10_240,
 ]  # fmt: skip
 
+OURS = "FROM pg_stat_activity WHERE application_name = 'recsys' AND datname = current_database()"
+"""The backends of the pipeline's own connections, in SQL."""
+
 
 def config(**fields: Any) -> SourceConfig:
     """The default configuration with some fields changed."""
@@ -103,6 +106,29 @@ def triples(found: ExtractedDay) -> list[tuple[Any, Any, int]]:
     """(user, track, plays) as plain Python, in the order extracted."""
     counts = found.counts
     return list(zip(counts.user_ids.to_pylist(), counts.track_ids.to_pylist(), counts.plays.tolist(), strict=True))
+
+
+@contextmanager
+def killing_a_copy(dsn: str) -> Iterator[None]:
+    """Within it, an administrator ends one of our backends as soon as one copies."""
+    killed: list[Any] = []
+
+    def kill() -> None:
+        connection = psycopg2.connect(dsn)
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            while not killed:
+                cursor.execute(f"SELECT pg_terminate_backend(pid) {OURS} AND query LIKE 'COPY%' LIMIT 1")
+                killed.extend(cursor.fetchall())
+        connection.close()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        killed.append(None)
+        killer.join()
 
 
 @contextmanager

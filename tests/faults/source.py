@@ -16,7 +16,7 @@ import psycopg2
 from conftest import execute
 from settings import config
 from source_tables import DAY as FULL_DAY
-from source_tables import NOON, create_streams, failing_line
+from source_tables import NOON, OURS, create_streams, failing_line
 
 from faults.ground import DAY, Ground, own_server
 from faults.invariants import bytes_of, differences, violations
@@ -29,7 +29,6 @@ from recsys_tasks.source.postgres import ReadSettings, Source
 from recsys_tasks.steps import Workplace, extract_streams
 from recsys_tasks.storage.posix import PosixStore
 
-OURS = "FROM pg_stat_activity WHERE application_name = 'recsys' AND datname = current_database()"
 BATCH = 250
 PATIENCE_S = 30
 QUICK = FAST.model_copy(update={"source": FAST.source.model_copy(update={"statement_timeout_s": 1})})

@@ -8,7 +8,7 @@ import numpy as np
 import psycopg2
 import pytest
 from conftest import execute, fetch
-from source_tables import DAY, config, create_streams, extract, insert_many
+from source_tables import DAY, OURS, config, create_streams, extract, insert_many, killing_a_copy
 
 from recsys_tasks.core.errors import SourceMismatch, SourceUnavailable
 from recsys_tasks.source.connection import connect, disconnect, parse_address, snapshot
@@ -18,7 +18,6 @@ from recsys_tasks.steps.extract import extract_day, qualification_rule
 from recsys_tasks.storage.stored_forms import counts_digest
 
 SPREAD = f"UPDATE streams SET streamed_at = '{DAY}'::timestamptz + event_id % 86400 * interval '1 s'"
-OURS = "FROM pg_stat_activity WHERE application_name = 'recsys' AND datname = current_database()"
 
 
 def spread_over_the_day(dsn, rows, **types):
@@ -90,27 +89,10 @@ def test_all_connections_see_one_state(source_dsn):
 def test_a_killed_connection_fails_the_whole_day(source_dsn):
     """An administrator ends one of several backends in its copy: retry, none is left behind, and the retry is whole."""
     spread_over_the_day(source_dsn, 100_000)
-    killed = []
-
-    def kill():
-        connection = psycopg2.connect(source_dsn)
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            while not killed:
-                cursor.execute(f"SELECT pg_terminate_backend(pid) {OURS} AND query LIKE 'COPY%' LIMIT 1")
-                killed.extend(cursor.fetchall())
-        connection.close()
-
-    killer = threading.Thread(target=kill)
     with Source(source_dsn, config(connections=3)) as source:
         before = extract_day(source, DAY)
-        killer.start()
-        try:
-            with pytest.raises(SourceUnavailable, match="broke off"):
-                extract_day(source, DAY)
-        finally:
-            killed.append(None)
-            killer.join()
+        with killing_a_copy(source_dsn), pytest.raises(SourceUnavailable, match="broke off"):
+            extract_day(source, DAY)
         again = extract_day(source, DAY)
     assert counts_digest(again.counts) == counts_digest(before.counts)
     gone = threading.Event()

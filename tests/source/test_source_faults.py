@@ -3,19 +3,27 @@
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import psycopg2
 import pytest
 from conftest import execute
-from source_tables import DAY, NOON, config, create_streams, extract, failing_line, insert_many, triples
+from source_tables import (
+    DAY,
+    NOON,
+    OURS,
+    config,
+    create_streams,
+    extract,
+    failing_line,
+    insert_many,
+    killing_a_copy,
+    triples,
+)
 
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.partitions.extracted_day import ExtractedDay
 from recsys_tasks.source.postgres import ReadSettings, Source
 from recsys_tasks.steps.extract import extract_day
-
-OTHERS = "FROM pg_stat_activity WHERE application_name = 'recsys' AND datname = current_database()"
 
 
 class TestOneSnapshot:
@@ -75,26 +83,9 @@ class TestBrokenOff:
         """An administrator ends our backend in the middle of the copy: retry, and the retry is whole."""
         create_streams(source_dsn)
         insert_many(source_dsn, 300_000)
-        killed: list[Any] = []
-
-        def kill() -> None:
-            connection = psycopg2.connect(source_dsn)
-            connection.autocommit = True
-            with connection.cursor() as cursor:
-                while not killed:
-                    cursor.execute(f"SELECT pg_terminate_backend(pid) {OTHERS} AND query LIKE 'COPY%'")
-                    killed.extend(cursor.fetchall())
-            connection.close()
-
-        killer = threading.Thread(target=kill)
-        killer.start()
         with Source(source_dsn, config()) as source:
-            try:
-                with pytest.raises(SourceUnavailable, match="broke off"):
-                    extract_day(source, DAY)
-            finally:
-                killed.append(None)
-                killer.join()
+            with killing_a_copy(source_dsn), pytest.raises(SourceUnavailable, match="broke off"):
+                extract_day(source, DAY)
             assert extract_day(source, DAY).rows_kept == 300_000
 
     def test_connection_cut(self, source_dsn: str, tmp_path: Path) -> None:
@@ -153,11 +144,11 @@ def test_nothing_is_left_open(source_dsn: str) -> None:
     with observer.cursor() as cursor:
         with Source(source_dsn, config()) as source:
             extract_day(source, DAY)
-            cursor.execute(f"SELECT state, xact_start {OTHERS}")
+            cursor.execute(f"SELECT state, xact_start {OURS}")
             assert cursor.fetchall() == [("idle", None)]
         deadline, left = time.monotonic() + 30, -1
         while left and time.monotonic() < deadline:  # the server ends a session a moment after its client
-            cursor.execute(f"SELECT count(*) {OTHERS}")
+            cursor.execute(f"SELECT count(*) {OURS}")
             ((left,),) = cursor.fetchall()
         assert left == 0
     observer.close()
