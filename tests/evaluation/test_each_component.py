@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
-from evaluation.test_blend_weights import N_TRACKS, K, day
+from evaluation.test_blend_weights import N_TRACKS, K, Table, day
 
 from recsys_tasks.evaluation.each_component import each_component
 from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, recommend
@@ -15,6 +15,14 @@ NAMES = ("als", "neighbours", "content")
 BLEND = Blend((1.0, 0.5, 2.0), NAMES, 10)
 
 
+class PartlyCold(Table):
+    """A component that knows nothing of every third listener."""
+
+    def cold_users(self):
+        """Every third."""
+        return np.arange(len(self.table)) % 3 == 0
+
+
 def asked(retriever, holdout):
     """The lists of a retriever that is asked by itself."""
     rows = np.arange(len(holdout.user_rows))
@@ -24,9 +32,10 @@ def asked(retriever, holdout):
 
 class TestEachComponent:
     def test_a_part_lists_what_it_lists_by_itself(self):
-        """Candidates are named once for all rows of the table, and each row is as if its part had been asked alone."""
+        """Candidates are named once for all rows of the table, and each row is as if its part had been asked alone, by
+        listeners too whom its first component does not know."""
         holdout, guesses, knows = day(200)
-        parts = [guesses, knows, day(200, known=0.1, seed=4)[1]]
+        parts = [PartlyCold(guesses.table), knows, day(200, known=0.1, seed=4)[1]]
         whole = asked(BLEND.of(parts), holdout)
         found = {row.lists: row.precision for row in each_component(NAMES, parts, BLEND, holdout, K, whole)}
         expected = {"all components": BLEND.of(parts)}
