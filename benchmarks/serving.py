@@ -20,7 +20,8 @@ core of its own. Both sides are asked in turns, over connections that stay open:
 - *made, by popularity*: the answers of earlier rounds are remembered, as they are an hour after a release.
 - *made, the same again*: one id, which shows what everything but the list costs.
 
-Then the wished rates for a time, of what is delivered, ids drawn evenly, counted from when a request was due. With
+Then the wished rates for a time, of what is delivered, ids drawn evenly, counted from when a request was due; the bare
+route gets the same rate in turns, which shows how long the machine itself keeps a request waiting. With
 ``--minutes``: switches to other releases of the same size under load, evenly over the time, each of which is delivered
 as soon as it is live; each answer has to name one release in its header and in its body.
 """
@@ -54,7 +55,7 @@ COMPONENTS = ("als", "recent", "neighbours")
 SIZES = {SMALL: Size(50_000, 100_000, 70, COMPONENTS), FULL: Size(500_000, 1_000_000, 70, COMPONENTS)}
 ASKING = 1  # core
 ROUNDS, SECONDS, CONNECTIONS = 3, 4.0, 16
-RATE_SECONDS = 10.0
+RATE_SECONDS, WAITING = 10.0, 64
 WISHES = {"discover": 1_000, "similar": 3_000}
 MAKE = "&available=false"
 LOADS = {
@@ -97,7 +98,7 @@ def measured(args: argparse.Namespace, store: PosixStore, entry: Entry) -> Table
             rows = [switched(store, ours, ids, args.switches, 60 * args.minutes)]
         else:
             rows = [row for name in ROUTES for row in compared(name, ours, theirs, ids, args.seconds)]
-            rows += [paced(name, ours, ids, RATE_SECONDS) for name in ROUTES]
+            rows += [row for name in ROUTES for row in paced(name, ours, theirs, ids, RATE_SECONDS)]
         resident = psutil.Process(ours[1]).memory_info().rss
     about = (
         f"Lists of {K} from a release of {size.tracks:,} tracks and {size.users:,} listeners, {len(COMPONENTS)} "
@@ -169,10 +170,16 @@ def row(side: str, rounds: list[Row], base: list[Row]) -> Row:
     }
 
 
-def paced(name: str, ours: tuple[int, int], ids: dict[str, str], seconds: float) -> Row:
-    """So many requests a second as are wished, whether they are answered in time or not."""
-    said = asked(ours, name, ids, seconds=seconds, rate=WISHES[name], drawn="evenly", connections=64, seed=ROUNDS)
-    return row(f"{name}, delivered, {WISHES[name]:,} due a second", [said], [said]) | {"CPU / bare": ""}
+def paced(name: str, ours: tuple[int, int], theirs: tuple[int, int], ids: dict[str, str], seconds: float) -> list[Row]:
+    """So many requests a second as are wished, whether they are answered in time or not, of ours and the bare route."""
+    wish, options = WISHES[name], {"seconds": seconds, "drawn": "evenly", "connections": WAITING}
+    both = [
+        [asked(at, name, ids, rate=wish, seed=ROUNDS + number, **options) for at in (ours, theirs)]
+        for number in range(ROUNDS)
+    ]
+    rounds, base = [own for own, _ in both], [other for _, other in both]
+    due = f"{wish:,} due a second"
+    return [row(f"{name}, delivered, {due}", rounds, base), row(f"{name}, bare, {due}", base, base)]
 
 
 def switched(store: PosixStore, ours: tuple[int, int], ids: dict[str, str], switches: int, seconds: float) -> Row:

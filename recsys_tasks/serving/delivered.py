@@ -30,6 +30,7 @@ from recsys_tasks.repositories.deliveries import (
     settings_of,
 )
 from recsys_tasks.serving.kept_lists import KeptLists, Places, kept_arrays, kept_lists, places_of
+from recsys_tasks.serving.segments import SegmentLists, segment_lists
 from recsys_tasks.storage.artefacts import Artefact
 
 RELATED = "related_artists"
@@ -65,6 +66,7 @@ class Delivered:
     shown: ShownBefore | None = None
     related: ArtistLists | None = None  # (n_artists, k), by number
     lists: Mapping[str, KeptLists] = field(default_factory=dict)  # by product
+    segments: SegmentLists = field(default_factory=dict)  # popular tracks
     other_settings: bool = False  # there are lists, made by other settings than those of this service
 
 
@@ -111,8 +113,9 @@ def delivered(
     if other := bool(kept) and made_by != {**settings_of(settings), "products": made_by["products"]}:
         kept = {}
     lists = [f"{array}.npy" for some in kept.values() for array in some]
+    segments = segment_lists(deliveries, names.release, bundle.gated.tracks)
     if not (wanted := [*arrays, *related, *lists]):
-        return Delivered(names, marks, other_settings=other)
+        return Delivered(names, marks, segments=segments, other_settings=other)
     opened, places = deliveries.opened(names.release, wanted), places_of(bundle.users.order)
     return Delivered(
         names,
@@ -123,6 +126,7 @@ def delivered(
             product: kept_lists(opened, product, some, len(bundle.gated.tracks), places)
             for product, some in kept.items()
         },
+        segments,
         other,
     )
 

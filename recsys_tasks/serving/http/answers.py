@@ -27,12 +27,14 @@ from recsys_tasks.serving.http.shapes import (
     HistoryBody,
     ListenerTracks,
     PlaylistBody,
+    PopularWanted,
     Radio,
     RadioAnswer,
     RelatedArtist,
     TracksAnswer,
     Wanted,
 )
+from recsys_tasks.serving.segments import popular_among
 
 Based: TypeAlias = tuple[Basis, Listed]
 """A list, and what it was made from."""
@@ -53,7 +55,7 @@ class Answers:
             added: what deliveries say of the release.
         """
         bundle = products.view.bundle
-        self._shown = added.shown
+        self._shown, self._segments = added.shown, added.segments
         self.release, self.day, self._products, self._bounds = release, products.day, products, bounds
         self._listeners, self._artists = IdIndex(bundle.users.ids, bundle.users.order), IdIndex(products.artists.ids)
         self._tracks = IdIndex(bundle.gated.tracks.ids)
@@ -95,9 +97,17 @@ class Answers:
         found_here = self._products.for_history([np.array(cols)], *self._how(wanted))
         return ListenerTracks(str(listener_id), False, "history", self._names.places(listed(found_here)))
 
-    def popular(self, wanted: Wanted) -> TracksAnswer:
-        """The tracks that most are listening to."""
-        return self._tracks_answer(listed(self._products.popular(*self._how(wanted))))
+    def popular(self, wanted: PopularWanted) -> TracksAnswer:
+        """The tracks that most are listening to, of all or of a segment.
+
+        Raises:
+            UnknownId: nothing was delivered to this segment.
+        """
+        if not wanted.segment:
+            return self._tracks_answer(listed(self._products.popular(*self._how(wanted))))
+        return self._tracks_answer(
+            listed(popular_among(self._segments, wanted.segment, self.release, *self._how(wanted)))
+        )
 
     def similar(self, track_id: Id, wanted: Wanted) -> TracksAnswer:
         """Tracks like a track.

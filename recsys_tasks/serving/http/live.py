@@ -51,6 +51,7 @@ class LiveRelease:
         bounds: ServeConfig,
         clock: Callable[[], float],
         tell: Callable[[str, str], None],
+        settle: Callable[[], None] = lambda: None,
     ) -> None:
         """Nothing is open yet.
 
@@ -60,13 +61,14 @@ class LiveRelease:
             bounds: what may be asked for at a time, and what is remembered.
             clock: seconds that never go back.
             tell: is told of an event in a word, and in a sentence.
+            settle: is called when all that a release needs is in memory, before it answers.
         """
         self.current: Serving | None = None
         self.problem: str | None = None
         """Why what is live in the log is not what answers."""
         self.switches = 0
         self._store, self._products, self._bounds = store, products, bounds
-        self._clock, self._tell = clock, tell
+        self._clock, self._tell, self._settle = clock, tell, settle
         self._reader: Reader | None = None
         self._deliveries = Deliveries(store)
         self._seen: tuple[Stamp | None, ...] | None = None
@@ -149,6 +151,7 @@ class LiveRelease:
         asked = before is not None and before.wanted  # what was asked for goes on being answered
         answers.artists.wanted = asked or (self._bounds.related_artists and not answers.artists.delivered)
         answers.artists.prepare()
+        self._settle()
         self.current = Serving(entry, answers, names, f'"{entry.release}-{tag}"', remembered)
         self.switches += 1
         self._tell("switched", f"Release {entry.release} (data of {entry.day}) answers.")

@@ -6,14 +6,13 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from recsys_tasks.core.domain import Ids
+from recsys_tasks.core.domain import Id, Ids
 from recsys_tasks.products.lists import Listed, Lists, TrackLists
 from recsys_tasks.storage.stored_forms import as_ids
 
-AT_ONCE = 1 << 10
-"""Tracks whose names are made together, in a millisecond, when one of them is first listed. They are kept: 130 bytes
-for each, a twentieth of what a release holds of a track."""
-
+AT_ONCE = 1 << 12
+"""Tracks whose names are made together: what is in between is short-lived. What is made takes 130 bytes a track, a
+twentieth of what a release holds of it."""
 
 NOTHING = Listed(np.zeros(0, np.int32), np.zeros(0, np.float32), np.zeros(0, np.int32))
 
@@ -24,12 +23,21 @@ def listed(found: TrackLists | Lists, place: int = 0) -> Listed:
 
 
 class Names:
-    """The names by column. One thread asks."""
+    """The names by column."""
 
     def __init__(self, ids: Ids, table: pa.Table) -> None:
-        self._columns = [ids, as_ids(table.column("title")), as_ids(table.column("artist"))]
-        self._made: list[bytes | None] = [None] * len(ids) + [b"null"]  # objects without their last brace; -1: none
-        self._encoder = msgspec.json.Encoder()
+        """Make those of all tracks, 0.4 microseconds each: first listed, they would hold up the first answers.
+
+        Args:
+            ids: (n,) of the tracks.
+            table: (n,) with title and artist.
+        """
+        self._artists, self._encoder = as_ids(table.column("artist")), msgspec.json.Encoder()
+        columns = [ids, as_ids(table.column("title")), self._artists]
+        self._made: list[bytes] = []  # objects without their last brace
+        for start in range(0, len(ids), AT_ONCE):
+            self._made += self._begun_of(*(column.slice(start, AT_ONCE).to_pylist() for column in columns))
+        self._made.append(b"null")  # column -1: none
 
     def places(self, listed: Listed) -> msgspec.Raw:
         """A list of ``Place``, without the places that hold nothing, which are the last."""
@@ -52,22 +60,17 @@ class Names:
 
     def artist(self, col: int) -> str | None:
         """The name of a track's artist."""
-        found: str | None = self._columns[2][col].as_py()
+        found: str | None = self._artists[col].as_py()
         return found
 
     def _begun(self, cols: Sequence[int]) -> list[bytes]:
         """The objects of some columns' names, to be closed or gone on with; null for column -1."""
-        made = self._made
-        found = [made[col] for col in cols]
-        if not all(found):
-            for col in cols:
-                if made[col] is None:
-                    self._make(col // AT_ONCE * AT_ONCE)
-            found = [made[col] for col in cols]
-        return found  # type: ignore[return-value]  # all of them are made
+        return [self._made[col] for col in cols]
 
-    def _make(self, start: int) -> None:
-        some = (column.slice(start, AT_ONCE).to_pylist() for column in self._columns)
-        named = [{"track_id": str(i), "title": title, "artist": artist} for i, title, artist in zip(*some, strict=True)]
-        lines = [line[:-1] for line in self._encoder.encode_lines(named).splitlines()]
-        self._made[start : start + len(lines)] = lines
+    def _begun_of(self, ids: list[Id], titles: list[str | None], artists: list[str | None]) -> list[bytes]:
+        """The objects of some tracks' names, as ``_begun`` hands them out."""
+        named = [
+            {"track_id": str(track_id), "title": title, "artist": artist}
+            for track_id, title, artist in zip(ids, titles, artists, strict=True)
+        ]
+        return [line[:-1] for line in self._encoder.encode_lines(named).splitlines()]

@@ -25,6 +25,7 @@ from recsys_tasks.serving.http.shapes import (
     ListenerAnswer,
     ListenerTracks,
     PlaylistBody,
+    PopularWanted,
     Radio,
     RadioAnswer,
     TracksAnswer,
@@ -104,10 +105,10 @@ def _tracks(router: APIRouter, desk: Desk) -> None:
         ready = partial(Answers.delivered_like, track_id=track_id, wanted=wanted)
         return await desk.give(request, lambda answers: answers.similar(track_id, wanted), ready)
 
-    @router.get("/popular", **documented(TracksAnswer, TRACKS), **parameters(Wanted))
+    @router.get("/popular", **documented(TracksAnswer, TRACKS), **parameters(PopularWanted))
     async def popular(request: Request) -> Response:
-        """The tracks that most are listening to; a score is their number."""
-        wanted = asked(request, Wanted)
+        """The tracks that most are listening to, overall or of a delivered segment; a score is their number."""
+        wanted = asked(request, PopularWanted)
         return await desk.give(request, lambda answers: answers.popular(wanted))
 
     @router.post("/playlists/continue", **documented(TracksAnswer, TRACKS))

@@ -1,6 +1,7 @@
 """The process: it opens the release, listens, follows the log, and ends when it is told to."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -51,7 +52,7 @@ def serve(store: ArtefactStore, bounds: ServeConfig, products: ProductsConfig) -
     listening = listen(bounds)
     before = signal.signal(signal.SIGTERM, _end)  # uvicorn raises the signal again when it has drained
     try:
-        server_of(store, bounds, products, log, tell).run([listening])
+        server_of(store, bounds, products, log, tell, set_aside).run([listening])
     finally:
         signal.signal(signal.SIGTERM, before)
         listening.close()
@@ -65,6 +66,7 @@ def server_of(
     products: ProductsConfig,
     log: AccessLog,
     tell: Tell,
+    settle: Callable[[], None] = lambda: None,
 ) -> uvicorn.Server:
     """The server of a store, which follows its log.
 
@@ -72,6 +74,7 @@ def server_of(
         store, bounds, products: as for ``serve``.
         log: of the requests.
         tell: is told of an event in a word, and in a sentence.
+        settle: is called before a release answers for the first time.
 
     Raises:
         ConfigError: as for ``serve``.
@@ -79,7 +82,7 @@ def server_of(
     tokens = TokenFile(Path(bounds.tokens_file), tell) if bounds.tokens_file else None
     if tokens is None:
         require_loopback(bounds.host)
-    live = LiveRelease(store, products, bounds, time.monotonic, tell)
+    live = LiveRelease(store, products, bounds, time.monotonic, tell, settle)
 
     def look() -> None:
         live.look()
@@ -103,6 +106,17 @@ def server_of(
     logging.getLogger("uvicorn").propagate = False
     limits = Bounds(bounds.max_connections, bounds.receive_s, metrics.connections_refused.inc)
     return Server(_uvicorn(app, limits, bounds.drain_s), tell)
+
+
+def set_aside() -> None:
+    """Keep the garbage collector from whatever stays, such as modules and an open release.
+
+    Its full collections stop all answers for as long as it looks at that: 40 to 70 ms at a million listeners. What the
+    release before has left in circles is found at the next call.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _uvicorn(app: ASGIApp, limits: Bounds, drain_s: float) -> uvicorn.Config:

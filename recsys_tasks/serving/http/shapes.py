@@ -144,6 +144,13 @@ class Wanted(BaseModel):
         return Filters(self.available, tuple(self.kind), self.explicit, ranges, self.released_after, self.country)
 
 
+class PopularWanted(Wanted):
+    """Popular tracks, overall or among some listeners."""
+
+    segment: IdText = ""
+    """Among the listeners of this segment, as the deliveries of the release name it; empty: among all."""
+
+
 class Radio(Wanted):
     """A radio: the same seeds, day and number give the same tracks as long as the release is live."""
 

@@ -231,6 +231,42 @@ class TestKeptLists:
             assert any(event == "failed" and "discover_cols" in text for event, text in service.told)
 
 
+class TestPopular:
+    @pytest.fixture
+    def segmented(self, copied, source_dsn):
+        """A store that delivers popular tracks of two segments."""
+        create_streams(source_dsn)
+        users = copied.bundles.load(copied.releases.log().require_live()).users.ids.to_pylist()
+        rows = ", ".join(f"({user}, '{'SE' if n % 2 else 'PT'}')" for n, user in enumerate(users))
+        execute(
+            source_dsn,
+            "CREATE TABLE accounts (user_id bigint, segment text)",
+            f"INSERT INTO accounts VALUES {rows}",
+        )
+        return delivering(copied, source_dsn, ["popular"], segments_table="accounts")
+
+    def test_of_a_segment_they_are_the_delivered_ones(self, segmented):
+        """Of each segment by its name, in their order; filters hold; a segment without a list is refused by name, and
+        without the parameter all listeners count."""
+        at = segmented
+        artefact = at.deliveries.open(make_delivery(at, SIGNED).delivery, "popular")
+        rows = pq.read_table(artefact.file("popular-001.parquet")).to_pylist()
+        wanted = {each: [str(row["track_id"]) for row in rows if row["segment"] == each] for each in ("PT", "SE")}
+        assert wanted["PT"] != wanted["SE"]
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            assert {each: popular(service, segment=each) for each in wanted} == wanted
+            assert popular(service, segment="SE", released_after="2100-01-01") == []
+            assert popular(service, k=K) == [str(row["track_id"]) for row in rows if row["segment"] == "all"]
+            refused = service.get("/v1/popular?segment=XX")
+            assert (refused.status_code, "segment 'XX'" in refused.json()["detail"]) == (404, True)
+
+
+def popular(service, **asked):
+    """The tracks that are popular by some parameters."""
+    return [place["track_id"] for place in service.http.get("/v1/popular", params=asked).json()["tracks"]]
+
+
 class TestRelatedArtists:
     def paths(self, at):
         """The address of an artist, and those that the library names."""

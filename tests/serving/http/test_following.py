@@ -106,6 +106,23 @@ class TestSwitching:
         finally:
             gc.enable()
 
+    def test_all_is_in_memory_before_a_release_answers(self, copied):
+        """What keeps the collector from it is called once for each switch, while the release before still answers."""
+        answering = []
+        live = LiveRelease(
+            copied.store,
+            ProductsConfig(),
+            ServeConfig(),
+            time.monotonic,
+            lambda *_: None,
+            lambda: answering.append(live.current and live.current.entry.release),
+        )
+        live.look()
+        live.look()
+        roll_back(copied, 1, SIGNED)
+        live.look()
+        assert answering == [None, 3]
+
 
 def _refuse():
     raise ValueError("damaged")
@@ -131,10 +148,14 @@ class TestErasure:
 
 class TestProcess:
     @pytest.fixture
-    def process(self, finished):
-        """``recsys serve`` as a process of its own, and the port that its first line names."""
+    def process(self, finished, tmp_path):
+        """``recsys serve`` as a process of its own, and the port that its first line names; its last line counts the
+        objects that the garbage collector passes over, and those that it looks at."""
         words = [sys.executable, "-m", "recsys_tasks", "serve", "--port", "0"]
-        environment = {**os.environ, "RECSYS_ROOT": str(finished.store.root)}
+        counts = "print(gc.get_freeze_count(), len(gc.get_objects()), file=sys.stderr)"
+        (tmp_path / "sitecustomize.py").write_text(f"import atexit, gc, sys\natexit.register(lambda: {counts})\n")
+        path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = {**os.environ, "RECSYS_ROOT": str(finished.store.root), "PYTHONPATH": path}
         found = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             line = json.loads(found.stderr.readline())
@@ -164,6 +185,16 @@ class TestProcess:
         assert running.returncode == 0
         assert json.loads(said.splitlines()[0])["status"] == 200
         assert b'"ended"' in told
+
+    def test_full_collections_pass_over_what_stays(self, process):
+        """Most objects of the process are out of the garbage collector's sight when a release answers: to look at them
+        all would stop the answers."""
+        running, _ = process
+        assert json.loads(running.stderr.readline())["event"] == "switched"
+        running.send_signal(signal.SIGTERM)
+        _, told = running.communicate(timeout=20)
+        frozen, seen = map(int, told.decode().splitlines()[-1].split())
+        assert frozen > 5 * seen
 
     def test_without_tokens_it_does_not_listen_for_others(self, finished, capsys):
         """The command says which file it wants, and ends with 2 before it opens anything."""
