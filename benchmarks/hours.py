@@ -3,12 +3,11 @@
     nice python -m benchmarks.hours [--listeners N]
 
 The world's first days are trained on. Of the days that follow, what a listener discovers before noon (from 3 to 13
-o'clock) and after it is hidden apart, and each half is asked for by itself: a list for the morning, one for the
-evening. The prior of a track is how much more often it is played at these hours than all tracks are, counted over the
-days that were trained on, with ``SHRINKAGE`` plays of an ordinary track added to its own; its logarithm, times a
-weight, is added to the standardised score of the listener's ``CANDIDATES`` best unplayed tracks. The weight is chosen
-on the first two days, and looked at once on the five others. ``truth`` knows the loudness of each scene, which is what
-makes mornings differ in this world: no prior over tracks can know more. Intervals of 95 %, paired over listeners.
+o'clock) and after it is hidden apart, and each half is asked for by itself: a list for 8 o'clock, one for 20 o'clock.
+The prior is the products' own (``products/hours.py``), from the plays of the days that were trained on; so are the
+candidates and the way in which both are added. The weight is chosen on the first two days, and looked at once on the
+five others. ``truth`` knows the loudness of each scene, which is what makes mornings differ in this world: no prior
+over tracks can know more. Intervals of 95 %, paired over listeners.
 """
 
 import argparse
@@ -26,6 +25,7 @@ from benchmarks.recommender_logs import vocabulary
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.demo.world import PRESETS, World, build_world, day_streams
 from recsys_tasks.demo.world.taste import HABIT
+from recsys_tasks.products.hours import CANDIDATES, HOURS, HourPrior, standardised
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.factors import Factors
@@ -34,8 +34,8 @@ from recsys_tasks.recommenders.vectors import Played
 ALS = AlsConfig(weight="log", a=3.0, regularization=1.0)
 TRAINED, CHOSEN, TESTED = range(28), range(28, 30), range(30, 35)
 MORNING = range(3, 13)
-SHRINKAGE = 20.0
-CANDIDATES, K = 200, 10
+ASKED_AT = (8, 20)  # in the morning, and in the other half
+K = 10
 WEIGHTS = (0.0, 0.4, 0.8, 1.6, 3.2)
 QUALIFIED_MS = 30_000
 Numbers = npt.NDArray[np.int64]
@@ -48,7 +48,12 @@ class Plays:
 
     users: Numbers  # rows, from 0
     tracks: Numbers  # columns, from 0
-    early: npt.NDArray[np.bool_]
+    hours: Numbers
+
+    @property
+    def early(self) -> npt.NDArray[np.bool_]:
+        """Which of them are of a morning."""
+        return np.isin(self.hours, MORNING)
 
 
 def plays_of(world: World, days: Sequence[int]) -> Plays:
@@ -59,7 +64,7 @@ def plays_of(world: World, days: Sequence[int]) -> Plays:
         np.concatenate([getattr(part, name)[some] for part, some in zip(parts, kept, strict=True)])
         for name in ("user_id", "track_id", "streamed_at")
     )
-    return Plays(users - 1, tracks - 1, np.isin(at // 3_600_000_000 % 24, MORNING))
+    return Plays(users - 1, tracks - 1, at // 3_600_000_000 % HOURS)
 
 
 def counts(plays: Plays, shape: tuple[int, int], only: npt.NDArray[np.bool_] | None = None) -> sparse.csr_matrix:
@@ -72,11 +77,10 @@ def counts(plays: Plays, shape: tuple[int, int], only: npt.NDArray[np.bool_] | N
 
 
 def log_priors(plays: Plays, n_tracks: int) -> Floats:
-    """Logarithm of each track's share of the hours against that of all tracks: morning, and the others. (2, n)."""
-    of_all, all_plays = plays.early.mean(), np.bincount(plays.tracks, minlength=n_tracks)
-    early = np.bincount(plays.tracks[plays.early], minlength=n_tracks)
-    share = (early + SHRINKAGE * of_all) / (all_plays + SHRINKAGE)
-    return np.stack([np.log(share / of_all), np.log((1 - share) / (1 - of_all))])
+    """The prior of each track where a list is asked for: in the morning, and in the other half. (2, n_tracks)."""
+    counts = np.bincount(plays.tracks * HOURS + plays.hours, minlength=n_tracks * HOURS).reshape(n_tracks, HOURS)
+    prior, cols = HourPrior(counts.astype(np.uint32)), np.arange(n_tracks)
+    return np.stack([prior.of(cols, hour) for hour in ASKED_AT])
 
 
 def true_log_priors(world: World) -> Floats:
@@ -110,8 +114,7 @@ class Asked:
         self.rows = found[:: -(-len(found) // most)]
         played = Played(training.indptr, training.indices).rows(self.rows)
         best = model.candidates(self.rows, played, CANDIDATES)
-        self.cols, scores = best.cols, best.scores.astype(np.float64)
-        self.scores = (scores - scores.mean(axis=1, keepdims=True)) / scores.std(axis=1, keepdims=True)
+        self.cols, self.scores = best.cols, standardised(best.scores, best.cols >= 0)
         asked = np.repeat(self.rows, CANDIDATES), self.cols.ravel()
         self.hits = [np.asarray(half[asked]).reshape(self.cols.shape) > 0 for half in halves]
         self.counted = [np.diff(half.indptr)[self.rows] > 0 for half in halves]

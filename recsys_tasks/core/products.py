@@ -66,6 +66,17 @@ class ProductsConfig(Section):
     """Its column: the segment, a text or a whole number; null: none."""
     segment_listeners: Positive = 100
     """Listeners of a segment below which it gets no list: that would tell what single people hear."""
+    hours_table: str = ""
+    """Table or view of the source, ``name`` or ``schema.name``: plays of each track by hour of the listeners' clocks,
+    from which Discover for an hour of the day is made. Empty: there is none."""
+    hours_track_id: str = "track_id"
+    """Its column: the track's id."""
+    hours_hour: str = "hour"
+    """Its column: the hour, 0 to 23."""
+    hours_plays: str = "plays"
+    """Its column: how often it was played then."""
+    hours_weight: float = Field(default=0.8, ge=0, le=10)
+    """Weight of the hour's prior, beside scores in standard deviations; docs/serving.md says what it gains."""
     never_again_table: str = ""
     """Table or view of the source, ``name`` or ``schema.name``: a row for each track or artist that a listener does not
     want again. Empty: there is none."""

@@ -122,7 +122,9 @@ def named_subject(question: Question) -> str:
 
 
 def _of_listener(which: asked.OfListener) -> Callable[[_Asked], Answered]:
-    return lambda a: asked.for_listener(a.release, which, a.question.listener, a.question.k, a.allowed)
+    return lambda a: asked.for_listener(
+        a.release, which, a.question.listener, a.question.k, a.allowed, hour=a.question.hour
+    )
 
 
 def _similar(a: _Asked) -> Answered:

@@ -36,6 +36,7 @@ class Offered(NamedTuple):
     released: bool
     features: tuple[str, ...]
     segments: tuple[str, ...] = ()  # of listeners, whose popular tracks are delivered
+    hours: bool = False  # whether a delivery says when tracks are played
 
 
 def offered(table: pa.Table, settings: ProductsConfig) -> Offered:

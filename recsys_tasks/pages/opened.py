@@ -13,9 +13,10 @@ from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.pages.names_search import NameSearch
 from recsys_tasks.pages.narrowing import Offered, offered
+from recsys_tasks.products.hours import Counts
 from recsys_tasks.products.products import Products
 from recsys_tasks.repositories.deliveries import FOLDER, Deliveries
-from recsys_tasks.serving.delivered import marks_of, names_of
+from recsys_tasks.serving.delivered import hours_of, marks_of, names_of
 from recsys_tasks.serving.opened import Opened as OpenRelease
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.serving.segments import SegmentLists, segment_lists
@@ -30,6 +31,7 @@ class Added(NamedTuple):
 
     marks: pa.Table | None = None  # what listeners do not want again
     segments: SegmentLists = MappingProxyType({})
+    hours: Counts | None = None  # (n_tracks, 24) plays by hour
 
 
 class Opened:
@@ -53,7 +55,7 @@ class Opened:
         known, added = self._under, self.added
         if known is None or known[0] != settings or known[1] is not added:
             release = self.reader.opened
-            products = Products(release.bundle, settings, never_again=added.marks)
+            products = Products(release.bundle, settings, never_again=added.marks, hours=added.hours)
             known = settings, added, replace(release, products=products)
             self._under = known
         return known[2]
@@ -70,13 +72,16 @@ class Opened:
         """What its catalogue can be filtered by; it is looked at once."""
         if self._offered is None or self._offered[0] != settings:
             self._offered = settings, offered(self.reader.bundle.names.table, settings)
-        return self._offered[1]._replace(segments=tuple(sorted(self.added.segments)))
+        added = self.added
+        return self._offered[1]._replace(segments=tuple(sorted(added.segments)), hours=added.hours is not None)
 
 
 def _added(reader: Reader) -> Added:
     deliveries = Deliveries(reader.store)
     try:
         names = names_of(deliveries, reader.entry)
-        return Added(marks_of(deliveries, names), segment_lists(deliveries, names.release, reader.bundle.gated.tracks))
+        tracks = reader.bundle.gated.tracks
+        segments = segment_lists(deliveries, names.release, tracks)
+        return Added(marks_of(deliveries, names), segments, hours_of(deliveries, names, len(tracks)))
     except (RecsysError, OSError):
         return Added()

@@ -28,6 +28,7 @@ class Question:
     which: str = ""  # name of the kind of list; empty, or one that does not fit what is asked: the usual one
     seed: int = 0  # of a radio
     segment: str = ""  # among whom tracks are popular; empty: everybody
+    hour: int | None = None  # of the day, for which Discover is made; None: for no hour
     a: int | None = None  # release; None: the live one
     b: int | None = None  # release beside it; None: no other
     k: int = USUAL_LENGTH
@@ -64,7 +65,7 @@ class Question:
         asked["tracks"] = one_text(self.tracks)
         other = {name: text for name, text in changes.items() if name in asked}
         numbers = {"a": self.a, "b": self.b, "k": self.k if self.k != USUAL_LENGTH else None, "seed": self.seed}
-        named = {"list": self.which, "segment": self.segment}
+        named = {"list": self.which, "segment": self.segment, "hour": "" if self.hour is None else str(self.hour)}
         every = {**(other or asked), **named, **numbers, **parameters_of(self.filters), **changes}
         found = {name: str(value) for name, value in every.items() if value}
         subject = next((name for name in SUBJECTS if name in found), "")
@@ -93,8 +94,19 @@ def parse_question(given: Mapping[str, str]) -> Question:
     a, b = (parse_release(given.get(name, "")) for name in ("a", "b"))
     k, seed = parse_length(given.get("k", "")), parse_seed(given.get("seed", ""))
     _check_text("A segment", segment := given.get("segment", "").strip())
-    filters = parse_filters(given)
-    return Question(**texts, tracks=tracks, which=which, seed=seed, segment=segment, a=a, b=b, k=k, filters=filters)
+    hour, filters = parse_hour(given.get("hour", "")), parse_filters(given)
+    return Question(
+        **texts,
+        tracks=tracks,
+        which=which,
+        seed=seed,
+        segment=segment,
+        hour=hour,
+        a=a,
+        b=b,
+        k=k,
+        filters=filters,
+    )
 
 
 def _check_text(name: str, text: str) -> None:
@@ -158,6 +170,19 @@ def parse_length(text: str) -> int:
         return USUAL_LENGTH
     if not re.fullmatch("[0-9]{1,3}", text, re.ASCII) or not 1 <= int(text) <= MOST:
         raise ConfigError(f"A list of {text[:LONGEST]!r} tracks was asked for. Ask for 1 to {MOST}.")
+    return int(text)
+
+
+def parse_hour(text: str) -> int | None:
+    """An hour of the day; None for an empty text.
+
+    Raises:
+        ConfigError: it is no number from 0 to 23.
+    """
+    if not text:
+        return None
+    if not re.fullmatch("[0-9]{1,2}", text, re.ASCII) or int(text) > 23:
+        raise ConfigError(f"{text[:LONGEST]!r} is no hour of the day. Give one from 0 to 23, or leave it out.")
     return int(text)
 
 

@@ -1,6 +1,7 @@
 """Lists for the listeners of a release: what suits them best, within the rules of the settings."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -50,6 +51,7 @@ def best_tracks(
     k: int,
     allowed: BoolArray | None = None,
     plain: bool = False,
+    hour: int | None = None,
 ) -> Lists:
     """The lists of some listeners; whoever is cold to the release gets the popular tracks.
 
@@ -60,9 +62,14 @@ def best_tracks(
         k: length of the lists.
         allowed: (n_tracks,) tracks to choose from; None: all.
         plain: whether the lists keep to no rules, and nothing is explained.
+        hour: of the day, 0 to 23, for which they are made; None: for no hour. It changes no list of popular tracks.
+
+    Raises:
+        ConfigError: nobody knows when the tracks are played.
     """
     rules = Rules(0, 0.0) if plain else rules_of(view)
-    cols, scores = chosen(view, view.retriever, user_rows, hidden, k, allowed, rules)
+    asked = view.retriever if hour is None else partial(view.at_an_hour, hour)
+    cols, scores = chosen(view, asked, user_rows, hidden, k, allowed, rules)
     popular = np.asarray(~view.bundle.users.vectors[user_rows].any(axis=1), dtype=bool)
     if popular.any():
         rows, rules = np.flatnonzero(popular), rules._replace(diversity=0.0)

@@ -16,6 +16,7 @@ from recsys_tasks.products.artists import Artists
 from recsys_tasks.products.exploration import Explorer, Showings
 from recsys_tasks.products.filters import Filters
 from recsys_tasks.products.histories import continued, for_histories
+from recsys_tasks.products.hours import Counts
 from recsys_tasks.products.listeners import best_tracks
 from recsys_tasks.products.lists import ArtistLists, Cols, Lists, Track, TrackLists, check_length, hidden_together
 from recsys_tasks.products.naming import named_tracks
@@ -44,6 +45,7 @@ class Products:
         als: AlsConfig | None = None,
         never_again: pa.Table | None = None,
         showings: Showings | None = None,
+        hours: Counts | None = None,
     ) -> None:
         """Nothing is computed yet: what products share is made when it is first needed.
 
@@ -53,9 +55,10 @@ class Products:
             als: how histories are folded in where the release does not say how it was trained.
             never_again: what listeners do not want again: user_id, track_id, artist_id (``Source.never_again``).
             showings: of each track, for places of exploration; None: nobody knows.
+            hours: (n_tracks, 24) plays of each track by hour (``hour_counts``); None: nobody knows.
         """
         self._showings = showings
-        self.view = ReleaseView(opened, settings or ProductsConfig(), als or AlsConfig(), never_again)
+        self.view = ReleaseView(opened, settings or ProductsConfig(), als or AlsConfig(), never_again, hours)
 
     @property
     def settings(self) -> ProductsConfig:
@@ -126,6 +129,7 @@ class Products:
         k: int | None = None,
         allowed: BoolArray | None = None,
         shown: Played | None = None,
+        hour: int | None = None,
     ) -> Lists:
         """Tracks that each listener has not played, at most so many of an artist, diverse as the settings say.
 
@@ -134,12 +138,13 @@ class Products:
             k: length of the lists; None: that of the settings.
             allowed: (n_tracks,) tracks to choose from; None: all that may be played.
             shown: of the same listeners, further tracks that are not to be listed.
+            hour: of the day on the listener's clock, 0 to 23, for which the lists are made; None: for no hour.
 
         Raises:
             BadData: shapes do not fit.
-            ConfigError: k is not positive.
+            ConfigError: k is not positive; or an hour is asked for, and nobody knows when the tracks are played.
         """
-        lists, length = self._ranked(user_rows, k, allowed, shown), self._length(k)
+        lists, length = self._ranked(user_rows, k, allowed, shown, hour), self._length(k)
         n_places = round(length * self.settings.exploration_share)
         if not n_places:
             return lists
@@ -256,10 +261,17 @@ class Products:
         """One list in the words of the source, without the places that hold nothing. (k,) each."""
         return named_tracks(self.view.bundle, cols, scores, reasons)
 
-    def _ranked(self, user_rows: IntArray, k: int | None, allowed: BoolArray | None, shown: Played | None) -> Lists:
+    def _ranked(
+        self,
+        user_rows: IntArray,
+        k: int | None,
+        allowed: BoolArray | None,
+        shown: Played | None,
+        hour: int | None = None,
+    ) -> Lists:
         """Lists without places for exploration."""
         rows = np.asarray(user_rows)
-        return best_tracks(self.view, rows, self._hidden(rows, shown), self._length(k), self._open(allowed))
+        return best_tracks(self.view, rows, self._hidden(rows, shown), self._length(k), self._open(allowed), hour=hour)
 
     def _open(self, allowed: BoolArray | None) -> BoolArray | None:
         """The tracks to choose from: whoever names some has said enough."""

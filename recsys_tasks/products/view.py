@@ -10,11 +10,13 @@ import pyarrow as pa
 
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray
+from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.matrix.popularity import popular_order
 from recsys_tasks.products.artists import Artists, artists_of
 from recsys_tasks.products.filters import Filters
+from recsys_tasks.products.hours import CANDIDATES, HOURS, AtAnHour, Counts, HourPrior
 from recsys_tasks.products.never_again import unwanted
 from recsys_tasks.products.new_releases import new_tracks
 from recsys_tasks.recommenders.base import Retriever
@@ -36,6 +38,7 @@ class ReleaseView:
     settings: ProductsConfig
     als: AlsConfig  # of a release that does not say what it was trained with
     marks: pa.Table | None = None  # what listeners do not want again: user_id, track_id, artist_id
+    hours: Counts | None = None  # (n_tracks, 24) plays by hour; None: nobody knows
     _retrievers: dict[int, Retriever] = field(default_factory=dict, repr=False)
     _new: dict[date, BoolArray] = field(default_factory=dict, repr=False)
 
@@ -125,6 +128,25 @@ class ReleaseView:
         if k not in self._retrievers:
             self._retrievers[k] = self.bundle.gated.retriever(self.bundle.users.asking, k)
         return self._retrievers[k]
+
+    def at_an_hour(self, hour: int, k: int) -> Retriever:
+        """What answers at an hour of the day, 0 to 23, with lists of k.
+
+        Raises:
+            ConfigError: it is no hour, or nobody knows when the tracks are played.
+        """
+        if not 0 <= hour < HOURS:
+            raise ConfigError(f"{hour} is no hour of the day. It lies from 0 to {HOURS - 1}.")
+        if self._prior is None:
+            raise ConfigError(
+                "Nobody knows at which hours the release's tracks are played. Name a table that does as [products] "
+                "hours_table, and deliver; or ask without an hour."
+            )
+        return AtAnHour(self.retriever(max(k, CANDIDATES)), self._prior, hour, self.settings.hours_weight)
+
+    @cached_property
+    def _prior(self) -> HourPrior | None:
+        return None if self.hours is None else HourPrior(self.hours)
 
     def directions(self, cols: IntArray) -> FloatArray:
         """Factors of tracks scaled to length 1, zero for a track without. (*cols.shape, n_factors)."""

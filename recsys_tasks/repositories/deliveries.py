@@ -30,6 +30,8 @@ NEVER_AGAIN = "never_again"
 SHOWN, SHOWN_INDPTR = "shown", "shown_indptr"
 """Arrays of a delivery: the tracks that its Discover lists leave out because they were shown before, as columns of the
 release, and where those of each listener end, in the order of the listeners' ids."""
+HOURS = "hours"
+"""Array of a delivery: (n_tracks, 24) plays of each of the release's tracks by hour, as the source had them."""
 LISTS = ("cols", "scores", "reasons")
 """Arrays of a product, ``discover_cols`` and so on, where a delivery keeps its lists: (n, k) columns of the release's
 tracks, their scores, and the columns that explain them; -1, -inf and -1 where nothing is left. Those of listeners lie
@@ -148,9 +150,11 @@ class Deliveries:
 
 
 def settings_of(config: ProductsConfig) -> Json:
-    """The settings that the lists of a delivery depend on; those of lists that do not explore are as they were before
-    any list did."""
+    """The settings that a delivery depends on; of lists that do not explore, or know no hours, they are as they were
+    before any list did."""
     unnamed = set() if config.exploration_share else {"exploration_share"}
+    if not config.hours_table:
+        unnamed |= {name for name in type(config).model_fields if name.startswith("hours_")}
     return config.model_dump(mode="json", exclude=unnamed)
 
 

@@ -32,6 +32,7 @@ def for_listener(
     k: int | None = None,
     allowed: BoolArray | None = None,
     day: date | None = None,
+    hour: int | None = None,
 ) -> Answered:
     """A list of a listener; for one whom the release does not know, as ``for_strangers`` says.
 
@@ -42,15 +43,16 @@ def for_listener(
         k: length of the list; None: that of the settings.
         allowed: (n_tracks,) tracks to choose from; None: those that are listed by default.
         day: of the mix and of what is new; None: the day of the lists.
+        hour: of the day, 0 to 23, for which Discover is made; None: for no hour.
 
     Raises:
-        ConfigError: k is not positive, or the release holds no listener's own plays.
+        ConfigError: k is not positive, the release holds no listener's own plays, or nobody knows its hours.
     """
     products = opened.products
     row = products.row(user_id)
     if row is None:
         return _answered(opened, for_strangers(products, which, k, allowed, day), known=False, popular=True)
-    found = lists_of(products, which, np.array([row]), k, allowed, day)
+    found = lists_of(products, which, np.array([row]), k, allowed, day, hour=hour)
     return _answered(opened, found, popular=bool(found.popular[0]))
 
 
@@ -62,6 +64,7 @@ def lists_of(
     allowed: BoolArray | None = None,
     day: date | None = None,
     shown: Played | None = None,
+    hour: int | None = None,
 ) -> Lists:
     """One kind of list for some listeners; arguments as for ``for_listener``.
 
@@ -75,7 +78,7 @@ def lists_of(
         return products.daily_mix(rows, k, allowed, shown, day)
     if which == "new_releases":
         return products.new_releases(rows, k, allowed, day=day)
-    return products.discover(rows, k, allowed, shown)
+    return products.discover(rows, k, allowed, shown, hour)
 
 
 def for_strangers(

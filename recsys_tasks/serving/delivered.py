@@ -17,11 +17,14 @@ from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import CorruptArtefact
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.artists import Artists
+from recsys_tasks.products.hours import HOURS as HOURS_A_DAY
+from recsys_tasks.products.hours import Counts
 from recsys_tasks.products.lists import ArtistLists
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.release.log import Entry
 from recsys_tasks.repositories.deliveries import (
+    HOURS,
     NEVER_AGAIN,
     SHOWN,
     SHOWN_INDPTR,
@@ -67,6 +70,7 @@ class Delivered:
     related: ArtistLists | None = None  # (n_artists, k), by number
     lists: Mapping[str, KeptLists] = field(default_factory=dict)  # by product
     segments: SegmentLists = field(default_factory=dict)  # popular tracks
+    hours: Counts | None = None  # (n_tracks, 24) plays by hour
     other_settings: bool = False  # there are lists, made by other settings than those of this service
 
 
@@ -113,9 +117,10 @@ def delivered(
     if other := bool(kept) and made_by != {**settings_of(settings), "products": made_by["products"]}:
         kept = {}
     lists = [f"{array}.npy" for some in kept.values() for array in some]
+    hours = hours_of(deliveries, names, len(bundle.gated.tracks))
     segments = segment_lists(deliveries, names.release, bundle.gated.tracks)
     if not (wanted := [*arrays, *related, *lists]):
-        return Delivered(names, marks, segments=segments, other_settings=other)
+        return Delivered(names, marks, segments=segments, hours=hours, other_settings=other)
     opened, places = deliveries.opened(names.release, wanted), places_of(bundle.users.order)
     return Delivered(
         names,
@@ -127,6 +132,7 @@ def delivered(
             for product, some in kept.items()
         },
         segments,
+        hours,
         other,
     )
 
@@ -138,6 +144,21 @@ def marks_of(deliveries: Deliveries, names: DeliveryNames) -> pa.Table | None:
         CorruptArtefact: the delivery is damaged.
     """
     return deliveries.opened(names.marks, [f"{NEVER_AGAIN}.parquet"]).table(NEVER_AGAIN) if names.marks else None
+
+
+def hours_of(deliveries: Deliveries, names: DeliveryNames, n_tracks: int) -> Counts | None:
+    """Plays of each track by hour, mapped; None: no delivery of the release says.
+
+    Raises:
+        CorruptArtefact: the delivery is damaged, or does not fit the release.
+    """
+    if not names.release or f"{HOURS}.npy" not in deliveries.manifest(names.release).files:
+        return None
+    opened = deliveries.opened(names.release, [f"{HOURS}.npy"])
+    counts = np.asarray(opened.array(HOURS, mapped=True))
+    if counts.shape != (n_tracks, HOURS_A_DAY) or counts.dtype != np.uint32:
+        raise CorruptArtefact(f"{opened.path}: the plays by hour do not fit the tracks of its release. Remove it.")
+    return counts
 
 
 def _shown(opened: Artefact, places: Places) -> ShownBefore:

@@ -43,6 +43,7 @@ from recsys_tasks.source.connection import (
     parse_address,
     snapshot,
 )
+from recsys_tasks.source.hours import read_hours
 from recsys_tasks.source.never_again import read_never_again
 from recsys_tasks.source.plans import WayToADay, way_to_a_day
 from recsys_tasks.source.queries import (
@@ -257,6 +258,16 @@ class Source:
         """
         with self._snapshot() as at:
             return read_segments(at, products, self._config.user_id_type, self._settings.block_bytes)
+
+    def hours(self, products: ProductsConfig) -> pa.Table:
+        """When each track is played, in the form that ``read_hours`` describes.
+
+        Raises:
+            SourceUnavailable: the source cannot be reached, or broke off.
+            SourceMismatch: its table is not what the configuration says.
+        """
+        with self._snapshot() as at:
+            return read_hours(at, products, self._config.track_id_type, self._settings.block_bytes)
 
     @contextmanager
     def _snapshot(self, catalogue: CatalogueConfig | None = None) -> Iterator[Snapshot]:

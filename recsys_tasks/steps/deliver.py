@@ -24,12 +24,14 @@ from recsys_tasks.delivery.sink import LOADED, OVERTAKEN, THERE, Loaded, Sink
 from recsys_tasks.delivery.tables import Rows
 from recsys_tasks.partitions.suppression import ids_of
 from recsys_tasks.products.exploration import Showings
+from recsys_tasks.products.hours import Counts, hour_counts
 from recsys_tasks.products.products import Products
 from recsys_tasks.products.segments import segments_of
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.repositories.deliveries import (
+    HOURS,
     NEVER_AGAIN,
     POSTGRES,
     STORE,
@@ -162,7 +164,7 @@ def _make(at: Workplace, live: Entry, key: DeliveryKey) -> None:
         written = {product: write_product(making, product) for product in key.settings["products"]}
         files = {name: file for some, _ in written.values() for name, file in some.items()}
         figures = {product: found for product, (_, found) in written.items()}
-        kept = making.shown_arrays() | ({} if marks is None else {NEVER_AGAIN: marks})
+        kept = making.shown_arrays() | _hours(at, bundle) | ({} if marks is None else {NEVER_AGAIN: marks})
         at.deliveries.save(key, files | kept, {"products": figures, "earlier": earlier.names})
 
 
@@ -189,6 +191,14 @@ def _segments(at: Workplace, bundle: Bundle) -> dict[str, IntArray]:
         return {}
     with at.source() as source:
         return segments_of(source.segments(products), bundle, products.segment_listeners)
+
+
+def _hours(at: Workplace, bundle: Bundle) -> dict[str, Counts]:
+    """Plays of each track by hour, as the source says now; nothing where no table of them is configured."""
+    if not at.config.products.hours_table:
+        return {}
+    with at.source() as source:
+        return {HOURS: hour_counts(source.hours(at.config.products), bundle.gated.tracks)}
 
 
 def _left_out(at: Workplace) -> Ids:

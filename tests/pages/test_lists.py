@@ -1,6 +1,7 @@
 """Every kind of list on the page *Try it*: what the library lists, with reasons and filters, by two releases."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from html import unescape
 from urllib.parse import parse_qs
@@ -189,6 +190,30 @@ class TestDeliveries:
         refused = server.get("/ask", params={"list": "popular", "segment": "XX"})
         assert (refused.status_code, "the segment &#39;XX&#39;" in refused.text) == (404, True)
 
+    def test_an_hour_of_the_day_is_offered(self, client, delivering):
+        """With Discover, as soon as a delivery says when tracks are played; the list is another one then."""
+        server, which = client(delivering), {"listener": LISTENER, "list": "discover"}
+        assert "Hour of the day" not in server.get("/ask", params=which).text
+        tracks = delivering.bundles.load(delivering.releases.log().require_live()).gated.tracks.ids.to_pylist()
+        rows = ", ".join(f"({track}, {23 if track % 2 == 0 else 8}, 100)" for track in tracks)
+        execute(
+            delivering.dsn,
+            "CREATE TABLE hours (track_id bigint, hour int, plays int)",
+            f"INSERT INTO hours VALUES {rows}",
+        )
+        tables = {"hours_table": "hours", "hours_weight": 5.0}
+        at = replace(delivering, config=config(deliver={"products": ["popular"]}, products=tables))
+        make_delivery(at, SIGNED)
+        server = client(at)
+        pages = {hour: server.get("/ask", params={**which, "hour": hour}) for hour in ("", "8", "23")}
+        assert all("Hour of the day" in page.text for page in pages.values())
+        assert '<option value="8" selected>8</option>' in pages["8"].text
+        assert len({tuple(listed(page)) for page in pages.values()}) == 3
+        odd = {hour: sum(int(track) % 2 for track in listed(page)) for hour, page in pages.items()}
+        assert odd["8"] > odd["23"]
+        wrong = server.get("/ask", params={**which, "hour": "24"})
+        assert (wrong.status_code, "no hour of the day" in wrong.text) == (422, True)
+
 
 def per_artist(page):
     """How many tracks each artist has on a page's list."""
@@ -263,7 +288,7 @@ class TestFilters:
         nothing = pa.nulls(1, pa.date32())
         table = pa.table({"released_on": nothing, "plays": [1], "listeners": [1], "album_id": [7], "bpm": [120]})
         found = offered(table, ProductsConfig())
-        assert found == (False, (), False, (), False, ("bpm",), ())
+        assert found == (False, (), False, (), False, ("bpm",), (), False)
         dated = table.set_column(0, "released_on", pa.array([date(2026, 1, 1)]))
         assert offered(dated, ProductsConfig()).released
 

@@ -24,6 +24,7 @@ from recsys_tasks.serving.http.shapes import (
     ArtistsAnswer,
     ArtistsWanted,
     Basis,
+    DiscoverWanted,
     HistoryBody,
     ListenerTracks,
     PlaylistBody,
@@ -73,7 +74,7 @@ class Answers:
         rows, k, allowed = [self._listeners.row(each) for each in listener_ids], *self._how(wanted)
         kept = {row: self._kept(which, row, k, wanted) for row in rows if row is not None}
         missing = [row for row in dict.fromkeys(rows) if row is not None and kept[row] is None]
-        made = self._made(which, missing, k, allowed)
+        made = self._made(which, missing, k, allowed, _hour(wanted))
         strange = for_strangers(self._products, which, k, allowed) if None in rows else None
         unknown: Based = ("popular", NOTHING if strange is None else listed(strange))
         found = [unknown if row is None else kept[row] or made[row] for row in rows]
@@ -180,18 +181,20 @@ class Answers:
         self._products.popular(1, allowed)
         self._products.for_history([np.zeros(1, np.int64)], 1)
 
-    def _made(self, which: OfListener, rows: list[int], k: int, allowed: BoolArray | None) -> dict[int, Based]:
+    def _made(
+        self, which: OfListener, rows: list[int], k: int, allowed: BoolArray | None, hour: int | None
+    ) -> dict[int, Based]:
         """The lists of some listeners, by their rows."""
         if not rows:
             return {}
         asked = np.array(rows, np.int64)
         shown = self._shown.rows(asked) if self._shown else None
-        found = lists_of(self._products, which, asked, k, allowed, shown=shown)
+        found = lists_of(self._products, which, asked, k, allowed, shown=shown, hour=hour)
         return {row: (_basis(bool(found.popular[n])), listed(found, n)) for n, row in enumerate(rows)}
 
     def _kept(self, which: OfListener, row: int, k: int, wanted: Wanted) -> Based | None:
         """The delivered list of a listener; None where it has to be made."""
-        found = self._delivered.of_listener(which, row, k, wanted.filters)
+        found = None if _hour(wanted) is not None else self._delivered.of_listener(which, row, k, wanted.filters)
         return found and (_basis(not self._products.view.bundle.users.vectors[row].any()), found)
 
     def _tracks_answer(self, found: Listed, unknown: int = 0) -> TracksAnswer:
@@ -243,6 +246,11 @@ class Answers:
     def _artist_named(self, artist: int) -> tuple[str, str | None]:
         first = int(self._products.artists.cols(artist)[0])
         return str(self._products.artists.ids[artist].as_py()), self._names.artist(first)
+
+
+def _hour(wanted: Wanted) -> int | None:
+    """The hour that a list is asked for; None: any."""
+    return wanted.hour if isinstance(wanted, DiscoverWanted) else None
 
 
 def _basis(popular: bool) -> Basis:

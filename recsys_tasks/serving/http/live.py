@@ -5,8 +5,6 @@ from dataclasses import astuple, dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-import pyarrow as pa
-
 from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.errors import RecsysError, told
 from recsys_tasks.core.products import ProductsConfig
@@ -146,7 +144,7 @@ class LiveRelease:
             self._tell("made", "What is delivered was made by other [products] settings: lists are made here.")
         tag = digest_of("answers", ANSWERS, entry.candidate, entry.parts, *settings, *astuple(names))[:SHORT]
         remembered = Remembered(self._bounds.cache_mb << 20)
-        answers = Answers(entry.release, self._products_of(opened, added.never_again), self._bounds, added)
+        answers = Answers(entry.release, self._products_of(opened, added), self._bounds, added)
         before = self.current.answers.artists if self.current else None
         asked = before is not None and before.wanted  # what was asked for goes on being answered
         answers.artists.wanted = asked or (self._bounds.related_artists and not answers.artists.delivered)
@@ -156,8 +154,10 @@ class LiveRelease:
         self.switches += 1
         self._tell("switched", f"Release {entry.release} (data of {entry.day}) answers.")
 
-    def _products_of(self, opened: Opened, marks: pa.Table | None) -> Products:
-        return opened.products if marks is None else Products(opened.bundle, self._products, never_again=marks)
+    def _products_of(self, opened: Opened, added: Delivered) -> Products:
+        if added.never_again is None and added.hours is None:
+            return opened.products
+        return Products(opened.bundle, self._products, never_again=added.never_again, hours=added.hours)
 
 
 def age(serving: Serving | None, now: datetime) -> float:

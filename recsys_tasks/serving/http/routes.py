@@ -21,6 +21,8 @@ from recsys_tasks.serving.http.shapes import (
     ArtistsWanted,
     BatchAnswer,
     BatchBody,
+    DiscoverBatchBody,
+    DiscoverWanted,
     HistoryBody,
     ListenerAnswer,
     ListenerTracks,
@@ -72,18 +74,22 @@ def routes(desk: Desk, bounds: ServeConfig) -> APIRouter:
 
 
 def _of_a_listener(router: APIRouter, desk: Desk, name: str, which: OfListener, about: str) -> None:
+    model = DiscoverWanted if which == "discover" else Wanted
+
     async def answer(request: Request, listener_id: ListenerId) -> Response:
-        wanted = asked(request, Wanted)
+        wanted = asked(request, model)
         ready = partial(_delivered, which, listener_id, wanted)
         return await desk.share(request, ready, listener_id, name, partial(_each_alone, which, wanted))
 
-    shown = documented(ListenerAnswer, LISTENER) | parameters(Wanted)
+    shown = documented(ListenerAnswer, LISTENER) | parameters(model)
     path = f"/listeners/{{listener_id:path}}/{name}"
     router.add_api_route(path, answer, name=f"{name} of a listener", description=about, **shown)
 
 
 def _of_many(router: APIRouter, desk: Desk, bounds: ServeConfig, name: str, which: OfListener) -> None:
-    async def answer(body: BatchBody) -> Response:
+    model = DiscoverBatchBody if which == "discover" else BatchBody
+
+    async def answer(body: model) -> Response:  # type: ignore[valid-type]
         return await desk.give_pieces(_pieces(which, body, bounds), _together)
 
     shown, about = documented(BatchAnswer, BATCH), f"What `{name}` answers, for many listeners at once."

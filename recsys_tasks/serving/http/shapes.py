@@ -144,6 +144,13 @@ class Wanted(BaseModel):
         return Filters(self.available, tuple(self.kind), self.explicit, ranges, self.released_after, self.country)
 
 
+class DiscoverWanted(Wanted):
+    """Tracks that a listener has not played, perhaps for an hour of the day."""
+
+    hour: int | None = Field(default=None, ge=0, le=23)
+    """Hour on the listener's clock; the list is made for it, where a delivery says when tracks are played."""
+
+
 class PopularWanted(Wanted):
     """Popular tracks, overall or among some listeners."""
 
@@ -186,6 +193,10 @@ class BatchBody(Wanted):
 
     listeners: list[AnyId] = Field(min_length=1, examples=[[1418, 5]])
     """Their ids."""
+
+
+class DiscoverBatchBody(DiscoverWanted, BatchBody):
+    """Several listeners at once, all for the same hour."""
 
 
 class PlaylistBody(Wanted):

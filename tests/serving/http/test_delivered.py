@@ -11,7 +11,8 @@ from served import served
 from settings import SIGNED, config, damage
 from source_tables import create_streams
 
-from recsys_tasks.repositories.deliveries import NEVER_AGAIN, SHOWN
+from recsys_tasks.products.products import Products
+from recsys_tasks.repositories.deliveries import HOURS, NEVER_AGAIN, SHOWN
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, roll_back
 from recsys_tasks.steps.deliver import make_delivery
@@ -260,6 +261,58 @@ class TestPopular:
             assert popular(service, k=K) == [str(row["track_id"]) for row in rows if row["segment"] == "all"]
             refused = service.get("/v1/popular?segment=XX")
             assert (refused.status_code, "segment 'XX'" in refused.json()["detail"]) == (404, True)
+
+
+class TestHours:
+    @pytest.fixture
+    def clocked(self, copied, source_dsn):
+        """A store whose source tells when tracks are played: those of even ids at night, the others in the morning. The
+        hour is what extract() gives, and a row names no track."""
+        create_streams(source_dsn)
+        tracks = copied.bundles.load(copied.releases.log().require_live()).gated.tracks.ids.to_pylist()
+        rows = ", ".join(f"({track}, {23 if track % 2 == 0 else 8}, 100)" for track in tracks)
+        execute(
+            source_dsn,
+            "CREATE TABLE hours (track_id bigint, hour numeric, plays bigint)",
+            f"INSERT INTO hours VALUES {rows}, (NULL, 5, 1), (987654321, 5, 1)",
+        )
+        return delivering(copied, source_dsn, hours_table="hours", hours_weight=3.0)
+
+    def test_a_list_for_an_hour_is_made_by_what_the_delivery_knows(self, clocked):
+        """As the library makes it, one listener or many; without an hour the delivered list stands, and before the
+        delivery, or on another list, an hour is refused."""
+        at = clocked
+        users = at.bundles.load(at.releases.log().require_live()).users.ids.to_pylist()[::211]
+        path = f"/v1/listeners/{users[0]}/discover?hour=8"
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            refused = service.get(path)
+            assert (refused.status_code, "hours_table" in refused.json()["detail"]) == (422, True)
+            lists = stored(at, made := make_delivery(at, SIGNED))
+            assert wait_for(lambda: service.get(path).status_code == 200)
+            opened = Reader(at.store, settings=at.config.products).opened
+            counts = at.deliveries.opened(made.delivery, [f"{HOURS}.npy"]).array(HOURS)
+            products = Products(opened.bundle, at.config.products, hours=counts)
+            for hour in (8, 23):
+                found = products.discover([products.row(user) for user in users], K, hour=hour).cols
+                ids = opened.bundle.gated.tracks.ids
+                wanted = [[str(ids[int(col)].as_py()) for col in row] for row in found]
+                assert [listed(service, user, asked=f"k={K}&hour={hour}") for user in users] == wanted
+                body = {"listeners": users, "hour": hour, "k": K}
+                together = service.http.post("/v1/batch/discover", json=body).json()["lists"]
+                assert [[place["track_id"] for place in each["tracks"]] for each in together] == wanted
+            assert [listed(service, user) for user in users] == [lists[user] for user in users]
+            for wrong in (f"/v1/listeners/{users[0]}/discover?hour=24", f"/v1/listeners/{users[0]}/mix?hour=8"):
+                assert service.get(wrong).status_code == 422
+
+    def test_hours_that_do_not_fit_are_left_where_they_lie(self, clocked):
+        """A damaged array stops no release: the service answers from it alone, and says what is wrong."""
+        at = clocked
+        made = make_delivery(at, SIGNED)
+        damage(at.store.root / made.delivery / f"{HOURS}.npy")
+        with served(at.store, at.config.products) as service:
+            assert wait_for(service.is_ready)
+            assert any(event == "failed" and HOURS in text for event, text in service.told)
 
 
 def popular(service, **asked):
