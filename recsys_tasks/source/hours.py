@@ -6,7 +6,7 @@ from psycopg2 import sql
 from recsys_tasks.core.config import IdType
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.source.connection import Snapshot
-from recsys_tasks.source.queries import ID_ARROW, INTEGERS, id_value, no_id, table_name
+from recsys_tasks.source.queries import ID_ARROW, INTEGERS, id_value, table_name
 from recsys_tasks.source.rows import copy_out
 from recsys_tasks.source.schema import FRACTIONS, ID_KINDS, RequiredColumn, check_table
 
@@ -40,12 +40,11 @@ def read_hours(at: Snapshot, config: ProductsConfig, track: IdType, block_bytes:
 def _query(config: ProductsConfig, track: IdType, table: str) -> sql.Composed:
     question = (
         "SELECT {track} AS track_id, {hour}::bigint AS hour, sum({plays})::bigint AS plays FROM {table} "
-        "WHERE NOT {nothing} AND {hour} IS NOT NULL AND {plays} IS NOT NULL GROUP BY 1, 2"
+        "WHERE {hour} IS NOT NULL AND {plays} IS NOT NULL GROUP BY 1, 2"
     )
     return sql.SQL(question).format(
         track=id_value(config.hours_track_id, track),
         hour=sql.Identifier(config.hours_hour),
         plays=sql.Identifier(config.hours_plays),
         table=table_name(table),
-        nothing=no_id(config.hours_track_id, track),
     )

@@ -51,9 +51,9 @@ def test_what_is_no_hour_or_number_is_refused(hour, plays, named):
 def test_the_prior_is_the_shrunk_share_of_the_hours_around():
     """By hand: over midnight, shrunk towards the share of all tracks; 0 without plays, and for nothing."""
     counts = np.zeros((3, HOURS), np.uint32)
-    counts[0, [23, 1, 12]], counts[1, 12] = [6, 4, 10], 60
+    counts[0, [23, 1, 12]], counts[2, 12] = [6, 4, 10], 60
     share = 10 / 80
-    found = HourPrior(counts).of(np.array([[0, 1], [2, -1]]), 0)
+    found = HourPrior(counts).of(np.array([[0, 2], [1, -1]]), 0)
     near = np.log((10 + SHRINKAGE * share) / (20 + SHRINKAGE) / share)
     far = np.log(SHRINKAGE * share / (60 + SHRINKAGE) / share)
     assert found == pytest.approx(np.array([[near, far], [0, 0]]))

@@ -11,8 +11,10 @@ from served import served
 from settings import SIGNED, config, damage
 from source_tables import create_streams
 
+from recsys_tasks.core.errors import CorruptArtefact
 from recsys_tasks.products.products import Products
 from recsys_tasks.repositories.deliveries import HOURS, NEVER_AGAIN, SHOWN
+from recsys_tasks.serving.delivered import DeliveryNames, hours_of
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, roll_back
 from recsys_tasks.steps.deliver import make_delivery
@@ -306,9 +308,14 @@ class TestHours:
                 assert service.get(wrong).status_code == 422
 
     def test_hours_that_do_not_fit_are_left_where_they_lie(self, clocked):
-        """A damaged array stops no release: the service answers from it alone, and says what is wrong."""
+        """Another number of tracks is refused; a damaged array stops no release: the service answers from it alone, and
+        says what is wrong."""
         at = clocked
         made = make_delivery(at, SIGNED)
+        names, n_tracks = DeliveryNames(made.delivery), len(Reader(at.store).bundle.gated.tracks)
+        assert hours_of(at.deliveries, names, n_tracks).shape == (n_tracks, 24)
+        with pytest.raises(CorruptArtefact, match="do not fit"):
+            hours_of(at.deliveries, names, n_tracks + 1)
         damage(at.store.root / made.delivery / f"{HOURS}.npy")
         with served(at.store, at.config.products) as service:
             assert wait_for(service.is_ready)
