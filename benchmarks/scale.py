@@ -1,7 +1,7 @@
 """An ordinary day of ten times the pairs of ``ordinary_day``, and of a tenth and a hundredth of it: time and memory.
 
     python -m benchmarks.scale --divisor 100 --divisor 10                # 6 and 60 million pairs
-    nice -n 10 python -m benchmarks.scale --divisor 1 --folder /large    # 600 million: 20 GB of disk, hours
+    nice -n 10 python -m benchmarks.scale --divisor 1 --folder /large    # 600 million: 20 GB of disk, an hour
 
 Divisor 1 is a service of 10 million listeners, 3 million tracks and 20 million streams a day. A month of partitions is
 written day by day, yesterday is folded, trained, built and published by the steps of the DAG, and then the day's steps
