@@ -34,6 +34,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,8 @@ def switched(store: PosixStore, ours: tuple[int, int], ids: dict[str, str], swit
     over = threading.Event()
 
     def publish_on() -> None:
-        while len(published) < switches and not over.wait(seconds / (switches + 1)):
+        began, every = time.monotonic(), seconds / (switches + 1)
+        while len(published) < switches and not over.wait(began + every * (len(published) + 1) - time.monotonic()):
             published.append(publish_again(store, Releases(store).log().require_live()))
             deliver_again(store, delivery, published[-1])
 
