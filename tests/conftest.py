@@ -15,6 +15,7 @@ from typing import Any
 for _name in [name for name in os.environ if name.startswith(("RECSYS_", "AIRFLOW_"))]:
     del os.environ[_name]  # a developer's own settings must not decide what a test sees
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # read when numpy is first imported, so before anything else is
+os.environ["OMP_WAIT_POLICY"] = "passive"  # a solver's thread that waits for another leaves its core to other tests
 MEMORY, ROOM = Path("/dev/shm"), 4 << 30  # noqa: S108 - every folder in it is made by mkdtemp or by pytest
 """Where files live in memory, and the bytes that must be free there: stores of tests are synced thousands of times."""
 
@@ -66,6 +67,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     return ByPlace(config, log)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests of a real Airflow: they take longest, and the other worker does all else meanwhile."""
+    items.sort(key=lambda item: "real_airflow" not in item.path.parts)
+
+
 def pytest_sessionfinish() -> None:
     """Leave nothing behind in the system's temporary directory."""
     shutil.rmtree(_RUNTIME_DIR, ignore_errors=True)
@@ -112,7 +118,7 @@ def postgres() -> Iterator[Any]:
 def source_dsn(postgres: Any) -> Iterator[str]:
     """The address of a fresh, empty database (superuser ``postgres``), dropped after the test."""
     name = f"test_{uuid.uuid4().hex}"
-    execute(postgres.get_uri(), f"CREATE DATABASE {name}")
+    execute(postgres.get_uri(), f"CREATE DATABASE {name} STRATEGY file_copy")  # a quarter less work than by the log
     try:
         yield postgres.get_uri(database=name)
     finally:

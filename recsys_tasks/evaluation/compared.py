@@ -41,18 +41,22 @@ class Asked:
 
 
 def compared(
-    candidate: EvaluatedModel, other: EvaluatedModel, name: str, asked: Asked, kinds: dict[str, BoolArray]
+    lists: dict[str, Lists], common: BoolArray, hidden: sparse.csr_matrix, kinds: dict[str, BoolArray]
 ) -> dict[str, Values]:
     """precision@k of the candidate and another model, drawn from the tracks that both know; also by kind of track.
 
+    Args:
+        lists: of each, by its name.
+        common: (n_tracks,) what they are drawn from.
+        hidden: (n_scored, n_tracks) hidden plays.
+        kinds: (n_tracks,) each, by name.
+
     Returns:
-        ``candidate_common_precision``, ``<name>_common_precision``, and for each kind ``..._common_<kind>_precision``.
+        ``<name>_common_precision`` of each, and for each kind ``<name>_common_<kind>_precision``.
     """
-    common = common_tracks(candidate, other)
-    lists = _of_common(candidate, other, name, asked, asked.k)
-    found = slice_of(lists, asked.hidden, common, "common")
+    found = slice_of(lists, hidden, common, "common")
     for kind, tracks in kinds.items():
-        found |= slice_of(lists, asked.hidden, common & tracks, f"common_{kind}")
+        found |= slice_of(lists, hidden, common & tracks, f"common_{kind}")
     return found
 
 

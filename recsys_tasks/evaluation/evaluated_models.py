@@ -14,13 +14,14 @@ from recsys_tasks.core.domain import BoolArray, Figures
 from recsys_tasks.evaluation.compared import (
     Asked,
     LongLists,
+    common_tracks,
     compared,
     influence,
     long_lists,
     popular_lists,
     slice_of,
 )
-from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, overlap, recommend
+from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, overlap, recommend, recommend_from
 from recsys_tasks.evaluation.metrics import Values, all_metrics
 from recsys_tasks.matrix.popularity import head_tracks
 from recsys_tasks.matrix.split import Holdout
@@ -63,7 +64,11 @@ def evaluate_models(
     hidden, played = holdout.hidden[scored], holdout.history[scored]
     baseline = PopularTracks(holdout.listeners, len(holdout.user_rows))
     asked = Asked(scored, played, hidden, k)
-    lists = {"candidate": recommend(candidate, scored, played, k), "popularity": popular_lists(baseline, asked, k)}
+    others = {name: model for name, model in (("incumbent", incumbent), ("reference", reference)) if model is not None}
+    common = {name: common_tracks(candidate, model) for name, model in others.items()}
+    everything, *of_common = recommend_from(candidate, scored, played, k, [None, *common.values()])
+    lists = {"candidate": everything, "popularity": popular_lists(baseline, asked, k)}
+    both = {name: {"candidate": own} for name, own in zip(common, of_common, strict=True)}
     per_user: dict[str, Values] = {
         "activity": np.diff(played.indptr).astype(np.float64),
         "hidden": np.diff(hidden.indptr).astype(np.float64),
@@ -71,18 +76,21 @@ def evaluate_models(
     if age_days is not None:
         per_user["age_days"] = age_days[scored]
     if incumbent is not None:
-        lists["incumbent"] = recommend(incumbent, scored, played, k)
+        choices = [None, common["incumbent"]]
+        lists["incumbent"], both["incumbent"]["incumbent"] = recommend_from(incumbent, scored, played, k, choices)
         per_user["overlap"] = overlap(lists["candidate"], lists["incumbent"])
     for name, found in lists.items():
         for metric, values in all_metrics(is_hit(found, hidden), np.diff(hidden.indptr)).items():
             per_user[f"{name}_{metric}"] = values
     per_user |= slice_of(lists, hidden, new_tracks, "new") | influence(lists, hidden, k)
     if incumbent is not None:
-        per_user |= compared(candidate, incumbent, "incumbent", asked, _kinds(new_tracks, holdout.listeners))
+        kinds = _kinds(new_tracks, holdout.listeners)
+        per_user |= compared(both["incumbent"], common["incumbent"], hidden, kinds)
         if long is not None:
             per_user |= long_lists(candidate, incumbent, baseline, asked, per_user, long)
     if reference is not None:
-        found_of = compared(candidate, reference, "reference", asked, {})
+        both["reference"]["reference"] = recommend(reference, scored, played, k, common["reference"])
+        found_of = compared(both["reference"], common["reference"], hidden, {})
         per_user["candidate_reference_precision"] = found_of["candidate_common_precision"]
         per_user["reference_precision"] = found_of["reference_common_precision"]
     rows = {"user_row": holdout.user_rows[scored].astype(np.float64)}

@@ -3,6 +3,7 @@
 Every list is in the candidate's track columns, and leaves out exactly what the listener is known to have played.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.evaluation.metrics import Values
 from recsys_tasks.recommenders.base import Retriever
+from recsys_tasks.recommenders.blend import blocks_of
 from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.recommenders.vectors import Played
 
@@ -31,28 +33,56 @@ class EvaluatedModel:
 def recommend(
     model: EvaluatedModel, listeners: IntArray, played: sparse.csr_matrix, k: int, allowed: BoolArray | None = None
 ) -> Lists:
+    """Lists of a model: as ``recommend_from``, of one choice of tracks."""
+    return recommend_from(model, listeners, played, k, [allowed])[0]
+
+
+def recommend_from(
+    model: EvaluatedModel,
+    listeners: IntArray,
+    played: sparse.csr_matrix,
+    k: int,
+    choices: Sequence[BoolArray | None],
+) -> list[Lists]:
     """Lists of a model in the candidate's track columns; a listener who is cold to it gets the popular tracks.
+
+    A few listeners are asked about every choice before the next ones are: what a component has found out about them
+    for one list serves for the others.
 
     Args:
         model: whose lists.
         listeners: (n_users,) places among the hidden listeners.
         played: (n_users, n_tracks) in the candidate's columns, left out of every list.
         k: length of a list.
-        allowed: (n_tracks,) candidate's columns that may appear; None for all.
+        choices: (n_tracks,) each, the candidate's columns that may appear; None for all.
+
+    Returns:
+        (n_users, k) for each choice.
     """
     known = np.flatnonzero(model.own_cols >= 0)
     back = np.full(model.n_own + 1, -1, dtype=np.int64)  # the last entry serves -1
     back[model.own_cols[known]] = known
     own_played = translated(played, model.own_cols, model.n_own)
-    own_allowed = None
-    if allowed is not None:
-        own_allowed = np.zeros(model.n_own, dtype=bool)
-        own_allowed[model.own_cols[known]] = allowed[known]
-    found = model.retriever.candidates(listeners, played_of(own_played), k, own_allowed).cols.astype(np.int64)
+    own_choices = [None if allowed is None else _own(allowed, model, known) for allowed in choices]
+    found = [np.empty((len(listeners), k), dtype=np.int64) for _ in choices]
+    start = 0
+    for rows, own in blocks_of(listeners, played_of(own_played)):
+        for lists, allowed in zip(found, own_choices, strict=True):
+            lists[start : start + len(rows)] = model.retriever.candidates(rows, own, k, allowed).cols
+        start += len(rows)
     cold = np.flatnonzero(model.retriever.cold_users()[listeners])
     if len(cold):
-        found[cold] = model.popular.candidates(listeners[cold], played_of(own_played[cold]), k, own_allowed).cols
-    return back[found]
+        without = played_of(own_played[cold])
+        for lists, allowed in zip(found, own_choices, strict=True):
+            lists[cold] = model.popular.candidates(listeners[cold], without, k, allowed).cols
+    return [back[lists] for lists in found]
+
+
+def _own(allowed: BoolArray, model: EvaluatedModel, known: IntArray) -> BoolArray:
+    """A choice of the candidate's tracks in a model's own columns. known: columns that the model has too."""
+    own = np.zeros(model.n_own, dtype=bool)
+    own[model.own_cols[known]] = allowed[known]
+    return own
 
 
 def played_of(plays: sparse.csr_matrix) -> Played:

@@ -17,13 +17,12 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.base import Candidates, Retriever
+from recsys_tasks.recommenders.falling import falling
+from recsys_tasks.recommenders.neighbours import LISTENERS_AT_ONCE
 from recsys_tasks.recommenders.vectors import Played
 
 ALONE = ("als",)
 DEPTH = 100
-LISTENERS_AT_ONCE = 64
-"""Listeners whose candidates are pooled together: as many as ``Neighbours`` keeps what their tracks reach of, for it is
-asked twice, for a list and for the scores of all lists. Changes no answer."""
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,8 @@ def some_at_a_time(
 
 
 def blocks_of(user_rows: IntArray, played: Played) -> Iterator[tuple[IntArray, Played]]:
-    """Listeners and what each of them is not to be shown, ``LISTENERS_AT_ONCE`` at a time; nobody is one block too."""
+    """Listeners and what each of them is not to be shown, as many at a time as ``Neighbours`` looks up together: it
+    keeps what their tracks reach for the next question. It changes no answer. Nobody is one block too."""
     for start in range(0, max(1, len(user_rows)), LISTENERS_AT_ONCE):
         rows = user_rows[start : start + LISTENERS_AT_ONCE]
         ends = played.indptr[start : start + len(rows) + 1]
@@ -154,7 +154,7 @@ def blocks_of(user_rows: IntArray, played: Played) -> Iterator[tuple[IntArray, P
 def best_of(pool: Pool, totals: npt.NDArray[np.float64], k: int) -> Candidates:
     """The k best of a pool, exact where that is complete. totals: (n_users, n_places)."""
     rounded = np.where((pool.cols < 0) | ~pool.warm[:, None], -np.inf, totals).astype(np.float32)
-    best = np.argsort(-rounded, axis=1, kind="stable")[:, :k]  # columns rise, so equal scores stand by column
+    best = falling(rounded)[:, :k]  # columns rise, so equal scores stand by column
     scores = np.take_along_axis(rounded, best, axis=1)
     cols = np.where(np.isneginf(scores), -1, np.take_along_axis(pool.cols, best, axis=1))
     return Candidates(cols.astype(np.int32), scores, pool.complete & pool.warm)

@@ -16,6 +16,8 @@ from recsys_tasks.recommenders.vectors import Played, check_query, has_direction
 
 USERS_AT_ONCE = 256
 """Users that are scored together: with TRACKS_AT_ONCE, 2 MB of scores, which stay in the cache."""
+FEW = 0.75
+"""Share of the tracks, up to which those that may be listed are copied, so that no others are scored."""
 RUN = 256
 """Tracks of which only the largest score is kept: few enough that little is scored again, and enough that the maxima
 are a small part of the scores."""
@@ -56,8 +58,11 @@ def exact_top(
     listed = has_direction(lengths)  # (n_tracks,)
     if allowed is not None:
         listed &= allowed
-    unlisted = np.flatnonzero(~listed)  # places: few as a rule, and flags of all tracks would be read for each user
     slacks = 2 * rounding(item_factors.shape[1]) * lengths.max(initial=0.0) * norms
+    some = np.flatnonzero(listed) if np.count_nonzero(listed) < FEW * len(listed) else None
+    if some is not None:  # the others are not even scored
+        item_factors, played, listed = item_factors[some], _among(played, some, len(listed)), np.ones(len(some), bool)
+    unlisted = np.flatnonzero(~listed)  # places: few as a rule, and flags of all tracks would be read for each user
     top = Top(np.full((len(norms), k), -1, dtype=np.int32), np.full((len(norms), k), -np.inf, dtype=np.float32))
     for start in range(0, len(norms) if len(item_factors) else 0, users_at_once):
         rows = slice(start, min(start + users_at_once, len(norms)))
@@ -68,8 +73,18 @@ def exact_top(
             places = _promising(maxima[row - start], k, slacks[row], len(item_factors))
             places = places[listed[places] & np.isin(places, played.of(row), invert=True)]
             cols, scores = _best(item_factors, user_vectors[row], places, k, slacks[row])
-            top.cols[row, : len(cols)], top.scores[row, : len(cols)] = cols, scores
+            top.cols[row, : len(cols)] = cols if some is None else some[cols]
+            top.scores[row, : len(cols)] = scores
     return top
+
+
+def _among(played: Played, some: IntArray, n_tracks: int) -> Played:
+    """Played tracks by their places among some columns, which rise; others are left out."""
+    places = np.full(n_tracks, -1)
+    places[some] = np.arange(len(some))
+    found = places[played.cols]
+    there = found >= 0
+    return Played(np.concatenate([[0], np.cumsum(there)])[played.indptr], found[there])
 
 
 def _pairs(played: Played, rows: slice) -> tuple[IntArray, IntArray]:

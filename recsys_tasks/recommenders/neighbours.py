@@ -4,7 +4,8 @@ Sarwar, Karypis, Konstan and Riedl, "Item-based collaborative filtering recommen
 of a track is the sum of its similarities to the tracks that the listener played. ``nearest_tracks`` finds these.
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 
@@ -17,9 +18,13 @@ from recsys_tasks.recommenders.base import Arrays, Candidates
 from recsys_tasks.recommenders.columns import summed
 from recsys_tasks.recommenders.vectors import Played
 
-LISTENERS_KEPT = 64
-"""Listeners of whom a retriever knows what their tracks reach, some 60 kilobytes each: a blend asks for candidates, and
-then for the scores of those of all components."""
+LISTENERS_AT_ONCE = 64
+"""Listeners whose tracks' neighbours are fetched together: one by one, the calls take longer than the copying."""
+BLOCKS_KEPT = 4
+"""Blocks of so many listeners of whom a retriever knows what their tracks reach, some 60 kilobytes a listener: a blend
+asks for candidates, then for scores of those of all components, and the evaluation does so for several choices."""
+FEW = 8
+"""Listeners, up to which a place for each track would take longer to make than it spares."""
 PLAYED, PLAYED_BY, SIMILAR = "played", "played_indptr", ("similar", "similar_indptr", "similarities")
 
 
@@ -83,27 +88,25 @@ class Neighbours:
         cols = np.full((len(user_rows), k), -1, dtype=np.int32)
         scores = np.full((len(user_rows), k), -np.inf, dtype=np.float32)
         exact, hidden = np.zeros(len(user_rows), dtype=bool), np.zeros(self.similar.matrix.shape[0], dtype=bool)
-        for row, user in enumerate(user_rows.tolist()):
-            found, values = self._reached(user)
-            hidden[played.of(row)] = True
-            open_ = ~hidden[found] if allowed is None else ~hidden[found] & allowed[found]
-            hidden[played.of(row)] = False
-            top, exact[row] = best_scored(found[open_], values[open_], k), len(found) > 0
+        for row, reach in enumerate(self._reaches(user_rows)):
+            own = played.of(row)
+            hidden[own] = True
+            top = reach.best(k, len(own), hidden, allowed)
+            hidden[own] = False
+            exact[row] = len(reach.cols) > 0
             cols[row, : len(top[0])], scores[row, : len(top[0])] = top
         return Candidates(cols, scores, exact)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``."""
-        rows, places = np.unique(user_rows, return_inverse=True)
-        by_place = np.argsort(places, kind="stable")
-        ends = np.searchsorted(places[by_place], np.arange(len(rows) + 1))
+        by_user = np.argsort(user_rows, kind="stable")  # as good as nothing to do where they rise
+        rising = user_rows[by_user]
+        starts = np.flatnonzero(np.diff(rising, prepend=-1))
         scores = np.zeros(len(user_rows), dtype=np.float32)
-        for row, user in enumerate(rows.tolist()):
-            found, values = self._reached(user)
-            pairs = by_place[ends[row] : ends[row + 1]]
-            nearest = np.searchsorted(found, item_cols[pairs])
-            there = np.append(found, -1)[nearest] == item_cols[pairs]
-            scores[pairs[there]] = values[nearest[there]]
+        ends = np.append(starts[1:], len(rising)).tolist()
+        for start, end, reach in zip(starts.tolist(), ends, self._reaches(rising[starts]), strict=True):
+            pairs = by_user[start:end]
+            scores[pairs] = reach.of(item_cols[pairs])
         return scores
 
     def cold_users(self) -> BoolArray:
@@ -120,17 +123,66 @@ class Neighbours:
         """As ``Component``."""
         return {**self.similar.files(), PLAYED: self.played.cols, PLAYED_BY: self.played.indptr}
 
+    def _reaches(self, user_rows: IntArray) -> Iterator["Reach"]:
+        """What the tracks of each listener reach; what is asked twice in a row is kept."""
+        for start in range(0, len(user_rows), LISTENERS_AT_ONCE):
+            yield from self._reaches_of(tuple(user_rows[start : start + LISTENERS_AT_ONCE].tolist()))
+
     @cached_property
-    def _reached(self) -> Callable[[int], tuple[IntArray, FloatArray]]:
-        """Columns, rising, and scores of the tracks that have one, of a listener; what is asked twice is kept."""
-        return lru_cache(LISTENERS_KEPT)(partial(_reached_by, self.similar, self.played))
+    def _reaches_of(self) -> Callable[[tuple[int, ...]], list["Reach"]]:
+        return lru_cache(BLOCKS_KEPT)(partial(_reaches, self.similar, self.played))
 
 
-def _reached_by(similar: SimilarTracks, played: Played, row: int) -> tuple[IntArray, FloatArray]:
-    """As ``_reached``: a product of sparse matrices would need a place for every track, which takes longer."""
-    near = Played(similar.matrix.indptr, similar.matrix.indices)
-    places = near.places(played.of(row))
-    return summed(near.cols[places], similar.matrix.data[places])
+class Reach:
+    """The tracks that a listener's tracks reach."""
+
+    def __init__(self, cols: IntArray, scores: FloatArray) -> None:
+        """Columns, rising, and their scores. (n_reached,) each."""
+        self.cols, self.scores = cols, scores
+        self._best = cols[:0], scores[:0]
+
+    def best(self, k: int, n_hidden: int, hidden: BoolArray, allowed: BoolArray | None) -> tuple[IntArray, FloatArray]:
+        """The k best that may be shown, best first, equal ones by column. (at most k,) each.
+
+        Args:
+            k: how many.
+            n_hidden: tracks that are hidden.
+            hidden: (n_tracks,) which ones.
+            allowed: (n_tracks,) tracks to choose from; None: all.
+        """
+        longest = min(2 * k + n_hidden, len(self.cols))  # among so many there are k, whatever is hidden: often enough
+        if len(self._best[0]) < longest:
+            self._best = best_scored(self.cols, self.scores, longest)
+        cols, scores = self._best
+        open_ = _open(cols, hidden, allowed)
+        if len(cols) == len(self.cols) or np.count_nonzero(open_) >= k:
+            return cols[open_][:k], scores[open_][:k]
+        open_ = _open(self.cols, hidden, allowed)
+        return best_scored(self.cols[open_], self.scores[open_], k)
+
+    def of(self, cols: IntArray) -> FloatArray:
+        """The scores of some tracks, 0 of those that are not reached. (n,)"""
+        if not len(self.cols):
+            return np.zeros(len(cols), dtype=np.float32)
+        nearest = self.cols.searchsorted(cols)
+        found = self.scores.take(nearest, mode="clip")  # beyond the last one it is compared with that
+        found[self.cols.take(nearest, mode="clip") != cols] = 0
+        return found
+
+
+def _open(cols: IntArray, hidden: BoolArray, allowed: BoolArray | None) -> BoolArray:
+    return ~hidden[cols] if allowed is None else ~hidden[cols] & allowed[cols]
+
+
+def _reaches(similar: SimilarTracks, played: Played, rows: tuple[int, ...]) -> list[Reach]:
+    """What the tracks of each listener reach. A product of sparse matrices takes longer."""
+    own = played.rows(np.array(rows, dtype=np.int64))
+    near = similar.matrix[own.cols]  # (n_own_tracks, n_tracks)
+    ends = near.indptr[own.indptr].tolist()
+    sums = np.zeros(near.shape[1]) if len(rows) > FEW else None
+    return [
+        Reach(*summed(near.indices[start:end], near.data[start:end], sums)) for start, end in itertools.pairwise(ends)
+    ]
 
 
 class ByPlayedTracks:

@@ -6,6 +6,7 @@ same stored figures give the same page. Titles and artists come from outside; th
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,12 @@ class Material:
 
 def render(material: Material) -> str:
     """The page."""
+    return _environment().get_template(TEMPLATE).render(_context(material))
+
+
+@cache
+def _environment() -> Environment:
+    """Jinja's, made once: it keeps the compiled template, so that only the first report of a process compiles it."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
@@ -73,7 +80,7 @@ def render(material: Material) -> str:
     )
     environment.filters |= {name: getattr(formatting, name) for name in FORMATS}
     environment.filters |= {"short": short, "relative_difference": relative_difference}
-    return environment.get_template(TEMPLATE).render(_context(material))
+    return environment
 
 
 def _context(m: Material) -> dict[str, Any]:

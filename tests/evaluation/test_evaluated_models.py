@@ -8,7 +8,7 @@ from scipy import sparse
 from strategies import play_counts
 
 from recsys_tasks.evaluation.evaluated_models import evaluate_models
-from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, overlap, recommend, translated
+from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, overlap, recommend, recommend_from, translated
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
@@ -39,6 +39,18 @@ class TestEvaluatedModels:
         assert recommend(incumbent, FIRST, nothing, 3).tolist() == [[2, 0, -1]]
         played = sparse.csr_matrix(([1], ([0], [2])), shape=(1, 4))
         assert recommend(incumbent, FIRST, played, 3).tolist() == [[0, -1, -1]]
+
+    def test_lists_of_several_choices_are_those_of_each_alone(self):
+        """More listeners than are asked at once, one of whom is cold: each choice has the lists it would have alone."""
+        rng = np.random.default_rng(3)
+        vectors = rng.normal(size=(150, 2)).astype(np.float32)
+        vectors[70] = 0
+        asked = model(rng.normal(size=(30, 2)).astype(np.float32), vectors, listeners=np.arange(30))
+        rows, played = np.arange(150), sparse.random(150, 30, 0.2, "csr", np.float32, rng)
+        choices = [None, np.arange(30) % 2 == 0, np.arange(30) > 24]
+        for choice, found in zip(choices, recommend_from(asked, rows, played, 4, choices), strict=True):
+            np.testing.assert_array_equal(found, recommend(asked, rows, played, 4, choice))
+            assert choice is None or choice[found[found >= 0]].all()
 
     @given(st.integers(0, 2**30))
     def test_plays_are_translated_into_rows_in_order(self, seed):

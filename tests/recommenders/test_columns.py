@@ -19,6 +19,16 @@ class TestColumns:
         np.testing.assert_array_equal(once, wanted)
         np.testing.assert_array_equal(sums, np.bincount(inverse, values, len(wanted)).astype(np.float32))
 
+    @given(COLUMNS, st.integers(0, 2**32 - 1))
+    def test_a_place_for_each_column_changes_no_bit_and_is_left_as_it_was(self, columns, seed):
+        """Who is asked with many others gets the list that they get alone; nothing of it is left to the next one."""
+        cols, values = np.array(columns, np.int32), np.random.default_rng(seed).random(len(columns), np.float32)
+        places = np.zeros((1 << 17) + 1)
+        for one, other in zip(summed(cols, values, places), summed(cols, values), strict=True):
+            assert one.tobytes() == other.tobytes()
+            assert one.dtype == other.dtype
+        assert not places.any()
+
     @given(COLUMNS, st.sets(st.integers(0, 1 << 17), max_size=50))
     def test_places_are_those_of_equal_columns_alone(self, columns, wanted):
         """Columns that share their last 16 bits with a wanted one are told from it."""

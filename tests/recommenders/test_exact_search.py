@@ -14,13 +14,14 @@ from recsys_tasks.recommenders.vectors import Played
 )
 @pytest.mark.parametrize("k", [1, 10, 300])
 def test_passes_over_none_of_the_best(n, k):
-    """Equal scores by place, hidden ones never: as by sorting everything, whole runs equal, hidden or short too."""
+    """Equal scores by place, hidden ones never: as by sorting everything, whole runs equal, hidden or short too, and
+    whether half of the tracks may be listed, so that the others are not scored, or nearly all."""
     rng = np.random.default_rng(n)
     for step, hidden in ((0, 0.5), (0.5, 0.0), (0.5, 0.999), (10, 0.0), (0, 1.0)):
         scores = rng.normal(size=n).astype(np.float32)
         scores = np.round(scores / step).astype(np.float32) if step else np.sort(scores)[:: rng.choice([-1, 1])]
         scores[rng.random(n) < 0.1] = 0  # a track without a factor
-        hide, allowed = np.flatnonzero(rng.random(n) < hidden), rng.random(n) < 0.5
+        hide, allowed = np.flatnonzero(rng.random(n) < hidden), rng.random(n) < rng.choice([0.5, 0.95])
         own = np.where(allowed & (scores != 0), scores, -np.inf)
         own[hide] = -np.inf
         best = np.argsort(-own, kind="stable")[: min(k, np.count_nonzero(own > -np.inf))]

@@ -1,0 +1,52 @@
+"""What the tracks of listeners reach: kept from one question to the next, and no answer depends on that."""
+
+import numpy as np
+import pytest
+from scipy import sparse
+
+from recsys_tasks.recommenders.neighbours import FEW, Neighbours, SimilarTracks
+from recsys_tasks.recommenders.vectors import Played
+
+N_USERS, N_TRACKS, K = 3 * FEW, 400, 5
+
+
+def neighbours():
+    """Three tracks of each listener, and some forty neighbours of each track."""
+    rng = np.random.default_rng(8)
+    similar = sparse.random(N_TRACKS, N_TRACKS, 0.1, "csr", np.float32, rng)
+    similar.sort_indices()
+    cols = np.sort(rng.permuted(np.tile(np.arange(N_TRACKS), (N_USERS, 1)), axis=1)[:, :3], axis=1)
+    return Neighbours(SimilarTracks(similar), Played(np.arange(0, 3 * N_USERS + 1, 3), cols.ravel().astype(np.int32)))
+
+
+def best_of_all(of, row, allowed):
+    """The K best of a listener, by the sums over all tracks."""
+    sums = np.asarray(of.similar.matrix[of.played.of(row)].astype(np.float64).sum(axis=0)).ravel().astype(np.float32)
+    open_ = allowed & (sums > 0)
+    open_[of.played.of(row)] = False
+    cols = np.flatnonzero(open_)
+    return cols[np.lexsort((cols, -sums[cols]))][:K].tolist()
+
+
+class TestChoices:
+    @pytest.mark.parametrize("least", [0, 350])
+    def test_a_second_choice_gets_the_list_that_it_would_get_first(self, least):
+        """Also where it leaves hardly any of the best tracks, so that the others are looked through after all."""
+        rows, asked, allowed = np.arange(N_USERS), neighbours(), np.arange(N_TRACKS) >= least
+        everything = np.ones(N_TRACKS, dtype=bool)
+        for choice in (everything, allowed):
+            found = asked.candidates(rows, asked.played, K, choice)
+            fresh = neighbours().candidates(rows, asked.played, K, choice)
+            assert found.cols.tobytes() == fresh.cols.tobytes()
+            assert found.scores.tobytes() == fresh.scores.tobytes()
+            assert found.cols.tolist() == [best_of_all(asked, row, choice) for row in rows]
+
+    def test_scores_are_those_of_one_listener_alone_in_any_order(self):
+        """Tracks that nothing reaches score 0; who else is asked about, and in which order, changes no bit."""
+        rng, asked = np.random.default_rng(9), neighbours()
+        users, items = rng.integers(0, N_USERS, 900), rng.integers(0, N_TRACKS, 900)
+        found = asked.scores(users, items)
+        alone = [float(neighbours().scores(users[[n]], items[[n]])[0]) for n in range(0, 900, 45)]
+        assert found[::45].tolist() == alone
+        assert (found == 0).any()
+        assert (found > 0).any()
