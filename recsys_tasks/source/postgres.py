@@ -142,7 +142,7 @@ class Source:
             self._streams = check_streams(at, self._config)
             names = [self._streams.name]
         if self._catalogue is not None:
-            with self._snapshot(self._catalogue) as at:
+            with self._snapshot(f"{self._catalogue.table} (catalogue.table)") as at:
                 names.append(check_catalogue(at, self._catalogue, self._config.track_id_type).name)
         return tuple(names)
 
@@ -222,7 +222,7 @@ class Source:
         """
         if self._catalogue is None:
             return empty_catalogue(self._config.track_id_type)
-        with self._snapshot(self._catalogue) as at:
+        with self._snapshot(f"{self._catalogue.table} (catalogue.table)") as at:
             return read_catalogue(at, self._catalogue, self._config.track_id_type, self._settings.block_bytes)
 
     def erased_users(self, privacy: PrivacyConfig) -> list[Id]:
@@ -232,7 +232,7 @@ class Source:
             SourceUnavailable: the source cannot be reached, or broke off.
             SourceMismatch: its table is not what the configuration says.
         """
-        with self._snapshot() as at:
+        with self._snapshot(f"{privacy.erased_users_table} (privacy.erased_users_table)") as at:
             table, kind = check_erased_users(at, privacy, self._config.user_id_type).name, self._config.user_id_type
             at.cursor.execute(erased_users_query(table, privacy.erased_user_id, kind))
             return [user_id for (user_id,) in at.cursor.fetchall()]
@@ -245,7 +245,7 @@ class Source:
             SourceMismatch: its table is not what the configuration says.
         """
         config = self._config
-        with self._snapshot() as at:
+        with self._snapshot(f"{products.never_again_table} (products.never_again_table)") as at:
             kinds = config.user_id_type, config.track_id_type
             return read_never_again(at, products, *kinds, on, self._settings.block_bytes)
 
@@ -256,7 +256,7 @@ class Source:
             SourceUnavailable: the source cannot be reached, or broke off.
             SourceMismatch: its table is not what the configuration says.
         """
-        with self._snapshot() as at:
+        with self._snapshot(f"{products.segments_table} (products.segments_table)") as at:
             return read_segments(at, products, self._config.user_id_type, self._settings.block_bytes)
 
     def hours(self, products: ProductsConfig) -> pa.Table:
@@ -266,22 +266,21 @@ class Source:
             SourceUnavailable: the source cannot be reached, or broke off.
             SourceMismatch: its table is not what the configuration says.
         """
-        with self._snapshot() as at:
+        with self._snapshot(f"{products.hours_table} (products.hours_table)") as at:
             return read_hours(at, products, self._config.track_id_type, self._settings.block_bytes)
 
     @contextmanager
-    def _snapshot(self, catalogue: CatalogueConfig | None = None) -> Iterator[Snapshot]:
-        """Open one read-only snapshot of the streams, or of the catalogue; a connection's first time, the table of the
-        streams is checked before it is read."""
+    def _snapshot(self, other: str = "") -> Iterator[Snapshot]:
+        """Open one read-only snapshot of the streams, or of another table, named for the messages; a connection's first
+        time, the table of the streams is checked before it is read."""
         timeout_s, grace_s = self._patience
-        reading = f"{catalogue.table} (catalogue.table)" if catalogue else self._reading
         try:
             if self._connection is not None and has_hung_up(self._connection):
                 self.close()
             if self._connection is None:
                 self._connection = connect(self._address, 2 * timeout_s + grace_s)
-            with snapshot(self._connection, self._address, timeout_s, grace_s, reading) as at:
-                if catalogue is None:
+            with snapshot(self._connection, self._address, timeout_s, grace_s, other or self._reading) as at:
+                if not other:
                     self._streams = self._streams or check_streams(at, self._config)
                 yield at
         except BaseException as error:

@@ -9,6 +9,7 @@ from source_tables import DAY, NOON, config, create_streams, extract, insert, re
 
 from recsys_tasks.core.config import CatalogueConfig
 from recsys_tasks.core.errors import ConfigError, SourceMismatch
+from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.extract import extract_day
 
@@ -197,6 +198,25 @@ class TestRights:
         ):
             extract_day(source, DAY)
         assert "somebody" not in str(caught.value)
+
+    @pytest.mark.parametrize("table", ["hours", "segments", "never_again"])
+    def test_a_view_that_fails_is_named(self, source_dsn: str, table: str) -> None:
+        """What was read when it failed is the view of the products, not the streams, as the configuration names it."""
+        create_streams(source_dsn)
+        columns = "1 / (user_id - user_id) AS user_id, 1 / (user_id - user_id) AS track_id, 'a' AS segment"
+        execute(source_dsn, f"CREATE VIEW failing AS SELECT {columns}, 3 AS hour, 1 AS plays FROM streams")
+        insert(source_dsn, [(1, 1, 1)])
+        products = ProductsConfig(**{f"{table}_table": "failing"})
+        read = {
+            "hours": lambda source: source.hours(products),
+            "segments": lambda source: source.segments(products),
+            "never_again": lambda source: source.never_again(products, DAY),
+        }[table]
+        with (
+            Source(source_dsn, config()) as source,
+            pytest.raises(SourceMismatch, match=rf"failing \(products\.{table}_table\): division_by_zero"),
+        ):
+            read(source)
 
     def test_text_that_is_not_utf8(self, postgres: Any) -> None:
         """Bytes that are no UTF-8, which a database without an encoding may hold, are a mismatch and stay unsaid."""
