@@ -16,8 +16,17 @@ from recsys_tasks.storage.manifest import MANIFEST, StoredFile
 
 SIGNED = Signature("olga", "a test", "2026-01-14T00:00:00+00:00", "test")
 RUNS = count(1)
-TOML = f"{SMALL_TOML}[index]\ntrees = 5\ncalibration_queries = 100\n"
-"""Of the small world, with an index that takes half a second less: most tests build some, and ask it little."""
+TOML = (
+    SMALL_TOML.replace("[als]", "[als]\nthreads = 1")
+    + """\
+recall_queries = 200
+[index]
+trees = 5
+calibration_queries = 100
+"""
+)
+"""Of the small world, where most tests run some days and ask little of them: one thread, for which the bytes are those
+of any, fewer of the questions that the gate asks an index, and an index that takes half a second less."""
 VALUES = tomllib.loads(TOML)
 
 
