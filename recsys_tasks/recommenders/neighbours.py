@@ -16,6 +16,7 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.recommenders.base import Arrays, Candidates
 from recsys_tasks.recommenders.columns import summed
+from recsys_tasks.recommenders.falling import PLACE_BITS, rising_keys
 from recsys_tasks.recommenders.vectors import Played
 
 LISTENERS_AT_ONCE = 64
@@ -211,5 +212,5 @@ def best_scored(cols: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, F
     if len(cols) > k:
         least = np.partition(scores, len(scores) - k)[len(scores) - k]
         cols, scores = cols[scores >= least], scores[scores >= least]
-    order = np.lexsort((cols, -scores))[:k]
+    order = np.argsort(rising_keys(scores) << PLACE_BITS | cols)[:k]
     return cols[order], scores[order]
