@@ -30,6 +30,7 @@ def days_in_turns(service: Service, dsn: str, runs: Sequence[Run], rounds: int) 
     yesterday = DAYS - 1 - rounds
     for run in runs:
         save_history(store_at(run.root), service, yesterday + 1)
+        print(f"{run.name}: {yesterday + 1} days of history stored", flush=True)
     _day(service, dsn, runs, yesterday)
     days = [_day(service, dsn, runs, number) for number in range(yesterday + 1, DAYS)]
     return [list(of_run) for of_run in zip(*days, strict=True)]

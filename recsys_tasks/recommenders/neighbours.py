@@ -16,6 +16,7 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.recommenders.base import Arrays, Candidates
 from recsys_tasks.recommenders.columns import summed
+from recsys_tasks.recommenders.falling import PLACE_BITS, rising_keys
 from recsys_tasks.recommenders.vectors import Played
 
 LISTENERS_AT_ONCE = 64
@@ -176,13 +177,15 @@ def _open(cols: IntArray, hidden: BoolArray, allowed: BoolArray | None) -> BoolA
 
 def _reaches(similar: SimilarTracks, played: Played, rows: tuple[int, ...]) -> list[Reach]:
     """What the tracks of each listener reach. A product of sparse matrices takes longer."""
+    if len(rows) <= FEW:
+        near = Played(similar.matrix.indptr, similar.matrix.indices)
+        places = [near.places(played.of(row)) for row in rows]
+        return [Reach(*summed(near.cols[some], similar.matrix.data[some])) for some in places]
     own = played.rows(np.array(rows, dtype=np.int64))
-    near = similar.matrix[own.cols]  # (n_own_tracks, n_tracks)
-    ends = near.indptr[own.indptr].tolist()
-    sums = np.zeros(near.shape[1]) if len(rows) > FEW else None
-    return [
-        Reach(*summed(near.indices[start:end], near.data[start:end], sums)) for start, end in itertools.pairwise(ends)
-    ]
+    found = similar.matrix[own.cols]  # (n_own_tracks, n_tracks)
+    ends, sums = found.indptr[own.indptr].tolist(), np.zeros(found.shape[1])
+    parts = (slice(*each) for each in itertools.pairwise(ends))
+    return [Reach(*summed(found.indices[part], found.data[part], sums)) for part in parts]
 
 
 class ByPlayedTracks:
@@ -211,5 +214,5 @@ def best_scored(cols: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, F
     if len(cols) > k:
         least = np.partition(scores, len(scores) - k)[len(scores) - k]
         cols, scores = cols[scores >= least], scores[scores >= least]
-    order = np.lexsort((cols, -scores))[:k]
+    order = np.argsort(rising_keys(scores) << PLACE_BITS | cols)[:k]
     return cols[order], scores[order]

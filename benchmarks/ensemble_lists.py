@@ -1,0 +1,108 @@
+"""What a list of several components costs a listener who waits alone, and one of a batch.
+
+    python -m benchmarks.ensemble_lists [--size small|full]
+
+The worst case: all neighbours of all tracks are drawn at random, so that a listener's tracks reach hardly any track
+twice. Every listener has played 60 tracks; each component lists 100 candidates, and a list has ten places. The trees
+are taught by noise, and have the shape of those of a day. All sides take turns in this process; what is told is the
+processor time of a listener, the least of the rounds: a machine that others use too is slower, never faster.
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Iterator, Sequence
+from itertools import product
+
+import numpy as np
+from scipy import sparse
+from threadpoolctl import threadpool_limits
+
+from benchmarks.harness import FULL, SMALL
+from recsys_tasks.core.domain import FloatArray
+from recsys_tasks.index.indexed_factors import IndexedFactors
+from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
+from recsys_tasks.recommenders.base import Retriever
+from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
+from recsys_tasks.recommenders.ranker import Ranker, TrackFacts, feature_names, trained
+from recsys_tasks.recommenders.recent import RecentPlays
+from recsys_tasks.recommenders.vectors import Played
+
+TRACKS, ROUNDS = {SMALL: 50_000, FULL: 500_000}, {SMALL: 3, FULL: 10}
+BATCH, ALONE, OWN, DEPTH, K = 256, 24, 60, 100, 10
+NAMES = ("als", "recent", "neighbours", "content")
+WAYS = ("weights", "trees")
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", choices=(SMALL, FULL), default=SMALL)
+    args = parser.parse_args()
+    with threadpool_limits(1):
+        sides = dict(_sides(np.random.default_rng(1), TRACKS[args.size]))
+        taken = {(name, count): float("inf") for name in sides for count in (1, BATCH)}
+        for _, (name, count) in product(range(ROUNDS[args.size]), taken):
+            taken[name, count] = min(taken[name, count], _milliseconds(*sides[name](), count))
+    print(
+        f"{TRACKS[args.size]:,} tracks, processor time of a listener\n\n| components | alone | in batches of {BATCH} |"
+    )
+    print("| --- | --- | --- |")
+    for name in sides:
+        print(f"| {name} | {taken[name, 1]:.2f} ms | {taken[name, BATCH]:.2f} ms |")
+
+
+def _milliseconds(retriever: Retriever, history: Played, count: int) -> float:
+    """Of a listener, so many being asked at once."""
+    batches = [np.arange(BATCH)] if count > 1 else [np.array([row]) for row in range(ALONE)]
+    began = time.thread_time()
+    for rows in batches:
+        retriever.candidates(rows, history.rows(rows), K)
+    return 1000 * (time.thread_time() - began) / sum(map(len, batches))
+
+
+def _sides(rng: np.random.Generator, n_tracks: int) -> Iterator[tuple[str, Callable[[], tuple[Retriever, Played]]]]:
+    """What answers, by its name; each call makes one that knows nothing of its listeners yet."""
+    norms = np.exp(rng.normal(size=(n_tracks, 1)))
+    ranked = rank_tracks((rng.normal(size=(n_tracks, 40)) * norms).astype(np.float32))
+    search = TwoTierSearch(ranked, SearchParameters(budget=5_000, search_k=0, similar_search_k=1))
+    vectors: FloatArray = rng.normal(size=(BATCH, 40)).astype(np.float32)
+    own = np.sort(np.stack([rng.choice(n_tracks, OWN, replace=False) for _ in range(BATCH)]), axis=1)
+    history, sums = Played(np.arange(0, BATCH * OWN + 1, OWN), own.ravel()), rng.random(n_tracks)
+    near, alike = (_similar(rng, n_tracks, nearest) for nearest in (100, 60))
+    facts = TrackFacts(*(rng.integers(0, most, n_tracks) for most in (1_000, 400, n_tracks // 10)))
+
+    opened = IndexedFactors(search, vectors), RecentPlays(sums, sums, BATCH)
+    opened[1].candidates(np.zeros(1, np.int64), history.rows(np.zeros(1, np.int64)), K)  # puts the tracks in order
+
+    def components(n: int) -> list[Retriever]:
+        return [*opened, Neighbours(near, history), Neighbours(alike, history)][:n]
+
+    for n, way in product((3, 4), WAYS):
+        blend, ranker = Blend((1.0,) * n, NAMES[:n], DEPTH), _ranker(rng, NAMES[:n], facts)
+
+        def side(n: int = n, way: str = way, blend: Blend = blend, ranker: Ranker = ranker) -> tuple[Retriever, Played]:
+            parts = components(n)
+            return (blend.of(parts) if way == "weights" else ranker.over(parts, history, DEPTH)), history
+
+        yield f"{', '.join(NAMES[:n])}, by {way}", side
+
+
+def _similar(rng: np.random.Generator, n_tracks: int, nearest: int) -> SimilarTracks:
+    """Neighbours that say nothing."""
+    cols = np.sort(rng.integers(0, n_tracks, (n_tracks, nearest), dtype=np.int32), axis=1)
+    cells = rng.random(cols.size, dtype=np.float32), cols.ravel(), np.arange(0, cols.size + 1, nearest)
+    return SimilarTracks(sparse.csr_matrix(cells, shape=(n_tracks, n_tracks)))
+
+
+def _ranker(rng: np.random.Generator, names: Sequence[str], facts: TrackFacts) -> Ranker:
+    """Trees of noise."""
+    columns = feature_names(names)
+    rows = rng.normal(size=(30_000, len(columns))).astype(np.float32)
+    hits = rows[:, 0] + rows[:, 2] + rows[:, -1] / 2 + rng.normal(size=len(rows)) > 3
+    return Ranker(trained(rows, hits, np.full(300, 100), columns), facts)
+
+
+if __name__ == "__main__":
+    main()
