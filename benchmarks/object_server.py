@@ -97,6 +97,7 @@ class Weed:
             self._process = subprocess.Popen(
                 [
                     command(),
+                    "-logtostderr",  # else into the system's temporary directory, where nobody removes them
                     "server",
                     "-ip=127.0.0.1",
                     "-ip.bind=127.0.0.1",
@@ -106,6 +107,7 @@ class Weed:
                     f"-s3.config={self.folder / 's3.json'}",
                     "-volume.max=200",
                     "-master.volumeSizeLimitMB=64",
+                    "-master.telemetry=false",
                     *(f"-{name}={port}" for name, port in ports.items()),
                 ],
                 stdout=log,

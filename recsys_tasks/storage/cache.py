@@ -100,14 +100,11 @@ class LocalCache:
 
     def object(self, key: str) -> bytes | None:
         """The content of a large object that was kept under a key; None where there is none, or it has rotted."""
-        path = self.folder / OBJECTS / _name(key)
-        try:
-            file = next(iter(path.iterdir()))
-            content = file.read_bytes()
-            os.utime(path)
-        except (OSError, StopIteration):
-            return None
-        return content if hashlib.sha256(content).hexdigest() == file.name else None
+        return self._first_object(f"{_name(key)}/*")
+
+    def object_of(self, sha256: str) -> bytes | None:
+        """The content of a large object of this checksum, under whatever key; None as in ``object``."""
+        return self._first_object(f"*/{sha256}")
 
     def keep_object(self, key: str, content: bytes) -> None:
         """Keep the content of a large object."""
@@ -135,6 +132,15 @@ class LocalCache:
                 return
             if self._removed(path):
                 excess -= sizes[path]
+
+    def _first_object(self, pattern: str) -> bytes | None:
+        try:
+            file = next((self.folder / OBJECTS).glob(pattern))
+            content = file.read_bytes()
+            os.utime(file.parent)
+        except (OSError, StopIteration):
+            return None
+        return content if hashlib.sha256(content).hexdigest() == file.name else None
 
     def _entry(self, path: Path) -> Entry:
         """An entry under a shared lock; made anew where another process removed it before it was locked."""

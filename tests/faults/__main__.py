@@ -32,7 +32,7 @@ def main() -> int:
         for name in args.scenarios or SCENARIOS:
             count = max(1, round(SCENARIOS[name].full * args.count_factor))
             outcomes.append(play(name, ground, count, args.seed))
-            print(table(outcomes[-1:]).splitlines()[2], file=sys.stderr, flush=True)
+            print(*table(outcomes[-1:]).splitlines()[2:], sep="\n", file=sys.stderr, flush=True)
     print(table(outcomes))
     return int(any(outcome.failures for outcome in outcomes))
 

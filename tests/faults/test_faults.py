@@ -1,5 +1,9 @@
 """A short part of the fault suite, with a fixed seed; ``scripts/faults`` runs all of it."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from faults.ground import Ground
@@ -20,3 +24,11 @@ def test_no_promise_is_broken(name, ground):
         pytest.skip(outcome.skipped)
     assert outcome.count
     assert outcome.failures == []
+
+
+def test_the_suite_leaves_no_folder_behind(tmp_path):
+    """Whoever starts it by hand finds the temporary directory as it was."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-m", "faults", "--help"], env=environment, capture_output=True, text=True)
+    assert "SCENARIO" in done.stdout
+    assert not list(tmp_path.iterdir())

@@ -146,8 +146,7 @@ class TestCandidates:
         page = re.sub(r"\s+", " ", candidates_page(copied.store))
         (newest,) = re.findall(r"<tr><th scope=.row. class=.n.>4</th>(.*?)</tr>", page)
         for said in (
-            "release 1 rolled back",
-            ">pinned<",
+            'release 1 rolled back <span class="badge warn">pinned<',
             ">live<",
             "<td><bdi>olga</bdi></td>",
             "<bdi>&lt;b&gt;bad&lt;/b&gt;</bdi>",

@@ -1,10 +1,13 @@
 """What a store in a bucket promises beyond every store: its cache, its leftovers, a server that is tried first."""
 
+import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from time import monotonic
 
 import numpy as np
 import pytest
+from faulty_proxy import Fault, faulty_proxy
 from object_servers import forgetful_server
 
 from recsys_tasks.core.digests import digest_of
@@ -12,10 +15,13 @@ from recsys_tasks.core.errors import CorruptArtefact, StorageError
 from recsys_tasks.core.roots import Cache
 from recsys_tasks.storage.bucket_artefacts import FILES, WRITING
 from recsys_tasks.storage.leases import leased
+from recsys_tasks.storage.manifest import Manifest, StoredFile
 from recsys_tasks.storage.object_store import ObjectStore
 
 ONE = digest_of("one")
 LARGE = np.arange(100_000)  # 800,000 bytes
+OUTAGE_S = 6.0
+"""Longer than ten pauses that hardly grow, which take 2.5 s, and shorter than the patience of the client."""
 
 
 def put(store, name="things/one", values=LARGE):
@@ -40,6 +46,15 @@ class TestCache:
         """After an upload the files are in the cache; only the manifest is read."""
         put(bucket_store)
         assert downloaded(bucket_store, lambda: bucket_store.open("things/one").array("values")) < 1000
+
+    def test_nor_is_what_it_stored_as_an_object(self, bucket_store):
+        """A partition's counts are an object of their own first, and then a file of the manifest that names them."""
+        content = LARGE.tobytes()
+        files = {"plays.parquet": StoredFile(len(content), hashlib.sha256(content).hexdigest())}
+        bucket_store.replace("partitions/one/plays.parquet", content)
+        bucket_store.replace("partitions/one/manifest.json", Manifest(ONE, {}, {}, files, "partitions/one").sealed())
+        assert downloaded(bucket_store, lambda: bucket_store.open("partitions/one")) < 1000
+        assert bucket_store.open("partitions/one").file("plays.parquet").read_bytes() == content
 
     def test_another_machine_fetches_once(self, bucket_store, tmp_path):
         """The first opening downloads the file, the second one nothing but the manifest."""
@@ -120,7 +135,7 @@ class TestLeftovers:
         for name in ("things/one", "things/two"):
             bucket_store._requests.put(f"{WRITING}/{name[-3:]}", name.encode())
         assert bucket_store.sweep() == []
-        swept = ObjectStore(bucket_store.root, dead_after=0).sweep()
+        swept = ObjectStore(bucket_store.root, dead_after=-1).sweep()  # of Ceph, a HEAD tells whole seconds
         assert sorted(swept) == [f"{FILES}/things/{name}/values.npy/other" for name in ("one", "two")]
         assert bucket_store._requests.all_below(WRITING) == []
         assert (bucket_store.open("things/one").array("values") == LARGE).all()
@@ -137,6 +152,22 @@ class TestServers:
                 ):
                     write(ObjectStore(root))
             assert ObjectStore(root).names("log") == []
+
+    @pytest.mark.parametrize("kind", ["503", "reset"])
+    def test_one_that_is_away_for_seconds_is_waited_for(self, bucket_store, object_server, kind):
+        """A server that asks to be spared, or is started again, costs the time until it is back, and no refusal."""
+        with faulty_proxy(object_server.endpoint) as proxy:
+            store = ObjectStore(bucket_store.root.given({"endpoint": proxy.endpoint}))
+            store.create("before", b"1")
+            until = monotonic() + OUTAGE_S
+            proxy.count_anew(lambda _: Fault(kind) if monotonic() < until else None)
+            with ThreadPoolExecutor() as askers:
+                read = askers.submit(store.read, "before")
+                created = askers.submit(store.create, "meanwhile", b"2")
+                replaced = askers.submit(store.replace, "other", b"3")
+                assert (read.result(), created.result(), replaced.result()) == (b"1", True, None)
+            assert monotonic() > until
+        assert (bucket_store.read("meanwhile"), bucket_store.read("other")) == (b"2", b"3")
 
     def test_a_lease_ends_with_its_time(self, bucket_store):
         """Whoever was killed while it held a folder keeps it from the others for some minutes, not for ever."""
