@@ -88,14 +88,14 @@ class AtAnHour:
     weight: float
 
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
-        """As ``Retriever``: the best of the listener's best for this hour."""
+        """As ``Retriever``: the best for this hour among the listener's best; that no other has more is not certified."""
         found = self.retriever.candidates(user_rows, played, max(k, CANDIDATES), allowed)
         there = found.cols >= 0
         sums = standardised(found.scores, there) + self.weight * self.prior.of(found.cols, self.hour)
         scores: FloatArray = np.where(there, sums, -np.inf).astype(np.float32)
         best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         cols = np.take_along_axis(found.cols, best, axis=1)
-        return Candidates(cols, np.take_along_axis(scores, best, axis=1), found.exact)
+        return Candidates(cols, np.take_along_axis(scores, best, axis=1), np.zeros(len(user_rows), bool))
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``: those of the retriever, which know of no hour."""
