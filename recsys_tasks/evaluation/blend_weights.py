@@ -76,13 +76,21 @@ def weights_for(pool: Pool, hidden: sparse.csr_matrix, k: int) -> tuple[float, .
         k: length of a list.
     """
     hits, n_hidden = is_hit(pool.cols, hidden), np.diff(hidden.indptr)
+    able = np.flatnonzero(hits.any(axis=1))  # the others score nothing, whatever the weights
+    some = Pool(pool.cols[able], pool.z[:, able], pool.warm[able], pool.complete[able], pool.raw[:, able])
+
+    def mean(weights: Sequence[float]) -> float:
+        values = np.zeros(len(hits))
+        values[able] = ndcg_of(some, weights, hits[able], n_hidden[able], k)
+        return float(values.mean())
+
     weights = [1.0] + [0.0] * (len(pool.z) - 1)
-    best = _mean(pool, weights, hits, n_hidden, k)
+    best = mean(weights)
     for _ in range(ROUNDS):
         before = best
         for place in range(1, len(weights)):
             tried = [(*weights[:place], weight, *weights[place + 1 :]) for weight in GRID]
-            scores = [_mean(pool, each, hits, n_hidden, k) for each in tried]
+            scores = [mean(each) for each in tried]
             if max(scores) > best:
                 best, weights = max(scores), list(tried[int(np.argmax(scores))])
         if best == before:
@@ -96,10 +104,6 @@ def ndcg_of(pool: Pool, weights: Sequence[float], hits: BoolArray, n_hidden: Int
     best = np.argpartition(-totals, k - 1, axis=1)[:, :k] if k < totals.shape[1] else _all(totals)
     order = np.lexsort((best, -np.take_along_axis(totals, best, axis=1)), axis=1)
     return ndcg(np.take_along_axis(hits, np.take_along_axis(best, order, axis=1), axis=1), n_hidden)
-
-
-def _mean(pool: Pool, weights: Sequence[float], hits: BoolArray, n_hidden: IntArray, k: int) -> float:
-    return float(ndcg_of(pool, weights, hits, n_hidden, k).mean())
 
 
 def _all(totals: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
