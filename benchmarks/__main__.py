@@ -21,6 +21,7 @@ QUESTIONS = (
     "deliveries",
     "serving",
     "ordinary_day",
+    "ensemble_day",
     "object_store",
     "airflow_overhead",
     "pages",
