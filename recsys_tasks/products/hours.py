@@ -88,7 +88,7 @@ class AtAnHour:
     weight: float
 
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
-        """As ``Retriever``: the best for this hour among the listener's best; that no other has more is not certified."""
+        """As ``Retriever``: the best for this hour among the listener's best, which certifies nothing."""
         found = self.retriever.candidates(user_rows, played, max(k, CANDIDATES), allowed)
         there = found.cols >= 0
         sums = standardised(found.scores, there) + self.weight * self.prior.of(found.cols, self.hour)
