@@ -78,15 +78,16 @@ class Content(ByPlayedTracks):
 
     name = "content"
 
-    def __init__(self, config: ContentConfig, catalogue: str, day: Day) -> None:
+    def __init__(self, config: ContentConfig, catalogue: str, day: Day, threads: int = 1) -> None:
         """Nothing is computed yet.
 
         Args:
             config: parameters.
             catalogue: digest of the snapshot that it is fitted on.
             day: newest date of the plays.
+            threads: that share the work; the bytes do not depend on it.
         """
-        self._config, self._catalogue, self._day = config, catalogue, day
+        self._config, self._catalogue, self._day, self._threads = config, catalogue, day, threads
 
     def identity(self) -> Json:
         """As ``Recommender``; the catalogue is part of it."""
@@ -118,7 +119,7 @@ class Content(ByPlayedTracks):
         said = content_features(data.catalogue, data.tracks.ids, config.weights, config.most_tracks, counted)
         known, hashes = heard_before(data.plays, data.tracks, self._day), keyed_hash(data.tracks.ids, "track")
         earlier = None if before is None else before.seen_from(said.marks, hashes)
-        similar = nearest_content(said.features, known, config.nearest, before=earlier)
+        similar = nearest_content(said.features, known, config.nearest, before=earlier, threads=self._threads)
         return SimilarByContent(SimilarTracks(similar), said.marks, hashes, np.isin(np.arange(len(hashes)), known))
 
 

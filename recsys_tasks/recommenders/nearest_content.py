@@ -1,7 +1,9 @@
 """Which tracks are most alike by their features: a product of sparse matrices, some rows at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of
 
+Found = TypeVar("Found")
 PRODUCTS = 1 << 20
 """Products of two numbers that are computed together: some 50 MB on the way."""
 
@@ -29,6 +32,7 @@ def nearest_content(
     n_nearest: int,
     products: int = PRODUCTS,
     before: Before | None = None,
+    threads: int = 1,
 ) -> sparse.csr_matrix:
     """Similarities of each known track to the tracks that have it among their nearest. (n_tracks, n_tracks) float32.
 
@@ -42,33 +46,38 @@ def nearest_content(
         n_nearest: how many are kept.
         products: that are computed together, which bounds the memory and changes no answer.
         before: the same of an earlier day.
+        threads: that share the work; they change no answer.
     """
     every = np.arange(features.shape[0])
     if before is None:
-        return _as_columns(_products(features, every, known, n_nearest, products))
+        return _as_columns(_products(features, every, known, n_nearest, products, threads))
     chosen = np.isin(every, known)
     stays = before.settled & before.known & chosen
     kept = kept_of(before.nearest, stays[before.nearest.indices])
     full, lost = np.diff(before.nearest.indptr) >= n_nearest, np.diff(kept.indptr) < np.diff(before.nearest.indptr)
     anew = ~before.settled | (full & lost)  # what stood behind the last one of a full list is not known
-    new = _products(features, np.flatnonzero(~anew), np.flatnonzero(chosen & ~stays), n_nearest, products)
-    whole = _products(features, np.flatnonzero(anew), known, n_nearest, products)
+    others = np.flatnonzero(chosen & ~stays)
+    new = _products(features, np.flatnonzero(~anew), others, n_nearest, products, threads)
+    whole = _products(features, np.flatnonzero(anew), known, n_nearest, products, threads)
     kept = kept_of(kept, ~np.repeat(anew, np.diff(kept.indptr)))
     return _as_columns(sparse.csr_matrix(best_of_rows(sparse.csr_matrix(kept + new), n_nearest) + whole))
 
 
 def _products(
-    features: sparse.csr_matrix, rows: IntArray, choice: IntArray, n_nearest: int, products: int
+    features: sparse.csr_matrix, rows: IntArray, choice: IntArray, n_nearest: int, products: int, threads: int
 ) -> sparse.csr_matrix:
     """The nearest of some rows among some tracks, empty rows for the others. (n_tracks, n_tracks)."""
     n_tracks, chosen = features.shape[0], sparse.csr_matrix(features[choice].T)  # (n_columns, n_choice)
     places = np.full(n_tracks, -1)
     places[choice] = np.arange(len(choice))
-    parts, asked = [sparse.csr_matrix((0, len(choice)), dtype=np.float32)], features[rows]
-    for start, end in blocks_of_work(work_of(asked, chosen), products):
-        alike = _without_own(sparse.csr_matrix(asked[start:end] @ chosen), places[rows[start:end]])
-        parts.append(best_of_rows(alike, n_nearest))
-    found, lengths = sparse.vstack(parts, format="csr"), np.zeros(n_tracks, dtype=np.int64)
+    nothing, asked = sparse.csr_matrix((0, len(choice)), dtype=np.float32), features[rows]
+
+    def nearest(start: int, end: int) -> sparse.csr_matrix:
+        alike = sparse.csr_matrix(asked[start:end] @ chosen)
+        return best_of_rows(_without_own(alike, places[rows[start:end]]), n_nearest)
+
+    parts = in_blocks(nearest, work_of(asked, chosen), products, threads)
+    found, lengths = sparse.vstack([nothing, *parts], format="csr"), np.zeros(n_tracks, dtype=np.int64)
     lengths[rows] = np.diff(found.indptr)
     cells = found.data, choice[found.indices], np.concatenate([[0], np.cumsum(lengths)])
     return sparse.csr_matrix(cells, shape=(n_tracks, n_tracks))
@@ -90,6 +99,20 @@ def work_of(features: sparse.csr_matrix, chosen: sparse.csr_matrix) -> npt.NDArr
     """Products that each row takes. (n_rows,)."""
     each = np.concatenate([[0], np.cumsum(np.diff(chosen.indptr)[features.indices], dtype=np.int64)])
     return np.asarray(np.diff(each[features.indptr]))
+
+
+def in_blocks(of: Callable[[int, int], Found], work: npt.NDArray[np.int64], products: int, threads: int) -> list[Found]:
+    """What a function gives for each run of rows, in their order. Products of sparse matrices, and most of what NumPy
+    does with them, hold no lock of the interpreter, so that threads share the runs; each has one in memory.
+
+    Args:
+        of: of a run's first row, and the one after its last.
+        work: (n_rows,) products that each row takes.
+        products: of a run, at the most.
+        threads: that share the runs.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda run: of(*run), blocks_of_work(work, products)))
 
 
 def blocks_of_work(work: npt.NDArray[np.int64], products: int) -> Iterator[tuple[int, int]]:

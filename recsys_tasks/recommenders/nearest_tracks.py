@@ -42,7 +42,7 @@ class NearestTracks(ByPlayedTracks):
 
         Args:
             config: parameters.
-            threads: of the library; the bytes do not depend on it.
+            threads: that share the work; the bytes do not depend on it.
             renewed: date before which the plays decide the neighbours of old tracks; None: they are those of the day.
         """
         self._config, self._threads, self.renewed = config, threads, renewed
@@ -82,7 +82,7 @@ class NearestTracks(ByPlayedTracks):
             old: (n_old, n_old), as ``fit`` found them in the plays before the date of renewal.
             plays: (n_users, n_tracks) play counts of the day's training, the old tracks first.
         """
-        return with_young(old, self.weighted(plays), self._config.nearest)
+        return with_young(old, self.weighted(plays), self._config.nearest, threads=self._threads)
 
     def weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         """The matrix two columns of which multiply to a similarity. (n_users, n_tracks) float64."""

@@ -15,7 +15,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import FloatArray
 from recsys_tasks.recommenders.base import Arrays
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of
-from recsys_tasks.recommenders.nearest_content import PRODUCTS, blocks_of_work, work_of
+from recsys_tasks.recommenders.nearest_content import PRODUCTS, in_blocks, work_of
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 
 LEFT = ("left_rows", "left_cols", "left_similarities")
@@ -50,7 +50,7 @@ class RenewedNeighbours:
 
 
 def with_young(
-    old: sparse.csr_matrix, weighted: sparse.csr_matrix, n_nearest: int, products: int = PRODUCTS
+    old: sparse.csr_matrix, weighted: sparse.csr_matrix, n_nearest: int, products: int = PRODUCTS, threads: int = 1
 ) -> RenewedNeighbours:
     """The neighbours of a day.
 
@@ -60,17 +60,21 @@ def with_young(
             old tracks come first.
         n_nearest: neighbours that are kept of each track.
         products: that are computed together, which bounds the memory and changes no answer.
+        threads: that share the work; they change no answer.
     """
     n_old, n_tracks = old.shape[0], weighted.shape[1]
     young, least = sparse.csr_matrix(weighted[:, n_old:].T), np.append(_least(old, n_nearest), np.inf)
-    own: list[sparse.csr_matrix] = [sparse.csr_matrix((0, n_tracks), dtype=np.float32)]
-    entering = list(own)
-    for start, end in blocks_of_work(work_of(young, weighted), products):
+    nothing = sparse.csr_matrix((0, n_tracks), dtype=np.float32)
+
+    def some(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """The neighbours of some young tracks, and where these may be neighbours themselves."""
         alike = sparse.csr_matrix(young[start:end] @ weighted, dtype=np.float32)
         itself = np.repeat(np.arange(n_old + start, n_old + end), np.diff(alike.indptr))
         alike = kept_of(alike, (alike.indices != itself) & (alike.data > 0))
-        own.append(best_of_rows(alike, n_nearest))
-        entering.append(kept_of(alike, alike.data > least[np.minimum(alike.indices, n_old)]))
+        return best_of_rows(alike, n_nearest), kept_of(alike, alike.data > least[np.minimum(alike.indices, n_old)])
+
+    found = in_blocks(some, work_of(young, weighted), products, threads)
+    own, entering = [nothing, *(each for each, _ in found)], [nothing, *(each for _, each in found)]
     new = sparse.vstack(entering, format="csr")[:, :n_old].T.tocsr()  # (n_old, n_young): those that may enter
     crowded = np.flatnonzero(np.diff(new.indptr))
     both = sparse.csr_matrix(sparse.hstack([old[crowded], new[crowded]], format="csr", dtype=np.float32))

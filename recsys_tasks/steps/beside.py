@@ -94,7 +94,7 @@ def _renewed(at: Workplace, day: Day) -> Day | None:
 
 
 def _content(at: Workplace, day: Day) -> Content:
-    return Content(at.config.content, str(snapshot_of(at, day)), day)
+    return Content(at.config.content, str(snapshot_of(at, day)), day, at.config.als.threads)
 
 
 def _beside(at: Workplace, day: Day, als: str, recommender: Recent | NearestTracks | Content) -> Beside:

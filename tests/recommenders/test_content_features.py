@@ -62,13 +62,15 @@ class TestFeatures:
 
 class TestNearest:
     def test_each_track_has_its_nearest_known_ones(self):
-        """A column holds the nearest known tracks, never the track itself, whatever is computed together."""
+        """A column holds the nearest known tracks, never the track itself, whatever is computed together by how many
+        threads."""
         rng = np.random.default_rng(3)
         tags = [[f"t{t}" for t in rng.integers(0, 9, 4)] for _ in range(40)]
         features = content_features(snapshot(range(40), tags=tags), pa.array(range(40), pa.int64()), {}, 100).features
         known, cosine = np.arange(0, 40, 2), (features @ features.T).toarray()
         found = nearest_content(features, known, 5)
         assert (found != nearest_content(features, known, 5, products=50)).nnz == 0
+        assert (found != nearest_content(features, known, 5, products=50, threads=3)).nnz == 0
         for track in range(40):
             own = found[:, [track]].tocoo()
             others = known[(known != track) & (cosine[known, track] > 0)]

@@ -32,13 +32,13 @@ def neighbours(counts, similarity="cosine"):
 
 
 class TestADay:
-    @pytest.mark.parametrize("products", [1, 400, 1 << 20])
+    @pytest.mark.parametrize(("products", "threads"), [(1, 1), (1, 3), (400, 2), (1 << 20, 1)])
     @pytest.mark.parametrize("similarity", ["cosine", "bm25"])
-    def test_old_tracks_keep_their_neighbours_and_young_ones_push_in(self, similarity, products):
+    def test_old_tracks_keep_their_neighbours_and_young_ones_push_in(self, similarity, products, threads):
         """Each row is the best of what the renewal found and of the day's similarities to young tracks; a young track
-        has the best of all tracks, whatever is multiplied together."""
+        has the best of all tracks, whatever is multiplied together and by however many threads."""
         old, weighted = neighbours(plays(N_OLD, seed=2), similarity), recommender(similarity).weighted(plays())
-        found = with_young(old, weighted, NEAREST, products).similar.matrix.toarray()
+        found = with_young(old, weighted, NEAREST, products, threads).similar.matrix.toarray()
         expected = np.float32((weighted.T @ weighted).toarray())
         expected[:N_OLD, :N_OLD] = old.toarray()
         np.fill_diagonal(expected, 0)
