@@ -47,6 +47,23 @@ def create_streams(dsn: str, user: str = "bigint", track: str = "bigint", event:
     )
 
 
+def create_segments(dsn: str, users: Iterable[int]) -> None:
+    """Put every other listener into the segment PT, and the others into SE, in the table accounts."""
+    rows = ", ".join(f"({user}, '{'SE' if n % 2 else 'PT'}')" for n, user in enumerate(users))
+    execute(dsn, "CREATE TABLE accounts (user_id bigint, segment text)", f"INSERT INTO accounts VALUES {rows}")
+
+
+def create_hours(dsn: str, tracks: Iterable[int]) -> None:
+    """Have tracks of even ids played at night and the others in the morning, in the table hours. An hour is what
+    extract() gives; one row names no track, and one a track that nobody knows."""
+    rows = ", ".join(f"({track}, {23 if track % 2 == 0 else 8}, 100)" for track in tracks)
+    execute(
+        dsn,
+        "CREATE TABLE hours (track_id bigint, hour numeric, plays bigint)",
+        f"INSERT INTO hours VALUES {rows}, (NULL, 5, 1), (987654321, 5, 1)",
+    )
+
+
 def insert(dsn: str, rows: Iterable[tuple[Any, ...]]) -> None:
     """Rows of (event, user, track, instant, milliseconds, private); what is left out on the right is ordinary."""
     filled = [(*row, *(NOON, LONG, False)[len(row) - 3 :]) for row in rows]

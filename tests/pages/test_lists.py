@@ -13,7 +13,7 @@ import pytest
 from conftest import execute
 from pages_store import LISTENER, NOBODY, change_names
 from settings import SIGNED, config
-from source_tables import create_streams
+from source_tables import create_hours, create_segments, create_streams
 
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.pages.kinds import KINDS
@@ -154,13 +154,8 @@ class TestDeliveries:
         """A store that delivers popular tracks by segment, and what listeners do not want again."""
         create_streams(source_dsn)
         users = copied.bundles.load(copied.releases.log().require_live()).users.ids.to_pylist()
-        rows = ", ".join(f"({user}, '{'SE' if n % 2 else 'PT'}')" for n, user in enumerate(users))
-        execute(
-            source_dsn,
-            "CREATE TABLE unwanted (user_id bigint, track_id bigint)",
-            "CREATE TABLE accounts (user_id bigint, segment text)",
-            f"INSERT INTO accounts VALUES {rows}",
-        )
+        create_segments(source_dsn, users)
+        execute(source_dsn, "CREATE TABLE unwanted (user_id bigint, track_id bigint)")
         tables = {"never_again_table": "unwanted", "segments_table": "accounts"}
         return Workplace(copied.store, config(deliver={"products": ["popular"]}, products=tables), source_dsn)
 
@@ -195,12 +190,7 @@ class TestDeliveries:
         server, which = client(delivering), {"listener": LISTENER, "list": "discover"}
         assert "Hour of the day" not in server.get("/ask", params=which).text
         tracks = delivering.bundles.load(delivering.releases.log().require_live()).gated.tracks.ids.to_pylist()
-        rows = ", ".join(f"({track}, {23 if track % 2 == 0 else 8}, 100)" for track in tracks)
-        execute(
-            delivering.dsn,
-            "CREATE TABLE hours (track_id bigint, hour int, plays int)",
-            f"INSERT INTO hours VALUES {rows}",
-        )
+        create_hours(delivering.dsn, tracks)
         tables = {"hours_table": "hours", "hours_weight": 5.0}
         at = replace(delivering, config=config(deliver={"products": ["popular"]}, products=tables))
         make_delivery(at, SIGNED)

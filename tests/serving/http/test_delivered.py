@@ -9,7 +9,7 @@ from conftest import execute
 from processes import wait_for
 from served import served
 from settings import SIGNED, config, damage
-from source_tables import create_streams
+from source_tables import create_hours, create_segments, create_streams
 
 from recsys_tasks.core.errors import CorruptArtefact
 from recsys_tasks.products.products import Products
@@ -240,12 +240,7 @@ class TestPopular:
         """A store that delivers popular tracks of two segments."""
         create_streams(source_dsn)
         users = copied.bundles.load(copied.releases.log().require_live()).users.ids.to_pylist()
-        rows = ", ".join(f"({user}, '{'SE' if n % 2 else 'PT'}')" for n, user in enumerate(users))
-        execute(
-            source_dsn,
-            "CREATE TABLE accounts (user_id bigint, segment text)",
-            f"INSERT INTO accounts VALUES {rows}",
-        )
+        create_segments(source_dsn, users)
         return delivering(copied, source_dsn, ["popular"], segments_table="accounts")
 
     def test_of_a_segment_they_are_the_delivered_ones(self, segmented):
@@ -268,16 +263,10 @@ class TestPopular:
 class TestHours:
     @pytest.fixture
     def clocked(self, copied, source_dsn):
-        """A store whose source tells when tracks are played: those of even ids at night, the others in the morning. The
-        hour is what extract() gives, and a row names no track."""
+        """A store whose source tells when tracks are played."""
         create_streams(source_dsn)
         tracks = copied.bundles.load(copied.releases.log().require_live()).gated.tracks.ids.to_pylist()
-        rows = ", ".join(f"({track}, {23 if track % 2 == 0 else 8}, 100)" for track in tracks)
-        execute(
-            source_dsn,
-            "CREATE TABLE hours (track_id bigint, hour numeric, plays bigint)",
-            f"INSERT INTO hours VALUES {rows}, (NULL, 5, 1), (987654321, 5, 1)",
-        )
+        create_hours(source_dsn, tracks)
         return delivering(copied, source_dsn, hours_table="hours", hours_weight=3.0)
 
     def test_a_list_for_an_hour_is_made_by_what_the_delivery_knows(self, clocked):
