@@ -36,10 +36,11 @@ from recsys_tasks.products.lists import as_played
 from recsys_tasks.products.products import Products
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
-from recsys_tasks.recommenders.blend import joined, pool_of
+from recsys_tasks.recommenders.blend import joined
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.neighbours import SimilarTracks
+from recsys_tasks.recommenders.pools import pool_of
 from recsys_tasks.storage.posix import PosixStore
 
 SET, K, DEPTH, VISIBLE = "polimi-playlists-2018", 10, 100, 0.8

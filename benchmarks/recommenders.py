@@ -35,9 +35,10 @@ from recsys_tasks.evaluation.tuning import Watch, tune
 from recsys_tasks.evaluation.tuning_scores import Scores, interval
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Candidates, Retriever
-from recsys_tasks.recommenders.blend import Blend, Pool, pool_of
+from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+from recsys_tasks.recommenders.pools import Pool, pool_of
 from recsys_tasks.recommenders.popular import Popularity
 from recsys_tasks.recommenders.ranker import Ranked, feature_names, features, trained
 from recsys_tasks.recommenders.vectors import Played

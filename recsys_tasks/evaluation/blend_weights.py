@@ -17,7 +17,8 @@ from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Retriever
-from recsys_tasks.recommenders.blend import Pool, joined, pool_of
+from recsys_tasks.recommenders.blend import joined
+from recsys_tasks.recommenders.pools import Pool, pool_of
 
 GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Weights that a component may have beside the first one's 1."""

@@ -12,7 +12,8 @@ from recsys_tasks.evaluation.lists import Lists, is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg, precision
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Candidates, Retriever
-from recsys_tasks.recommenders.blend import Blend, best_of, blocks_of, joined, pooled
+from recsys_tasks.recommenders.blend import Blend, joined
+from recsys_tasks.recommenders.pools import best_of, blocks_of, pooled
 from recsys_tasks.recommenders.popular import PopularTracks
 
 MOST_LISTENERS = 2_000

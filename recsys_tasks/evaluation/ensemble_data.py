@@ -16,7 +16,7 @@ from recsys_tasks.core.keyed_random import keyed_hash
 from recsys_tasks.evaluation.tuning_split import TuningSplit
 from recsys_tasks.matrix.popularity import listeners_of
 from recsys_tasks.recommenders.base import Candidates, Parent, Retriever, TrainingData
-from recsys_tasks.recommenders.blend import Pool, pooled, standardised
+from recsys_tasks.recommenders.pools import Pool, pooled, standardised
 from recsys_tasks.recommenders.ranker import TrackFacts
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.recommenders.vectors import Played

@@ -22,8 +22,9 @@ from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.metrics import ndcg, precision
 from recsys_tasks.evaluation.tuning_scores import Scores
 from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.blend import Pool, best_of, joined
+from recsys_tasks.recommenders.blend import joined
 from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.recommenders.pools import Pool, best_of
 
 GROWTH = 4
 """How many times as many listeners the next round has, and which share of the settings goes on to it."""

@@ -26,7 +26,8 @@ from recsys_tasks.evaluation.ranker_training import trees_for
 from recsys_tasks.evaluation.tuning_scores import Gains, Means, Scores, gains, means
 from recsys_tasks.matrix.popularity import first_unplayed, popular_order
 from recsys_tasks.recommenders.base import Retriever
-from recsys_tasks.recommenders.blend import Pool, joined
+from recsys_tasks.recommenders.blend import joined
+from recsys_tasks.recommenders.pools import Pool
 from recsys_tasks.recommenders.ranker import Trees, features
 
 ALONE = "ALS alone"

@@ -13,7 +13,8 @@ from scipy import sparse
 from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.evaluation.metrics import Values
 from recsys_tasks.recommenders.base import Retriever
-from recsys_tasks.recommenders.blend import blocks_of
+from recsys_tasks.recommenders.joined import lists_from
+from recsys_tasks.recommenders.pools import blocks_of
 from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.recommenders.vectors import Played
 
@@ -46,8 +47,7 @@ def recommend_from(
 ) -> list[Lists]:
     """Lists of a model in the candidate's track columns; a listener who is cold to it gets the popular tracks.
 
-    A few listeners are asked about every choice before the next ones are: what a component has found out about them
-    for one list serves for the others.
+    What several joined components list is drawn from the same candidates of theirs for every choice (``lists_from``).
 
     Args:
         model: whose lists.
@@ -67,8 +67,8 @@ def recommend_from(
     found = [np.empty((len(listeners), k), dtype=np.int64) for _ in choices]
     start = 0
     for rows, own in blocks_of(listeners, played_of(own_played)):
-        for lists, allowed in zip(found, own_choices, strict=True):
-            lists[start : start + len(rows)] = model.retriever.candidates(rows, own, k, allowed).cols
+        for lists, cols in zip(found, lists_from(model.retriever, rows, own, k, own_choices), strict=True):
+            lists[start : start + len(rows)] = cols
         start += len(rows)
     cold = np.flatnonzero(model.retriever.cold_users()[listeners])
     if len(cold):

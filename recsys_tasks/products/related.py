@@ -18,7 +18,8 @@ from recsys_tasks.core.domain import FloatArray, IntArray
 from recsys_tasks.products.filters import column_of
 from recsys_tasks.products.lists import ArtistLists
 from recsys_tasks.products.view import ReleaseView
-from recsys_tasks.recommenders.blend import joined, standardised
+from recsys_tasks.recommenders.blend import joined
+from recsys_tasks.recommenders.pools import standardised
 
 Scores = npt.NDArray[np.float64]
 

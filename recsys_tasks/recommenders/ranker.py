@@ -17,9 +17,10 @@ import numpy.typing as npt
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.records import Json
-from recsys_tasks.recommenders.base import Arrays, Candidates, Retriever
-from recsys_tasks.recommenders.blend import Pool, best_of, pool_of, raw_scores, some_at_a_time, standardised
+from recsys_tasks.recommenders.base import Arrays, Retriever
 from recsys_tasks.recommenders.falling import falling
+from recsys_tasks.recommenders.joined import Joined
+from recsys_tasks.recommenders.pools import Pool, raw_scores, standardised
 from recsys_tasks.recommenders.small_trees import SmallTree, scores_of, small_trees
 from recsys_tasks.recommenders.vectors import Played
 
@@ -227,8 +228,8 @@ def _of_artist(own: Played, facts: TrackFacts, users: IntArray, cols: IntArray) 
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """Several retrievers re-ranked; a listener for whom the first has no list gets none."""
+class Ranked(Joined):
+    """Several retrievers re-ranked."""
 
     components: tuple[Retriever, ...]
     trees: Trees
@@ -236,14 +237,11 @@ class Ranked:
     history: Played  # what each listener played, by row
     depth: int
 
-    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
-        """As ``Retriever``: the best of the pool, exact where that is complete."""
-
-        def best(rows: IntArray, own: Played) -> Candidates:
-            pool = pool_of(self.components, rows, own, max(k, self.depth), allowed)
-            return best_of(pool, self._totals(pool, rows), k)
-
-        return some_at_a_time(best, user_rows, played, k)
+    def totals(self, pool: Pool, user_rows: IntArray) -> npt.NDArray[np.float64]:
+        """As ``Joined``: what the trees say."""
+        totals = np.zeros(pool.cols.shape)
+        totals[pool.cols >= 0] = self.trees.scores(features(pool, user_rows, self.history, self.facts))
+        return totals
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``: what the trees say of the pairs of a listener that are asked for together."""
@@ -256,19 +254,6 @@ class Ranked:
         z = np.stack([standardised(each, there) for each in raw])
         everybody = np.ones(len(rows), dtype=bool)
         total = np.zeros(len(user_rows))
-        total[order] = self._totals(Pool(cols, z, everybody, everybody, raw), rows)[there]
+        total[order] = self.totals(Pool(cols, z, everybody, everybody, raw), rows)[there]
         cold = self.cold_users()[user_rows] | self.cold_items()[item_cols]
         return np.where(cold, 0, total).astype(np.float32)
-
-    def _totals(self, pool: Pool, user_rows: IntArray) -> npt.NDArray[np.float64]:
-        totals = np.zeros(pool.cols.shape)
-        totals[pool.cols >= 0] = self.trees.scores(features(pool, user_rows, self.history, self.facts))
-        return totals
-
-    def cold_users(self) -> BoolArray:
-        """As ``Retriever``: those who are cold to the first component."""
-        return self.components[0].cold_users()
-
-    def cold_items(self) -> BoolArray:
-        """As ``Retriever``: those that are cold to every component."""
-        return np.asarray(np.logical_and.reduce([component.cold_items() for component in self.components]))

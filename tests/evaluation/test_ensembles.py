@@ -18,8 +18,9 @@ from recsys_tasks.evaluation.ensemble_parts import Today
 from recsys_tasks.evaluation.ensemble_rounds import GROWTH, Options, halved, sizes_of
 from recsys_tasks.evaluation.ensemble_tuning import Ensemble, tune_components
 from recsys_tasks.evaluation.tuning_split import TuningSplit
-from recsys_tasks.recommenders.blend import best_of, joined, pool_of
+from recsys_tasks.recommenders.blend import joined
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+from recsys_tasks.recommenders.pools import best_of, pool_of
 
 ALS = AlsConfig(factors=4, threads=1)
 TODAY = Today(RecentConfig(half_life_days=(2.0,)), NeighboursConfig(nearest=20), ContentConfig())

@@ -10,8 +10,8 @@ from recsys_tasks.core.errors import BadData
 from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.ranker_training import lessons, trees_for
 from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.blend import pool_of
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+from recsys_tasks.recommenders.pools import pool_of
 from recsys_tasks.recommenders.popular import Popularity
 from recsys_tasks.recommenders.ranker import (
     MANY_ROWS,

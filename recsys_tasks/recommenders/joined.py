@@ -1,0 +1,102 @@
+"""Several retrievers as one: the candidates of all of them, in one order, which weights or trees give."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.core.errors import BadData, ConfigError
+from recsys_tasks.recommenders.base import Candidates, Retriever
+from recsys_tasks.recommenders.pools import Pool, best_of, blocks_of, pool_of
+from recsys_tasks.recommenders.vectors import Played
+
+
+class Joined(ABC):
+    """Several retrievers as one; a listener for whom the first has no list gets none."""
+
+    components: tuple[Retriever, ...]
+    depth: int  # candidates that each component lists
+
+    @abstractmethod
+    def totals(self, pool: Pool, user_rows: IntArray) -> npt.NDArray[np.float64]:
+        """What puts the candidates of some listeners in order. (n_users, n_places)."""
+
+    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
+        """As ``Retriever``: the best of the pool, exact where that is complete."""
+
+        def best(rows: IntArray, own: Played) -> Candidates:
+            pool = pool_of(self.components, rows, own, max(k, self.depth), allowed)
+            return best_of(pool, self.totals(pool, rows), k)
+
+        return some_at_a_time(best, user_rows, played, k)
+
+    def cold_users(self) -> BoolArray:
+        """As ``Retriever``: those who are cold to the first component."""
+        return self.components[0].cold_users()
+
+    def cold_items(self) -> BoolArray:
+        """As ``Retriever``: those that are cold to every component."""
+        return np.asarray(np.logical_and.reduce([component.cold_items() for component in self.components]))
+
+
+def lists_from(
+    retriever: Retriever, user_rows: IntArray, played: Played, k: int, choices: Sequence[BoolArray | None]
+) -> list[npt.NDArray[np.int32]]:
+    """A list of each listener from each of several choices of items. (n_users, k) each, -1 for a missing place.
+
+    Joined components are asked for their candidates once. Of these each choice takes the best that it allows: what the
+    listener would be shown, without the others. Only who has fewer than k there is asked anew.
+
+    Args:
+        retriever: whose lists.
+        user_rows: (n_users,) rows of the listeners.
+        played: items that each of them is not to be shown.
+        k: length of a list.
+        choices: (n_items,) each; None: all items.
+    """
+    if not isinstance(retriever, Joined):
+        return [retriever.candidates(user_rows, played, k, allowed).cols for allowed in choices]
+    pool = pool_of(retriever.components, user_rows, played, max(k, retriever.depth))
+    totals = retriever.totals(pool, user_rows)
+    return [_best_allowed(retriever, pool, totals, user_rows, played, k, allowed) for allowed in choices]
+
+
+def _best_allowed(
+    retriever: Joined,
+    pool: Pool,
+    totals: npt.NDArray[np.float64],
+    user_rows: IntArray,
+    played: Played,
+    k: int,
+    allowed: BoolArray | None,
+) -> npt.NDArray[np.int32]:
+    """The best of a pool that a choice allows. (n_users, k)."""
+    if allowed is None:
+        return best_of(pool, totals, k).cols
+    cols = best_of(replace(pool, cols=np.where(allowed[pool.cols], pool.cols, -1)), totals, k).cols
+    short = np.flatnonzero((cols[:, -1] < 0) & pool.warm & ~pool.complete)
+    if len(short):
+        cols[short] = retriever.candidates(user_rows[short], played.rows(short), k, allowed).cols
+    return cols
+
+
+def some_at_a_time(
+    best: Callable[[IntArray, Played], Candidates], user_rows: IntArray, played: Played, k: int
+) -> Candidates:
+    """The lists of many listeners, made for a few of them at a time, so that memory does not grow with their number.
+
+    Raises:
+        BadData: there are played tracks of more or fewer listeners.
+        ConfigError: k is not positive.
+    """
+    if k < 1:
+        raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
+    if len(played.indptr) != len(user_rows) + 1:
+        raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(user_rows)} listeners.")
+    found = [best(rows, own) for rows, own in blocks_of(user_rows, played)]
+    if len(found) == 1:
+        return found[0]
+    return Candidates(*(np.concatenate(parts) for parts in zip(*found, strict=True)))

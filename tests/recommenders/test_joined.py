@@ -1,0 +1,56 @@
+"""Lists of joined components from several choices of tracks."""
+
+import numpy as np
+import pytest
+from recommenders.suite import N_TRACKS, world
+
+from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.joined import lists_from
+from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+from recsys_tasks.recommenders.vectors import Played
+
+DEPTH, K, ROWS = 12, 5, np.arange(30)
+EVEN, FEW = np.arange(N_TRACKS) % 2 == 0, np.arange(N_TRACKS) < 7
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """Two components joined, few of whose candidates any listener has, and what the listeners played."""
+    data = world()[0]
+    kinds = Als(AlsConfig(factors=4, a=1.0, regularization=5.0)), NearestTracks(NeighboursConfig())
+    blended = Blend((1.0, 0.5), ("als", "neighbours"), DEPTH).of([kind.fit(data).component for kind in kinds])
+    return blended, Played(data.plays.indptr, data.plays.indices).rows(ROWS)
+
+
+class TestListsFrom:
+    def test_each_choice_takes_the_best_that_it_allows_of_the_same_candidates(self, asked):
+        """What is listed of a choice is the longest list of everything, as far as the candidates reach, without the
+        others; and where nothing is left out it is the list itself."""
+        blended, played = asked
+        everything, even = lists_from(blended, ROWS, played, K, [None, EVEN])
+        whole = blended.candidates(ROWS, played, DEPTH).cols
+        np.testing.assert_array_equal(everything, whole[:, :K])
+        left = [[col for col in row if col >= 0 and EVEN[col]][:K] for row in whole]
+        enough = [n for n, row in enumerate(left) if len(row) == K]
+        assert len(enough) > 10
+        np.testing.assert_array_equal(even[enough], [left[n] for n in enough])
+
+    def test_who_has_too_few_is_asked_about_that_choice(self, asked):
+        """Of few tracks hardly one is among the candidates: the list is then that of the choice alone."""
+        blended, played = asked
+        (few,) = lists_from(blended, ROWS, played, K, [FEW])
+        alone = blended.candidates(ROWS, played, K, FEW).cols
+        short = (np.isin(blended.candidates(ROWS, played, DEPTH).cols, np.flatnonzero(FEW)).sum(axis=1)) < 2
+        assert short.sum() > 10
+        np.testing.assert_array_equal(few[short], alone[short])
+        assert FEW[few[few >= 0]].all()
+
+    def test_one_component_answers_for_itself(self, asked):
+        """Its list of a choice is what it says when it is asked about that choice."""
+        blended, played = asked
+        als = blended.components[0]
+        (even,) = lists_from(als, ROWS, played, K, [EVEN])
+        np.testing.assert_array_equal(even, als.candidates(ROWS, played, K, EVEN).cols)
