@@ -5,6 +5,7 @@ too few are left is the whole row looked at. What is left is partitioned, rows o
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,25 +26,54 @@ def best_of_rows(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
         matrix: (n_rows, n_columns), its columns in any order.
         k: entries that a row keeps at the most.
     """
-    matrix = kept_of(matrix, _promising(matrix, k))
-    lengths = np.diff(matrix.indptr)
-    kept = np.repeat(lengths <= k, lengths)
-    for _, places, there in _alike_long(matrix, np.flatnonzero(lengths > k)):
-        values = np.where(there, matrix.data[places], -np.inf)
-        kept[places[there]] = _largest(values, matrix.indices[places], k)[there]
-    found = kept_of(matrix, kept)
+    found = kept_of(matrix, are_best(matrix, k))
     found.sort_indices()
+    return found
+
+
+def are_best(matrix: sparse.csr_matrix, k: int) -> BoolArray:
+    """Which entries are among the k largest of their row, of equal ones those of the lowest columns. (n_entries,)."""
+    places = np.flatnonzero(promising(matrix, k))  # a running sum of truth values takes ten times as long
+    some = _at(matrix, places)
+    lengths = np.diff(some.indptr)
+    best = np.repeat(lengths <= k, lengths)
+    for _, long, there in _alike_long(some, np.flatnonzero(lengths > k)):
+        values = np.where(there, some.data[long], -np.inf)
+        best[long[there]] = _largest(values, some.indices[long], k)[there]
+    found = np.zeros(len(matrix.data), dtype=bool)
+    found[places[best]] = True
     return found
 
 
 def kept_of(matrix: sparse.csr_matrix, kept: BoolArray) -> sparse.csr_matrix:
     """Some of the entries. kept: (n_entries,)."""
-    places = np.flatnonzero(kept)  # a running sum of truth values takes ten times as long
-    ends = np.searchsorted(places, matrix.indptr)
+    return _at(matrix, np.flatnonzero(kept))
+
+
+def with_rows(matrix: sparse.csr_matrix, *others: tuple[IntArray, sparse.csr_matrix]) -> sparse.csr_matrix:
+    """A matrix with some of its rows replaced, which no two of the others do. others: rows, and what stands there."""
+    rows, n = np.arange(matrix.shape[0]), matrix.shape[0]
+    for replaced, other in others:
+        rows[replaced] = n + np.arange(other.shape[0])
+        n += other.shape[0]
+    return sparse.vstack([matrix, *(other for _, other in others)], format="csr")[rows]
+
+
+def least_of_full(matrix: sparse.csr_matrix, k: int) -> npt.NDArray[Any]:
+    """The smallest entry of each row that holds k, 0 of any other. (n_rows,)."""
+    full, least = np.diff(matrix.indptr) >= k, np.zeros(matrix.shape[0], dtype=matrix.dtype)
+    if full.any():
+        least[full] = np.minimum.reduceat(np.append(matrix.data, np.inf), matrix.indptr[:-1])[full]
+    return least
+
+
+def _at(matrix: sparse.csr_matrix, places: npt.NDArray[np.int64]) -> sparse.csr_matrix:
+    """The entries at some places, which rise. places: (n_kept,)."""
+    ends = np.searchsorted(places, matrix.indptr).astype(matrix.indptr.dtype)
     return sparse.csr_matrix((matrix.data[places], matrix.indices[places], ends), shape=matrix.shape)
 
 
-def _promising(matrix: sparse.csr_matrix, k: int) -> BoolArray:
+def promising(matrix: sparse.csr_matrix, k: int) -> BoolArray:
     """Entries that may be among the k largest of their row, all those among them. (n_entries,)."""
     lengths = np.diff(matrix.indptr)
     least, wanted = np.full(len(lengths), -np.inf, dtype=matrix.dtype), 2 * k // SAMPLED + 2
@@ -52,8 +82,8 @@ def _promising(matrix: sparse.csr_matrix, k: int) -> BoolArray:
         if sample.shape[1] > wanted:
             least[rows] = np.partition(sample, sample.shape[1] - wanted, axis=1)[:, sample.shape[1] - wanted]
     kept = matrix.data >= np.repeat(least, lengths)
-    n_kept = np.diff(np.searchsorted(np.flatnonzero(kept), matrix.indptr))
-    return np.asarray(kept | np.repeat(n_kept < k, lengths))
+    few = np.diff(np.searchsorted(np.flatnonzero(kept), matrix.indptr)) < np.minimum(k, lengths)
+    return np.asarray(kept | np.repeat(few, lengths) if few.any() else kept)
 
 
 def _alike_long(
@@ -76,7 +106,6 @@ def _largest(values: npt.NDArray[np.floating], cols: IntArray, k: int) -> BoolAr
     free = k - above.sum(axis=1)
     tied = np.flatnonzero(equal.sum(axis=1) > free)
     if len(tied):  # of equal ones the lowest columns
-        behind = np.where(equal[tied], cols[tied], np.iinfo(cols.dtype).max)
-        rank = np.argsort(np.argsort(behind, axis=1, kind="stable"), axis=1)
-        equal[tied] &= rank < free[tied, None]
+        rising = np.sort(np.where(equal[tied], cols[tied], np.iinfo(cols.dtype).max), axis=1)
+        equal[tied] &= cols[tied] <= np.take_along_axis(rising, free[tied, None] - 1, axis=1)
     return np.asarray(above | equal)

@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.matrix.play_matrix import canonical
-from recsys_tasks.matrix.popularity import listeners_of
+from recsys_tasks.matrix.row_ranges import PlayRows
+from recsys_tasks.matrix.trained_plays import track_listeners
 from recsys_tasks.recommenders.base import Arrays
 from recsys_tasks.recommenders.exact_search import exact_top
 from recsys_tasks.recommenders.factors import Factors
@@ -79,7 +80,7 @@ NO_COLD_TRACKS = ColdTracks(np.zeros(0, np.int32), np.zeros((0, 0), np.float32),
 class DayOfPlays:
     """What is known of plays on a day: those of the training, and those of the day among them."""
 
-    training: sparse.csr_matrix  # (n_users, n_items) play counts
+    training: PlayRows  # (n_users, n_items) play counts
     today: sparse.csr_matrix  # (n_users, n_items) those of the day, none of a hidden listener
     items: Vocabulary  # (n_items,)
     day: Day
@@ -99,7 +100,7 @@ def fit_cold_tracks(factors: Factors, similar: SimilarTracks, plays: DayOfPlays,
     means = content_means(learned.item_factors, similar)
     with threadpool_limits(limits=1, user_api="blas"):
         scale = calibrated_scale(learned, means, plays, k)
-    return mixed(learned.item_factors, means, listeners_of(plays.training), few, scale)
+    return mixed(learned.item_factors, means, track_listeners(plays.training), few, scale)
 
 
 def mixed(

@@ -18,6 +18,7 @@ from recsys_tasks.core.keyed_random import keyed_hash
 from recsys_tasks.core.records import Json
 from recsys_tasks.matrix.popularity import listeners_of
 from recsys_tasks.recommenders.base import Arrays, Fit, Parent, Progress, TrainingData, unheard
+from recsys_tasks.recommenders.best_of_rows import kept_of
 from recsys_tasks.recommenders.content_features import content_features
 from recsys_tasks.recommenders.nearest_content import Before, nearest_content
 from recsys_tasks.recommenders.neighbours import ByPlayedTracks, Neighbours, SimilarTracks
@@ -62,15 +63,17 @@ class SimilarByContent:
         order = np.argsort(self.hashes)
         found = order[np.minimum(np.searchsorted(self.hashes, hashes, sorter=order), len(order) - 1)]
         there = self.hashes[found] == hashes
-        cols = np.full(len(self.hashes), -1)
+        cols = np.full(len(self.hashes), -1, dtype=np.int32)
         cols[found[there]] = np.flatnonzero(there)
-        nearest = sparse.csr_matrix(self.similar.matrix.T).tocoo()
-        kept = (cols[nearest.row] >= 0) & (cols[nearest.col] >= 0)
-        lost = np.zeros(len(hashes), dtype=bool)
-        lost[cols[nearest.row[~kept & (cols[nearest.row] >= 0)]]] = True  # a neighbour is gone altogether
-        cells = nearest.data[kept], (cols[nearest.row[kept]], cols[nearest.col[kept]])
-        settled = there & (self.marks[found] == marks) & ~lost
-        return Before(sparse.csr_matrix(cells, shape=(len(hashes),) * 2), settled, there & self.known[found])
+        nearest = sparse.csr_matrix(self.similar.matrix.T)
+        now = cols[nearest.indices]
+        kept = kept_of(sparse.csr_matrix((nearest.data, now, nearest.indptr), (len(cols), len(hashes))), now >= 0)
+        lost = np.diff(kept.indptr) < np.diff(nearest.indptr)  # a neighbour is gone altogether
+        kept.resize(len(cols) + 1, len(hashes))  # the last row is that of tracks that were not there
+        kept = kept[np.where(there, found, len(cols))]
+        kept.sort_indices()
+        settled = there & (self.marks[found] == marks) & ~lost[found]
+        return Before(kept, settled, there & self.known[found])
 
 
 class Content(ByPlayedTracks):

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, IntArray
-from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of
+from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of, least_of_full, with_rows
 
 Found = TypeVar("Found")
 PRODUCTS = 1 << 20
@@ -50,37 +50,46 @@ def nearest_content(
     """
     every = np.arange(features.shape[0])
     if before is None:
-        return _as_columns(_products(features, every, known, n_nearest, products, threads))
+        return _as_columns(_products(features, every, known, np.zeros(len(every)), n_nearest, products, threads))
     chosen = np.isin(every, known)
     stays = before.settled & before.known & chosen
     kept = kept_of(before.nearest, stays[before.nearest.indices])
     full, lost = np.diff(before.nearest.indptr) >= n_nearest, np.diff(kept.indptr) < np.diff(before.nearest.indptr)
     anew = ~before.settled | (full & lost)  # what stood behind the last one of a full list is not known
-    others = np.flatnonzero(chosen & ~stays)
-    new = _products(features, np.flatnonzero(~anew), others, n_nearest, products, threads)
-    whole = _products(features, np.flatnonzero(anew), known, n_nearest, products, threads)
-    kept = kept_of(kept, ~np.repeat(anew, np.diff(kept.indptr)))
-    return _as_columns(sparse.csr_matrix(best_of_rows(sparse.csr_matrix(kept + new), n_nearest) + whole))
+    settled, others = np.flatnonzero(~anew), np.flatnonzero(chosen & ~stays)
+    least = least_of_full(kept[settled], n_nearest)
+    new = _products(features, settled, others, least, n_nearest, products, threads)
+    grown = np.flatnonzero(np.diff(new.indptr))
+    best = best_of_rows(sparse.csr_matrix(kept[settled[grown]] + new[grown]), n_nearest)
+    rows = np.flatnonzero(anew)
+    whole = _products(features, rows, known, np.zeros(len(rows)), n_nearest, products, threads)
+    return _as_columns(with_rows(kept, (settled[grown], best), (rows, whole)))
 
 
 def _products(
-    features: sparse.csr_matrix, rows: IntArray, choice: IntArray, n_nearest: int, products: int, threads: int
+    features: sparse.csr_matrix,
+    rows: IntArray,
+    choice: IntArray,
+    least: npt.NDArray[np.floating],
+    n_nearest: int,
+    products: int,
+    threads: int,
 ) -> sparse.csr_matrix:
-    """The nearest of some rows among some tracks, empty rows for the others. (n_tracks, n_tracks)."""
+    """The nearest of some rows among some tracks, as far as they reach what is the least. (n_rows, n_tracks)."""
     n_tracks, chosen = features.shape[0], sparse.csr_matrix(features[choice].T)  # (n_columns, n_choice)
     places = np.full(n_tracks, -1)
     places[choice] = np.arange(len(choice))
-    nothing, asked = sparse.csr_matrix((0, len(choice)), dtype=np.float32), features[rows]
+    nothing, asked, own_places = sparse.csr_matrix((0, len(choice)), dtype=np.float32), features[rows], places[rows]
 
     def nearest(start: int, end: int) -> sparse.csr_matrix:
         alike = sparse.csr_matrix(asked[start:end] @ chosen)
-        return best_of_rows(_without_own(alike, places[rows[start:end]]), n_nearest)
+        own, enough = (np.repeat(of[start:end], np.diff(alike.indptr)) for of in (own_places, least))
+        alike = kept_of(alike, (alike.data >= enough) & (alike.data > 0) & (alike.indices != own))
+        return best_of_rows(alike, n_nearest)
 
     parts = in_blocks(nearest, work_of(asked, chosen), products, threads)
-    found, lengths = sparse.vstack([nothing, *parts], format="csr"), np.zeros(n_tracks, dtype=np.int64)
-    lengths[rows] = np.diff(found.indptr)
-    cells = found.data, choice[found.indices], np.concatenate([[0], np.cumsum(lengths)])
-    return sparse.csr_matrix(cells, shape=(n_tracks, n_tracks))
+    found = sparse.vstack([nothing, *parts], format="csr")
+    return sparse.csr_matrix((found.data, choice[found.indices], found.indptr), shape=(len(rows), n_tracks))
 
 
 def _as_columns(nearest: sparse.csr_matrix) -> sparse.csr_matrix:
@@ -88,11 +97,6 @@ def _as_columns(nearest: sparse.csr_matrix) -> sparse.csr_matrix:
     found = sparse.csr_matrix(nearest.T)
     found.sort_indices()
     return found
-
-
-def _without_own(alike: sparse.csr_matrix, own: IntArray) -> sparse.csr_matrix:
-    """Rows without the column of the track itself, -1 where it has none, and without what is not positive."""
-    return kept_of(alike, (alike.indices != np.repeat(own, np.diff(alike.indptr))) & (alike.data > 0))
 
 
 def work_of(features: sparse.csr_matrix, chosen: sparse.csr_matrix) -> npt.NDArray[np.int64]:

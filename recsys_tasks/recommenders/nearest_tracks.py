@@ -16,6 +16,7 @@ memory is that of the plays and of the neighbours, and the bytes do not depend o
 from importlib.metadata import version
 
 import numpy as np
+import numpy.typing as npt
 from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 from scipy import sparse
 
@@ -23,6 +24,7 @@ from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.domain import Day, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
+from recsys_tasks.recommenders.alike import Alike, AlikeByCosine, AlikeByWeights
 from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
 from recsys_tasks.recommenders.neighbours import ByPlayedTracks, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
@@ -82,15 +84,29 @@ class NearestTracks(ByPlayedTracks):
             old: (n_old, n_old), as ``fit`` found them in the plays before the date of renewal.
             plays: (n_users, n_tracks) play counts of the day's training, the old tracks first.
         """
-        return with_young(old, self.weighted(plays), self._config.nearest, threads=self._threads)
+        return with_young(old, self.alike(plays, old.shape[0]), self._config.nearest, threads=self._threads)
+
+    def alike(self, plays: sparse.csr_matrix, first: int) -> Alike:
+        """How much the tracks from a column on are like all tracks.
+
+        Args:
+            plays: (n_users, n_tracks) play counts.
+            first: the column.
+        """
+        if self._config.similarity == "cosine":
+            return AlikeByCosine(plays, self._norms(plays), first)
+        return AlikeByWeights(self.weighted(plays), first)
 
     def weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         """The matrix two columns of which multiply to a similarity. (n_users, n_tracks) float64."""
         if self._config.similarity == "bm25":
             return bm25_weight(plays.T.astype(np.float64)).T.tocsr()
-        norms = np.sqrt(np.bincount(plays.indices, minlength=plays.shape[1]) + self._config.shrinkage)
-        cells = (1 / norms[plays.indices], plays.indices, plays.indptr)
+        cells = (1 / self._norms(plays)[plays.indices], plays.indices, plays.indptr)
         return sparse.csr_matrix(cells, shape=plays.shape)
+
+    def _norms(self, plays: sparse.csr_matrix) -> npt.NDArray[np.float64]:
+        """Of the tracks' columns, shrunk. (n_tracks,)."""
+        return np.asarray(np.sqrt(np.bincount(plays.indices, minlength=plays.shape[1]) + self._config.shrinkage))
 
 
 def _without_itself(similarity: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from recsys_tasks.core.domain import FloatArray
+from recsys_tasks.core.domain import IntArray
+from recsys_tasks.recommenders.alike import Alike
 from recsys_tasks.recommenders.base import Arrays
-from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of
-from recsys_tasks.recommenders.nearest_content import PRODUCTS, in_blocks, work_of
+from recsys_tasks.recommenders.best_of_rows import are_best, best_of_rows, kept_of, least_of_full, promising, with_rows
+from recsys_tasks.recommenders.nearest_content import PRODUCTS, in_blocks
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 
 LEFT = ("left_rows", "left_cols", "left_similarities")
@@ -50,61 +51,55 @@ class RenewedNeighbours:
 
 
 def with_young(
-    old: sparse.csr_matrix, weighted: sparse.csr_matrix, n_nearest: int, products: int = PRODUCTS, threads: int = 1
+    old: sparse.csr_matrix, alike: Alike, n_nearest: int, products: int = PRODUCTS, threads: int = 1
 ) -> RenewedNeighbours:
     """The neighbours of a day.
 
     Args:
         old: (n_old, n_old) float32, row i the neighbours of track i among the old tracks.
-        weighted: (n_users, n_tracks) plays of the day's training, two columns of which multiply to a similarity; the
-            old tracks come first.
+        alike: how much the young tracks, which come behind the old ones, are like all tracks.
         n_nearest: neighbours that are kept of each track.
         products: that are computed together, which bounds the memory and changes no answer.
         threads: that share the work; they change no answer.
     """
-    n_old, n_tracks = old.shape[0], weighted.shape[1]
-    young, least = sparse.csr_matrix(weighted[:, n_old:].T), np.append(_least(old, n_nearest), np.inf)
+    n_old, n_tracks = old.shape[0], old.shape[0] + len(alike.work)
+    least = np.full(
+        n_tracks, np.inf, dtype=np.float32
+    )  # what a young track has to exceed to enter a list of an old one
+    least[:n_old] = least_of_full(old, n_nearest)
     nothing = sparse.csr_matrix((0, n_tracks), dtype=np.float32)
 
     def some(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """The neighbours of some young tracks, and where these may be neighbours themselves."""
-        alike = sparse.csr_matrix(young[start:end] @ weighted, dtype=np.float32)
-        itself = np.repeat(np.arange(n_old + start, n_old + end), np.diff(alike.indptr))
-        alike = kept_of(alike, (alike.indices != itself) & (alike.data > 0))
-        return best_of_rows(alike, n_nearest), kept_of(alike, alike.data > least[np.minimum(alike.indices, n_old)])
+        found = alike.rows(start, end)
+        kept = promising(found, n_nearest + 1)  # one of them is the track itself
+        kept |= found.data > least[found.indices]
+        found = kept_of(found, kept)
+        itself = np.repeat(np.arange(n_old + start, n_old + end), np.diff(found.indptr))
+        found = kept_of(found, (found.indices != itself) & (found.data > 0))
+        return best_of_rows(found, n_nearest), kept_of(found, found.data > least[found.indices])
 
-    found = in_blocks(some, work_of(young, weighted), products, threads)
-    own, entering = [nothing, *(each for each, _ in found)], [nothing, *(each for _, each in found)]
+    blocks = in_blocks(some, alike.work, products, threads)
+    own, entering = [nothing, *(each for each, _ in blocks)], [nothing, *(each for _, each in blocks)]
     new = sparse.vstack(entering, format="csr")[:, :n_old].T.tocsr()  # (n_old, n_young): those that may enter
     crowded = np.flatnonzero(np.diff(new.indptr))
     both = sparse.csr_matrix(sparse.hstack([old[crowded], new[crowded]], format="csr", dtype=np.float32))
-    best = best_of_rows(both, n_nearest)
-    left = sparse.csr_matrix((both - best)[:, :n_old])
-    left.eliminate_zeros()
-    wide = sparse.csr_matrix((old.data, old.indices, old.indptr), shape=(n_old, n_tracks))
-    rows = _with_rows(wide, crowded, best)
+    best = are_best(both, n_nearest)
+    left = _as_wide_as(kept_of(both, ~best & (both.indices < n_old)), n_old)
+    rows = with_rows(_as_wide_as(old, n_tracks), (crowded, kept_of(both, best)))
     similar = sparse.vstack([rows, *own], format="csr")
     similar.sort_indices()
-    return RenewedNeighbours(
-        SimilarTracks(similar), _with_rows(sparse.csr_matrix(old.shape, dtype=old.dtype), crowded, left)
-    )
+    return RenewedNeighbours(SimilarTracks(similar), _placed(left, crowded, n_old))
 
 
-def _least(old: sparse.csr_matrix, n_nearest: int) -> FloatArray:
-    """What a young track has to exceed to enter each list; anything enters one that is not full. (n_old,)."""
-    full, least = np.diff(old.indptr) >= n_nearest, np.zeros(old.shape[0], dtype=np.float32)
-    if full.any():
-        least[full] = np.minimum.reduceat(np.append(old.data, np.inf), old.indptr[:-1])[full]
-    return least
+def _as_wide_as(matrix: sparse.csr_matrix, n_columns: int) -> sparse.csr_matrix:
+    """The same entries among more columns, or among fewer where those that it loses are empty."""
+    return sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], n_columns))
 
 
-def _with_rows(matrix: sparse.csr_matrix, rows: np.ndarray, other: sparse.csr_matrix) -> sparse.csr_matrix:
-    """A matrix with some of its rows replaced."""
-    replaced = np.isin(np.arange(matrix.shape[0]), rows)
-    lengths = np.zeros(matrix.shape[0], dtype=np.int64)
-    lengths[rows] = np.diff(other.indptr)
-    placed = sparse.csr_matrix(
-        (other.data, other.indices, np.concatenate([[0], np.cumsum(lengths)])), shape=(matrix.shape[0], other.shape[1])
-    )
-    kept = kept_of(matrix, ~np.repeat(replaced, np.diff(matrix.indptr)))
-    return sparse.csr_matrix(kept + placed)
+def _placed(matrix: sparse.csr_matrix, rows: IntArray, n_rows: int) -> sparse.csr_matrix:
+    """Its rows as some of many, rising; the others are empty."""
+    lengths = np.zeros(n_rows, dtype=np.int64)
+    lengths[rows] = np.diff(matrix.indptr)
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    return sparse.csr_matrix((matrix.data, matrix.indices, ends), shape=(n_rows, matrix.shape[1]))
