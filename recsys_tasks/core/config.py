@@ -193,12 +193,12 @@ class EvaluationConfig(Section):
     k: Positive = 10
     """Length of the recommended list."""
     max_users: Positive = 10_000
-    """Hidden users at the most."""
+    """Hidden users at the most, of the gate and of the blend each."""
     wanted_users: Positive = 4_000
     """Hidden users below a fifth of the listeners only as far as half of them allow."""
     blend_share: Share = 0.0
-    """Share of the day's known listeners that is hidden besides, to fit the weights of several components on. A model
-    of one component has no weights to fit: 0."""
+    """Share of the day's known listeners that is hidden besides, to fit the weights of several components on, and no
+    more than ``max_users``. A model of one component has no weights to fit: 0."""
     min_history: Positive = 5
     """Distinct tracks that a user must have played before the day to be hidden, and so to be scored. Smaller, and
     accounts without a past, which cost nothing to make and say little of the model, have a voice in the verdict.

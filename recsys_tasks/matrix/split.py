@@ -22,9 +22,9 @@ from recsys_tasks.matrix.play_matrix import canonical, day_counts, of_users, wit
 from recsys_tasks.matrix.row_ranges import PlayRows, rows_at
 from recsys_tasks.matrix.trained_plays import TrainedPlays, track_listeners, widened
 
-SPLIT_FORMAT = 2
+SPLIT_FORMAT, WITHOUT_BLEND = 3, 2
 """Version of the way from a matrix and a day to the groups; part of a split's identity. Format 1 named the salt itself,
-and knew no ``min_history``."""
+and knew no ``min_history``; in format 2, which is that of a split without a blend's group, this group had no bound."""
 FORMER_SALT = "recsys"
 """Of every store whose configuration named none, in format 1."""
 
@@ -36,7 +36,7 @@ class SplitKey:
     day: Day
     matrix: str  # digest
     groups: Json  # max_users, wanted_users, blend_share, min_history, salt_digest
-    splitting: int = SPLIT_FORMAT
+    splitting: int
 
     @property
     def digest(self) -> str:
@@ -56,7 +56,8 @@ def split_key(day: Day, matrix: str, config: EvaluationConfig) -> SplitKey:
         ConfigError: it names none.
     """
     _require_salt(config)
-    return SplitKey(day, matrix, without_salt(config.model_dump(exclude={"k"})))
+    groups = without_salt(config.model_dump(exclude={"k"}))
+    return SplitKey(day, matrix, groups, SPLIT_FORMAT if config.blend_share else WITHOUT_BLEND)
 
 
 def key_of_format_1(day: Day, matrix: str, config: EvaluationConfig) -> SplitKey:
@@ -200,7 +201,7 @@ def chosen_listeners(
     _require_salt(config)
     n = len(rows)
     n_gate = min(config.max_users, max(n // 5, min(config.wanted_users, n // 2)))
-    n_blend = min(n - n_gate, round(config.blend_share * n))
+    n_blend = min(n - n_gate, round(config.blend_share * n), config.max_users)
     drawn = rows[np.argsort(keyed_hash(ids, f"{config.salt} {day.isoformat()}"), kind="stable")]
     return np.sort(drawn[:n_gate]), np.sort(drawn[n_gate : n_gate + n_blend])
 

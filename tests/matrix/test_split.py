@@ -1,6 +1,6 @@
 """The split of a day: who is hidden, for whom, and what remains to train on."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from strategies import days_of_events, play_counts
 from recsys_tasks.core.config import EvaluationConfig
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.matrix.row_ranges import whole
-from recsys_tasks.matrix.split import Split, hold_out, split_day, trained_plays
+from recsys_tasks.matrix.split import Split, hold_out, split_day, split_key, trained_plays
 
 
 class TestHoldout:
@@ -77,6 +77,18 @@ class TestGroups:
         assert len(both.blend_rows) == 20
         assert not set(both.blend_rows) & set(both.gate_rows)
         assert both.hidden_rows.max() < 200
+
+    def test_a_large_service_hides_no_more_for_the_blend_than_for_the_gate(self):
+        """Half of 200 listeners are asked for, and 30 is the most of either group: the others' day is trained on."""
+        matrix, day = folded([{(u, 0): 1 for u in range(200)}, {(u, 1): 2 for u in range(200)}])
+        config = hiding(wanted_users=30, max_users=30, blend_share=0.5)
+        split = split_day(matrix, play_counts({(u, 1): 2 for u in range(200)}), day, config)
+        assert (len(split.gate_rows), len(split.blend_rows)) == (30, 30)
+
+    def test_only_a_split_with_a_blend_has_the_key_of_its_bound(self):
+        """Without one, the groups are those of the format before, and so is the key under which a store holds them."""
+        formats = [split_key(date(2026, 1, 13), "of", hiding(blend_share=share)).splitting for share in (0.0, 0.2)]
+        assert formats == [2, 3]
 
     def test_nobodys_day_is_trained_on_who_is_hidden(self):
         """The day of both groups is left out of the training, and only the gate's is asked by the gate."""
