@@ -5,6 +5,7 @@ day. The candidate has seen the day of the *other* listeners, which the incumben
 draws both lists from the tracks that both know, and the headline figures from all tracks.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,11 +22,14 @@ from recsys_tasks.evaluation.compared import (
     popular_lists,
     slice_of,
 )
-from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, overlap, recommend, recommend_from
+from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, overlap, recommend_from
 from recsys_tasks.evaluation.metrics import Values, all_metrics
 from recsys_tasks.matrix.popularity import head_tracks
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.popular import PopularTracks
+
+MODELS_TOGETHER = 2
+"""Models whose lists are made at the same time: most of it is NumPy's work, which lets go of the interpreter."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,12 @@ def evaluate_models(
     asked = Asked(scored, played, hidden, k)
     others = {name: model for name, model in (("incumbent", incumbent), ("reference", reference)) if model is not None}
     common = {name: common_tracks(candidate, model) for name, model in others.items()}
-    everything, *of_common = recommend_from(candidate, scored, played, k, [None, *common.values()])
-    lists = {"candidate": everything, "popularity": popular_lists(baseline, asked, k)}
-    both = {name: {"candidate": own} for name, own in zip(common, of_common, strict=True)}
+    choices: dict[str, list[BoolArray | None]] = {"candidate": [None, *common.values()]}
+    choices |= {name: [common[name]] if name == "reference" else [None, common[name]] for name in others}
+    found_of = _recommended({"candidate": candidate, **others}, choices, asked)
+    lists = {"candidate": found_of["candidate"][0], "popularity": popular_lists(baseline, asked, k)}
+    of_candidate = dict(zip(common, found_of["candidate"][1:], strict=True))
+    both = {name: {"candidate": of_candidate[name], name: found_of[name][-1]} for name in others}
     per_user: dict[str, Values] = {
         "activity": np.diff(played.indptr).astype(np.float64),
         "hidden": np.diff(hidden.indptr).astype(np.float64),
@@ -76,8 +83,7 @@ def evaluate_models(
     if age_days is not None:
         per_user["age_days"] = age_days[scored]
     if incumbent is not None:
-        choices = [None, common["incumbent"]]
-        lists["incumbent"], both["incumbent"]["incumbent"] = recommend_from(incumbent, scored, played, k, choices)
+        lists["incumbent"] = found_of["incumbent"][0]
         per_user["overlap"] = overlap(lists["candidate"], lists["incumbent"])
     for name, found in lists.items():
         for metric, values in all_metrics(is_hit(found, hidden), np.diff(hidden.indptr)).items():
@@ -89,12 +95,22 @@ def evaluate_models(
         if long is not None:
             per_user |= long_lists(candidate, incumbent, baseline, asked, per_user, long)
     if reference is not None:
-        both["reference"]["reference"] = recommend(reference, scored, played, k, common["reference"])
-        found_of = compared(both["reference"], common["reference"], hidden, {})
-        per_user["candidate_reference_precision"] = found_of["candidate_common_precision"]
-        per_user["reference_precision"] = found_of["reference_common_precision"]
+        beside = compared(both["reference"], common["reference"], hidden, {})
+        per_user["candidate_reference_precision"] = beside["candidate_common_precision"]
+        per_user["reference_precision"] = beside["reference_common_precision"]
     rows = {"user_row": holdout.user_rows[scored].astype(np.float64)}
     return Evaluation(per_user | rows, _figures(per_user, lists, holdout.listeners, new_tracks), scored, lists)
+
+
+def _recommended(
+    models: dict[str, EvaluatedModel], choices: dict[str, list[BoolArray | None]], asked: Asked
+) -> dict[str, list[Lists]]:
+    """Lists of each model from each of its choices of tracks. No model needs anything of another."""
+    with ThreadPoolExecutor(MODELS_TOGETHER) as pool:
+        lists = pool.map(
+            lambda name: recommend_from(models[name], asked.scored, asked.played, asked.k, choices[name]), models
+        )
+        return dict(zip(models, lists, strict=True))
 
 
 def _kinds(new_tracks: BoolArray, listeners: npt.NDArray[np.int64]) -> dict[str, BoolArray]:

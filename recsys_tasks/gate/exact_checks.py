@@ -21,7 +21,7 @@ from recsys_tasks.index.calibration import sampled_queries
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.recall import Recall, measure_recall
 from recsys_tasks.index.two_tier_search import TwoTierSearch
-from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS, ColdTracks, content_means, mixed
+from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS, ColdTracks, mixed
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.ranker import Ranker
@@ -147,19 +147,19 @@ def ranker_checks(stored: Ranker | None, trained: Ranker | None) -> list[Check]:
 
 
 def cold_check(
-    stored: ColdTracks, factors: Factors, similar: SimilarTracks, listeners: npt.NDArray[np.int64], few: int
+    stored: ColdTracks, factors: Factors, means: FloatArray, listeners: npt.NDArray[np.int64], few: int
 ) -> Check:
     """Whether the factors of tracks without plays are those that follow from the others, at the stored scale.
 
     Args:
         stored: what the index was made with.
         factors: of ALS.
-        similar: by content, of all items.
+        means: (n_items, n_factors) by content.
         listeners: (n_items,) of the training.
         few: listeners from which on a track has the factors of ALS alone.
     """
     learned = NO_COLD_TRACKS.put_into(factors, len(listeners)).item_factors
-    expected = mixed(learned, content_means(learned, similar), listeners, few, stored.scale)
+    expected = mixed(learned, means, listeners, few, stored.scale)
     same = np.array_equal(stored.cols, expected.cols) and np.array_equal(stored.factors, expected.factors)
     found = f"{count(len(stored.cols))} tracks, {'as' if same else 'not as'} content gives them"
     return Check("factors of cold tracks", same, found, f"the {count(len(expected.cols))} with few listeners")

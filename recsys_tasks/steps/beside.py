@@ -1,6 +1,7 @@
 """The components that the configuration names beside ALS: what each is made from, and what makes it.
 
-Their keys name neither a parent nor a moment, so that everybody finds them by the model of ALS.
+Their keys name neither a parent nor a moment, and nothing of ALS but the plays that it is trained on: so everybody
+finds them by the key of its model, and they can be trained before there is one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,16 +27,21 @@ class Beside:
     recommender: Recent | NearestTracks | Content
 
 
-def beside_als(at: Workplace, day: Day, als: str) -> list[Beside]:
-    """The components of the blend beside ALS, in the order of the configuration. None has a parent."""
+def beside_als(at: Workplace, als: ModelKey) -> list[Beside]:
+    """The components of the blend beside ALS, in the order of the configuration. None has a parent.
+
+    Args:
+        at: store and configuration.
+        als: key of the model of ALS.
+    """
     if len(at.config.blend.components) == 1:
         return []
-    return [_beside(at, day, als, each) for each in _recommenders(at, day)]
+    return [_beside(als, each) for each in _recommenders(at, als.day)]
 
 
-def content_beside(at: Workplace, day: Day, als: str) -> Beside:
-    """The similar tracks by content, whether they are part of the blend or not."""
-    return _beside(at, day, als, _content(at, day))
+def content_beside(at: Workplace, als: ModelKey) -> Beside:
+    """The similar tracks by content, whether they are part of the blend or not. als: key of its model."""
+    return _beside(als, _content(at, als.day))
 
 
 def snapshot_of(at: Workplace, day: Day) -> str | None:
@@ -97,7 +103,6 @@ def _content(at: Workplace, day: Day) -> Content:
     return Content(at.config.content, str(snapshot_of(at, day)), day, at.config.als.threads)
 
 
-def _beside(at: Workplace, day: Day, als: str, recommender: Recent | NearestTracks | Content) -> Beside:
-    of = at.models.key(day, als)
-    key = ModelKey(day, of.matrix, of.split, recommender.name, parent=None, **recommender.identity())
+def _beside(als: ModelKey, recommender: Recent | NearestTracks | Content) -> Beside:
+    key = ModelKey(als.day, als.matrix, als.split, recommender.name, parent=None, **recommender.identity())
     return Beside(key, recommender)

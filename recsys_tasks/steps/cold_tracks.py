@@ -5,8 +5,8 @@ import numpy as np
 from recsys_tasks.core.domain import Day, PlayMatrix
 from recsys_tasks.core.formatting import count
 from recsys_tasks.matrix.play_matrix import pad, without_users
-from recsys_tasks.matrix.row_ranges import whole
-from recsys_tasks.matrix.split import Split, hold_out
+from recsys_tasks.matrix.split import Split, training_of
+from recsys_tasks.matrix.trained_plays import widened
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingFigures
 from recsys_tasks.recommenders.cold_tracks import COLD_FORMAT, ColdTracks, DayOfPlays, fit_cold_tracks
@@ -25,7 +25,7 @@ def cold_key(at: Workplace, day: Day, als: str) -> ModelKey | None:
     of = at.models.key(day, als)
     parameters = {
         "als": als,
-        "content": content_beside(at, day, als).key.digest,
+        "content": content_beside(at, of).key.digest,
         "few_listeners": at.config.content.few_listeners,
         "k": at.config.evaluation.k,
     }
@@ -75,5 +75,5 @@ def _plays(at: Workplace, day: Day, matrix: PlayMatrix, split: Split) -> DayOfPl
     """What the training knows of a day, with a column for each item."""
     items, everybody = items_for(at, day, matrix), np.arange(len(matrix.users))
     today, _ = without_users(split.day_counts, split.day_counts, np.isin(everybody, split.hidden_rows))
-    training, shape = whole(hold_out(matrix, split).training), (len(everybody), len(items))
-    return DayOfPlays(pad(training, shape), pad(today, shape), items, day)
+    training = widened(training_of(matrix, split), len(items))
+    return DayOfPlays(training, pad(today, (len(everybody), len(items))), items, day)

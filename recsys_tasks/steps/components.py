@@ -7,9 +7,11 @@ neighbours the similar tracks are stored alone: what listeners played stands in 
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix
@@ -21,7 +23,7 @@ from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.matrix.play_matrix import pad
 from recsys_tasks.matrix.row_ranges import whole
-from recsys_tasks.matrix.split import Holdout, Split, hold_out
+from recsys_tasks.matrix.split import Holdout, Split, hold_out, training_of
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays, Retriever, TrainingData, TrainingFigures
 from recsys_tasks.recommenders.blend import Blend
@@ -82,27 +84,49 @@ class Extras:
         return tuple(plays.before for plays in self.recent.values())
 
 
-def train_components(at: Workplace, day: Day, als: str) -> None:
-    """Store what the configuration names beside ALS, and the weights; nothing where it names ALS alone.
+def train_beside(at: Workplace, als: ModelKey) -> None:
+    """Store the components that the configuration names beside ALS; nothing where it names none. They need no factors,
+    so that they can be trained while ALS is; each has a thread of its own.
 
     Args:
         at: store and configuration.
+        als: key of the model of ALS.
+
+    Raises:
+        CorruptArtefact: the matrix, the split or an earlier model differs from its manifest.
+    """
+    wanted = beside_als(at, als) + ([content_beside(at, als)] if at.config.content.cold_tracks else [])
+    missing = {each.key.digest: each for each in wanted if not at.models.holds(als.day, each.key.digest)}
+    if not missing:
+        return
+    matrix, split = at.matrices.load(als.day, als.matrix), at.splits.load(als.day, str(als.split))
+    training = whole(training_of(matrix, split))
+
+    def train(each: Beside) -> None:
+        at.progress(f"training {each.recommender.name} of {als.day}")
+        at.models.save(each.key, _trained(at, each, matrix, training), TrainingFigures())
+
+    with ThreadPoolExecutor(len(missing)) as pool:
+        list(pool.map(train, missing.values()))
+
+
+def train_on_als(at: Workplace, day: Day, als: str) -> None:
+    """Store what needs the factors of ALS: those of tracks without plays, and what joins the components.
+
+    Args:
+        at: store and configuration; the components beside ALS are stored.
         day: newest date of the matrix.
         als: digest of the model of ALS.
 
     Raises:
         CorruptArtefact: a matrix, a split or a model differs from its manifest.
     """
-    beside, cold = beside_als(at, day, als), cold_key(at, day, als)
+    of, cold = at.models.key(day, als), cold_key(at, day, als)
+    beside = beside_als(at, of)
     keys = [_weights_key(at, day, als, beside)] if beside else []
     if all(at.models.holds(day, key.digest) for key in [*keys, *([cold] if cold else [])]):
         return
-    of = at.models.key(day, als)
     matrix, split = at.matrices.load(day, of.matrix), at.splits.load(day, str(of.split))
-    for each in [*beside, *([content_beside(at, day, als)] if cold else [])]:
-        if not at.models.holds(day, each.key.digest):
-            at.progress(f"training {each.recommender.name} of {day}")
-            at.models.save(each.key, _trained(at, each, matrix, split), TrainingFigures())
     if cold is not None:
         train_cold_tracks(at, cold, matrix, split)
     if beside:
@@ -130,7 +154,7 @@ def joined(at: Workplace, day: Day, als: str) -> tuple[tuple[str, ...], Blend]:
     Raises:
         NotStored: the configuration names components that were not trained.
     """
-    beside = beside_als(at, day, als)
+    beside = beside_als(at, at.models.key(day, als))
     if not beside:
         return (als,), Blend()
     weights = _weights_key(at, day, als, beside)
@@ -195,11 +219,10 @@ def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) ->
     return ModelKey(day, of.matrix, of.split, "blend", parameters, BLEND_FORMAT, backend=None, parent=None)
 
 
-def _trained(at: Workplace, each: Beside, matrix: PlayMatrix, split: Split) -> Arrays:
-    """The files of a component."""
+def _trained(at: Workplace, each: Beside, matrix: PlayMatrix, training: sparse.csr_matrix) -> Arrays:
+    """The files of a component. training: (n_users, n_tracks) the matrix without the day of the hidden listeners."""
     if isinstance(each.recommender, Recent):
         return recent_plays(at, each.recommender, each.key, matrix).files()
-    training = whole(hold_out(matrix, split).training)
     if isinstance(each.recommender, NearestTracks) and each.recommender.renewed is not None:
         return renewed_neighbours(at, each.recommender, each.key, matrix, training).files()
     data = TrainingData(training, matrix.users, matrix.tracks)

@@ -26,7 +26,6 @@ from recsys_tasks.gate.exact_checks import check_sizes
 from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.matrix.split import thin_share
-from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS, content_means
 from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.release.bundle import Listeners
 from recsys_tasks.release.bundles import GATED, NAMES
@@ -96,9 +95,9 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         scoring = beside.submit(_scored, at, day, opened, *verifying.result(), earlier)
         measuring = beside.submit(recall_of, at, opened)
         checks = checks_of(at, opened, measuring, beside)
+        cold = _cold_tracks(opened, at.bundles.names(candidate).table, at.config.evaluation.k)
         result = scoring.result()
         parts = _each_component(opened, at.config.evaluation.k, result.lists["candidate"])
-        cold = _cold_tracks(opened, at.bundles.names(candidate).table, at.config.evaluation.k)
     evaluation = {"k": at.config.evaluation.k} | split_settings_of(at, opened.model.key)
     key = JudgementKey(
         day=day,
@@ -202,9 +201,8 @@ def _cold_tracks(opened: Opened, names: pa.Table, k: int) -> list[ColdRow]:
     cold, similar, asked = opened.extras.cold, opened.extras.content, opened.asked
     if cold is None or similar is None:
         return []
-    means = content_means(NO_COLD_TRACKS.put_into(opened.model.component, len(opened.items)).item_factors, similar)
     users = opened.model.component.user_factors[asked.user_rows]
-    parts = content_retrievers(users, means, similar, played_of(asked.history))
+    parts = content_retrievers(users, opened.content_means, similar, played_of(asked.history))
     new = new_tracks(names, opened.items, asked.listeners, opened.gated.key.day)
     return cold_rows(parts, new, asked, k)
 

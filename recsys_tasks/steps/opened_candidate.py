@@ -3,10 +3,11 @@
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import cast
 
 import numpy as np
 
-from recsys_tasks.core.domain import PlayMatrix, Vocabulary
+from recsys_tasks.core.domain import FloatArray, PlayMatrix, Vocabulary
 from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.exact_checks import (
     cold_check,
@@ -25,7 +26,9 @@ from recsys_tasks.index.recall import Recall
 from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.matrix.items import items_of
 from recsys_tasks.matrix.split import Holdout, Split, hold_out
+from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS, content_means
 from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.release.bundle import GatedPart, open_gated
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.steps.components import Extras, open_extras
@@ -51,6 +54,12 @@ class Opened:
         """What the index was made from: of each item, those of tracks without plays among them."""
         component = self.model.component
         return Factors(component.user_factors, self.extras.item_factors(component, len(self.items)))
+
+    @cached_property
+    def content_means(self) -> FloatArray:
+        """Factors by content of each item, from those with plays; where content is known. (n_items, n_factors)."""
+        learned = NO_COLD_TRACKS.put_into(self.model.component, len(self.items)).item_factors
+        return content_means(learned, cast(SimilarTracks, self.extras.content))
 
     @cached_property
     def asked(self) -> Holdout:
@@ -110,11 +119,11 @@ def checks_of(at: Workplace, opened: Opened, measuring: "Future[Recall]", beside
 
 def _cold_checks(at: Workplace, opened: Opened) -> list[Check]:
     """Whether the factors of tracks without plays follow from those with plays; nothing where there are none."""
-    key, cold, similar = opened.gated.key, opened.extras.cold, opened.extras.content
-    if key.cold is None or cold is None or similar is None:
+    key, cold = opened.gated.key, opened.extras.cold
+    if key.cold is None or cold is None or opened.extras.content is None:
         return []
     few = at.models.key(key.day, key.cold).parameters["few_listeners"]
-    return [cold_check(cold, opened.model.component, similar, opened.asked.listeners, few)]
+    return [cold_check(cold, opened.model.component, opened.content_means, opened.asked.listeners, few)]
 
 
 def conservation_of(at: Workplace, chain: Chain) -> Conservation:

@@ -6,6 +6,8 @@ Yesterday is the newest date before that is not quarantined.
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from threadpoolctl import threadpool_limits
+
 from recsys_tasks.core.domain import Day, Figures, PlayMatrix, day_number
 from recsys_tasks.gate.rules import INCUMBENT, POOLED
 from recsys_tasks.matrix.chain import chain_digests
@@ -16,7 +18,7 @@ from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey, StoredModel, model_to_begin_with, model_to_reuse
 from recsys_tasks.release.bundles import GATED
 from recsys_tasks.repositories.models import arrays_of
-from recsys_tasks.steps.components import train_components
+from recsys_tasks.steps.components import train_beside, train_on_als
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Trained
 from recsys_tasks.steps.trainers import trainer_of
@@ -42,12 +44,16 @@ def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> 
     """
     als = Als(at.config.als, trainer_of(at.config, at.store.workspace))
     wanted = ModelKey(day, at.splits.key(day, split).matrix, split, als.name, parent=None, **als.identity())
-    digest = None if cold_start else model_to_reuse(wanted, at.models.of(day), _published_models(at))
-    if digest is not None:
-        at.progress(f"the model of {day} is stored already")
-    else:
-        digest = _trained(at, als, wanted, cold_start)
-    train_components(at, day, digest)
+    # BLAS is bounded around both: its threads are the process's, and whichever ended first would give the other more.
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as pool:
+        beside = pool.submit(train_beside, at, wanted)
+        digest = None if cold_start else model_to_reuse(wanted, at.models.of(day), _published_models(at))
+        if digest is not None:
+            at.progress(f"the model of {day} is stored already")
+        else:
+            digest = _trained(at, als, wanted, cold_start)
+        beside.result()
+        train_on_als(at, day, digest)
     figures = at.models.figures(day, digest)
     iterations = "1 iteration" if figures.iterations == 1 else f"{figures.iterations} iterations"
     begun = "yesterday's factors" if figures.warm else "a cold start"

@@ -105,7 +105,7 @@ class TestJudged:
             opened = open_candidate(cold, bundle.gated.artefact, beside)
         stored, factors = opened.extras.cold, opened.extras.cold.factors.copy()
         factors[0, 0] += 1e-3
-        asked = opened.model.component, opened.extras.content, opened.asked.listeners, 5
+        asked = opened.model.component, opened.content_means, opened.asked.listeners, 5
         assert cold_check(stored, *asked).passed
         assert not cold_check(replace(stored, factors=factors), *asked).passed
 

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from settings import artefacts_of, config, run
 
-from recsys_tasks.core.errors import ConfigError, NotStored
+from recsys_tasks.core.errors import ConfigError, NotStored, TrainerUnavailable
 from recsys_tasks.matrix.split import hold_out
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.steps import Workplace, build_index
-from recsys_tasks.steps.components import train_components
+from recsys_tasks.steps import Workplace, build_index, train, train_als
+from recsys_tasks.steps.components import train_beside, train_on_als
 from recsys_tasks.steps.stored_models import split_of
 from recsys_tasks.storage.posix import PosixStore
 
@@ -165,6 +165,30 @@ def trained_bytes(at, day):
     return [(name, np.asarray(values).tobytes()) for of in files for name, values in sorted(of.items())]
 
 
+class TestBeside:
+    def test_what_is_trained_beside_als_is_kept_when_that_fails(self, joined, tmp_path, monkeypatch):
+        """A trainer that breaks off fails the step with its own error; the components are stored as they would be, and
+        the next attempt trains ALS alone."""
+        key, split = key_of(joined, D15), joined.models.key(D15, key_of(joined, D15).component).split
+        root = shutil.copytree(joined.store.root, tmp_path / "store")
+        for path in (root / "models").iterdir():
+            if path.name.startswith(D15.isoformat()):
+                shutil.rmtree(path)
+        at = Workplace(PosixStore(root), joined.config)
+        with monkeypatch.context() as patched:
+            patched.setattr(train, "_trained", broken)
+            with pytest.raises(TrainerUnavailable, match="broke off"):
+                train_als(at, D15, split)
+        assert [at.models.holds(D15, each) for each in key.components] == [False, True, True, True]
+        assert train_als(at, D15, split).model == key.component
+        assert trained_bytes(at, D15) == trained_bytes(joined, D15)
+
+
+def broken(*_):
+    """A trainer that is gone."""
+    raise TrainerUnavailable("The Spark that trains broke off. Run the step again.")
+
+
 class TestGoingOn:
     def test_any_order_of_backfills_gives_the_same_bytes(self, joined, tmp_path):
         """Whichever dates were trained before, and in whatever order: faded plays, and neighbours, which are
@@ -184,5 +208,6 @@ class TestGoingOn:
             )
             at = Workplace(PosixStore(root), joined.config)
             for day in order:
-                train_components(at, day, keys[day].component)
+                train_beside(at, at.models.key(day, keys[day].component))
+                train_on_als(at, day, keys[day].component)
             assert {day: trained_bytes(at, day) for day in days} == expected
