@@ -34,8 +34,8 @@ class NeighboursConfig(Section):
     nearest: Positive = 100
     """Similar tracks that are kept of each; eight bytes for each of them."""
     renewed_every_days: Positive = 7
-    """On a date whose number since 1970 is a multiple of this, tracks that were first played more than so many days ago
-    get the neighbours of all plays before it, and keep them; younger ones get theirs every day. 1: all do."""
+    """On a date whose number since 1970 is a multiple of this, tracks that were first played more than three days
+    earlier get the neighbours of all plays before it, and keep them; younger ones get theirs every day. 1: all do."""
 
 
 class ContentConfig(Section):

@@ -32,6 +32,9 @@ from recsys_tasks.recommenders.vectors import Played
 
 NEIGHBOURS_FORMAT = 1
 """Version of the way from plays to neighbours; part of a model's identity."""
+YOUNG_DAYS = 3
+"""A track that was first played within so many days before a renewal, or since, is young: what its listeners of the
+first days say of it does not hold until the next one. docs/recommenders.md has what other margins lose and cost."""
 
 
 class NearestTracks(ByPlayedTracks):
@@ -50,15 +53,15 @@ class NearestTracks(ByPlayedTracks):
         self._config, self._threads, self.renewed = config, threads, renewed
 
     def n_old(self, tracks: Vocabulary) -> int:
-        """How many tracks, which come first, are old: played before the renewal by as many days as lie between two."""
+        """How many tracks, which come first, are old: first played more than ``YOUNG_DAYS`` days before the renewal."""
         renewed = day_number(self.renewed) if self.renewed else 0
-        return int(np.searchsorted(tracks.first_days, renewed - self._config.renewed_every_days))
+        return int(np.searchsorted(tracks.first_days, renewed - YOUNG_DAYS))
 
     def identity(self) -> Json:
         """As ``Recommender``."""
         parameters = self._config.model_dump(exclude=set() if self.renewed else {"renewed_every_days"})
         if self.renewed:
-            parameters["renewed"] = self.renewed.isoformat()
+            parameters |= {"renewed": self.renewed.isoformat(), "young_days": YOUNG_DAYS}
         return {
             "parameters": parameters,
             "training": NEIGHBOURS_FORMAT,

@@ -1,11 +1,15 @@
 """Neighbours that are renewed on some dates: what a day finds of young tracks, and what it keeps of old ones."""
 
+from datetime import date
+
 import numpy as np
+import pyarrow as pa
 import pytest
 from recommenders.suite import vocabulary
 from scipy import sparse
 
 from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
@@ -74,3 +78,20 @@ class TestADay:
         found = recommender().with_young(sparse.csr_matrix((0, 0), dtype=np.float32), plays()).similar.matrix
         one, other = (np.sort(each.toarray(), axis=1) for each in (found, neighbours(plays())))
         np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+class TestWhichAreOld:
+    @pytest.mark.parametrize("every", [2, 7, 28])
+    def test_tracks_that_were_first_played_more_than_three_days_before_the_renewal(self, every):
+        """How often neighbours are renewed does not decide which tracks are young on that date."""
+        renewed = date(2026, 1, 18)
+        days = day_number(renewed) + np.array([-30, -8, -5, -4, -4, -3, -2, -1, 0, 3])
+        tracks = Vocabulary(pa.array(range(len(days))), days.astype(np.int32))
+        config = NeighboursConfig(renewed_every_days=every)
+        assert NearestTracks(config, renewed=renewed).n_old(tracks) == 5
+
+    def test_the_days_of_youth_are_part_of_a_renewed_model_alone(self):
+        """No day goes on from old tracks that others were; a model that is built anew each day has no old ones."""
+        daily, renewed = (NearestTracks(NeighboursConfig(), renewed=day) for day in (None, date(2026, 1, 18)))
+        assert renewed.identity()["parameters"]["young_days"] == 3
+        assert "young_days" not in daily.identity()["parameters"]
