@@ -6,6 +6,7 @@ until none gains. Nothing is drawn: the same listeners give the same weights. Th
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ from recsys_tasks.evaluation.metrics import Values, ndcg
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.blend import joined
-from recsys_tasks.recommenders.pools import Pool, pool_of
+from recsys_tasks.recommenders.pools import Pool, pool_of, together
 
 GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Weights that a component may have beside the first one's 1."""
@@ -51,7 +52,12 @@ def teachers_of(components: Sequence[Retriever], holdout: Holdout, depth: int) -
     if len(asked) < LEAST_LISTENERS:
         return None
     asked = asked[:: -(-len(asked) // MOST_LISTENERS)]
-    pool = pool_of(components, asked, played_of(holdout.history[asked]), depth)
+
+    def pooled(rows: IntArray) -> Pool:
+        return pool_of(components, rows, played_of(holdout.history[rows]), depth)
+
+    with ThreadPoolExecutor(2) as threads:  # most of it is NumPy's work, which lets go of the interpreter
+        pool = together(list(threads.map(pooled, np.array_split(asked, 2))))
     return Teachers(asked, pool, holdout.hidden[asked])
 
 

@@ -48,10 +48,10 @@ def pool_of(
         pooled(components, [each.candidates(rows, own, depth, allowed) for each in components], rows)
         for rows, own in blocks_of(user_rows, played)
     ]
-    return parts[0] if len(parts) == 1 else _together(parts)
+    return parts[0] if len(parts) == 1 else together(parts)
 
 
-def _together(parts: Sequence[Pool]) -> Pool:
+def together(parts: Sequence[Pool]) -> Pool:
     """The pools of several listeners as one: each is as wide as all lists together."""
     cols, warm, complete = (
         np.concatenate([getattr(each, name) for each in parts]) for name in ("cols", "warm", "complete")
