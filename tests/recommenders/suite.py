@@ -91,6 +91,11 @@ class RetrieverSuite:
             alone = found.candidates(rows[[user]], nothing_played(1), K)
             assert alone.cols[0].tolist() == together.cols[user].tolist()
 
+    def test_who_asks_of_no_pair_gets_no_score(self) -> None:
+        """A blend asks so where none of its components lists anything for anybody."""
+        nothing = np.zeros(0, np.int64)
+        assert len(self.retriever().scores(nothing, nothing)) == 0
+
     def test_bad_questions_are_refused(self) -> None:
         """A list of no length is a wrong argument; played items of other listeners do not fit."""
         found = self.retriever()
