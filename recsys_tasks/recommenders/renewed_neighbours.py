@@ -79,8 +79,7 @@ def with_young(
     crowded = np.flatnonzero(np.diff(new.indptr))
     both = sparse.csr_matrix(sparse.hstack([old[crowded], new[crowded]], format="csr", dtype=np.float32))
     best = best_of_rows(both, n_nearest)
-    left = sparse.csr_matrix((both - best)[:, :n_old])
-    left.eliminate_zeros()
+    left = sparse.csr_matrix((both - best)[:, :n_old])  # a difference of 0 is not stored
     wide = sparse.csr_matrix((old.data, old.indices, old.indptr), shape=(n_old, n_tracks))
     rows = _with_rows(wide, crowded, best)
     similar = sparse.vstack([rows, *own], format="csr")

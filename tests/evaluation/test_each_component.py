@@ -58,6 +58,14 @@ class TestEachComponent:
             assert row.difference == pytest.approx(row.precision - beside)
             assert row.beside == ("all by weights" if name.startswith("without") else "all components")
 
+    def test_a_component_without_a_weight_is_not_left_out(self):
+        """The whole has nothing of it; alone it stands in the table all the same."""
+        holdout, guesses, knows = day(200)
+        parts, nothing = [guesses, knows, day(200, known=0.1, seed=4)[1]], np.full((200, K), -1)
+        found = each_component(NAMES, parts, replace(BLEND, weights=(1.0, 0.0, 2.0)), holdout, K, nothing)
+        assert [row.lists for row in found if row.lists.startswith("without")] == ["without als", "without content"]
+        assert "neighbours alone" in {row.lists for row in found}
+
     def test_a_component_that_stands_alone_has_no_table(self):
         """Of one component there is nothing to tell apart."""
         holdout, guesses, _ = day(10)

@@ -79,9 +79,12 @@ class RetrieverSuite:
         found = self.retriever()
         lists = found.candidates(np.arange(N_USERS), nothing_played(N_USERS), N_TRACKS)
         assert (lists.cols[found.cold_users()] == -1).all()
+        assert not lists.exact[found.cold_users()].any()
         listed = np.unique(lists.cols[lists.cols >= 0])
         assert not found.cold_items()[listed].any()
         assert found.cold_items()[NEVER]
+        pairs = found.scores(np.repeat(np.arange(N_USERS), 2), np.tile([NEVER, 1], N_USERS))
+        assert not pairs[::2].any()
 
     def test_a_list_does_not_depend_on_who_else_asks(self) -> None:
         """One listener asked alone and among all others gets the same items."""
