@@ -19,7 +19,7 @@ RUN_COLUMNS = {"step": "step", "run_id": "run", "by": "by", "began": "began (UTC
 
 def register(commands: Any) -> None:
     """Add the command to the parser."""
-    text = "the way back from a release: index, factors, play matrix, partitions, versions of libraries, runs"
+    text = "the way back from a release: index, components, factors, play matrix, partitions, libraries, runs"
     command: ArgumentParser = commands.add_parser("lineage", help=text, description=text)
     command.add_argument("release", help="number of a release, or how the digest of a candidate begins")
     command.add_argument("--json", action="store_true", help="the answer as JSON, with every date and parent")
@@ -54,6 +54,8 @@ def _stations(found: Row) -> Iterator[str]:
         yield f"index       {count(index['indexed'])} of {count(index['tracks'])} tracks{recall}"
         chosen = f"search parameters: {_named(index['effort'])}"
         yield from _indented([f"parameters: {_named(index['parameters'])}", chosen])
+    if found["beside"]:
+        yield from _beside(found["beside"])
     if factors:
         yield f"factors     model {factors['digest']}{_gone(factors)}"
     if factors and factors["stored"]:
@@ -62,6 +64,19 @@ def _stations(found: Row) -> Iterator[str]:
     if matrix:
         figures = {name: matrix[name] for name in ("users", "tracks", "pairs", "plays") if name in matrix}
         yield f"play matrix {matrix['digest']}{_gone(matrix)}{': ' if figures else ''}{_named(figures)}"
+
+
+def _beside(beside: Row) -> Iterator[str]:
+    """The components after the first, what puts their candidates in order, and the factors of tracks without plays."""
+    named = ", ".join(f"{each['name']} {significant(each['weight'])}" for each in beside["components"])
+    yield f"components  {named}; joined by {beside['joined_by']}" if named else "components  none beside the factors"
+    for each in beside["components"]:
+        yield f"  {each['name']}: model {each['digest']}{_gone(each)}; parameters: {_named(each['parameters'])}"
+    for name, what in (("trees", "trees"), ("cold", "tracks without plays")):
+        if beside[name]:
+            yield f"  {what}: model {beside[name]['digest']}{_gone(beside[name])}"
+    if beside["catalogue"]:
+        yield f"  catalogue snapshot {beside['catalogue']}"
 
 
 def _entry(entry: Row) -> str:

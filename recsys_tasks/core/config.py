@@ -6,6 +6,7 @@ the Airflow connection ``recsys_source``.
 
 import re
 import tomllib
+from collections.abc import Mapping, Sequence
 from datetime import date, time
 from functools import cached_property
 from pathlib import Path
@@ -87,8 +88,8 @@ class CatalogueConfig(Section):
     """Column: the track's id, of the type of the streams' track id."""
     title: str = "title"
     """Column: text."""
-    artist: str = "artist"
-    """Column: text."""
+    artist: Optional = "artist"
+    """Column: text; empty when there is none."""
     released_on: Optional = "released_on"
     """Column: date; empty when there is none."""
     artist_id: Optional = None
@@ -300,8 +301,11 @@ def _checked(table: type[Table], values: Any, where: str, *prefix: str) -> Table
     try:
         return table.model_validate(values)
     except ValidationError as error:
-        complaints = "; ".join(
-            in_one_line(f"{'.'.join(map(str, (*prefix, *item['loc'])))}: {item['msg']} (found {item.get('input')!r})")
-            for item in error.errors()[:MOST_COMPLAINTS]
-        )
+        complaints = "; ".join(_complaint(item, prefix) for item in error.errors()[:MOST_COMPLAINTS])
         raise ConfigError(f"{where}: {complaints}. Correct the field; recsys.toml lists all of them.") from None
+
+
+def _complaint(item: Mapping[str, Any], prefix: Sequence[str]) -> str:
+    """What is wrong with a field and what it holds; of fields that do not go together, what is wrong alone."""
+    said, field = item["msg"].removeprefix("Value error, "), ".".join(map(str, (*prefix, *item["loc"])))
+    return in_one_line(f"{field}: {said} (found {item.get('input')!r})" if item["loc"] else said)

@@ -61,6 +61,18 @@ def teachers_of(components: Sequence[Retriever], holdout: Holdout, depth: int) -
     return Teachers(asked, pool, holdout.hidden[asked])
 
 
+def in_words(labels: Sequence[str], weights: Sequence[float], holdout: Holdout, teachers: Teachers | None) -> str:
+    """The weights of components, and on whom they were fitted; or that too few listeners teach."""
+    if teachers is None:
+        asked = int(np.count_nonzero(np.diff(holdout.hidden.indptr)))
+        return (
+            f"not fitted, {labels[0]} stays alone: {asked} of {len(holdout.user_rows)} blend listeners played anything "
+            f"new, and {LEAST_LISTENERS} are needed. More listeners teach with a larger [evaluation] blend_share."
+        )
+    found = ", ".join(f"{label} {weight:g}" for label, weight in zip(labels, weights, strict=True))
+    return f"fitted on {len(teachers.user_rows)} listeners: {found}"
+
+
 def fitted_weights(teachers: Teachers | None, n_components: int, k: int) -> tuple[float, ...]:
     """Weights of components, in their order; the first one's is 1, and the others' 0 where nobody teaches.
 

@@ -1,7 +1,7 @@
 """What each component of a blend is worth: alone, left out, and all of them, on the same listeners."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -18,6 +18,7 @@ from recsys_tasks.recommenders.popular import PopularTracks
 
 MOST_LISTENERS = 2_000
 """Listeners of the table at the most, evenly spread over all: no verdict hangs on it."""
+WHOLE, BY_WEIGHTS = "all components", "all by weights"
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,10 @@ class ComponentRow:
     weight: float | None  # of the component that is named
     precision: float
     ndcg: float
-    difference: float  # of precision, to the whole
+    difference: float  # of precision, to ``beside``
     low: float | None  # of its interval of 95 %; None for fewer than two listeners
     high: float | None
+    beside: str = WHOLE  # whose lists it is compared with: where trees join, a part is left out of the weights alone
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Part:
     weight: float | None  # of the component that is named
     used: tuple[int, ...]  # places of the components; who is cold to the first gets the popular tracks
     weights: tuple[float, ...]  # theirs
+    beside: str = WHOLE  # whose lists it is compared with
 
 
 def each_component(
@@ -70,20 +73,21 @@ def each_component(
     scored, parts = scored[::step], _parts(labels, blend)
     lists = [whole[::step], *_lists_of(parts, components, blend, holdout, scored, k)]
     hidden = holdout.hidden[scored]
-    found = [_scored(each, hidden) for each in lists]
-    named = [("all components", None), *((part.lists, part.weight) for part in parts)]
-    return [_row(*name, *each, found[0][0]) for name, each in zip(named, found, strict=True)]
+    named = [Part(WHOLE, None, (), ()), *parts]
+    found = {part.lists: _scored(each, hidden) for part, each in zip(named, lists, strict=True)}
+    return [_row(part, found) for part in named]
 
 
 def _parts(labels: Sequence[str], blend: Blend) -> list[Part]:
     """By weights where trees join the whole, each alone, and the whole without each that has a weight."""
-    parts = [_joined("all by weights", None, blend.weights)] if blend.trees else []
+    parts = [_joined(BY_WEIGHTS, None, blend.weights)] if blend.trees else []
     for place, (label, weight) in enumerate(zip(labels, blend.weights, strict=True)):
         parts.append(Part(f"{label} alone", weight, (place,), (1.0,)))
     for place, label in enumerate(labels):
         rest = tuple(0.0 if n == place else weight for n, weight in enumerate(blend.weights))
         if blend.weights[place] and any(rest):
-            parts.append(_joined(f"without {label}", blend.weights[place], rest))
+            without = _joined(f"without {label}", blend.weights[place], rest)
+            parts.append(replace(without, beside=BY_WEIGHTS if blend.trees else WHOLE))
     return parts
 
 
@@ -124,8 +128,10 @@ def _scored(lists: Lists, hidden: sparse.csr_matrix) -> tuple[Values, Values]:
     return precision(hits), ndcg(hits, np.diff(hidden.indptr))
 
 
-def _row(label: str, weight: float | None, own: Values, own_ndcg: Values, whole: Values) -> ComponentRow:
-    pair = paired_difference(own, whole)
+def _row(part: Part, found: Mapping[str, tuple[Values, Values]]) -> ComponentRow:
+    own, own_ndcg = found[part.lists]
+    pair = paired_difference(own, found[part.beside][0])
     half = None if pair["standard_error"] is None else Z_95 * pair["standard_error"]
     low, high = (None, None) if half is None else (pair["difference"] - half, pair["difference"] + half)
-    return ComponentRow(label, weight, float(own.mean()), float(own_ndcg.mean()), pair["difference"], low, high)
+    means = float(own.mean()), float(own_ndcg.mean())
+    return ComponentRow(part.lists, part.weight, *means, pair["difference"], low, high, part.beside)

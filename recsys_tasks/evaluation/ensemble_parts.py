@@ -8,6 +8,7 @@ from recsys_tasks.evaluation.ensemble_data import Material, Sample
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
+from recsys_tasks.recommenders.recent import label_of
 
 Part: TypeAlias = RecentConfig | NeighboursConfig | ContentConfig
 HALF_LIVES = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0)
@@ -59,7 +60,7 @@ def half_lives_of(today: Today) -> tuple[float, ...]:
 def fitted(part: Part, sample: Sample) -> dict[str, Retriever]:
     """The components of a setting by their names: two for two half-lives, else one."""
     if isinstance(part, RecentConfig):
-        return {f"recent ({days:g} days)": sample.recent[days] for days in part.half_life_days}
+        return {label_of(days): sample.recent[days] for days in part.half_life_days}
     if isinstance(part, NeighboursConfig):
         return {"neighbours": NearestTracks(part).fit(sample.data).component}
     return {"content": Content(part, "", sample.day).fit(sample.data).component}

@@ -104,7 +104,7 @@ class Neighbours:
         rising = user_rows[by_user]
         starts = np.flatnonzero(np.diff(rising, prepend=-1))
         scores = np.zeros(len(user_rows), dtype=np.float32)
-        ends = np.append(starts[1:], len(rising)).tolist()
+        ends = np.append(starts, len(rising))[1:].tolist()  # of no pair there is none
         for start, end, reach in zip(starts.tolist(), ends, self._reaches(rising[starts]), strict=True):
             pairs = by_user[start:end]
             scores[pairs] = reach.of(item_cols[pairs])

@@ -31,6 +31,11 @@ RECENT_FORMAT = 1
 Sums = npt.NDArray[np.float64]
 
 
+def label_of(half_life_days: float) -> str:
+    """What tells the sums of one half-life from those of another, in words."""
+    return f"recent ({half_life_days:g}-day half-life)"
+
+
 @dataclass(frozen=True)
 class RecentPlays(SameForAll):
     """An item's score is its faded number of listeners, the same for everybody; nobody is cold to it.

@@ -1,4 +1,4 @@
-"""The way back from a release: log <- index <- factors <- play matrix <- each partition with its source counts.
+"""The way back from a release: log <- index <- components <- factors <- play matrix <- partitions with source counts.
 
 Everything is read from manifests, the release log and the records of the runs; nothing is loaded or made. What is gone
 is said, never an error.
@@ -17,6 +17,7 @@ from recsys_tasks.partitions.repository import Partitions
 from recsys_tasks.recommenders.base import TrainingFigures
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.release.bundles import Bundles
+from recsys_tasks.release.components import beside_factors
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.release.series import judgement_row
@@ -65,6 +66,7 @@ def lineage(
         "judgements": [judgement_row(log, kept.judgements, judgement) for judgement in found.judgements],
         "parts": _parts(kept.bundles, found),
         "index": _index(kept, found),
+        "beside": beside_factors(kept.models, found.gated),
         "factors": _factors(kept, found),
         "matrix": _matrix(kept.matrices, found.day, found.matrix),
         "partitions": _partitions(kept, found.chain),

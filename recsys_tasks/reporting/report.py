@@ -121,7 +121,7 @@ def _context(m: Material) -> dict[str, Any]:
         "drift_lines": tables.drift_lines(slow, m.verdict.figures, m.drift),
         "changes": tables.changes(m.figures, k),
         "components": m.figures.get("components", ()),
-        "importances": m.figures.get("importances", {}),
+        "importances": tables.importances(m.figures),
         "cold_tracks": m.figures.get("cold_tracks", ()),
         "listeners": lists,
         "hits": {letter: hits(lists[letter]) for letter in lists},

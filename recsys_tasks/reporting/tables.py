@@ -158,6 +158,16 @@ def changes(figures: Figures, k: int) -> list[tuple[str, str]]:
     return [*lines, *((name, said) for name, what, unit in LISTS if (said := _levels(figures, what, unit)))]
 
 
+def importances(figures: Figures) -> list[tuple[str, float]]:
+    """What the trees look at and the share of the gain of each, the largest first; small ones are told together."""
+    shares = sorted(figures.get("importances", {}).items(), key=lambda of: -of[1])
+    shown = [(name, share) for name, share in shares if share >= LEAST_SHARE]
+    rest = sum(share for _, share in shares[len(shown) :])
+    return [*shown, ("everything else", rest)] if rest else shown
+
+
+LEAST_SHARE = 0.02
+"""Of the trees' gain: what has less is told in one number with the others of its kind."""
 LISTS = (
     ("novelty", "novelty", "log2(1 / share of the listeners who played it), mean over the tracks of a list"),
     ("artists in a list", "artist_diversity", "share of the pairs of a list that are of two artists"),

@@ -182,8 +182,11 @@ def _catalogue(relations: Sequence[Relation], streams: Candidate, corrections: C
         values = {"table": chosen.relation.name, **columns, **given}
         return Proposal({"catalogue": values}, (_sentence("Catalogue", chosen),))
     if corrections.catalogue:
-        raise ConfigError(f"{corrections.catalogue} lacks a track id of the streams' type, a title or an artist. "
-                          "Name them: --set catalogue.title=COLUMN")  # fmt: skip
+        raise ConfigError(
+            f"{corrections.catalogue} lacks a track id of the streams' type, a title or an artist. "
+            "Name them: --set catalogue.title=COLUMN, or --set catalogue.artist= where there is none"
+        )
+
     several = [each for each in chosen.problems if "equally" in each]
     none = "No table of the tracks was found (track id, title, artist): --catalogue schema.table"
     return Proposal(missing=(*(several or [none]), "Without a catalogue, ids are shown instead of names."))

@@ -95,6 +95,7 @@ def check_streams(at: Snapshot, config: SourceConfig) -> FoundTable:
 def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType) -> FoundTable:
     """Compare the table of the tracks with the configuration. Raises as ``check_streams``."""
     optional = [
+        ("artist", config.artist, TEXTS),
         ("released_on", config.released_on, ("date",)),
         ("artist_id", config.artist_id, (*INTEGERS, *TEXTS, "uuid")),
         ("kind", config.kind, TEXTS),
@@ -104,7 +105,6 @@ def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType
     required = [
         RequiredColumn("catalogue.track_id", config.track_id, ID_KINDS[track_id_type]),
         RequiredColumn("catalogue.title", config.title, TEXTS),
-        RequiredColumn("catalogue.artist", config.artist, TEXTS),
         *(RequiredColumn(f"catalogue.{name}", column, kinds) for name, column, kinds in optional if column),
         *(RequiredColumn(f"catalogue.features.{n}", column, of_features) for n, column in config.features.items()),
     ]

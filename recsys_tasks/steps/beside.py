@@ -14,7 +14,7 @@ from recsys_tasks.matrix.items import items_of
 from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
-from recsys_tasks.recommenders.recent import Recent
+from recsys_tasks.recommenders.recent import Recent, label_of
 from recsys_tasks.source.catalogue import catalogue_rule
 from recsys_tasks.steps.workplace import Workplace
 
@@ -25,6 +25,12 @@ class Beside:
 
     key: ModelKey
     recommender: Recent | NearestTracks | Content
+
+    @property
+    def label(self) -> str:
+        """Its name, that of recent plays with their half-life."""
+        half_life = self.key.parameters.get("half_life_days")
+        return label_of(half_life) if half_life else self.recommender.name
 
 
 def beside_als(at: Workplace, als: ModelKey) -> list[Beside]:
@@ -78,9 +84,7 @@ def names_of(beside: Sequence[Beside]) -> tuple[str, ...]:
 
 def labels_of(beside: Sequence[Beside]) -> list[str]:
     """The same, those of recent plays with their half-life."""
-    half_lives = (each.key.parameters.get("half_life_days") for each in beside)
-    named = zip(beside, half_lives, strict=True)
-    return ["als", *(f"recent ({days:g} days)" if days else each.recommender.name for each, days in named)]
+    return ["als", *(each.label for each in beside)]
 
 
 def _recommenders(at: Workplace, day: Day) -> Iterator[Recent | NearestTracks | Content]:

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix
 from recsys_tasks.core.errors import NotStored
-from recsys_tasks.evaluation.blend_weights import fitted_weights, teachers_of
+from recsys_tasks.evaluation.blend_weights import fitted_weights, in_words, teachers_of
 from recsys_tasks.evaluation.lists import played_of
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
@@ -34,7 +34,7 @@ from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.ranker import TREES, Ranker
-from recsys_tasks.recommenders.recent import Recent, RecentPlays
+from recsys_tasks.recommenders.recent import Recent, RecentPlays, label_of
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import Beside, beside_als, content_beside, items_for, labels_of, names_of, snapshot_of
@@ -49,9 +49,9 @@ from recsys_tasks.steps.going_on import earlier_content, recent_plays, renewed_n
 from recsys_tasks.steps.ranked import ranker_identity, train_ranker, trained_ranker
 from recsys_tasks.steps.workplace import Workplace
 
-BLEND_FORMAT = 2
+BLEND_FORMAT = 3
 """Version of the way from components to weights; part of the weights' identity. In format 1 candidates of equal score
-stood by column, not by norm, and all candidates taught the trees."""
+stood by column, not by norm, and all candidates taught the trees; in 2 recent plays had other names in them."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Extras:
 
     def labels(self, names: Sequence[str]) -> list[str]:
         """Names of components, those of recent plays with their half-life."""
-        recent = (f"recent ({half_life:g} days)" for half_life in self.recent)
+        recent = map(label_of, self.recent)
         return [next(recent) if name == "recent" else name for name in names]
 
     @property
@@ -103,7 +103,7 @@ def train_beside(at: Workplace, als: ModelKey) -> None:
     training = whole(training_of(matrix, split))
 
     def train(each: Beside) -> None:
-        at.progress(f"training {each.recommender.name} of {als.day}")
+        at.progress(f"training {each.label} of {als.day}")
         at.models.save(each.key, _trained(at, each, matrix, training), TrainingFigures())
 
     with ThreadPoolExecutor(len(missing)) as pool:
@@ -144,8 +144,7 @@ def _fit_weights(at: Workplace, als: str, beside: Sequence[Beside], matrix: Play
         found = fitted_weights(teachers, len(components), at.config.evaluation.k)
         ranker = train_ranker(at, day, teachers, labels_of(beside), holdout, items)
     at.models.save(weights, {"weights": np.array(found), **ranker}, TrainingFigures())
-    words = ", ".join(f"{name} {weight:g}" for name, weight in zip(names_of(beside), found, strict=True))
-    at.progress(f"weights of {day}, fitted on {len(split.blend_rows)} listeners: {words}")
+    at.progress(f"weights of {day}: {in_words(labels_of(beside), found, holdout, teachers)}")
 
 
 def joined(at: Workplace, day: Day, als: str) -> tuple[tuple[str, ...], Blend]:

@@ -43,14 +43,15 @@ def train_ranker(
         holdout: the day as the blend's listeners are asked about it, with a column for each item.
         items: of the candidate.
     """
-    if at.config.blend.joined_by != "ranker":
+    if at.config.blend.joined_by != "ranker" or teachers is None:
         return {}
     ages = np.maximum(day_number(day) - items.first_days, 0)
     facts = TrackFacts(holdout.listeners, ages, artists_of(at, day, items))
     trees = fitted_trees(teachers, labels, holdout, facts)
     if trees is None:
-        at.progress("too few blend listeners played anything new to train trees: the weights put candidates in order")
+        at.progress("too few listeners have a hidden play among their candidates to train trees: the weights join them")
         return {}
+    at.progress(f"trees of {day} put the candidates in order, taught by {len(teachers.user_rows)} listeners")
     return Ranker(trees, facts).files()
 
 

@@ -70,6 +70,15 @@ class TestRefusals:
         assert str(path) in str(error.value)
         assert "\n" not in str(error.value)
 
+    def test_fields_that_do_not_go_together_are_said_without_what_they_hold(self, tmp_path):
+        """The sentence alone: no name of a field that there is not, and no page of everything that was found."""
+        path = tmp_path / "config.toml"
+        path.write_text(SOURCE + "[content]\ncold_tracks = true\n")
+        with pytest.raises(ConfigError) as error:
+            load_config(path)
+        assert str(error.value).startswith(f"{path}: content is asked for, and there is no catalogue: name its table")
+        assert "found" not in str(error.value)
+
     @pytest.mark.parametrize(
         "text",
         [

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, fitted_weights, teachers_of
+from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, fitted_weights, in_words, teachers_of
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Candidates
 from recsys_tasks.recommenders.exact_search import exact_top
@@ -71,6 +71,20 @@ class TestWeights:
         """Nothing is drawn."""
         one, other = (weights_of([*day(300)[1:]], day(300)[0]) for _ in range(2))
         assert one == other
+
+    @pytest.mark.parametrize(
+        ("n_users", "said"),
+        [
+            (LEAST_LISTENERS, "fitted on 100 listeners: als 1, recent 5"),
+            (99, "not fitted, als stays alone: 99 of 99 blend listeners played anything new, and 100 are needed."),
+        ],
+    )
+    def test_it_is_said_on_whom_they_were_fitted(self, n_users, said):
+        """Too few are told as such, and not as weights that were found to be nothing."""
+        holdout, guesses, knows = day(n_users)
+        teachers = teachers_of([guesses, knows], holdout, 20)
+        weights = (1.0, 0.0) if teachers is None else (1.0, 5.0)
+        assert in_words(("als", "recent"), weights, holdout, teachers).startswith(said)
 
     @pytest.mark.parametrize(("n_users", "alone"), [(LEAST_LISTENERS - 1, True), (LEAST_LISTENERS, False)])
     def test_nothing_is_fitted_on_a_handful(self, n_users, alone):

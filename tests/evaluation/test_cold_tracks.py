@@ -68,6 +68,8 @@ def test_only_plays_of_tracks_without_a_play_before_count(catalogue):
     assert {row.listeners for row in rows.values()} == {2}
     assert rows["mine"].recall == pytest.approx((1 + 0.5) / 2)  # lists of 3 and 5: track 0 is old, 4 has no score
     assert rows["at random"].recall == pytest.approx(2 / 4)
+    assert rows["at random"].low is None, "computed, not measured"
+    assert rows["mine"].low is not None
     assert rows[BASELINE].difference == 0
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from evaluation.test_blend_weights import N_TRACKS, K, Table, day
 
 from recsys_tasks.evaluation.each_component import each_component
@@ -45,6 +46,25 @@ class TestEachComponent:
             expected[f"without {name}"] = replace(BLEND, weights=rest).of(parts)
         lists = {name: asked(part, holdout) for name, part in expected.items()}
         assert found == {name: precision(is_hit(each, holdout.hidden)).mean() for name, each in lists.items()}
+
+    def test_what_the_weights_join_is_compared_with_all_by_weights_where_trees_join_the_whole(self):
+        """What a component adds is not what trees add; one that stands alone is compared with the whole."""
+        holdout, guesses, knows = day(200)
+        parts, nothing = [guesses, knows, day(200, known=0.1, seed=4)[1]], np.full((200, K), -1)
+        rows = {row.lists: row for row in each_component(NAMES, parts, replace(BLEND, trees="t"), holdout, K, nothing)}
+        by_weights = rows["all by weights"].precision
+        for name, row in rows.items():
+            beside = by_weights if name.startswith("without") else 0.0
+            assert row.difference == pytest.approx(row.precision - beside)
+            assert row.beside == ("all by weights" if name.startswith("without") else "all components")
+
+    def test_a_component_without_a_weight_is_not_left_out(self):
+        """The whole has nothing of it; alone it stands in the table all the same."""
+        holdout, guesses, knows = day(200)
+        parts, nothing = [guesses, knows, day(200, known=0.1, seed=4)[1]], np.full((200, K), -1)
+        found = each_component(NAMES, parts, replace(BLEND, weights=(1.0, 0.0, 2.0)), holdout, K, nothing)
+        assert [row.lists for row in found if row.lists.startswith("without")] == ["without als", "without content"]
+        assert "neighbours alone" in {row.lists for row in found}
 
     def test_a_component_that_stands_alone_has_no_table(self):
         """Of one component there is nothing to tell apart."""

@@ -75,7 +75,7 @@ class TestChoice:
         assert tuned.settings["recent"].half_life_days[0] == 1
         (chosen,) = (row for row in tuned.rows if row.chosen)
         assert chosen.over_als.ndcg.low > 0
-        assert {"ALS alone", "recent (1 days) alone", "neighbours alone", "without recent"} <= rows.keys()
+        assert {"ALS alone", "recent (1-day half-life) alone", "neighbours alone", "without recent"} <= rows.keys()
         assert rows["without recent"].means.ndcg < chosen.means.ndcg
 
     def test_the_reporting_listeners_confirm_and_choose_nothing_else(self, fashionable, tuned):

@@ -79,9 +79,12 @@ class RetrieverSuite:
         found = self.retriever()
         lists = found.candidates(np.arange(N_USERS), nothing_played(N_USERS), N_TRACKS)
         assert (lists.cols[found.cold_users()] == -1).all()
+        assert not lists.exact[found.cold_users()].any()
         listed = np.unique(lists.cols[lists.cols >= 0])
         assert not found.cold_items()[listed].any()
         assert found.cold_items()[NEVER]
+        pairs = found.scores(np.repeat(np.arange(N_USERS), 2), np.tile([NEVER, 1], N_USERS))
+        assert not pairs[::2].any()
 
     def test_a_list_does_not_depend_on_who_else_asks(self) -> None:
         """One listener asked alone and among all others gets the same items."""
@@ -90,6 +93,11 @@ class RetrieverSuite:
         for user in (0, 1, 50):
             alone = found.candidates(rows[[user]], nothing_played(1), K)
             assert alone.cols[0].tolist() == together.cols[user].tolist()
+
+    def test_who_asks_of_no_pair_gets_no_score(self) -> None:
+        """A blend asks so where none of its components lists anything for anybody."""
+        nothing = np.zeros(0, np.int64)
+        assert len(self.retriever().scores(nothing, nothing)) == 0
 
     def test_bad_questions_are_refused(self) -> None:
         """A list of no length is a wrong argument; played items of other listeners do not fit."""

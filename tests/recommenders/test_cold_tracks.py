@@ -1,5 +1,6 @@
 """Factors of tracks that nobody, or hardly anybody, has played."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -13,6 +14,7 @@ from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.cold_tracks import (
+    CALIBRATION_LISTENERS,
     LEAST_SCALE,
     ColdTracks,
     DayOfPlays,
@@ -21,7 +23,7 @@ from recsys_tasks.recommenders.cold_tracks import (
     is_fresh,
     mixed,
 )
-from recsys_tasks.recommenders.content import Content
+from recsys_tasks.recommenders.content import Content, heard_before
 from recsys_tasks.recommenders.exact_search import exact_top
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import SimilarTracks
@@ -81,14 +83,45 @@ def world(n_fresh_found):
     return factors, near, plays, older
 
 
-def test_cold_tracks_are_shown_as_often_as_they_are_discovered():
-    """With a fifth of the discoveries on tracks that were cold, a fifth of the places of the lists goes to them."""
+@pytest.mark.parametrize("k", [5, 25])
+def test_cold_tracks_are_shown_as_often_as_they_are_discovered(k):
+    """With a fifth of the discoveries on tracks that were cold, a fifth of the places of the lists goes to them, to the
+    place; also where lists are longer than the known tracks that are left."""
     factors, near, plays, older = world(12)
-    found = fit_cold_tracks(factors, near, plays, few=100, k=5)
+    found = fit_cold_tracks(factors, near, plays, few=100, k=k)
     means = content_means(np.concatenate([factors.item_factors, np.zeros((10, 3), np.float32)]), near)
     items = np.concatenate([factors.item_factors, found.scale * (1 + 1e-6) * means[30:]]).astype(np.float32)
-    lists = exact_top(items, factors.user_factors, Played(older.indptr, older.indices), 5).cols
-    assert (lists >= 30).mean() == pytest.approx(0.2, abs=0.01)
+    lists = exact_top(items, factors.user_factors, Played(older.indptr, older.indices), k).cols
+    assert (lists >= 30).sum() == 0.2 * lists.size
+
+
+def test_repeats_and_who_did_not_listen_say_nothing_of_discoveries():
+    """Neither known tracks that are played again on the day nor listeners without a play of it change the scale."""
+    factors, near, plays, older = world(12)
+    expected = fit_cold_tracks(factors, near, plays, few=5, k=5).scale
+    again = sparse.csr_matrix(older * 2)
+    repeated = replace(plays, training=sparse.csr_matrix(plays.training + again), today=plays.today + again)
+    assert fit_cold_tracks(factors, near, repeated, few=5, k=5).scale == expected
+    more = Factors(np.concatenate([factors.user_factors, 9 * factors.user_factors[::-1] ** 2]), factors.item_factors)
+    silent = sparse.csr_matrix(plays.today.shape, dtype=np.uint32)
+    wider = replace(
+        plays,
+        training=sparse.csr_matrix(sparse.vstack([plays.training, older])),
+        today=sparse.csr_matrix(sparse.vstack([plays.today, silent])),
+    )
+    assert fit_cold_tracks(more, near, wider, few=5, k=5).scale == expected
+
+
+def test_of_many_listeners_some_of_all_are_asked():
+    """Evenly spread, so that it does not matter who stands first: there nobody discovers what was cold."""
+    one, near, plays, _ = world(0)
+    other = world(60)[2]
+    times = CALIBRATION_LISTENERS // 60 + 1
+    stacked = [sparse.csr_matrix(sparse.vstack([*[a] * times, *[b] * times])) for a, b in
+               ((plays.training, other.training), (plays.today, other.today))]  # fmt: skip
+    factors = Factors(np.tile(one.user_factors, (2 * times, 1)), one.item_factors)
+    many = replace(plays, training=stacked[0], today=stacked[1])
+    assert fit_cold_tracks(factors, near, many, few=5, k=5).scale > LEAST_SCALE
 
 
 def test_tracks_that_nobody_discovers_stand_on_no_list():
@@ -102,8 +135,14 @@ def test_tracks_that_nobody_discovers_stand_on_no_list():
 
 def test_a_short_history_leaves_half_of_its_tracks_known():
     """What was cold two weeks ago is looked back at no further than half of the dates there are."""
-    days = np.array([0, 2, 5, 6], np.int32) + TODAY - 6
+    days = np.array([0, 3, 4, 6], np.int32) + TODAY - 6
     assert is_fresh(Vocabulary(pa.array(range(4)), days), DAY).tolist() == [False, False, True, True]
+
+
+def test_a_track_that_hidden_listeners_alone_have_played_is_near_to_nothing():
+    """It was heard before the day, and the training knows no play of it."""
+    tracks = Vocabulary(pa.array(range(3)), np.array([TODAY - 9, TODAY - 1, TODAY], np.int32))
+    assert heard_before(sparse.csr_matrix(np.array([[1, 0, 1]], np.uint32)), tracks, DAY).tolist() == [0]
 
 
 def test_tracks_of_the_day_itself_are_near_to_nothing_yet():

@@ -1,6 +1,7 @@
 """Sums and places by column are those of the plain way, to the last bit."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,13 @@ class TestColumns:
             assert one.tobytes() == other.tobytes()
             assert one.dtype == other.dtype
         assert not places.any()
+
+    @pytest.mark.parametrize("places", [None, np.zeros(4)])
+    def test_numbers_of_all_sizes_are_added_in_the_given_order(self, places):
+        """A small number that comes before a large one and its opposite is lost, and stays where it comes behind."""
+        cols, values = np.array([3, 1, 3, 1, 3, 1], np.int32), np.array([1e30, 1, -1e30, 1e30, 1, -1e30], np.float32)
+        once, sums = summed(cols, values, places)
+        assert (once.tolist(), sums.tolist()) == ([1, 3], [0.0, 1.0])
 
     @given(COLUMNS, st.sets(st.integers(0, 1 << 17), max_size=50))
     def test_places_are_those_of_equal_columns_alone(self, columns, wanted):

@@ -14,6 +14,7 @@ from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.best_of_rows import best_of_rows
 from recsys_tasks.recommenders.content import COUNTED_ANEW_DAYS, Content
+from recsys_tasks.recommenders.nearest_content import blocks_of_work
 
 FIRST, N_DAYS, AT_FIRST, A_DAY = date(2026, 1, 5), 26, 200, 12
 CONFIG = ContentConfig(nearest=6, most_tracks=90)
@@ -87,6 +88,14 @@ class TestDayByDay:
             counted_anew = (day_number(FIRST) + number) % COUNTED_ANEW_DAYS == 0
             assert equal < 0.2 if counted_anew else equal > 0.9
 
+    def test_a_track_that_is_gone_altogether_leaves_its_place_to_another(self):
+        """Whose list it stood on is looked for anew among all."""
+        content, data = day_of(15)
+        before, kept = content.similar(data), np.setdiff1d(np.arange(len(data.tracks)), [40, 41, 120])
+        tracks = Vocabulary(data.tracks.ids.take(pa.array(kept)), data.tracks.first_days[kept])
+        fewer = replace(data, plays=data.plays[:, kept], tracks=tracks)
+        assert same(content.similar(fewer, before), content.similar(fewer))
+
     def test_a_track_of_another_order_is_found_by_its_id(self):
         """Items without plays stand by id behind the others, and move as others come among them."""
         content, data = day_of(15)
@@ -95,6 +104,14 @@ class TestDayByDay:
         ids[there_on(15) :] = ids[there_on(15) :][::-1]
         moved = replace(data, tracks=Vocabulary(pa.array(ids), data.tracks.first_days))
         assert same(content.similar(moved, before), content.similar(moved))
+
+
+@pytest.mark.parametrize(
+    ("products", "runs"), [(6, [(0, 2), (2, 3), (3, 4), (4, 5)]), (1, [(n, n + 1) for n in range(5)]), (99, [(0, 5)])]
+)
+def test_runs_take_at_most_the_work_that_they_may(products, runs):
+    """As many rows as fit, the bound itself included; a row that takes more is a run of its own."""
+    assert list(blocks_of_work(np.array([3, 3, 3, 7, 1]), products)) == runs
 
 
 class TestBestOfRows:

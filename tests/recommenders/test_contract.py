@@ -7,7 +7,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from recommenders.catalogues import snapshot
-from recommenders.suite import N_TRACKS, N_USERS, NEVER, K, RecommenderSuite, RetrieverSuite, vocabulary, world
+from recommenders.suite import (
+    N_TRACKS,
+    N_USERS,
+    NEVER,
+    K,
+    RecommenderSuite,
+    RetrieverSuite,
+    nothing_played,
+    vocabulary,
+    world,
+)
 
 from recsys_tasks.core.components import ContentConfig, NeighboursConfig
 from recsys_tasks.core.config import AlsConfig
@@ -157,11 +167,28 @@ class TestOneComponent(RetrieverSuite):
 class TestBlend(RetrieverSuite):
     """Three components joined, with more candidates than there are tracks."""
 
+    def parts(self):
+        """ALS, recent plays and neighbours."""
+        kinds = Als(CONFIG), Recent(7.0), NearestTracks(NeighboursConfig(nearest=200))
+        return [kind.fit(world()[0]).component for kind in kinds]
+
     def retriever(self):
         """Weights that matter all three."""
-        data = world()[0]
-        kinds = Als(CONFIG), Recent(7.0), NearestTracks(NeighboursConfig(nearest=200))
-        return Blend((1.0, 0.2, 0.5), ("als", "recent", "neighbours")).of([kind.fit(data).component for kind in kinds])
+        return Blend((1.0, 0.2, 0.5), ("als", "recent", "neighbours")).of(self.parts())
+
+    def test_a_list_may_be_longer_than_what_each_component_names(self):
+        """Each names as many as are asked for; and what does not hold every track is not certified."""
+        short, rows = Blend((1.0, 0.5), ("als", "neighbours"), 1).of(self.parts()[::2]), np.arange(20)
+        rows = rows[~short.cold_users()[:20]]
+        found = short.candidates(rows, nothing_played(len(rows)), K)
+        assert (found.cols >= 0).all()
+        assert not found.exact.any()
+
+    def test_what_one_component_knows_is_not_cold(self):
+        """An item that is nobody's neighbour stands on lists by the others."""
+        few = NearestTracks(NeighboursConfig(nearest=1)).fit(world()[0]).component
+        blend = Blend((1.0, 0.5), ("als", "neighbours")).of([self.parts()[0], few])
+        assert few.cold_items().sum() > blend.cold_items().sum() == 1
 
     def test_it_learns(self):
         """The whole reaches what its best component reaches."""

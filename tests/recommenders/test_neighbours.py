@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from recsys_tasks.recommenders.neighbours import FEW, Neighbours, SimilarTracks
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.recommenders.neighbours import FEW, SIMILAR, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 
 N_USERS, N_TRACKS, K = 3 * FEW, 400, 5
@@ -28,7 +29,32 @@ def best_of_all(of, row, allowed):
     return cols[np.lexsort((cols, -sums[cols]))][:K].tolist()
 
 
+class TestSimilarTracks:
+    @pytest.mark.parametrize(
+        ("value", "col", "said"),
+        [
+            (np.nan, 1, "not finite"),
+            (np.inf, 1, "not finite"),
+            (0.5, 3, "outside of the 3"),
+            (0.5, -1, "outside of the 3"),
+        ],
+    )
+    def test_what_no_training_gives_is_refused(self, value, col, said):
+        """A damaged file is an error in our words, and no similarity of a track that there is not."""
+        files = np.array([col], np.int32), np.array([0, 1, 1, 1]), np.array([value], np.float32)
+        with pytest.raises(BadData, match=said):
+            SimilarTracks.of(dict(zip(SIMILAR, files, strict=True)))
+
+
 class TestChoices:
+    def test_equal_scores_stand_by_column(self):
+        """Whichever are the best, and however many are as good."""
+        similar = sparse.csr_matrix((np.arange(N_TRACKS) % 5)[None].repeat(N_TRACKS, axis=0).astype(np.float32))
+        asked = Neighbours(SimilarTracks(similar), Played(np.array([0, 1]), np.array([0], np.int32)))
+        found = asked.candidates(np.array([0]), asked.played, 200)
+        rising = np.arange(N_TRACKS)
+        assert found.cols[0].tolist() == np.lexsort((rising, -(rising % 5)))[:200].tolist()
+
     @pytest.mark.parametrize("least", [0, 350])
     def test_a_second_choice_gets_the_list_that_it_would_get_first(self, least):
         """Also where it leaves hardly any of the best tracks, so that the others are looked through after all."""

@@ -1,5 +1,7 @@
 """The re-ranker: held by the suite of retrievers, the same bytes each time, better than what it joins where it can."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from recommenders.suite import N_TRACKS, N_USERS, K, RetrieverSuite, nothing_played, world
@@ -11,7 +13,7 @@ from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.ranker_training import lessons, trees_for
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
-from recsys_tasks.recommenders.pools import pool_of
+from recsys_tasks.recommenders.pools import Pool, pool_of
 from recsys_tasks.recommenders.popular import Popularity
 from recsys_tasks.recommenders.ranker import (
     MANY_ROWS,
@@ -22,6 +24,7 @@ from recsys_tasks.recommenders.ranker import (
     Trees,
     feature_names,
     features,
+    trained,
 )
 from recsys_tasks.recommenders.small_trees import small_trees
 from recsys_tasks.recommenders.vectors import Played
@@ -74,6 +77,12 @@ class TestRanked(RetrieverSuite):
             for each in (ranked, parts[0][0])
         )
         assert one > 1.2 * other
+
+    def test_a_list_may_be_longer_than_what_each_component_names(self, parts, ranked):
+        """Each names as many as are asked for."""
+        short = replace(ranked, depth=1)
+        rows = np.flatnonzero(~short.cold_users())[:20]
+        assert (short.candidates(rows, nothing_played(len(rows)), K).cols >= 0).all()
 
     def test_the_same_rows_give_the_same_bytes(self, parts, ranked):
         """Trained a second time, the text is the same."""
@@ -130,8 +139,25 @@ class TestManyRows:
         line = next(line for line in text.splitlines() if line.startswith("leaf_value="))
         assert small_trees(text.replace(line, line + " 0.5 0.5", 1)) is None
 
+    def test_trees_that_found_nothing_to_split_by_say_the_same_of_every_row(self):
+        """Where no candidate differs from another, each tree is one leaf."""
+        rows, hits = np.ones((4 * MANY_ROWS, 2), np.float32), np.arange(4 * MANY_ROWS) % 10 == 0
+        trees = trained(rows, hits, np.full(4 * MANY_ROWS // 10, 10), ["one", "other"])
+        assert trees.importances() == {}
+        assert trees.scores(rows).tobytes() == np.concatenate([trees.scores(rows[:100])] * (len(rows) // 100)).tobytes()
+
 
 class TestFeatures:
+    def test_tracks_of_unknown_artists_are_of_no_common_one(self):
+        """A listener who played one has played none of the artist of another."""
+        facts, history = (
+            TrackFacts(*(np.zeros(3, int),) * 2, np.array([-1, -1, 0])),
+            Played(np.array([0, 1]), np.array([0])),
+        )
+        nothing = np.zeros((1, 1, 2))
+        pool = Pool(np.array([[1, 2]]), nothing, np.ones(1, bool), np.ones(1, bool), nothing)
+        assert features(pool, np.array([0]), history, facts)[:, -1].tolist() == [0, 0]
+
     def test_each_column_is_what_its_name_says(self, parts):
         """Scores, z-scores and places of each component, then listeners, age, and what the listener played before."""
         components, played = parts

@@ -73,6 +73,12 @@ class TestFold:
         assert states[1].component.sums.tolist() == [pytest.approx(0.5 ** (1 / HALF_LIFE))]
 
 
+def test_tracks_without_a_play_have_faded_to_nothing():
+    """With the newest date and without it."""
+    found = RecentPlays(np.array([3.0]), np.array([1.0]), 1).widened(3)
+    assert (found.sums.tolist(), found.before.sums.tolist()) == ([3.0, 0.0, 0.0], [1.0, 0.0, 0.0])
+
+
 class TestStored:
     @pytest.mark.parametrize("values", [[np.nan], [np.inf], [-1.0]])
     def test_what_is_no_count_is_refused(self, values):

@@ -45,7 +45,28 @@ def similarities(similarity):
     return each * each[:, None] * (played.T @ played)
 
 
+def test_the_cosine_shrinks_both_norms():
+    """Two tracks with two listeners each, one of them common: 1 / (2 + shrinkage); with none it is the plain cosine."""
+    counts = sparse.csr_matrix(np.array([[1, 0], [5, 1], [0, 2]], np.uint32))
+    data = TrainingData(counts, vocabulary(3), vocabulary(2))
+    for shrinkage, expected in ((0.0, 1 / 2), (2.0, 1 / 4)):
+        found = NearestTracks(NeighboursConfig(shrinkage=shrinkage)).fit(data).component.similar.matrix.toarray()
+        np.testing.assert_allclose(found, [[0, expected], [expected, 0]], rtol=1e-6)
+
+
 class TestADay:
+    def test_whatever_is_alike_enters_a_list_that_is_not_full(self):
+        """Of a track with fewer neighbours than are kept, also what is less alike than all of these."""
+        old, counts = sparse.lil_matrix((N_OLD, N_OLD), dtype=np.float32), plays()
+        for row in range(N_OLD):
+            for place in range(1, NEAREST):
+                old[row, (row + place) % N_OLD] = 0.9
+        found = recommender().with_young(old.tocsr(), counts).similar.matrix
+        weighted = recommender().weighted(counts)
+        alike = (weighted[:, :N_OLD].T @ weighted[:, N_OLD:]).toarray().max(axis=1)
+        assert alike.max() < 0.9
+        assert (np.diff(found.indptr)[:N_OLD] == np.where(alike > 0, NEAREST, NEAREST - 1)).all()
+
     @pytest.mark.parametrize(("products", "threads"), [(1, 1), (1, 3), (400, 2), (1 << 20, 1)])
     @pytest.mark.parametrize("similarity", ["cosine", "bm25"])
     def test_old_tracks_keep_their_neighbours_and_young_ones_push_in(self, similarity, products, threads):
@@ -67,6 +88,7 @@ class TestADay:
         old = neighbours(plays(N_OLD, seed=2))
         today = recommender().with_young(old, plays())
         assert today.left.nnz
+        assert today.left.data.all(), "what stays on its list has not left it"
         stored = RenewedNeighbours.of(today.files(), N_OLD)
         assert (stored.old() != old).nnz == 0
         tomorrow = plays(seed=3)

@@ -23,6 +23,12 @@ from recsys_tasks.release.log import ReleaseLog
 from recsys_tasks.reporting.tables import changes, deciding
 
 
+def component(lists, weight=None):
+    """A row of the table of components."""
+    values = {"precision": 0.03, "ndcg": 0.06, "difference": -0.001, "low": -0.002, "high": 0.0}
+    return {"lists": lists, "weight": weight, "beside": "all components", **values}
+
+
 class TestFigures:
     def test_figures_stand_with_interval_and_number(self):
         """Mean, 1.96 standard errors to both sides, listeners, and what precision means in words."""
@@ -84,6 +90,27 @@ class TestFigures:
         assert told["novelty"].endswith("5.500 in these recommendations, 5.000 in the live release")
         assert told["concentration"].endswith("for all alike: 0.910 in these recommendations")
         assert "miscalibration" not in told
+
+    def test_the_components_stand_with_what_they_are_compared_with(self):
+        """Trees look at the largest first, whatever the order of the file; small shares are told in one number."""
+        rows = [component("all components"), component("als alone", weight=1.0)]
+        rows += [component("recent alone", weight=0.5), component("without recent", weight=0.5)]
+        by_trees = [*rows[:-1], component("all by weights"), rows[-1] | {"beside": "all by weights"}]
+        shares = {"age": 0.1, "listeners": 0.01, "place of als": 0.015, "score of als": 0.875}
+        text = page_of(figures=EVALUATED | {"components": by_trees, "importances": shares}).text
+        assert "compared with all by weights" in text
+        assert "brought: score of als 87.5%, age 10.0%, everything else 2.5%." in text
+        assert "Only the first has a weight" not in text
+        assert "by weights" not in page_of(figures=EVALUATED | {"components": rows}).text
+        old = [{name: value for name, value in row.items() if name != "beside"} for row in by_trees]
+        assert "compared with all by weights" not in page_of(figures=EVALUATED | {"components": old}).text
+
+    def test_a_first_component_that_stays_alone_is_told(self):
+        """Where none beside it has a weight, the report says so, and why that may be."""
+        rows = [component("all components"), component("als alone", weight=1.0), component("recent alone", weight=0.0)]
+        text = page_of(figures=EVALUATED | {"components": rows}).text
+        assert "Only the first has a weight" in text
+        assert "[evaluation] blend_share" in text
 
     def test_the_honest_series_and_the_changes_are_told(self):
         """A row a day, newest first; new tracks, new listeners, and how many recommendations stayed."""

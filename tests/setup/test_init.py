@@ -168,6 +168,16 @@ class TestShapes:
         assert "public.songs and public.tracks look equally like the catalogue" in done.stdout
         assert "catalogue" not in written(tmp_path)
 
+    def test_a_catalogue_without_artists_is_taken_where_somebody_says_so(self, source_dsn, recsys, tmp_path):
+        """By itself a table of ids and titles is not taken for one: albums and genres have them too."""
+        execute(source_dsn, f"CREATE TABLE plays AS SELECT n % 5 AS user_id, n % 3 AS track_id, at FROM {HOURLY}")
+        execute(source_dsn, "CREATE TABLE songs (track_id bigint, title text)")
+        asked = ("init", "--catalogue", "public.songs")
+        refused = recsys(source_dsn, *asked)
+        assert "--set catalogue.artist= where there is none" in refused.stderr
+        assert recsys(source_dsn, *asked, "--set", "catalogue.artist=").returncode == 0
+        assert written(tmp_path)["catalogue"]["artist"] == ""
+
 
 class TestMends:
     @pytest.mark.parametrize("duration", ["seconds integer", "duration interval", "seconds double precision"])

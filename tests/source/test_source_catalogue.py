@@ -67,6 +67,15 @@ class TestNames:
         (found,) = catalogue_of(source_dsn, CatalogueConfig(table="tracks"), "text").to_pylist()
         assert (found["track_id"], found["title"], found["artist"]) == ("i" * 600, "é" * 500, "b" * 500)
 
+    def test_a_catalogue_without_artists(self, source_dsn: str) -> None:
+        """Without such a column nothing is known of any artist; a name that there is not is still refused."""
+        create_streams(source_dsn)
+        execute(source_dsn, "CREATE TABLE tracks (track_id bigint, title text)", "INSERT INTO tracks VALUES (1, 'a')")
+        (found,) = catalogue_of(source_dsn, CatalogueConfig(table="tracks", artist="", released_on="")).to_pylist()
+        assert (found["title"], found["artist"]) == ("a", None)
+        with pytest.raises(SourceMismatch, match="no column artist"):
+            catalogue_of(source_dsn, CatalogueConfig(table="tracks", released_on=""))
+
     def test_no_catalogue(self, source_dsn: str) -> None:
         """Without a catalogue there are no names, and the table has its columns all the same."""
         with Source(source_dsn, config()) as source:

@@ -1,6 +1,7 @@
 """A service that joins several components: trained, stored, judged, released and served like one of ALS alone."""
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from itertools import permutations
 
@@ -8,8 +9,11 @@ import numpy as np
 import pytest
 from settings import artefacts_of, config, run
 
+from recsys_tasks.cli.main import main
 from recsys_tasks.core.errors import ConfigError, NotStored, TrainerUnavailable
 from recsys_tasks.matrix.split import hold_out
+from recsys_tasks.release.components import beside_factors
+from recsys_tasks.release.lineage import lineage
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, build_index, train, train_als
@@ -94,7 +98,7 @@ class TestReleased:
         figures = joined.judgements.load(judgement).figures
         rows = {row["lists"]: row for row in figures["components"]}
         labels, weights = (
-            ("als", "recent (3 days)", "recent (20 days)", "neighbours"),
+            ("als", "recent (3-day half-life)", "recent (20-day half-life)", "neighbours"),
             key_of(joined, D15).blend.weights,
         )
         assert rows["all components"]["precision"] == pytest.approx(figures["candidate_precision"]["mean"])
@@ -105,6 +109,20 @@ class TestReleased:
         assert len(pages) == 1
         assert "<h2>The components</h2>" in pages[0]
         assert all(f'<td class="name">{label}</td>' in pages[0] for label in rows)
+
+    def test_the_way_back_names_the_components(self, joined, capsys):
+        """Each with its weight, model and parameters; one that is not stored any more is said to be gone."""
+        key = key_of(joined, D15)
+        found = lineage(joined.store, joined.releases.log().live.candidate)["beside"]
+        each = found["components"]
+        assert [one["digest"] for one in each] == list(key.components[1:])
+        assert [one["weight"] for one in each] == list(key.blend.weights[1:])
+        assert [one["parameters"].get("half_life_days") for one in each] == [3.0, 20.0, None]
+        assert (found["joined_by"], found["trees"], found["cold"]) == ("weights", None, None)
+        lost = beside_factors(joined.models, replace(key, components=(*key.components[:3], "f" * 64)))
+        assert [one["stored"] for one in lost["components"]] == [True, True, False]
+        assert main(["lineage", "1"], {"RECSYS_ROOT": str(joined.store.root), "USER": "o"}) == 0
+        assert "half_life_days 3.0" in capsys.readouterr().out
 
     def test_a_rerun_makes_nothing_new(self, joined):
         """Every component, the weights, and the candidate are found again."""

@@ -7,6 +7,8 @@ import pyarrow as pa
 import pytest
 from settings import SIGNED, artefacts_of, config, run
 
+from recsys_tasks.pages.lineage import lineage
+from recsys_tasks.pages.site import render
 from recsys_tasks.recommenders.ranker import FILES, lightgbm
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, retain
@@ -66,6 +68,18 @@ class TestRanked:
         (page,) = (path.read_text() for path in at.store.root.glob("evaluations/2026-01-13/*/*.html"))
         assert "Trees put the candidates of all components in order" in page
         assert next(iter(figures["importances"])) in page
+        beside = {row["lists"]: row["beside"] for row in figures["components"]}
+        assert beside["without neighbours"] == "all by weights"
+
+    def test_the_way_back_names_the_trees(self, at):
+        """With their model, on the page of the release too."""
+        key = at.bundles.key(at.releases.log().live.candidate)
+        shown = lineage(at.store, "1")
+        beside = shown["found"]["beside"]
+        assert (beside["joined_by"], beside["trees"]["digest"]) == ("trees", key.blend.trees)
+        page = render("lineage", "candidates", home="", airflow="", **shown)
+        assert key.blend.trees in page
+        assert "<h2>Components</h2>" in page
 
     def test_another_store_has_the_same_bytes(self, at, tmp_path):
         """The same day, run again from nothing."""
