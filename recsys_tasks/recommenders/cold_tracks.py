@@ -10,6 +10,7 @@ a list. It is the one with which tracks that were cold two weeks ago, known by t
 share of the lists of today's listeners as they have of what these listeners discovered today.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,7 +170,9 @@ def _scales(
 ) -> npt.NDArray[np.float64]:
     """From which scale on the j-th best fresh track of each listener is listed; infinite: never. (n_rows, k)."""
     users, played = learned.user_factors[rows], Played(before.indptr, before.indices)
-    known = exact_top(learned.item_factors, users, played, k, ~fresh).scores[:, ::-1].astype(np.float64)
-    own = exact_top(means, users, played, k, fresh).scores.astype(np.float64)
+    asked = (learned.item_factors, ~fresh), (means, fresh)
+    with ThreadPoolExecutor(len(asked)) as pool:
+        known, own = pool.map(lambda of: exact_top(of[0], users, played, k, of[1]).scores.astype(np.float64), asked)
+    known = known[:, ::-1]
     needed = np.maximum(known, 0)  # a list that is not full takes anything
     return np.divide(needed, own, out=np.full_like(own, np.inf), where=own > 0)
