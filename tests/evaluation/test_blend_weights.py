@@ -1,6 +1,6 @@
 """The weights of a blend: they find who knows the hidden plays, and nothing is fitted on a handful of listeners."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -71,6 +71,18 @@ class TestWeights:
         """Nothing is drawn."""
         one, other = (weights_of([*day(300)[1:]], day(300)[0]) for _ in range(2))
         assert one == other
+
+    def test_who_played_nothing_new_teaches_nothing(self):
+        """Only listeners with a hidden play are asked, each about the tracks that they had not played."""
+        holdout, guesses, knows = day(300)
+        hidden, history = holdout.hidden.tolil(), holdout.history.tolil()
+        hidden[::3] = 0
+        history[1, 7] = 1
+        some = replace(holdout, hidden=hidden.tocsr(), history=history.tocsr())
+        found = teachers_of([guesses, knows], some, N_TRACKS)
+        assert found.user_rows.tolist() == [n for n in range(300) if n % 3]
+        assert 7 not in found.pool.cols[0]
+        assert 7 in found.pool.cols[1]
 
     @pytest.mark.parametrize(
         ("n_users", "said"),
