@@ -6,9 +6,17 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, fitted_weights, in_words, teachers_of
+from recsys_tasks.evaluation.blend_weights import (
+    LEAST_LISTENERS,
+    MOST_LISTENERS,
+    fitted_weights,
+    in_words,
+    ndcg_of,
+    teachers_of,
+)
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Candidates
+from recsys_tasks.recommenders.blend import Pool
 from recsys_tasks.recommenders.exact_search import exact_top
 
 N_TRACKS, K = 40, 5
@@ -71,6 +79,17 @@ class TestWeights:
         """Nothing is drawn."""
         one, other = (weights_of([*day(300)[1:]], day(300)[0]) for _ in range(2))
         assert one == other
+
+    def test_a_place_without_a_candidate_stands_behind_all(self):
+        """Also behind a candidate of which all components think little."""
+        one = np.ones(1, dtype=bool)
+        pool = Pool(np.array([[3, -1]]), np.array([[[-1.0, 0.0]]]), one, one, np.array([[[-1.0, 0.0]]]))
+        assert ndcg_of(pool, (1.0,), np.array([[True, False]]), np.array([1]), 1).tolist() == [1.0]
+
+    def test_of_many_some_of_all_teach(self):
+        """Evenly spread over them, and not the first ones."""
+        holdout, guesses, _ = day(2 * MOST_LISTENERS + 1)
+        assert teachers_of([guesses], holdout, 3).user_rows.tolist() == list(range(0, 2 * MOST_LISTENERS + 1, 3))
 
     def test_who_played_nothing_new_teaches_nothing(self):
         """Only listeners with a hidden play are asked, each about the tracks that they had not played."""
