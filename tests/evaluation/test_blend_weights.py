@@ -7,6 +7,7 @@ import pytest
 from scipy import sparse
 
 from recsys_tasks.evaluation.blend_weights import (
+    GRID,
     LEAST_LISTENERS,
     MOST_LISTENERS,
     fitted_weights,
@@ -14,6 +15,7 @@ from recsys_tasks.evaluation.blend_weights import (
     ndcg_of,
     teachers_of,
 )
+from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Candidates
 from recsys_tasks.recommenders.blend import Pool
@@ -79,6 +81,20 @@ class TestWeights:
         """Nothing is drawn."""
         one, other = (weights_of([*day(300)[1:]], day(300)[0]) for _ in range(2))
         assert one == other
+
+    def test_no_other_weight_of_the_grid_scores_more_in_the_end(self):
+        """Where the weight of one component changes what the other's is worth, a second turn finds it."""
+        holdout, guesses, knows = day(150, known=0.3, seed=9)
+        more = np.random.default_rng(109).random((150, N_TRACKS)).astype(np.float32)
+        mixed = guesses.table + np.float32(0.6) * knows.table, guesses.table / 2 - np.float32(0.4) * knows.table + more
+        teachers = teachers_of([*map(Table, mixed), knows], holdout, 20)
+        found, hits = fitted_weights(teachers, 3, K), is_hit(teachers.pool.cols, teachers.hidden)
+
+        def mean(weights):
+            return ndcg_of(teachers.pool, weights, hits, np.diff(teachers.hidden.indptr), K).mean()
+
+        others = [[*found[:place], weight, *found[place + 1 :]] for place in (1, 2) for weight in GRID]
+        assert mean(found) >= max(map(mean, others))
 
     def test_a_place_without_a_candidate_stands_behind_all(self):
         """Also behind a candidate of which all components think little."""
