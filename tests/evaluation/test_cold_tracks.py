@@ -71,6 +71,22 @@ def test_only_plays_of_tracks_without_a_play_before_count(catalogue):
     assert rows["at random"].low is None, "computed, not measured"
     assert rows["mine"].low is not None
     assert rows[BASELINE].difference == 0
+    assert rows["newest first"].recall == 1.0, "lists of 3 and 4, both of the day"
+    more = {row.lists: row for row in cold_rows(mine, new, holdout, 10)}
+    assert more["at random"].recall == 1.0, "there are four new tracks alone"
+    # the first of two wanted tracks one, the second both: in the mean over all orders of four places
+    places = 1 / np.log2(np.arange(2, 6))
+    expected = np.mean([places.mean(), 2 * places.mean() / places[:2].sum()])
+    assert more["at random"].ndcg == pytest.approx(expected)
+
+
+def test_a_week_has_seven_days():
+    """What came out, or was first heard, seven days before the day is no new track any more."""
+    first_days = np.array([TODAY + 1, TODAY + 1, TODAY - 7, TODAY - 6], np.int32)
+    released = pa.array([TODAY - 7, TODAY - 6, None, None], pa.int32()).cast(pa.date32())
+    names = pa.table({"artist": pa.nulls(4, pa.string()), "released_on": released})
+    new = new_tracks(names, Vocabulary(pa.array(range(4)), first_days), np.zeros(4, int), DAY)
+    assert new.pool.tolist() == [False, True, False, True]
 
 
 def test_nobody_who_played_one_gives_no_figures(catalogue):
