@@ -75,6 +75,8 @@ class TestMiscalibration:
         genres = sparse.csr_matrix(np.array([[0.0], [1.0]]))
         plays = sparse.csr_matrix(np.array([[1, 0], [0, 1]]))
         assert np.isnan(miscalibration(np.array([[1], [0]]), plays, genres)).all()
+        both = sparse.csr_matrix(np.array([[0, 1], [0, 1]]))
+        assert np.isnan(miscalibration(np.array([[1], [0]]), both, genres)).tolist() == [False, True]
 
 
 class TestTraits:
