@@ -130,6 +130,13 @@ class TestRounds:
         assert len(found.sample.data.users) == 200
 
 
+def test_the_simplest_has_the_fewest_parts_and_weights_before_trees():
+    """What costs less each day comes first."""
+    one, two = ("recent",), ("recent", "neighbours")
+    rising = [Ensemble(), Ensemble(one), Ensemble(two), Ensemble(one, True), Ensemble(two, True)]
+    assert sorted(rising[::-1], key=lambda each: each.cost) == rising
+
+
 def test_a_smaller_sample_is_part_of_a_larger_one_and_spread_over_all(fashionable):
     """Drawn by a hash of the ids, not by who stands first."""
     small, large = (set(fashionable.sample(n).data.users.ids.to_pylist()) for n in (100, 400))
