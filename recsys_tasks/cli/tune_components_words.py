@@ -8,6 +8,7 @@ import tomlkit
 from recsys_tasks.cli.tune_toml import Values
 from recsys_tasks.core.components import ContentConfig, RecentConfig
 from recsys_tasks.core.formatting import count, fraction, signed_fraction, signed_percent, significant
+from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS
 from recsys_tasks.evaluation.ensemble_parts import Part
 from recsys_tasks.evaluation.ensemble_rounds import Tried
 from recsys_tasks.evaluation.ensemble_tuning import Row, TunedComponents
@@ -102,6 +103,11 @@ def _what_to_know(tuned: TunedComponents, trees: bool) -> Iterator[str]:
         yield (
             f"Validation preferred {preferred}. On the other listeners it is not surely better than ALS alone, and it "
             "costs more each day."
+        )
+    if tuned.chosen.parts and tuned.asked[0] < LEAST_LISTENERS:
+        yield (
+            f"Only {count(tuned.asked[0])} listeners taught. A day needs {LEAST_LISTENERS} blend listeners who play "
+            "anything new, or ALS stays alone: see that [evaluation] blend_share hides so many."
         )
     if not trees:
         yield "Trees were not tried: LightGBM is not installed (recsys-pipeline[ranker])."

@@ -66,7 +66,6 @@ def lessons(pool: Pool, hidden: sparse.csr_matrix, rows: Rows) -> tuple[Rows, Bo
         Their rows, whether each is a hidden play, and how many each listener has.
     """
     hits, there = is_hit(pool.cols, hidden), pool.cols >= 0
-    hits &= there
     every_third = np.arange(pool.cols.shape[1]) % OTHERS == 0  # candidates stand by column, which says nothing of them
     kept = (hits | (there & every_third)) & np.asarray(hits.any(axis=1))[:, None]
     sizes = kept.sum(axis=1)

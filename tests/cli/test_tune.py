@@ -9,10 +9,21 @@ from two_tastes import played_pairs
 
 from recsys_tasks.cli.main import main
 from recsys_tasks.cli.tune import read_play_counts
+from recsys_tasks.cli.tune_components_words import as_text
 from recsys_tasks.cli.tune_toml import with_values
 from recsys_tasks.core.config import AlsConfig, load_config
-from recsys_tasks.evaluation.tuning_scores import Interval, means, scores_of, scores_of_popular, trained
+from recsys_tasks.evaluation.ensemble_tuning import ALONE, Ensemble, Row, TunedComponents
+from recsys_tasks.evaluation.tuning_scores import Interval, Means, means, scores_of, scores_of_popular, trained
 from recsys_tasks.evaluation.tuning_split import split_random
+
+
+@pytest.mark.parametrize(("fitting", "told"), [(99, True), (100, False)])
+def test_a_choice_that_a_day_would_not_follow_is_told(fitting, told):
+    """Fewer listeners than a day fits weights on: the blend that is chosen would be ALS alone."""
+    best = Ensemble(("recent",))
+    tuned = TunedComponents(best, best, {}, (), ((best, 0.1),), (Row(ALONE, Means(0.1, 0.1), None),), 300,
+                            (fitting, 40, 80), False)  # fmt: skip
+    assert ("A day needs 100 blend listeners" in as_text(tuned, 10, True)) == told
 
 
 class TestToml:

@@ -75,6 +75,8 @@ class TestMiscalibration:
         genres = sparse.csr_matrix(np.array([[0.0], [1.0]]))
         plays = sparse.csr_matrix(np.array([[1, 0], [0, 1]]))
         assert np.isnan(miscalibration(np.array([[1], [0]]), plays, genres)).all()
+        both = sparse.csr_matrix(np.array([[0, 1], [0, 1]]))
+        assert np.isnan(miscalibration(np.array([[1], [0]]), both, genres)).tolist() == [False, True]
 
 
 class TestTraits:
@@ -106,6 +108,16 @@ class TestTraits:
         assert told.keys() == {"candidate_novelty", "candidate_gini"}
         assert told["candidate_novelty"]["users"] == 5
 
+    def test_scored_listeners_are_held_against_their_own_tracks_and_all_who_play(self):
+        """The others' histories, and listeners without a play of the training, shift nothing."""
+        some, genres = np.array([2, 4]), sparse.csr_matrix(np.eye(3)[GENRES])
+        training = sparse.csr_matrix(sparse.vstack([HISTORY, sparse.csr_matrix((3, 12))]))
+        holdout = Holdout(np.arange(5), training, HISTORY, HISTORY)
+        told = beyond_accuracy({"it": LISTS[some]}, holdout, some, Traits(ARTISTS, ARTISTS[:, None], genres))
+        own = miscalibration(LISTS[some], HISTORY[some], genres)
+        assert told["it_miscalibration"] == {"mean": pytest.approx(np.nanmean(own)), "users": 2}
+        assert told["it_novelty"]["mean"] == pytest.approx(np.mean(RECTOOLS["novelty"][2::2]))
+
     def test_the_mean_is_over_listeners_of_whom_it_can_be_told(self):
         """Each figure names how many these are."""
         holdout = Holdout(np.arange(2), HISTORY, HISTORY[:2], HISTORY[:2])
@@ -113,3 +125,7 @@ class TestTraits:
         told = beyond_accuracy({"it": SHORT}, holdout, np.arange(2), Traits(ARTISTS, ARTISTS[:, None], genres))
         assert (told["it_novelty"]["users"], told["it_miscalibration"]["users"]) == (1, 1)
         assert "it_artist_diversity" not in told
+        holdout = Holdout(np.arange(5), HISTORY, HISTORY, HISTORY)
+        told = beyond_accuracy({"it": LISTS}, holdout, np.arange(5), Traits(ARTISTS, ARTISTS[:, None], genres))
+        names = ("novelty", "artist_diversity", "feature_diversity", "miscalibration")
+        assert [told[f"it_{name}"]["users"] for name in names] == [5] * 4

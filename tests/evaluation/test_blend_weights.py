@@ -1,14 +1,24 @@
 """The weights of a blend: they find who knows the hidden plays, and nothing is fitted on a handful of listeners."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 from scipy import sparse
 
-from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, fitted_weights, in_words, teachers_of
+from recsys_tasks.evaluation.blend_weights import (
+    GRID,
+    LEAST_LISTENERS,
+    MOST_LISTENERS,
+    fitted_weights,
+    in_words,
+    ndcg_of,
+    teachers_of,
+)
+from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Candidates
+from recsys_tasks.recommenders.blend import Pool
 from recsys_tasks.recommenders.exact_search import exact_top
 
 N_TRACKS, K = 40, 5
@@ -71,6 +81,43 @@ class TestWeights:
         """Nothing is drawn."""
         one, other = (weights_of([*day(300)[1:]], day(300)[0]) for _ in range(2))
         assert one == other
+
+    def test_no_other_weight_of_the_grid_scores_more_in_the_end(self):
+        """Where the weight of one component changes what the other's is worth, a second turn finds it."""
+        holdout, guesses, knows = day(150, known=0.3, seed=9)
+        more = np.random.default_rng(109).random((150, N_TRACKS)).astype(np.float32)
+        mixed = guesses.table + np.float32(0.6) * knows.table, guesses.table / 2 - np.float32(0.4) * knows.table + more
+        teachers = teachers_of([*map(Table, mixed), knows], holdout, 20)
+        found, hits = fitted_weights(teachers, 3, K), is_hit(teachers.pool.cols, teachers.hidden)
+
+        def mean(weights):
+            return ndcg_of(teachers.pool, weights, hits, np.diff(teachers.hidden.indptr), K).mean()
+
+        others = [[*found[:place], weight, *found[place + 1 :]] for place in (1, 2) for weight in GRID]
+        assert mean(found) >= max(map(mean, others))
+
+    def test_a_place_without_a_candidate_stands_behind_all(self):
+        """Also behind a candidate of which all components think little."""
+        one = np.ones(1, dtype=bool)
+        pool = Pool(np.array([[3, -1]]), np.array([[[-1.0, 0.0]]]), one, one, np.array([[[-1.0, 0.0]]]))
+        assert ndcg_of(pool, (1.0,), np.array([[True, False]]), np.array([1]), 1).tolist() == [1.0]
+
+    def test_of_many_some_of_all_teach(self):
+        """Evenly spread over them, and not the first ones."""
+        holdout, guesses, _ = day(2 * MOST_LISTENERS + 1)
+        assert teachers_of([guesses], holdout, 3).user_rows.tolist() == list(range(0, 2 * MOST_LISTENERS + 1, 3))
+
+    def test_who_played_nothing_new_teaches_nothing(self):
+        """Only listeners with a hidden play are asked, each about the tracks that they had not played."""
+        holdout, guesses, knows = day(300)
+        hidden, history = holdout.hidden.tolil(), holdout.history.tolil()
+        hidden[::3] = 0
+        history[1, 7] = 1
+        some = replace(holdout, hidden=hidden.tocsr(), history=history.tocsr())
+        found = teachers_of([guesses, knows], some, N_TRACKS)
+        assert found.user_rows.tolist() == [n for n in range(300) if n % 3]
+        assert 7 not in found.pool.cols[0]
+        assert 7 in found.pool.cols[1]
 
     @pytest.mark.parametrize(
         ("n_users", "said"),

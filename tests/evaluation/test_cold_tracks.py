@@ -8,11 +8,13 @@ import pytest
 from scipy import sparse
 
 from recsys_tasks.core.domain import Vocabulary, day_number
-from recsys_tasks.evaluation.cold_tracks import BASELINE, cold_rows, new_tracks
+from recsys_tasks.evaluation.cold_tracks import BASELINE, cold_rows, content_retrievers, new_tracks
 from recsys_tasks.evaluation.compared import common_tracks
 from recsys_tasks.evaluation.lists import EvaluatedModel
 from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.recommenders.vectors import Played
 
 DAY = date(2026, 3, 10)
 TODAY = day_number(DAY)
@@ -71,6 +73,39 @@ def test_only_plays_of_tracks_without_a_play_before_count(catalogue):
     assert rows["at random"].low is None, "computed, not measured"
     assert rows["mine"].low is not None
     assert rows[BASELINE].difference == 0
+    assert rows["newest first"].recall == 1.0, "lists of 3 and 4, both of the day"
+    more = {row.lists: row for row in cold_rows(mine, new, holdout, 10)}
+    assert more["at random"].recall == 1.0, "there are four new tracks alone"
+    # the first of two wanted tracks one, the second both: in the mean over all orders of four places
+    places = 1 / np.log2(np.arange(2, 6))
+    expected = np.mean([places.mean(), 2 * places.mean() / places[:2].sum()])
+    assert more["at random"].ndcg == pytest.approx(expected)
+
+
+def test_an_artist_is_known_by_the_id_where_there_is_one(catalogue):
+    """Two artists of one name are two, and one of two names is one."""
+    names, items = catalogue
+    names = names.append_column("artist_id", pa.array([1, 1, 2, 1, 2, None]))
+    assert new_tracks(names, items, np.array([7, 2, 3, 0, 0, 0]), DAY).artist_listeners.tolist() == [9, 9, 3, 9, 3, 0]
+
+
+def test_both_ways_of_content_count():
+    """Where one way says nothing of a track that the other knows, both together list what both know first."""
+    means = np.array([[0.0], [2.0], [1.9], [0.1]], np.float32)
+    near = sparse.csr_matrix((np.float32([0.9, 0.1]), ([0, 0], [2, 3])), shape=(4, 4))
+    played = Played(np.array([0, 1]), np.array([0], np.int32))
+    parts = dict(content_retrievers(np.ones((1, 1), np.float32), means, SimilarTracks(near), played))
+    first = {name: part.candidates(np.array([0]), played, 1).cols[0, 0] for name, part in parts.items()}
+    assert first == {"content, both ways": 2, "factors by content": 1, "similar to their tracks": 2}
+
+
+def test_a_week_has_seven_days():
+    """What came out, or was first heard, seven days before the day is no new track any more."""
+    first_days = np.array([TODAY + 1, TODAY + 1, TODAY - 7, TODAY - 6], np.int32)
+    released = pa.array([TODAY - 7, TODAY - 6, None, None], pa.int32()).cast(pa.date32())
+    names = pa.table({"artist": pa.nulls(4, pa.string()), "released_on": released})
+    new = new_tracks(names, Vocabulary(pa.array(range(4)), first_days), np.zeros(4, int), DAY)
+    assert new.pool.tolist() == [False, True, False, True]
 
 
 def test_nobody_who_played_one_gives_no_figures(catalogue):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from evaluation.test_blend_weights import N_TRACKS, K, Table, day
 
-from recsys_tasks.evaluation.each_component import each_component
+from recsys_tasks.evaluation.each_component import MOST_LISTENERS, each_component
 from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, recommend
-from recsys_tasks.evaluation.metrics import precision
+from recsys_tasks.evaluation.metrics import ndcg, precision
 from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.popular import PopularTracks
 
@@ -38,7 +38,8 @@ class TestEachComponent:
         holdout, guesses, knows = day(200)
         parts = [PartlyCold(guesses.table), knows, day(200, known=0.1, seed=4)[1]]
         whole = asked(BLEND.of(parts), holdout)
-        found = {row.lists: row.precision for row in each_component(NAMES, parts, BLEND, holdout, K, whole)}
+        rows = each_component(NAMES, parts, BLEND, holdout, K, whole)
+        found = {row.lists: row.precision for row in rows}
         expected = {"all components": BLEND.of(parts)}
         expected |= {f"{name} alone": part for name, part in zip(NAMES, parts, strict=True)}
         for place, name in enumerate(NAMES):
@@ -46,6 +47,16 @@ class TestEachComponent:
             expected[f"without {name}"] = replace(BLEND, weights=rest).of(parts)
         lists = {name: asked(part, holdout) for name, part in expected.items()}
         assert found == {name: precision(is_hit(each, holdout.hidden)).mean() for name, each in lists.items()}
+        n_hidden = np.diff(holdout.hidden.indptr)
+        gains = {name: ndcg(is_hit(each, holdout.hidden), n_hidden).mean() for name, each in lists.items()}
+        assert {row.lists: row.ndcg for row in rows} == gains
+
+    def test_of_many_listeners_some_of_all_are_in_the_table(self):
+        """Evenly spread, and the lists of the whole are those of the same ones."""
+        holdout, guesses, knows = day(2 * MOST_LISTENERS + 1)
+        whole = asked(knows, holdout)
+        (first, *_) = each_component(NAMES[:2], [guesses, knows], Blend((1.0, 0.5), NAMES[:2]), holdout, K, whole)
+        assert first.precision == precision(is_hit(whole[::3], holdout.hidden[::3])).mean()
 
     def test_what_the_weights_join_is_compared_with_all_by_weights_where_trees_join_the_whole(self):
         """What a component adds is not what trees add; one that stands alone is compared with the whole."""

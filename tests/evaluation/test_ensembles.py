@@ -13,8 +13,8 @@ from recsys_tasks.core.components import ContentConfig, NeighboursConfig, Recent
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.evaluation.ensemble_data import Group, Material, faded
-from recsys_tasks.evaluation.ensemble_parts import Today
+from recsys_tasks.evaluation.ensemble_data import Group, Material, Once, faded
+from recsys_tasks.evaluation.ensemble_parts import Today, parts_to_try
 from recsys_tasks.evaluation.ensemble_rounds import GROWTH, Options, halved, sizes_of
 from recsys_tasks.evaluation.ensemble_tuning import Ensemble, tune_components
 from recsys_tasks.evaluation.tuning_split import TuningSplit
@@ -129,6 +129,37 @@ class TestRounds:
         found = halved(fashionable, ALS, TODAY, options(clock=lambda: float(next(ticks)), seconds=2.0))
         assert found.stopped
         assert len(found.sample.data.users) == 200
+
+
+def test_the_simplest_has_the_fewest_parts_and_weights_before_trees():
+    """What costs less each day comes first."""
+    one, two = ("recent",), ("recent", "neighbours")
+    rising = [Ensemble(), Ensemble(one), Ensemble(two), Ensemble(one, True), Ensemble(two, True)]
+    assert sorted(rising[::-1], key=lambda each: each.cost) == rising
+
+
+def test_a_smaller_sample_is_part_of_a_larger_one_and_spread_over_all(fashionable):
+    """Drawn by a hash of the ids, not by who stands first."""
+    small, large = (set(fashionable.sample(n).data.users.ids.to_pylist()) for n in (100, 400))
+    assert small < large
+    assert max(small) > 400
+
+
+def test_lists_of_another_length_are_made_anew(fashionable):
+    """What is kept of a component is of the same listeners and the same length."""
+    sample = fashionable.sample(N_USERS)
+    once, rows = Once(sample.recent[1.0]), sample.validation[:5]
+    played = sample.history.rows(rows)
+    short, long = (once.candidates(rows, played, k).cols for k in (3, 8))
+    assert (short.shape, long.shape) == ((5, 3), (5, 8))
+    assert once.candidates(rows, played, 3).cols is short
+
+
+def test_no_setting_is_tried_twice(fashionable):
+    """Today's stands first, once, though it is one of those that are always tried; without a catalogue no content."""
+    parts = parts_to_try(replace(TODAY, recent=RecentConfig(half_life_days=(7.0,))), fashionable)
+    assert parts["recent"].count(RecentConfig(half_life_days=(7.0,))) == 1
+    assert "content" not in parts
 
 
 def test_the_pool_of_some_components_is_theirs_alone(fashionable):

@@ -9,6 +9,7 @@ from recommenders.suite import N_TRACKS, N_USERS, K, RetrieverSuite, nothing_pla
 from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS
 from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.ranker_training import lessons, trees_for
 from recsys_tasks.recommenders.als import Als
@@ -100,6 +101,17 @@ class TestRanked(RetrieverSuite):
 
 
 class TestLessons:
+    @pytest.mark.parametrize(
+        ("n_listeners", "taught"), [(LEAST_LISTENERS // 2 - 1, False), (LEAST_LISTENERS // 2, True)]
+    )
+    def test_a_handful_of_listeners_teaches_no_trees(self, parts, n_listeners, taught):
+        """Counted are those with a hidden play among their candidates."""
+        components, played = parts
+        pool, hidden = pool_of(components, EVERYBODY, played, DEPTH), world()[1]
+        rows = np.flatnonzero(is_hit(pool.cols, hidden).any(axis=1))[:n_listeners]
+        some = pool_of(components, rows, played.rows(rows), DEPTH)
+        assert (trees_for(some, hidden[rows], rows, LABELS, played, FACTS) is not None) == taught
+
     def test_every_hidden_play_teaches_and_a_third_of_the_others(self, parts):
         """Of listeners with a hidden play among their candidates alone; a row stays the candidate's own."""
         components, played = parts
