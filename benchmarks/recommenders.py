@@ -230,23 +230,27 @@ HEADING = ["data", "hidden", "listeners", "lists of", "weights", "P@10", "nDCG@1
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Print the table. words: of the command line; None: those of the process."""
+    """Print the table, set by set. words: of the command line; None: those of the process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--only", nargs="+", choices=list(SETS), metavar="SET", help="some of them")
     parser.add_argument("--seconds", type=float, default=300.0, help="of the processor, for tuning ALS on a set")
     parser.add_argument("--neural", action="store_true", help="SASRec beside them; needs rectools[torch]")
     args = parser.parse_args(words)
-    rows = []
+    _print([HEADING, ["---"] * len(HEADING)])
     with threadpool_limits(1):
         for name in args.only or SETS:
             began = time.monotonic()
             try:
-                rows += measured(name, SETS[name](args.data), args.seconds, args.neural, _say)
+                _print(measured(name, SETS[name](args.data), args.seconds, args.neural, _say))
             except Absent as absent:
                 _say(f"{absent} is not in {args.data}: left out")
             _say(f"{name}: {time.monotonic() - began:.0f} s")
-    print("\n".join(f"| {' | '.join(line)} |" for line in [HEADING, ["---"] * len(HEADING), *rows]))
+
+
+def _print(rows: Iterable[Sequence[str]]) -> None:
+    for row in rows:
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 def _say(line: str) -> None:
