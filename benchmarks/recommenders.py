@@ -55,6 +55,7 @@ LENGTHS = (40, 64, 128)
 NEIGHBOURS = [
     *(NeighboursConfig(similarity="cosine", shrinkage=shrinkage, nearest=200) for shrinkage in (1.0, 10.0)),
     NeighboursConfig(similarity="bm25", nearest=200),
+    *(NeighboursConfig(similarity="ease", ease_regularization=each, nearest=200) for each in (500.0, 2_000.0)),
 ]
 
 

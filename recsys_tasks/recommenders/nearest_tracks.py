@@ -7,7 +7,7 @@ With r_i the column of track i, one place for each listener, the similarity of t
 
 and of each track the ``nearest`` most similar ones are kept. The shrinkage is that of the norms and not of their
 product, which has no factors: tracks with few listeners are similar to little, and the sum over all pairs remains a
-product of two matrices.
+product of two matrices. ``ease`` is no product: it has a module of its own.
 
 ``implicit`` goes through that product one track after the other with one row of memory, and keeps the nearest of each:
 memory is that of the plays and of the neighbours, and the bytes do not depend on the threads.
@@ -24,12 +24,14 @@ from recsys_tasks.core.domain import Day, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
+from recsys_tasks.recommenders.ease import ease
 from recsys_tasks.recommenders.neighbours import ByPlayedTracks, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
 from recsys_tasks.recommenders.vectors import Played
 
 NEIGHBOURS_FORMAT = 1
 """Version of the way from plays to neighbours; part of a model's identity."""
+OF_EASE = {"ease_tracks", "ease_regularization"}
 
 
 class NearestTracks(ByPlayedTracks):
@@ -43,9 +45,11 @@ class NearestTracks(ByPlayedTracks):
         Args:
             config: parameters.
             threads: that share the work; the bytes do not depend on it.
-            renewed: date before which the plays decide the neighbours of old tracks; None: they are those of the day.
+            renewed: date before which the plays decide the neighbours of old tracks; None: they are those of the day,
+                as those of EASE are in any case.
         """
-        self._config, self._threads, self.renewed = config, threads, renewed
+        self._config, self._threads = config, threads
+        self.renewed = None if self._is_ease else renewed
 
     def n_old(self, tracks: Vocabulary) -> int:
         """How many tracks, which come first, are old: played before the renewal by as many days as lie between two."""
@@ -54,13 +58,15 @@ class NearestTracks(ByPlayedTracks):
 
     def identity(self) -> Json:
         """As ``Recommender``."""
-        parameters = self._config.model_dump(exclude=set() if self.renewed else {"renewed_every_days"})
+        unused = {"shrinkage"} if self._is_ease else OF_EASE
+        parameters = self._config.model_dump(exclude=unused | (set() if self.renewed else {"renewed_every_days"}))
         if self.renewed:
             parameters["renewed"] = self.renewed.isoformat()
+        backend = "scipy" if self._is_ease else "implicit"
         return {
             "parameters": parameters,
             "training": NEIGHBOURS_FORMAT,
-            "backend": {"name": "implicit", "version": version("implicit")},
+            "backend": {"name": backend, "version": version(backend)},
         }
 
     def fit(
@@ -69,11 +75,8 @@ class NearestTracks(ByPlayedTracks):
         """As ``Recommender``; a parent is of no use to it."""
         if data.plays.nnz == 0:
             raise BadData("Nothing was played, so no tracks are similar. Check the source and history_start.")
-        nearest = min(self._config.nearest, data.plays.shape[1] - 1) + 1  # each track is its own nearest
-        model = ItemItemRecommender(K=nearest, num_threads=self._threads)
-        model.fit(self.weighted(data.plays), show_progress=False)
-        played = Played(data.plays.indptr, data.plays.indices)
-        return Fit(Neighbours(SimilarTracks(_without_itself(model.similarity)), played))
+        similar = SimilarTracks(self._ease(data.plays) if self._is_ease else self._alike(data.plays))
+        return Fit(Neighbours(similar, Played(data.plays.indptr, data.plays.indices)))
 
     def with_young(self, old: sparse.csr_matrix, plays: sparse.csr_matrix) -> RenewedNeighbours:
         """The neighbours of a day from those of the old tracks.
@@ -83,6 +86,20 @@ class NearestTracks(ByPlayedTracks):
             plays: (n_users, n_tracks) play counts of the day's training, the old tracks first.
         """
         return with_young(old, self.weighted(plays), self._config.nearest, threads=self._threads)
+
+    @property
+    def _is_ease(self) -> bool:
+        return self._config.similarity == "ease"
+
+    def _ease(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
+        config = self._config
+        return ease(plays, config.ease_tracks, config.ease_regularization, config.nearest)
+
+    def _alike(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
+        nearest = min(self._config.nearest, plays.shape[1] - 1) + 1  # each track is its own nearest
+        model = ItemItemRecommender(K=nearest, num_threads=self._threads)
+        model.fit(self.weighted(plays), show_progress=False)
+        return _without_itself(model.similarity)
 
     def weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         """The matrix two columns of which multiply to a similarity. (n_users, n_tracks) float64."""

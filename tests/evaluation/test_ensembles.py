@@ -14,7 +14,7 @@ from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.evaluation.ensemble_data import Group, Material, faded
-from recsys_tasks.evaluation.ensemble_parts import Today
+from recsys_tasks.evaluation.ensemble_parts import Today, parts_to_try
 from recsys_tasks.evaluation.ensemble_rounds import GROWTH, Options, halved, sizes_of
 from recsys_tasks.evaluation.ensemble_tuning import Ensemble, tune_components
 from recsys_tasks.evaluation.tuning_split import TuningSplit
@@ -64,6 +64,14 @@ def fashionable():
 def tuned(fashionable):
     """What is chosen for it."""
     return tune_components(fashionable, ALS, TODAY, options())
+
+
+def test_neighbours_by_ease_are_tried_with_what_the_configuration_says_of_them(fashionable):
+    """Three lambdas, each with the nearest tracks and the size of today's settings."""
+    today = replace(TODAY, neighbours=NeighboursConfig(nearest=20, ease_tracks=30))
+    found = [part for part in parts_to_try(today, fashionable)["neighbours"] if part.similarity == "ease"]
+    assert [part.ease_regularization for part in found] == [200, 1_000, 5_000]
+    assert {(part.nearest, part.ease_tracks) for part in found} == {(20, 30)}
 
 
 class TestChoice:
