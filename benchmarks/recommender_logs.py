@@ -27,6 +27,10 @@ from recsys_tasks.recommenders.recent import Recent, RecentPlays
 MOST_ASKED = 2_000
 """Listeners of a fold that are asked at the most: one set keeps a core busy for some minutes."""
 HALF_LIVES = (3.0, 7.0, 14.0, 30.0, 60.0)
+OWN_HALF_LIVES = (15.0, 30.0, 60.0, 90.0)
+"""Of a listener's own plays where these may be listed again."""
+WEEKS = 4
+"""Weeks before the last one of complete-journey that things are chosen on: its households are too few for one."""
 WORLD = replace(PRESETS["demo"], days=HISTORY + DAYS)
 Numbers = npt.NDArray[np.int64]
 Lists = npt.NDArray[np.int64]
@@ -40,7 +44,7 @@ class Fold:
     hidden: sparse.csr_matrix  # (n_users, n_tracks)
     repeats: bool = False  # whether what was played before may be listed, and is hidden too
     recent: dict[float, RecentPlays] = field(default_factory=dict)  # by half-life; none without dates
-    own: sparse.csr_matrix | None = None  # (n_users, n_tracks) each listener's own plays, faded
+    own: dict[float, sparse.csr_matrix] = field(default_factory=dict)  # by half-life; each listener's own plays, faded
     ceiling: Callable[["Fold"], Lists] | None = None  # lists of who knows every taste
     ages: Numbers | None = None  # (n_tracks,) days since the first play of each track; None without dates
     artists: Numbers | None = None  # (n_tracks,) a number for each artist; None where nobody says
@@ -106,8 +110,7 @@ class Log:
         np.minimum.at(first, self.tracks, self.days)
         own = slice(0, np.searchsorted(self.days, cut))
         dated = self.users[own], self.tracks[own], self.days[own]
-        faded = self._faded(cut) if repeats else None
-        return Fold(before, hidden, repeats, lately, faded, ages=cut - first, dated=dated)
+        return Fold(before, hidden, repeats, lately, self._faded(cut) if repeats else {}, ages=cut - first, dated=dated)
 
     def lately(self, cuts: Sequence[int]) -> dict[int, dict[float, RecentPlays]]:
         """Cut -> half-life -> the component, folded day by day."""
@@ -128,12 +131,16 @@ class Log:
         cells = (self.plays[own], (self.users[own], self.tracks[own]))
         return sparse.csr_matrix(cells, shape=self.shape, dtype=np.uint32)
 
-    def _faded(self, cut: int, half_life: float = 30.0) -> sparse.csr_matrix:
-        """Each listener's own days with a track, a day of so long ago counting half."""
+    def _faded(self, cut: int) -> dict[float, sparse.csr_matrix]:
+        """Half-life -> each listener's own days with a track, a day of so long ago counting half."""
         own = slice(0, np.searchsorted(self.days, cut))
-        rows = np.unique(np.stack([self.users[own], self.tracks[own], self.days[own]]), axis=1)
-        values = 0.5 ** ((cut - rows[2]) / half_life)
-        return sparse.csr_matrix((values.astype(np.float32), (rows[0], rows[1])), shape=self.shape)
+        users, tracks, days = np.unique(np.stack([self.users[own], self.tracks[own], self.days[own]]), axis=1)
+        return {
+            half_life: sparse.csr_matrix(
+                ((0.5 ** ((cut - days) / half_life)).astype(np.float32), (users, tracks)), shape=self.shape
+            )
+            for half_life in OWN_HALF_LIVES
+        }
 
 
 def dated(users: Numbers, tracks: Numbers, days: Numbers) -> Log:
@@ -158,7 +165,7 @@ def amazon(folder: Path) -> Task:
 
 
 def journey(folder: Path, repeats: bool = False) -> Task:
-    """What households buy in the last whole week of a year; chosen on the week before it."""
+    """What households buy in the last whole week of a year; chosen on the four weeks before it."""
     path = folder / "complete-journey" / "transactions.parquet"
     if not path.exists():
         raise Absent(path.parent.name)
@@ -166,10 +173,10 @@ def journey(folder: Path, repeats: bool = False) -> Task:
     users, tracks = (coded(table.column(name)) for name in table.column_names[:2])
     days = np.asarray(table.column(2)).astype("datetime64[D]").astype(np.int64)
     log = dated(users, tracks, days)
-    cuts = [int(days.max()) - 7 * n for n in (2, 1)]
+    cuts = [int(days.max()) - 7 * n for n in range(WEEKS + 1, 0, -1)]
     lately = log.lately(cuts)
-    folds = [log.fold(cut, 7, lately[cut], repeats) for cut in cuts]
-    return Task("the last 7 days", log.fold(cuts[0], 7, {}), tuple(folds[:1]), tuple(folds[1:]))
+    *before, last = (log.fold(cut, 7, lately[cut], repeats) for cut in cuts)
+    return Task("the last 7 days", log.fold(cuts[0], 7 * WEEKS, {}), tuple(before), (last,))
 
 
 def world(_folder: Path) -> Task:

@@ -4,7 +4,7 @@
 
 ``DIR`` holds a folder for each data set; one that is absent is named and left out. Everything is chosen on plays before
 those that are scored, which are looked at once: the parameters of ALS by ``tune``, then the neighbours' and the
-half-life by what they add to ALS, then the weights. What is left out of the whole has its weights fitted anew. Lists
+half-lives by what they add to ALS, then the weights. What is left out of the whole has its weights fitted anew. Lists
 are those that a blend gives; intervals are of 95 %, paired over listeners.
 """
 
@@ -22,10 +22,10 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from benchmarks.als_defaults import Absent
+from benchmarks.own_plays import Own
 from benchmarks.recommender_logs import Fold, Lists, Task, amazon, journey, lastfm, world
 from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.formatting import fraction, signed_fraction
 from recsys_tasks.evaluation.blend_weights import ndcg_of, weights_for
 from recsys_tasks.evaluation.lists import is_hit, played_of
@@ -34,7 +34,7 @@ from recsys_tasks.evaluation.ranker_training import lessons
 from recsys_tasks.evaluation.tuning import Watch, tune
 from recsys_tasks.evaluation.tuning_scores import Scores, interval
 from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.base import Candidates, Retriever
+from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
@@ -56,36 +56,8 @@ LENGTHS = (40, 64, 128)
 NEIGHBOURS = [
     *(NeighboursConfig(similarity="cosine", shrinkage=shrinkage, nearest=200) for shrinkage in (1.0, 10.0)),
     NeighboursConfig(similarity="bm25", nearest=200),
+    *(NeighboursConfig(similarity="ease", ease_regularization=each, nearest=200) for each in (500.0, 2_000.0)),
 ]
-
-
-@dataclass(frozen=True)
-class Own:
-    """Each listener's own plays, faded: of use only where repeats may be listed, and so no component of the library."""
-
-    plays: sparse.csr_matrix
-
-    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
-        """As ``Retriever``, of listeners who are shown everything."""
-        cols, scores = np.full((len(user_rows), k), -1, np.int32), np.full((len(user_rows), k), -np.inf, np.float32)
-        for place, row in enumerate(user_rows):
-            own = slice(self.plays.indptr[row], self.plays.indptr[row + 1])
-            best = np.argsort(-self.plays.data[own], kind="stable")[:k]
-            cols[place, : len(best)] = self.plays.indices[own][best]
-            scores[place, : len(best)] = self.plays.data[own][best]
-        return Candidates(cols, scores, np.ones(len(user_rows), dtype=bool))
-
-    def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
-        """As ``Retriever``."""
-        return np.asarray(self.plays[user_rows, item_cols], dtype=np.float32).ravel()
-
-    def cold_users(self) -> BoolArray:
-        """As ``Retriever``."""
-        return np.diff(self.plays.indptr) == 0
-
-    def cold_items(self) -> BoolArray:
-        """As ``Retriever``."""
-        return np.bincount(self.plays.indices, minlength=self.plays.shape[1]) == 0
 
 
 Parts = dict[str, Retriever]
@@ -99,6 +71,7 @@ class Chosen:
     als: AlsConfig
     neighbours: NeighboursConfig
     half_lives: tuple[float, ...]
+    own: float | None  # half-life of each listener's own plays; None where they are not listed
 
     def parts(self, of: Fold) -> Parts:
         """Name -> component, fitted on a fold."""
@@ -106,7 +79,7 @@ class Chosen:
         for half_life in self.half_lives:
             found[f"recent, {half_life:g} days"] = of.recent[half_life]
         found["neighbours"] = NearestTracks(self.neighbours).fit(of.data).component
-        return found | ({"own": Own(of.own)} if of.own is not None else {})
+        return found | ({} if self.own is None else {"own": Own(of.own[self.own])})
 
 
 def factors_of(of: Fold, config: AlsConfig) -> Factors:
@@ -116,7 +89,7 @@ def factors_of(of: Fold, config: AlsConfig) -> Factors:
 
 
 def chosen_on(task: Task, seconds: float, say: Callable[[str], None]) -> Chosen:
-    """ALS by ``tune``; half-life and neighbours by what they add to it."""
+    """ALS by ``tune``; half-lives and neighbours by what they add to it."""
     base = AlsConfig(threads=1)
     als = tune(task.tuning.for_tuning, base, LENGTHS, K, Watch(time.process_time, seconds)).winner
     say(f"als: {als.weight}, a = {als.a:g}, lambda = {als.regularization:g}, {als.factors} factors")
@@ -125,14 +98,23 @@ def chosen_on(task: Task, seconds: float, say: Callable[[str], None]) -> Chosen:
         half_life: _added(task, factors, [fold.recent[half_life] for fold in task.validation])
         for half_life in task.validation[0].recent
     }
-    say(f"nDCG of ALS and recent by half-life: { {each: round(value, 4) for each, value in by_half_life.items()} }")
+    say(f"nDCG of ALS and recent by half-life: {_rounded(by_half_life)}")
     similar = {}
     for config in NEIGHBOURS:
         others = [NearestTracks(config).fit(fold.data).component for fold in task.validation]
         similar[config] = _added(task, factors, others)
         say(f"nDCG of ALS and neighbours, {config}: {similar[config]:.4f}")
+    by_own = {
+        half_life: _added(task, factors, [Own(fold.own[half_life]) for fold in task.validation])
+        for half_life in task.validation[0].own
+    }
+    say(f"nDCG of ALS and own plays by half-life: {_rounded(by_own)}")
     half_lives = tuple(_best(by_half_life)[:1])
-    return Chosen(als, _best(similar)[0], half_lives)
+    return Chosen(als, _best(similar)[0], half_lives, next(iter(_best(by_own)), None))
+
+
+def _rounded(scores: dict[float, float]) -> dict[float, float]:
+    return {each: round(value, 4) for each, value in scores.items()}
 
 
 def _best(scores: dict[T, float]) -> list[T]:
@@ -250,23 +232,27 @@ HEADING = ["data", "hidden", "listeners", "lists of", "weights", "P@10", "nDCG@1
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """Print the table. words: of the command line; None: those of the process."""
+    """Print the table, set by set. words: of the command line; None: those of the process."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--only", nargs="+", choices=list(SETS), metavar="SET", help="some of them")
     parser.add_argument("--seconds", type=float, default=300.0, help="of the processor, for tuning ALS on a set")
     parser.add_argument("--neural", action="store_true", help="SASRec beside them; needs rectools[torch]")
     args = parser.parse_args(words)
-    rows = []
+    _print([HEADING, ["---"] * len(HEADING)])
     with threadpool_limits(1):
         for name in args.only or SETS:
             began = time.monotonic()
             try:
-                rows += measured(name, SETS[name](args.data), args.seconds, args.neural, _say)
+                _print(measured(name, SETS[name](args.data), args.seconds, args.neural, _say))
             except Absent as absent:
                 _say(f"{absent} is not in {args.data}: left out")
             _say(f"{name}: {time.monotonic() - began:.0f} s")
-    print("\n".join(f"| {' | '.join(line)} |" for line in [HEADING, ["---"] * len(HEADING), *rows]))
+
+
+def _print(rows: Iterable[Sequence[str]]) -> None:
+    for row in rows:
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 def _say(line: str) -> None:

@@ -31,8 +31,9 @@ def described(part: Part) -> str:
         return f"{' and '.join(significant(days) for days in part.half_life_days)} days"
     if isinstance(part, ContentConfig):
         return f"{part.nearest} nearest"
-    shrunk = f", shrinkage {significant(part.shrinkage)}" if part.similarity == "cosine" else ""
-    return f"{part.similarity}{shrunk}, {part.nearest} nearest"
+    own = {"cosine": f", shrinkage {significant(part.shrinkage)}"}
+    own["ease"] = f", lambda {significant(part.ease_regularization)}"
+    return f"{part.similarity}{own.get(part.similarity, '')}, {part.nearest} nearest"
 
 
 def values_of(tuned: TunedComponents, blend_share: float) -> Values:
@@ -141,5 +142,7 @@ def _fields(part: Part) -> dict[str, Any]:
     """The fields that are searched for."""
     if isinstance(part, RecentConfig):
         return {"half_life_days": list(part.half_life_days)}
-    names = {"nearest"} if isinstance(part, ContentConfig) else {"similarity", "shrinkage", "nearest"}
-    return part.model_dump(include=names)
+    if isinstance(part, ContentConfig):
+        return part.model_dump(include={"nearest"})
+    own = "ease_regularization" if part.similarity == "ease" else "shrinkage"
+    return part.model_dump(include={"similarity", own, "nearest"})

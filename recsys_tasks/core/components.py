@@ -26,16 +26,23 @@ class RecentConfig(Section):
 class NeighboursConfig(Section):
     """The component ``neighbours``: tracks that the same listeners play."""
 
-    similarity: Literal["cosine", "bm25"] = "cosine"
-    """Of the listeners of two tracks (cosine), or of their play counts weighted as BM25 does."""
+    similarity: Literal["cosine", "bm25", "ease"] = "cosine"
+    """Of the listeners of two tracks (cosine), or of their play counts weighted as BM25 does; or what a track says of
+    another beside all others that a listener played (EASE), which the most heard tracks alone take part in."""
     shrinkage: float = Field(default=10.0, ge=0)
     """Of the cosine: listeners added to each track's own, so that two tracks with one common listener are not the most
     similar of all."""
+    ease_tracks: Annotated[int, Field(ge=1, le=30_000)] = 5_000
+    """Of EASE: tracks that take part, those of most listeners. Memory grows with the square (200 MB for 5,000), time
+    with the cube."""
+    ease_regularization: float = Field(default=500.0, gt=0)
+    """Of EASE: lambda; a larger one trusts tracks of few listeners less."""
     nearest: Positive = 100
     """Similar tracks that are kept of each; eight bytes for each of them."""
     renewed_every_days: Positive = 7
     """On a date whose number since 1970 is a multiple of this, tracks that were first played more than three days
-    earlier get the neighbours of all plays before it, and keep them; younger ones get theirs every day. 1: all do."""
+    earlier get the neighbours of all plays before it, and keep them; younger ones get theirs every day. 1: all do, as
+    with EASE."""
 
 
 class ContentConfig(Section):

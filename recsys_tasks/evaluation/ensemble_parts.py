@@ -16,6 +16,8 @@ PAIRS = ((1.0, 14.0), (3.0, 30.0), (7.0, 60.0))
 """Two time scales beside each other."""
 SHRINKAGES, NEAREST, ALIKE = (1.0, 10.0, 50.0), (50, 100, 200), (60, 200)
 """Of the neighbours: listeners added to the norms, and tracks kept of each; of content: tracks kept of each."""
+LAMBDAS = (200.0, 1_000.0, 5_000.0)
+"""Of neighbours by EASE, which take the inverse of a square of their tracks each: with today's ``nearest`` alone."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
                 NeighboursConfig(similarity=similarity, shrinkage=shrinkage, nearest=nearest)
                 for similarity, shrinkage in weightings
                 for nearest in NEAREST
+            ),
+            *(
+                today.neighbours.model_copy(update={"similarity": "ease", "ease_regularization": each})
+                for each in LAMBDAS
             ),
         ],
         "content": [today.content, *(today.content.model_copy(update={"nearest": nearest}) for nearest in ALIKE)],

@@ -14,7 +14,7 @@ from math import log10
 
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.evaluation.tuning_grid import AROUND, FINE, MEDIUM, Point, coarse, edges_of
+from recsys_tasks.evaluation.tuning_grid import DIRECTIONS, FINE, MEDIUM, Point, coarse, edges_of
 from recsys_tasks.evaluation.tuning_scores import (
     Gains,
     Means,
@@ -151,8 +151,8 @@ class Search:
     def plan(self, lengths: Sequence[int]) -> None:
         """Expect the current settings, and a search over these lengths."""
         shortest, *longer = lengths
-        self._planned = Counter({shortest: len(coarse(shortest)) + AROUND * len(FINE)})
-        self._planned.update(dict.fromkeys(longer, 1 + AROUND * len(MEDIUM)))
+        self._planned = Counter({shortest: len(coarse(shortest)) + len(DIRECTIONS) * len(FINE)})
+        self._planned.update(dict.fromkeys(longer, 1 + len(DIRECTIONS) * len(MEDIUM)))
         self._planned[self._current.factors] += 1
 
     def leave(self, factors: int) -> None:

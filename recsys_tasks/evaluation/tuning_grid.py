@@ -6,7 +6,7 @@ from math import ceil, floor, log10
 
 from recsys_tasks.core.config import AlsConfig
 
-A_ALLOWED, LAMBDA_ALLOWED = (0.001, 400.0), (0.01, 100.0)
+A_ALLOWED, LAMBDA_ALLOWED = (0.001, 400.0), (0.01, 400.0)
 FACTORS = (40, 64, 128, 256)
 DECADE = 4
 """Steps of the finest grid in a factor of ten of a or lambda: 1, 1.8, 3.2, 5.6, 10."""
@@ -14,8 +14,9 @@ COARSE_A = {"log": (0, DECADE, 2 * DECADE), "linear": (-2 * DECADE, -DECADE, 0, 
 COARSE_LAMBDA = (0, DECADE, 2 * DECADE)
 FINE, MEDIUM = (DECADE, DECADE // 2, 1), (DECADE // 2,)
 """Sizes of the steps from a point to its neighbours, one search after the other."""
-AROUND = 4
-"""Neighbours of a point: a step up and down of a and of lambda."""
+DIRECTIONS = ((-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (1, 1))
+"""Of the neighbours of a point: a and lambda down or up, one of them or both. What lambda takes from a played cell a
+gives back, so that good settings lie along a ridge where both grow: one alone would step off it on either side."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,15 @@ class Point:
 
     def around(self, step: int) -> list["Point"]:
         """Its neighbours at so many steps of a and of lambda, those beyond what is allowed at its edge."""
-        near = [replace(self, a=_within(self.a + n, A_ALLOWED)) for n in (-step, step)]
-        near += [replace(self, regularization=_within(self.regularization + n, LAMBDA_ALLOWED)) for n in (-step, step)]
+        near = [self._beside(step * a, step * regularization) for a, regularization in DIRECTIONS]
         return [point for point in near if point != self]
+
+    def _beside(self, a: int, regularization: int) -> "Point":
+        return replace(
+            self,
+            a=_within(self.a + a, A_ALLOWED),
+            regularization=_within(self.regularization + regularization, LAMBDA_ALLOWED),
+        )
 
 
 def coarse(factors: int) -> list[Point]:

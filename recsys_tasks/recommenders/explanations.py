@@ -51,6 +51,7 @@ def _reasons(similar: SimilarTracks, played: IntArray, wanted: IntArray) -> npt.
     sources = np.repeat(played, near.lengths(played))[hit]
     best = np.lexsort((sources, -matrix.data[places[hit]], at))
     first = best[np.diff(at[best], prepend=-1) > 0]  # the largest of each wanted track
+    first = first[matrix.data[places[hit]][first] > 0]  # what speaks against a track is no reason for it
     found = np.full(len(rising), -1, dtype=np.int32)
     found[at[first]] = sources[first]
     return found[asked]

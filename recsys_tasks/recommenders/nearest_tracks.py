@@ -7,7 +7,7 @@ With r_i the column of track i, one place for each listener, the similarity of t
 
 and of each track the ``nearest`` most similar ones are kept. The shrinkage is that of the norms and not of their
 product, which has no factors: tracks with few listeners are similar to little, and the sum over all pairs remains a
-product of two matrices.
+product of two matrices. ``ease`` is no product: it has a module of its own.
 
 ``implicit`` goes through that product one track after the other with one row of memory, and keeps the nearest of each:
 memory is that of the plays and of the neighbours, and the bytes do not depend on the threads.
@@ -26,6 +26,7 @@ from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.alike import Alike, AlikeByCosine, AlikeByWeights
 from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
+from recsys_tasks.recommenders.ease import ease
 from recsys_tasks.recommenders.neighbours import ByPlayedTracks, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
 from recsys_tasks.recommenders.vectors import Played
@@ -35,6 +36,7 @@ NEIGHBOURS_FORMAT = 1
 YOUNG_DAYS = 3
 """A track that was first played within so many days before a renewal, or since, is young: what its listeners of the
 first days say of it does not hold until the next one. docs/recommenders.md has what other margins lose and cost."""
+OF_EASE = {"ease_tracks", "ease_regularization"}
 
 
 class NearestTracks(ByPlayedTracks):
@@ -48,9 +50,11 @@ class NearestTracks(ByPlayedTracks):
         Args:
             config: parameters.
             threads: that share the work; the bytes do not depend on it.
-            renewed: date before which the plays decide the neighbours of old tracks; None: they are those of the day.
+            renewed: date before which the plays decide the neighbours of old tracks; None: they are those of the day,
+                as those of EASE are in any case.
         """
-        self._config, self._threads, self.renewed = config, threads, renewed
+        self._config, self._threads = config, threads
+        self.renewed = None if self._is_ease else renewed
 
     def n_old(self, tracks: Vocabulary) -> int:
         """How many tracks, which come first, are old: first played more than ``YOUNG_DAYS`` days before the renewal."""
@@ -59,13 +63,15 @@ class NearestTracks(ByPlayedTracks):
 
     def identity(self) -> Json:
         """As ``Recommender``."""
-        parameters = self._config.model_dump(exclude=set() if self.renewed else {"renewed_every_days"})
+        unused = {"shrinkage"} if self._is_ease else OF_EASE
+        parameters = self._config.model_dump(exclude=unused | (set() if self.renewed else {"renewed_every_days"}))
         if self.renewed:
             parameters |= {"renewed": self.renewed.isoformat(), "young_days": YOUNG_DAYS}
+        backend = "scipy" if self._is_ease else "implicit"
         return {
             "parameters": parameters,
             "training": NEIGHBOURS_FORMAT,
-            "backend": {"name": "implicit", "version": version("implicit")},
+            "backend": {"name": backend, "version": version(backend)},
         }
 
     def fit(
@@ -74,11 +80,8 @@ class NearestTracks(ByPlayedTracks):
         """As ``Recommender``; a parent is of no use to it."""
         if data.plays.nnz == 0:
             raise BadData("Nothing was played, so no tracks are similar. Check the source and history_start.")
-        nearest = min(self._config.nearest, data.plays.shape[1] - 1) + 1  # each track is its own nearest
-        model = ItemItemRecommender(K=nearest, num_threads=self._threads)
-        model.fit(self.weighted(data.plays), show_progress=False)
-        played = Played(data.plays.indptr, data.plays.indices)
-        return Fit(Neighbours(SimilarTracks(_without_itself(model.similarity)), played))
+        similar = SimilarTracks(self._ease(data.plays) if self._is_ease else self._nearest(data.plays))
+        return Fit(Neighbours(similar, Played(data.plays.indptr, data.plays.indices)))
 
     def with_young(self, old: sparse.csr_matrix, plays: sparse.csr_matrix) -> RenewedNeighbours:
         """The neighbours of a day from those of the old tracks.
@@ -99,6 +102,20 @@ class NearestTracks(ByPlayedTracks):
         if self._config.similarity == "cosine":
             return AlikeByCosine(plays, self._norms(plays), first)
         return AlikeByWeights(self.weighted(plays), first)
+
+    @property
+    def _is_ease(self) -> bool:
+        return self._config.similarity == "ease"
+
+    def _ease(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
+        config = self._config
+        return ease(plays, config.ease_tracks, config.ease_regularization, config.nearest)
+
+    def _nearest(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
+        nearest = min(self._config.nearest, plays.shape[1] - 1) + 1  # each track is its own nearest
+        model = ItemItemRecommender(K=nearest, num_threads=self._threads)
+        model.fit(self.weighted(plays), show_progress=False)
+        return _without_itself(model.similarity)
 
     def weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         """The matrix two columns of which multiply to a similarity. (n_users, n_tracks) float64."""

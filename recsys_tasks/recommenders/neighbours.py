@@ -81,7 +81,8 @@ class Neighbours:
     played: Played  # of the listeners, in the columns of the tracks
 
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
-        """As ``Retriever``: exact, for only tracks that are near to one of the listener's have a score."""
+        """As ``Retriever``: exact, for only tracks that are near to one of the listener's have a score. One that has a
+        score of zero or less, as EASE gives, stands on no list."""
         if k < 1:
             raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
         if len(played.indptr) != len(user_rows) + 1:
@@ -94,8 +95,8 @@ class Neighbours:
             hidden[own] = True
             top = reach.best(k, len(own), hidden, allowed)
             hidden[own] = False
-            exact[row] = len(reach.cols) > 0
-            cols[row, : len(top[0])], scores[row, : len(top[0])] = top
+            exact[row], n = len(reach.cols) > 0, np.count_nonzero(top[1] > 0)
+            cols[row, :n], scores[row, :n] = top[0][:n], top[1][:n]
         return Candidates(cols, scores, exact)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:

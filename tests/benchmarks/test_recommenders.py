@@ -32,10 +32,12 @@ class TestFolds:
         assert np.isin(fold.hidden.indices, fold.training.indices).all()
 
     def test_repeats_are_hidden_too_where_they_are_asked_for(self):
-        """Where repeats may be listed, what was played before and is played again counts, and own plays fade."""
+        """Where repeats may be listed, what was played before and is played again counts, and own plays fade: the
+        sooner, the shorter the half-life."""
         fold = log().fold(7, 2, {}, repeats=True)
         assert fold.training.multiply(fold.hidden).nnz
-        assert fold.own.max() > fold.own.data.min() > 0
+        assert fold.own[15.0].data.min() > 0
+        assert (fold.own[15.0].data < fold.own[90.0].data).all()
 
     def test_recent_plays_end_before_the_cut(self):
         """No play of the days that are scored is in them."""

@@ -108,7 +108,7 @@ class TestCommand:
         assert any("today's settings" in line and " 7 " in line for line in told.out.splitlines())
         assert re.search(r"winner less popular tracks +\+0\.\d+ \[\+0\.\d+, \+0\.\d+\]", told.out)
         first, *_, last = told.err.splitlines()
-        assert re.match(r"trial 1 of about 34, about \d+ s left: log, a = 7, lambda = .*: nDCG@5 0\.\d{4} \(", first)
+        assert re.match(r"trial 1 of about 40, about \d+ s left: log, a = 7, lambda = .*: nDCG@5 0\.\d{4} \(", first)
         assert last.startswith(f"trial {len(told.err.splitlines())} of about ")
 
     def test_a_winner_that_is_worth_no_more_is_not_written(self, two_tastes, config, capsys, monkeypatch):
@@ -181,6 +181,7 @@ class TestComponents:
         """A line for each setting, a row for each part with an interval, and TOML that the configuration takes."""
         assert tuned(two_tastes, config, "--components") == 0
         told = capsys.readouterr()
-        assert re.search(r"listeners: neighbours, cosine, shrinkage 10, 100 nearest: nDCG@5 0\.\d+ with ALS", told.err)
+        for setting in ("cosine, shrinkage 10", "ease, lambda 200"):
+            assert re.search(rf"listeners: neighbours, {setting}, 100 nearest: nDCG@5 0\.\d+ with ALS", told.err)
         assert re.search(r"neighbours alone .*\[", told.out)
         assert tomllib.loads(told.out[told.out.index("[blend]") :])["blend"]["components"][0] == "als"

@@ -67,6 +67,14 @@ def tuned(fashionable):
     return tune_components(fashionable, ALS, TODAY, options())
 
 
+def test_neighbours_by_ease_are_tried_with_what_the_configuration_says_of_them(fashionable):
+    """Three lambdas, each with the nearest tracks and the size of today's settings."""
+    today = replace(TODAY, neighbours=NeighboursConfig(nearest=20, ease_tracks=30))
+    found = [part for part in parts_to_try(today, fashionable)["neighbours"] if part.similarity == "ease"]
+    assert [part.ease_regularization for part in found] == [200, 1_000, 5_000]
+    assert {(part.nearest, part.ease_tracks) for part in found} == {(20, 30)}
+
+
 class TestChoice:
     def test_what_pays_is_chosen_and_its_gain_told(self, tuned):
         """Recent plays win over ALS on listeners on whom nothing was chosen, with the shortest half-life."""

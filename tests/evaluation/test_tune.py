@@ -82,6 +82,14 @@ class Peak(Search):
         return -abs(point.a - self.a) - abs(point.regularization - self.regularization)
 
 
+class Ridge(Peak):
+    """A peak at the end of a ridge, on which a and lambda are equally far from 1."""
+
+    def score(self, point):
+        """How near the point is, and how near to the ridge."""
+        return super().score(point) - 9 * abs(point.a - point.regularization)
+
+
 class TestSearch:
     def test_it_finds_what_beats_popularity(self, split, tuned):
         """On two tastes the winner clearly beats the popular tracks, on users that it was not chosen on."""
@@ -109,7 +117,7 @@ class TestSearch:
 
     @pytest.mark.parametrize(
         ("a", "regularization", "found"),
-        [(10, 3, (10, 3)), (2, -6, (2, -6)), (90, 90, (11, 8)), (-90, 1, (-12, 1))],
+        [(10, 3, (10, 3)), (2, -6, (2, -6)), (90, 90, (11, 11)), (-90, 1, (-12, 1))],
     )
     def test_a_winner_at_the_edge_of_the_grid_is_followed(self, a, regularization, found):
         """The search walks beyond the first grid to the best point, or to the edge of what is allowed."""
@@ -118,19 +126,25 @@ class TestSearch:
             point = search.walk(point, step)
         assert (point.a, point.regularization) == found
 
+    def test_a_ridge_along_which_a_and_lambda_grow_together_is_followed(self):
+        """The best point is found where a step of a or of lambda alone scores less on both sides."""
+        point, search = Point("log", 0, 0, 40), Ridge(6, 6)
+        assert all(search.score(replace(point, a=a)) < search.score(point) for a in (-4, -1, 1, 4))
+        assert search.walk(point, 1) == Point("log", 6, 6, 40)
+
     def test_the_edge_of_what_is_allowed_is_told(self):
-        """a = 400, lambda = 100 and the longest of several vectors are named; a point within is not."""
-        at_edge = Point("log", 11, 8, 64).setting(LOG)
-        assert edges_of(at_edge, [40, 64]) == ("a = 400", "lambda = 100", "64 factors")
+        """a = 400, lambda = 400 and the longest of several vectors are named; a point within is not."""
+        at_edge = Point("log", 11, 11, 64).setting(LOG)
+        assert edges_of(at_edge, [40, 64]) == ("a = 400", "lambda = 400", "64 factors")
         assert edges_of(Point("log", 4, 4, 64).setting(LOG), [40, 64, 128]) == ()
         assert edges_of(Point("log", 4, 4, 64).setting(LOG), [64]) == ()
 
     def test_longer_vectors_are_tried_as_long_as_they_help(self, split):
         """Two tastes need few factors: the longest are not tried once a longer vector brought nothing."""
-        tuned = searched(split, factors=(2, 6, 10, 14))
+        tuned = searched(split, factors=(2, 8, 16, 24))
         lengths = {trial.config.factors for trial in tuned.trials[1:]}
-        assert 6 in lengths
-        assert 14 not in lengths
+        assert 16 in lengths
+        assert 24 not in lengths
 
     def test_when_the_time_is_up_the_best_so_far_is_told(self, split):
         """A trial that would end beyond the budget is not begun; the current settings are tried in any case."""

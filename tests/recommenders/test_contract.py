@@ -116,6 +116,16 @@ class TestNeighboursByBm25(RecommenderSuite):
         return NearestTracks(NeighboursConfig(similarity="bm25", nearest=200))
 
 
+class TestNeighboursByEase(RecommenderSuite):
+    """What tracks say of each other beside all others."""
+
+    floor = 0.08
+
+    def recommender(self):
+        """More neighbours than there are tracks."""
+        return NearestTracks(NeighboursConfig(similarity="ease", nearest=200))
+
+
 class TestContent(RecommenderSuite):
     """Content, of a catalogue that knows which quarter a track belongs to, and nothing of one that nobody plays."""
 

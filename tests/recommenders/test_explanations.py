@@ -39,6 +39,12 @@ def test_the_first_component_that_names_a_track_is_believed() -> None:
     ]
 
 
+def test_what_speaks_against_a_track_is_no_reason_for_it() -> None:
+    """Of similarities below zero, as EASE has, none is named, though there is no other."""
+    near = similar({(0, 3): -0.2, (1, 3): 0.1, (5, 4): -0.5})
+    assert reasons([near], PLAYED, np.array([[3, 4], [3, 4], [3, 4]])).tolist() == [[1, -1], [-1, -1], [-1, -1]]
+
+
 def test_no_component_gives_no_reason() -> None:
     """A release of ALS alone names no reasons, and does not fail."""
     assert reasons([], PLAYED, np.array([[3], [4], [-1]])).tolist() == [[-1], [-1], [-1]]

@@ -229,3 +229,18 @@ class TestGoingOn:
                 train_beside(at, at.models.key(day, keys[day].component))
                 train_on_als(at, day, keys[day].component)
             assert {day: trained_bytes(at, day) for day in days} == expected
+
+
+class TestEase:
+    def test_a_day_with_neighbours_by_ease_is_judged_and_served(self, world_dsn, tmp_path):
+        """Its exact checks hold, its key names no renewal, and the release holds weights below zero."""
+        by_ease = {"similarity": "ease", "ease_tracks": 200, "ease_regularization": 20}
+        at = Workplace(PosixStore(tmp_path), config(**JOINED | {"neighbours": by_ease}), world_dsn)
+        assert run(at, D15).verdict.outcome == "PASS"
+        parameters = at.models.key(D15, key_of(at, D15).components[-1]).parameters
+        assert parameters == by_ease | {"nearest": 100}
+        reader = Reader(at.store)
+        weights = reader.bundle.gated.similar.matrix
+        assert 0 < np.count_nonzero(np.diff(weights.indptr)) <= 200
+        assert weights.data.min() < 0 < weights.data.max()
+        assert len(reader.recommend(reader.bundle.users.ids[5].as_py(), 10).tracks) == 10
