@@ -1,7 +1,7 @@
 """The settings of each component that a search tries, and the components that they make."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from recsys_tasks.core.components import ContentConfig, NeighboursConfig, RecentConfig
 from recsys_tasks.evaluation.ensemble_data import Material, Sample
@@ -33,21 +33,13 @@ def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
     """Name of a component -> settings, today's first. Without dates there is no ``recent``, without a catalogue no
     ``content``."""
     scales = [(each,) for each in HALF_LIVES] + list(PAIRS)
-    weightings = [("cosine", shrinkage) for shrinkage in SHRINKAGES] + [("bm25", today.neighbours.shrinkage)]
+    counted: list[dict[str, Any]] = [{"similarity": "cosine", "shrinkage": each} for each in SHRINKAGES]
+    counted.append({"similarity": "bm25"})
+    similarities = [each | {"nearest": nearest} for each in counted for nearest in NEAREST]
+    similarities += [{"similarity": "ease", "ease_regularization": each} for each in LAMBDAS]
     tried: dict[str, list[Part]] = {
         "recent": [today.recent, *(RecentConfig(half_life_days=each) for each in scales)],
-        "neighbours": [
-            today.neighbours,
-            *(
-                NeighboursConfig(similarity=similarity, shrinkage=shrinkage, nearest=nearest)
-                for similarity, shrinkage in weightings
-                for nearest in NEAREST
-            ),
-            *(
-                today.neighbours.model_copy(update={"similarity": "ease", "ease_regularization": each})
-                for each in LAMBDAS
-            ),
-        ],
+        "neighbours": [today.neighbours, *(today.neighbours.model_copy(update=each) for each in similarities)],
         "content": [today.content, *(today.content.model_copy(update={"nearest": nearest}) for nearest in ALIKE)],
     }
     absent = {"recent": not material.recent, "content": material.catalogue is None}

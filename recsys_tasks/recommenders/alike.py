@@ -57,7 +57,8 @@ class AlikeByCosine:
         ones = np.ones(len(plays.indices), np.uint8)
         self._plays = sparse.csr_matrix((ones, plays.indices, plays.indptr), plays.shape)
         self._own = sparse.csr_matrix(self._plays[:, first:].T)
-        self._each, self._first = (1 / norms).astype(np.float32), first
+        heard = np.where(norms > 0, norms, 1)  # nobody looks up the others
+        self._each, self._first = (1 / heard).astype(np.float32), first
         self.work = work_of(self._own, self._plays)
 
     def rows(self, start: int, end: int) -> sparse.csr_matrix:

@@ -51,7 +51,7 @@ def kept_of(matrix: sparse.csr_matrix, kept: BoolArray) -> sparse.csr_matrix:
 
 
 def with_rows(matrix: sparse.csr_matrix, *others: tuple[IntArray, sparse.csr_matrix]) -> sparse.csr_matrix:
-    """A matrix with some of its rows replaced, which no two of the others do. others: rows, and what stands there."""
+    """A matrix with some of its rows replaced, each by one other at the most. others: rows, and what stands there."""
     rows, n = np.arange(matrix.shape[0]), matrix.shape[0]
     for replaced, other in others:
         rows[replaced] = n + np.arange(other.shape[0])

@@ -10,7 +10,8 @@ product, which has no factors: tracks with few listeners are similar to little, 
 product of two matrices. ``ease`` is no product: it has a module of its own.
 
 ``implicit`` goes through that product one track after the other with one row of memory, and keeps the nearest of each:
-memory is that of the plays and of the neighbours, and the bytes do not depend on the threads.
+memory is that of the plays and of the neighbours, and the bytes do not depend on the threads. Between two renewals only
+young tracks are compared with all, by ``alike``.
 """
 
 from importlib.metadata import version

@@ -23,7 +23,7 @@ LISTENERS_AT_ONCE = 64
 """Listeners whose tracks' neighbours are fetched together: one by one, the calls take longer than the copying."""
 BLOCKS_KEPT = 4
 """Blocks of so many listeners of whom a retriever knows what their tracks reach, some 60 kilobytes a listener: a blend
-asks for candidates, then for scores of those of all components, and the evaluation does so for several choices."""
+asks for candidates, then for scores of those of all components, and two threads may do so at a time."""
 FEW = 8
 """Listeners, up to which a place for each track would take longer to make than it spares."""
 PLAYED, PLAYED_BY, SIMILAR = "played", "played_indptr", ("similar", "similar_indptr", "similarities")

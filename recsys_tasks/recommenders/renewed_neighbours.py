@@ -63,10 +63,8 @@ def with_young(
         threads: that share the work; they change no answer.
     """
     n_old, n_tracks = old.shape[0], old.shape[0] + len(alike.work)
-    least = np.full(
-        n_tracks, np.inf, dtype=np.float32
-    )  # what a young track has to exceed to enter a list of an old one
-    least[:n_old] = least_of_full(old, n_nearest)
+    least = np.full(n_tracks, np.inf, dtype=np.float32)
+    least[:n_old] = least_of_full(old, n_nearest)  # what a young track has to exceed to enter a list of an old one
     nothing = sparse.csr_matrix((0, n_tracks), dtype=np.float32)
 
     def some(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

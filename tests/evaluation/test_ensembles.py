@@ -164,10 +164,16 @@ def test_lists_of_another_length_are_made_anew(fashionable):
 
 
 def test_no_setting_is_tried_twice(fashionable):
-    """Today's stands first, once, though it is one of those that are always tried; without a catalogue no content."""
+    """Today's stands first, once, though it is one of those that are always tried, and what is not searched for is
+    today's in all of them; without a catalogue no content."""
     parts = parts_to_try(replace(TODAY, recent=RecentConfig(half_life_days=(7.0,))), fashionable)
     assert parts["recent"].count(RecentConfig(half_life_days=(7.0,))) == 1
     assert "content" not in parts
+    of_today = NeighboursConfig(renewed_every_days=1, ease_tracks=30)
+    found = parts_to_try(replace(TODAY, neighbours=of_today), fashionable)["neighbours"]
+    assert found.count(of_today) == 1
+    assert len(found) == 15
+    assert {(part.renewed_every_days, part.ease_tracks) for part in found} == {(1, 30)}
 
 
 def test_the_pool_of_some_components_is_theirs_alone(fashionable):

@@ -39,3 +39,11 @@ class TestAlikeByCosine:
         plays = sparse.csr_matrix(np.array([[1, 0, 1], [1, 0, 0]], np.uint32))
         found = AlikeByCosine(plays, np.ones(3), 0).rows(0, 3).toarray()
         assert found.tolist() == [[2, 0, 1], [0, 0, 0], [1, 0, 1]]
+
+    def test_norms_of_nothing_are_divided_by_nobody(self):
+        """Without shrinkage a track that nobody played has no length: it is like nothing, and no warning is given."""
+        plays = sparse.csr_matrix(np.array([[1, 0, 1], [1, 0, 0]], np.uint32))
+        norms = np.sqrt(np.array([2.0, 0.0, 1.0]))
+        with np.errstate(divide="raise"):
+            found = AlikeByCosine(plays, norms, 1).rows(0, 2).toarray()
+        np.testing.assert_allclose(found, [[0, 0, 0], [0.5**0.5, 0, 1]], rtol=1e-6)
