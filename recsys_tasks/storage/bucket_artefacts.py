@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from typing import BinaryIO
 
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
@@ -25,6 +26,7 @@ class BucketArtefacts:
     def __init__(self, requests: Requests, cache: LocalCache) -> None:
         self._requests, self._cache = requests, cache
         self._where = requests.where
+        self._fetching: dict[Path, Lock] = {}  # of each file of the cache that was ever lacking
 
     def open(self, name: str, digest: str | None = None, only: Collection[str] = ()) -> Artefact:
         """A stored artefact: what the cache lacks, or has kept badly, is fetched."""
@@ -160,8 +162,11 @@ class BucketArtefacts:
         """
         if is_sound(path / file, of.size, of.sha256):
             return False
-        kept = self._cache.object_of(of.sha256)  # a partition's counts were an object before they were a file of it
-        self._cache.add(path / file, lambda output: output.write(kept) if kept else self._fetch(name, file, of, output))
+        with self._fetching.setdefault(path / file, Lock()):
+            if is_sound(path / file, of.size, of.sha256):  # another thread has fetched it
+                return False
+            kept = self._cache.object_of(of.sha256)  # a partition's counts were an object before they were a file of it
+            self._cache.add(path / file, lambda to: to.write(kept) if kept else self._fetch(name, file, of, to))
         return True
 
     def _fetch(self, name: str, file: str, of: StoredFile, output: BinaryIO) -> None:

@@ -64,6 +64,17 @@ class TestCache:
         assert downloaded(other, lambda: other.open("things/one")) < 1000
         assert (other.open("things/one").array("values") == LARGE).all()
 
+    def test_threads_that_lack_the_same_file_fetch_it_once(self, bucket_store, tmp_path):
+        """ALS and the components beside it open a day's matrix at the same moment: one of them downloads it."""
+        put(bucket_store)
+        other = elsewhere(bucket_store, tmp_path / "other")
+
+        def all_open():
+            with ThreadPoolExecutor(4) as pool:
+                list(pool.map(other.open, ["things/one"] * 4))
+
+        assert LARGE.nbytes < downloaded(other, all_open) < 2 * LARGE.nbytes
+
     def test_what_rots_in_the_cache_is_fetched_again(self, bucket_store):
         """A cache can be wrong without harm: its files are verified each time, and are only copies."""
         file = put(bucket_store).file("values.npy")
