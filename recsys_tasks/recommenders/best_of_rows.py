@@ -63,7 +63,7 @@ def least_of_full(matrix: sparse.csr_matrix, k: int) -> npt.NDArray[Any]:
     """The smallest entry of each row that holds k, 0 of any other. (n_rows,)."""
     full, least = np.diff(matrix.indptr) >= k, np.zeros(matrix.shape[0], dtype=matrix.dtype)
     if full.any():
-        least[full] = np.minimum.reduceat(np.append(matrix.data, np.inf), matrix.indptr[:-1])[full]
+        least[full] = np.minimum.reduceat(np.append(matrix.data, least.dtype.type(np.inf)), matrix.indptr[:-1])[full]
     return least
 
 
