@@ -93,6 +93,8 @@ def train_beside(at: Workplace, als: ModelKey) -> None:
         als: key of the model of ALS.
 
     Raises:
+        NotStored: no snapshot of the catalogue was taken for the day.
+        BadData: nothing was played, or EASE finds no weights.
         CorruptArtefact: the matrix, the split or an earlier model differs from its manifest.
     """
     wanted = beside_als(at, als) + ([content_beside(at, als)] if at.config.content.cold_tracks else [])
