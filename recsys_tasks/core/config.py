@@ -308,4 +308,5 @@ def _checked(table: type[Table], values: Any, where: str, *prefix: str) -> Table
 def _complaint(item: Mapping[str, Any], prefix: Sequence[str]) -> str:
     """What is wrong with a field and what it holds; of fields that do not go together, what is wrong alone."""
     said, field = item["msg"].removeprefix("Value error, "), ".".join(map(str, (*prefix, *item["loc"])))
-    return in_one_line(f"{field}: {said} (found {item.get('input')!r})" if item["loc"] else said)
+    found = "" if item["type"] == "value_error" and not item["loc"] else f" (found {item.get('input')!r})"
+    return in_one_line(f"{field}: {said}{found}" if field else f"{said}{found}")

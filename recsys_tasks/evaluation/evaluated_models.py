@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.core.domain import BoolArray, Figures
+from recsys_tasks.core.domain import BoolArray, Figures, IntArray
 from recsys_tasks.evaluation.compared import (
     Asked,
     LongLists,
@@ -28,8 +28,8 @@ from recsys_tasks.matrix.popularity import head_tracks
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.popular import PopularTracks
 
-MODELS_TOGETHER = 2
-"""Models whose lists are made at the same time: most of it is NumPy's work, which lets go of the interpreter."""
+THREADS = 2
+"""That make lists at the same time: most of it is NumPy's work, which lets go of the interpreter."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,17 @@ def evaluate_models(
 def _recommended(
     models: dict[str, EvaluatedModel], choices: dict[str, list[BoolArray | None]], asked: Asked
 ) -> dict[str, list[Lists]]:
-    """Lists of each model from each of its choices of tracks. No model needs anything of another."""
-    with ThreadPoolExecutor(MODELS_TOGETHER) as pool:
-        lists = pool.map(
-            lambda name: recommend_from(models[name], asked.scored, asked.played, asked.k, choices[name]), models
-        )
-        return dict(zip(models, lists, strict=True))
+    """Lists of each model from each of its choices of tracks, each half of the listeners by itself: no list needs
+    anything of another."""
+
+    def of_some(name: str, rows: IntArray) -> list[Lists]:
+        return recommend_from(models[name], asked.scored[rows], asked.played[rows], asked.k, choices[name])
+
+    halves = np.array_split(np.arange(len(asked.scored)), 2)
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = {name: [pool.submit(of_some, name, rows) for rows in halves] for name in models}
+        lists = {name: [half.result() for half in both] for name, both in found.items()}
+    return {name: [np.concatenate(choice) for choice in zip(*both, strict=True)] for name, both in lists.items()}
 
 
 def _kinds(new_tracks: BoolArray, listeners: npt.NDArray[np.int64]) -> dict[str, BoolArray]:

@@ -54,3 +54,11 @@ class TestListsFrom:
         als = blended.components[0]
         (even,) = lists_from(als, ROWS, played, K, [EVEN])
         np.testing.assert_array_equal(even, als.candidates(ROWS, played, K, EVEN).cols)
+
+    def test_nobody_is_asked_in_vain(self, asked):
+        """Half of one listener is nobody: no list, of the right length."""
+        blended, played = asked
+        nobody = np.zeros(0, np.int64)
+        for retriever in (blended, blended.components[0]):
+            lists = lists_from(retriever, nobody, played.rows(nobody), K, [None, EVEN])
+            assert [each.shape for each in lists] == [(0, K), (0, K)]
