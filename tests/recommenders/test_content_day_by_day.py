@@ -88,10 +88,12 @@ class TestDayByDay:
             counted_anew = (day_number(FIRST) + number) % COUNTED_ANEW_DAYS == 0
             assert equal < 0.2 if counted_anew else equal > 0.9
 
-    def test_a_track_that_is_gone_altogether_leaves_its_place_to_another(self):
-        """Whose list it stood on is looked for anew among all."""
+    @pytest.mark.parametrize("gone", [(40, 41, 120), (300, 311)])
+    def test_a_track_that_is_gone_altogether_leaves_its_place_to_another(self, gone):
+        """Whose list it stood on is looked for anew among all; also where no mark moves, for nobody counted it."""
         content, data = day_of(15)
-        before, kept = content.similar(data), np.setdiff1d(np.arange(len(data.tracks)), [40, 41, 120])
+        before, kept = content.similar(data), np.setdiff1d(np.arange(len(data.tracks)), gone)
+        assert before.known[list(gone)].all()
         tracks = Vocabulary(data.tracks.ids.take(pa.array(kept)), data.tracks.first_days[kept])
         fewer = replace(data, plays=data.plays[:, kept], tracks=tracks)
         assert same(content.similar(fewer, before), content.similar(fewer))
