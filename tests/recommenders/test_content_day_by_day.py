@@ -12,7 +12,7 @@ from scipy import sparse
 from recsys_tasks.core.components import ContentConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.recommenders.base import TrainingData
-from recsys_tasks.recommenders.best_of_rows import best_of_rows
+from recsys_tasks.recommenders.best_of_rows import best_of_rows, least_of_full
 from recsys_tasks.recommenders.content import COUNTED_ANEW_DAYS, Content
 from recsys_tasks.recommenders.nearest_content import blocks_of_work
 
@@ -130,3 +130,9 @@ class TestBestOfRows:
         for row in range(30):
             best = cols[row][np.lexsort((cols[row], -values[row]))][:20]
             assert found[row].indices.tolist() == sorted(best.tolist())
+
+    def test_what_has_to_be_exceeded_is_the_least_of_a_full_row(self):
+        """A row of k entries is full, and whatever is above 0 enters the others; the last one may be empty."""
+        matrix = sparse.csr_matrix(np.array([[3, 2, 0], [0, 5, 0], [4, 1, 6], [0, 0, 0]], np.float32))
+        assert least_of_full(matrix, 2).tolist() == [2, 0, 1, 0]
+        assert least_of_full(matrix[:0], 2).tolist() == []
