@@ -98,6 +98,16 @@ class TestDayByDay:
         fewer = replace(data, plays=data.plays[:, kept], tracks=tracks)
         assert same(content.similar(fewer, before), content.similar(fewer))
 
+    def test_a_track_that_nobody_has_played_any_more_stands_on_no_list(self):
+        """It is still in the catalogue and as it was; only those that somebody played may be similar."""
+        content, data = day_of(15)
+        before, silent = content.similar(data), [40, 300]
+        assert np.diff(before.similar.matrix.indptr)[silent].all()
+        heard = np.setdiff1d(np.arange(len(data.tracks)), silent)
+        plays = sparse.csr_matrix((np.ones(len(heard), np.uint32), heard, [0, len(heard)]), data.plays.shape)
+        less = replace(data, plays=plays.multiply(data.plays > 0).tocsr())
+        assert same(content.similar(less, before), content.similar(less))
+
     def test_a_track_of_another_order_is_found_by_its_id(self):
         """Items without plays stand by id behind the others, and move as others come among them."""
         content, data = day_of(15)

@@ -11,6 +11,7 @@ from scipy import sparse
 from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.recommenders.base import TrainingData
+from recsys_tasks.recommenders.best_of_rows import best_of_rows
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
 
@@ -54,7 +55,31 @@ def test_the_cosine_shrinks_both_norms():
         np.testing.assert_allclose(found, [[0, expected], [expected, 0]], rtol=1e-6)
 
 
+class Given:
+    """How much young tracks are like all others, as it is told."""
+
+    def __init__(self, similar, first):
+        self._own, self.work = sparse.csr_matrix(similar[first:]), np.full(len(similar) - first, len(similar))
+
+    def rows(self, start, end):
+        """Some of the rows."""
+        return self._own[start:end]
+
+
 class TestADay:
+    def test_long_rows_lose_nothing_that_belongs_to_a_list(self):
+        """Where a young track is like many others, itself most of all, those of which a sample says that they are too
+        little alike are dropped: what enters a list, its own or another, is as if all had been looked at."""
+        n, n_old, nearest = 400, 150, 3
+        similar = np.random.default_rng(6).random((n, n), np.float32)
+        similar = np.maximum(similar, similar.T)
+        np.fill_diagonal(similar, 0)
+        old = best_of_rows(sparse.csr_matrix(similar[:n_old, :n_old]), nearest)
+        itself = similar + 2 * np.eye(n, dtype=np.float32)
+        found = with_young(old, Given(itself, n_old), nearest).similar.matrix
+        assert (found != best_of_rows(sparse.csr_matrix(similar), nearest)).nnz == 0
+        assert (np.diff(found.indptr) == nearest).all()
+
     def test_whatever_is_alike_enters_a_list_that_is_not_full(self):
         """Of a track with fewer neighbours than are kept, also what is less alike than all of these."""
         old, counts = sparse.lil_matrix((N_OLD, N_OLD), dtype=np.float32), plays()
