@@ -120,7 +120,7 @@ class Group:
         """The pool of some of the components alone: their candidates, with z-scores over these."""
         chosen = list(places)
         there = np.asarray(self.listed[chosen].any(axis=0))
-        raw = np.where(there, self.pool.raw[chosen], 0)
+        raw = self.pool.raw[chosen]
         z = np.stack([standardised(scores, there) for scores in raw])
         return Pool(np.where(there, self.pool.cols, -1), z, self.pool.warm, self.pool.complete, raw)
 

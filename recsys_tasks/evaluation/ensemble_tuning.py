@@ -113,7 +113,7 @@ class _Joining:
         """What came of it."""
         found = {each: self._scores(each, self._validation).ndcg for each in self._ensembles()}
         best = max(found, key=lambda each: float(found[each].mean()))
-        preferred = min((each for each in found if _is_near(found[each], found[best])), key=lambda each: each.cost)
+        preferred = min((each for each in found if is_near(found[each], found[best])), key=lambda each: each.cost)
         chosen = preferred if self._is_confirmed(preferred) else Ensemble()
         means_of = {each: float(scores.mean()) for each, scores in found.items()}
         sample = self._last.sample
@@ -200,15 +200,15 @@ class _Joining:
         return [0, *(place for name in ensemble.parts for place in self._places[name])]
 
 
+def is_near(one: Values, best: Values) -> bool:
+    """Whether it scores at most one standard error of their paired difference less than the best."""
+    pair = paired_difference(one, best)
+    return bool(pair["difference"] >= -(pair["standard_error"] or 0.0))
+
+
 def _without(parts: Sequence[str], name: str) -> tuple[str, ...]:
     return tuple(each for each in parts if each != name)
 
 
 def _row(lists: str, scores: Scores, als: Scores, chosen: bool = False) -> Row:
     return Row(lists, means(scores), gains(scores, als), chosen)
-
-
-def _is_near(one: Values, best: Values) -> bool:
-    """Whether it scores at most one standard error of their paired difference less than the best."""
-    pair = paired_difference(one, best)
-    return bool(pair["difference"] >= -(pair["standard_error"] or 0.0))

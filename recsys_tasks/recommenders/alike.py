@@ -71,7 +71,7 @@ class AlikeByCosine:
 
     def _counted(self, start: int, end: int) -> tuple[IntArray, IntArray, FloatArray]:
         """Where the columns of each row end, the columns, rising, and how many listeners each has in common with it."""
-        bits = max(1, int(self._plays.shape[1] - 1).bit_length())  # of a column; a row's number stands above them
+        bits = int(self._plays.shape[1] - 1).bit_length()  # of a column; a row's number stands above them
         starts = np.arange(end - start + 1, dtype=np.uint64) << np.uint64(bits)
         kind = np.uint32 if starts[-1] <= 1 << 32 else np.uint64
         users = self._own.indices[self._own.indptr[start] : self._own.indptr[end]]

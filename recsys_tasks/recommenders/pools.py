@@ -25,7 +25,7 @@ class Pool:
     z: npt.NDArray[np.float64]  # (n_components, n_users, n_places), 0 for a missing candidate
     warm: BoolArray  # (n_users,) the first component lists anything
     complete: BoolArray  # (n_users,) no item is missing that has a score
-    raw: npt.NDArray[np.float64]  # (n_components, n_users, n_places) the scores as they are, 0 for a missing candidate
+    raw: npt.NDArray[np.float64]  # (n_components, n_users, n_places) the scores as they are; of a missing one, anything
 
 
 def pool_of(

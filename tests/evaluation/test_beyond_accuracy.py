@@ -70,8 +70,16 @@ class TestMiscalibration:
         expected = 0.7 * np.log(0.7 / (0.99 + 0.007)) + 0.3 * np.log(0.3 / 0.003)
         assert miscalibration(np.array([[10, 11, 12, 13]]), played, genres)[0] == pytest.approx(expected)
 
+    def test_a_genre_of_the_list_alone_costs_the_place_that_it_takes(self):
+        """Half of the list is of a genre that the listener never plays: nothing is divided by its share of zero."""
+        genres, played = sparse.csr_matrix(np.eye(3)[[0, 0, 1]]), sparse.csr_matrix(np.array([[1, 0, 0]]))
+        with np.errstate(all="raise"):
+            found = miscalibration(np.array([[1, 2]]), played, genres)
+        assert found[0] == pytest.approx(-np.log(0.99 * 0.5 + 0.01))
+
+    @np.errstate(all="raise")
     def test_a_listener_without_a_known_genre_has_no_value(self):
-        """Neither tracks nor lists of which nothing is said."""
+        """Neither tracks nor lists of which nothing is said; and there nothing is divided by zero."""
         genres = sparse.csr_matrix(np.array([[0.0], [1.0]]))
         plays = sparse.csr_matrix(np.array([[1, 0], [0, 1]]))
         assert np.isnan(miscalibration(np.array([[1], [0]]), plays, genres)).all()

@@ -13,11 +13,15 @@ from recsys_tasks.core.components import ContentConfig, NeighboursConfig, Recent
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.evaluation import ensemble_rounds
 from recsys_tasks.evaluation.ensemble_data import Group, Material, Once, faded
 from recsys_tasks.evaluation.ensemble_parts import Today, parts_to_try
-from recsys_tasks.evaluation.ensemble_rounds import GROWTH, Options, halved, sizes_of
-from recsys_tasks.evaluation.ensemble_tuning import Ensemble, tune_components
+from recsys_tasks.evaluation.ensemble_rounds import GROWTH, Options, factors_of, halved, sizes_of
+from recsys_tasks.evaluation.ensemble_tuning import Ensemble, is_near, tune_components
+from recsys_tasks.evaluation.lists import is_hit
+from recsys_tasks.evaluation.metrics import ndcg
 from recsys_tasks.evaluation.tuning_split import TuningSplit
+from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.blend import joined
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.pools import best_of, pool_of
@@ -87,15 +91,64 @@ class TestChoice:
         assert rows["without recent"].means.ndcg < chosen.means.ndcg
 
     def test_the_reporting_listeners_confirm_and_choose_nothing_else(self, fashionable, tuned):
-        """Other hidden plays of theirs change neither trials nor what is preferred; unconfirmed, ALS stays alone."""
+        """Other hidden plays of theirs change neither trials nor what is preferred. Here they are any tracks, so that
+        a gain may be chance as well: it is not confirmed, and ALS stays alone."""
+        rng, asked = np.random.default_rng(2), fashionable.split.reporting
         swapped = fashionable.split.hidden.toarray()
-        swapped[fashionable.split.reporting] = 0
-        swapped[fashionable.split.reporting, 0] = 1
+        swapped[asked] = 0
+        swapped[asked, rng.integers(0, N_TRACKS, len(asked))] = 1
         split = replace(fashionable.split, hidden=sparse.csr_matrix(swapped))
         other = tune_components(replace(fashionable, split=split), ALS, TODAY, options())
         assert (other.preferred, other.tried, other.validation) == (tuned.preferred, tuned.tried, tuned.validation)
+        (confirmed,) = (row.lists for row in tuned.rows if row.chosen)
+        (gain,) = (row.over_als.ndcg for row in other.rows if row.lists == confirmed)
+        assert gain.low < 0 < gain.high
         assert (other.chosen, tuned.chosen) == (Ensemble(), tuned.preferred)
         assert [row.lists for row in other.rows if row.chosen] == ["ALS alone"]
+
+    def test_ensembles_are_chosen_by_what_the_last_round_measured(self, tuned):
+        """Of ALS alone, and of it with the best setting of a component, the listeners of validation say what they said
+        in the round: the fitting ones, on whom weights are learnt, choose nothing."""
+        said = dict(tuned.validation)
+        for name, part in tuned.settings.items():
+            (last,) = (t for t in tuned.tried if (t.name, t.part, t.listeners) == (name, part, N_USERS))
+            assert (said[Ensemble((name,))], said[Ensemble()]) == (last.ndcg, last.als)
+
+    def test_both_half_lives_of_a_setting_take_part(self, fashionable, monkeypatch):
+        """A part of two components is worth to an ensemble what it was worth when it was tried."""
+        both = RecentConfig(half_life_days=(60.0, 1.0))
+        monkeypatch.setattr(ensemble_rounds, "parts_to_try", lambda *_: {"recent": [both]})
+        found = tune_components(fashionable, ALS, TODAY, options(least_sample=N_USERS))
+        assert dict(found.validation)[Ensemble(("recent",))] == found.tried[0].ndcg > found.tried[0].als
+
+    def test_what_validation_played_only_chooses(self, fashionable, monkeypatch):
+        """Weights and trees are learnt on the fitting listeners: whatever those of validation played, each ensemble of
+        the same settings is worth the same to the reporting ones, and each component alone what its own lists are."""
+        pytest.importorskip("lightgbm")
+        monkeypatch.setattr(ensemble_rounds, "parts_to_try", lambda *_: {"recent": [TODAY.recent]})
+        sample = fashionable.sample(N_USERS)  # row numbers are those of the material
+        swapped = fashionable.split.hidden.tolil()
+        swapped[sample.validation] = swapped[sample.validation[::-1]]
+        split = replace(fashionable.split, hidden=sparse.csr_matrix(swapped))
+        one, other = (
+            {row.lists: row.means for row in tune_components(each, ALS, TODAY, options(trees=True)).rows}
+            for each in (fashionable, replace(fashionable, split=split))
+        )
+        wholes = {f"ALS, recent, by {what}" for what in ("trees", "weights")}
+        assert wholes <= one.keys() & other.keys()
+        assert all(one[name] == other[name] for name in one.keys() & other.keys())
+        asked, hidden = sample.reporting, sample.hidden[sample.reporting]
+        lists = sample.recent[2.0].candidates(asked, sample.history.rows(asked), 5).cols.astype(np.int64)
+        expected = ndcg(is_hit(lists, hidden), np.diff(hidden.indptr)).mean()
+        assert one["recent (2-day half-life) alone"].ndcg == pytest.approx(expected)
+
+    @pytest.mark.parametrize(("errors", "near"), [(0.9, True), (1.1, False), (-3.0, True)])
+    def test_one_standard_error_less_than_the_best_is_near(self, errors, near):
+        """Of the paired difference; listeners who are all alike have none, and then a tie alone is near."""
+        scatter = np.array([1.0, -1.0, 2.0, -2.0, 0.0])
+        error = scatter.std(ddof=1) / np.sqrt(5)
+        assert is_near(scatter - errors * error, np.zeros(5)) == near
+        assert [is_near(np.full(5, less), np.zeros(5)) for less in (0.0, -0.1)] == [True, False]
 
     def test_where_nothing_pays_als_stays_alone(self):
         """Where all plays are chance, no component is worth a place beside ALS."""
@@ -130,6 +183,18 @@ class TestRounds:
             first, last = ([t for t in tuned.tried if (t.name, t.listeners) == (name, n)] for n in (200, N_USERS))
             best = sorted(first, key=lambda each: -each.ndcg)[: -(-len(first) // GROWTH)]
             assert [each.part for each in last] == [each.part for each in best]
+
+    def test_those_who_are_asked_are_learned_anew(self, fashionable):
+        """Their factors are the exact ones of their own plays, as a release makes them, and not those of the training;
+        the others keep theirs."""
+        sample = fashionable.sample(N_USERS)
+        asked = np.concatenate([sample.fitting, sample.validation, sample.reporting])
+        found, trained = factors_of(sample, ALS), Als(ALS).fit(sample.data).component
+        exact = Als(ALS).user_vectors(sample.data.plays[asked], trained.item_factors)
+        np.testing.assert_array_equal(found.user_factors[asked], exact)
+        others = np.setdiff1d(np.arange(N_USERS), asked)
+        assert len(others)
+        np.testing.assert_array_equal(found.user_factors[others], trained.user_factors[others])
 
     def test_a_round_beyond_the_time_is_not_begun(self, fashionable):
         """The best of the smaller round is told, and that the time was up."""

@@ -35,10 +35,11 @@ class TestAlikeByCosine:
             np.testing.assert_allclose(one.data, other.data, rtol=1e-6)
 
     def test_a_track_that_nobody_played_is_like_nothing(self):
-        """A row without plays is empty, between others that are not."""
+        """A row without plays is empty, between others that are not; and a service may have one track alone."""
         plays = sparse.csr_matrix(np.array([[1, 0, 1], [1, 0, 0]], np.uint32))
         found = AlikeByCosine(plays, np.ones(3), 0).rows(0, 3).toarray()
         assert found.tolist() == [[2, 0, 1], [0, 0, 0], [1, 0, 1]]
+        assert AlikeByCosine(plays[:, :1], np.ones(1), 0).rows(0, 1).toarray().tolist() == [[2]]
 
     def test_norms_of_nothing_are_divided_by_nobody(self):
         """Without shrinkage a track that nobody played has no length: it is like nothing, and no warning is given."""

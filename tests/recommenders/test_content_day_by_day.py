@@ -12,9 +12,9 @@ from scipy import sparse
 from recsys_tasks.core.components import ContentConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.recommenders.base import TrainingData
-from recsys_tasks.recommenders.best_of_rows import best_of_rows
+from recsys_tasks.recommenders.best_of_rows import best_of_rows, least_of_full
 from recsys_tasks.recommenders.content import COUNTED_ANEW_DAYS, Content
-from recsys_tasks.recommenders.nearest_content import blocks_of_work
+from recsys_tasks.recommenders.nearest_content import Before, blocks_of_work, nearest_content
 
 FIRST, N_DAYS, AT_FIRST, A_DAY = date(2026, 1, 5), 26, 200, 12
 CONFIG = ContentConfig(nearest=6, most_tracks=90)
@@ -88,13 +88,25 @@ class TestDayByDay:
             counted_anew = (day_number(FIRST) + number) % COUNTED_ANEW_DAYS == 0
             assert equal < 0.2 if counted_anew else equal > 0.9
 
-    def test_a_track_that_is_gone_altogether_leaves_its_place_to_another(self):
-        """Whose list it stood on is looked for anew among all."""
+    @pytest.mark.parametrize("gone", [(40, 41, 120), (300, 311)])
+    def test_a_track_that_is_gone_altogether_leaves_its_place_to_another(self, gone):
+        """Whose list it stood on is looked for anew among all; also where no mark moves, for nobody counted it."""
         content, data = day_of(15)
-        before, kept = content.similar(data), np.setdiff1d(np.arange(len(data.tracks)), [40, 41, 120])
+        before, kept = content.similar(data), np.setdiff1d(np.arange(len(data.tracks)), gone)
+        assert before.known[list(gone)].all()
         tracks = Vocabulary(data.tracks.ids.take(pa.array(kept)), data.tracks.first_days[kept])
         fewer = replace(data, plays=data.plays[:, kept], tracks=tracks)
         assert same(content.similar(fewer, before), content.similar(fewer))
+
+    def test_a_track_that_nobody_has_played_any_more_stands_on_no_list(self):
+        """It is still in the catalogue and as it was; only those that somebody played may be similar."""
+        content, data = day_of(15)
+        before, silent = content.similar(data), [40, 300]
+        assert np.diff(before.similar.matrix.indptr)[silent].all()
+        heard = np.setdiff1d(np.arange(len(data.tracks)), silent)
+        plays = sparse.csr_matrix((np.ones(len(heard), np.uint32), heard, [0, len(heard)]), data.plays.shape)
+        less = replace(data, plays=plays.multiply(data.plays > 0).tocsr())
+        assert same(content.similar(less, before), content.similar(less))
 
     def test_a_track_of_another_order_is_found_by_its_id(self):
         """Items without plays stand by id behind the others, and move as others come among them."""
@@ -104,6 +116,24 @@ class TestDayByDay:
         ids[there_on(15) :] = ids[there_on(15) :][::-1]
         moved = replace(data, tracks=Vocabulary(pa.array(ids), data.tracks.first_days))
         assert same(content.similar(moved, before), content.similar(moved))
+
+
+class TestNearestContent:
+    def test_of_equal_tracks_the_lowest_enters_a_list_that_is_full(self):
+        """A track that has become as much alike as the last one of a list stands before it by its column."""
+        features, every = sparse.csr_matrix(np.ones((4, 1), np.float32)), np.arange(4)
+        was = sparse.csr_matrix((np.ones(3, np.float32), ([1, 2, 3], [2, 1, 1])), shape=(4, 4))
+        before = Before(was, settled=every > 0, known=every >= 0)
+        found = nearest_content(features, every, 1, before=before)
+        assert (found != nearest_content(features, every, 1)).nnz == 0
+        assert found[0].indices.tolist() == [1, 2, 3]
+
+    def test_tracks_with_nothing_in_common_are_not_alike(self):
+        """A term that every track has weighs nothing, so that it makes no pair."""
+        features = sparse.csr_matrix(np.array([[1, 9], [1, 9], [9, 9]], np.float32))
+        features.data[features.data == 9] = 0
+        assert nearest_content(features, np.arange(3), 2).toarray().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+        assert nearest_content(features, np.arange(3), 2).nnz == 2
 
 
 @pytest.mark.parametrize(
@@ -128,3 +158,9 @@ class TestBestOfRows:
         for row in range(30):
             best = cols[row][np.lexsort((cols[row], -values[row]))][:20]
             assert found[row].indices.tolist() == sorted(best.tolist())
+
+    def test_what_has_to_be_exceeded_is_the_least_of_a_full_row(self):
+        """A row of k entries is full, and whatever is above 0 enters the others; the last one may be empty."""
+        matrix = sparse.csr_matrix(np.array([[3, 2, 0], [0, 5, 0], [4, 1, 6], [0, 0, 0]], np.float32))
+        assert least_of_full(matrix, 2).tolist() == [2, 0, 1, 0]
+        assert least_of_full(matrix[:0], 2).tolist() == []

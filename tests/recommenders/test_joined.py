@@ -1,5 +1,7 @@
 """Lists of joined components from several choices of tracks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from recommenders.suite import N_TRACKS, world
@@ -14,6 +16,22 @@ from recsys_tasks.recommenders.vectors import Played
 
 DEPTH, K, ROWS = 12, 5, np.arange(30)
 EVEN, FEW = np.arange(N_TRACKS) % 2 == 0, np.arange(N_TRACKS) < 7
+
+
+class Asked:
+    """A component that notes of each question whether anybody in it was cold."""
+
+    def __init__(self, component):
+        self.component, self.cold = component, []
+
+    def candidates(self, user_rows, *rest):
+        """As the component."""
+        self.cold.append(bool(self.component.cold_users()[user_rows].any()))
+        return self.component.candidates(user_rows, *rest)
+
+    def scores(self, user_rows, item_cols):
+        """As the component."""
+        return self.component.scores(user_rows, item_cols)
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +65,25 @@ class TestListsFrom:
         assert short.sum() > 10
         np.testing.assert_array_equal(few[short], alone[short])
         assert FEW[few[few >= 0]].all()
+
+    def test_a_list_may_be_longer_than_what_each_component_names(self, asked):
+        """Whoever asks for more than the depth gets it, of each choice."""
+        blended, played = asked
+        (longer,) = lists_from(blended, ROWS, played, 3 * DEPTH, [None])
+        np.testing.assert_array_equal(longer, blended.candidates(ROWS, played, 3 * DEPTH).cols)
+        assert (longer[0] >= 0).sum() > 2 * DEPTH
+
+    def test_nobody_is_asked_anew_who_can_get_no_more(self, asked):
+        """Neither who is cold to the first component, nor of whom no candidate is missing."""
+        blended, played = asked
+        als = blended.components[0]
+        again = Asked(als.with_users(ROWS[:1], np.zeros((1, 4), np.float32)))
+        deep = replace(blended, components=(again, *blended.components[1:]), depth=N_TRACKS + 1)
+        shallow = replace(deep, depth=DEPTH)
+        for joined, expected in ((deep, []), (shallow, [False])):
+            again.cold.clear()
+            lists_from(joined, ROWS, played, K, [FEW])
+            assert again.cold[1:] == expected
 
     def test_one_component_answers_for_itself(self, asked):
         """Its list of a choice is what it says when it is asked about that choice."""

@@ -11,6 +11,7 @@ from scipy import sparse
 from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.recommenders.base import TrainingData
+from recsys_tasks.recommenders.best_of_rows import best_of_rows
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
 
@@ -54,7 +55,39 @@ def test_the_cosine_shrinks_both_norms():
         np.testing.assert_allclose(found, [[0, expected], [expected, 0]], rtol=1e-6)
 
 
+class Given:
+    """How much young tracks are like all others, as it is told."""
+
+    def __init__(self, similar, first):
+        self._own, self.work = similar[first:], np.full(similar.shape[0] - first, similar.shape[0])
+
+    def rows(self, start, end):
+        """Some of the rows."""
+        return self._own[start:end]
+
+
 class TestADay:
+    def test_long_rows_lose_nothing_that_belongs_to_a_list(self):
+        """Where a young track is like many others, itself most of all, those of which a sample says that they are too
+        little alike are dropped: what enters a list, its own or another, is as if all had been looked at."""
+        n, n_old, nearest = 400, 150, 3
+        similar = np.random.default_rng(6).random((n, n), np.float32)
+        similar = np.maximum(similar, similar.T)
+        np.fill_diagonal(similar, 0)
+        old = best_of_rows(sparse.csr_matrix(similar[:n_old, :n_old]), nearest)
+        itself = sparse.csr_matrix(similar + 2 * np.eye(n, dtype=np.float32))
+        found = with_young(old, Given(itself, n_old), nearest).similar.matrix
+        assert (found != best_of_rows(sparse.csr_matrix(similar), nearest)).nnz == 0
+        assert (np.diff(found.indptr) == nearest).all()
+        assert found.has_sorted_indices
+
+    def test_what_is_not_alike_at_all_stands_on_no_list(self):
+        """What is hardly alike may be rounded to 0: then it is no neighbour, though a place is free."""
+        similar = sparse.csr_matrix(np.ones((4, 4), np.float32))
+        similar.data[:] = [2, 0, 0.5, 0] * 4
+        found = with_young(sparse.csr_matrix((0, 0), dtype=np.float32), Given(similar, 0), 3).similar.matrix
+        assert found.data.tolist() == [0.5, 2, 0.5, 2, 2, 0.5]
+
     def test_whatever_is_alike_enters_a_list_that_is_not_full(self):
         """Of a track with fewer neighbours than are kept, also what is less alike than all of these."""
         old, counts = sparse.lil_matrix((N_OLD, N_OLD), dtype=np.float32), plays()
