@@ -7,12 +7,13 @@ from hypothesis import strategies as st
 from scipy import sparse
 from strategies import play_counts
 
+from recsys_tasks.evaluation.compared import common_tracks, compared
 from recsys_tasks.evaluation.evaluated_models import evaluate_models
 from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, overlap, recommend, recommend_from, translated
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
-from recsys_tasks.matrix.split import hold_out, split_day
+from recsys_tasks.matrix.split import Holdout, hold_out, split_day
 from recsys_tasks.recommenders.popular import PopularTracks
 
 FIRST = np.array([0])
@@ -85,6 +86,34 @@ class TestEvaluatedModels:
         assert found.figures["candidate_precision"]["mean"] > 0
         for metric in ("precision", "ndcg", "common_precision"):
             np.testing.assert_array_equal(found.per_user[f"candidate_{metric}"], found.per_user[f"incumbent_{metric}"])
+
+    def test_each_pair_is_compared_on_what_both_know(self):
+        """Live release and reference, each of which lacks other tracks: beside each the candidate's list is drawn from
+        their common tracks, and so is its own; the headline lists are drawn from all tracks that a model has."""
+        rng, n_users, n_tracks = np.random.default_rng(2), 40, 12
+        cells = [sparse.csr_matrix((rng.random((n_users, n_tracks)) < share).astype(np.uint32)) for share in (0.2, 0.3)]
+        played, hidden = cells[0], sparse.csr_matrix(cells[1] - cells[1].multiply(cells[0] > 0))
+        hidden.eliminate_zeros()
+        holdout = Holdout(np.arange(n_users), played, played, hidden)
+
+        def knowing(tracks):
+            listeners = np.isin(np.arange(n_tracks), tracks).astype(np.int64)
+            items, users = (rng.normal(size=(n, 3)).astype(np.float32) for n in (n_tracks, n_users))
+            return model(items, users, listeners)
+
+        candidate, incumbent, reference = knowing(range(12)), knowing(range(5, 12)), knowing(range(7))
+        found = evaluate_models(holdout, candidate, incumbent, np.arange(12) > 9, 3, reference=reference)
+        scored = found.scored
+        own, asked = hidden[scored], (scored, played[scored], 3)
+        for name, other in (("candidate", candidate), ("incumbent", incumbent)):
+            np.testing.assert_array_equal(found.lists[name], recommend(other, *asked))
+        for other, names in ((incumbent, ("candidate_common", "incumbent_common")),
+                             (reference, ("candidate_reference", "reference"))):  # fmt: skip
+            common = common_tracks(candidate, other)
+            both = {name: recommend(each, *asked, common) for name, each in zip("ab", (candidate, other), strict=True)}
+            expected = compared(both, common, own, {})
+            for name, values in zip(names, expected.values(), strict=True):
+                np.testing.assert_array_equal(found.per_user[f"{name}_precision"], values)
 
     @given(st.integers(0, 2**30))
     def test_overlap_is_the_share_of_places_that_both_lists_fill_alike(self, seed):
