@@ -201,7 +201,7 @@ def chosen_listeners(
     _require_salt(config)
     n = len(rows)
     n_gate = min(config.max_users, max(n // 5, min(config.wanted_users, n // 2)))
-    n_blend = min(n - n_gate, round(config.blend_share * n), config.max_users)
+    n_blend = min(round(config.blend_share * n), config.max_users)
     drawn = rows[np.argsort(keyed_hash(ids, f"{config.salt} {day.isoformat()}"), kind="stable")]
     return np.sort(drawn[:n_gate]), np.sort(drawn[n_gate : n_gate + n_blend])
 
