@@ -42,9 +42,7 @@ def ease(plays: sparse.csr_matrix, n_heard: int, regularization: float, nearest:
     with threadpool_limits(limits=1, user_api="blas"):
         inverse = _inverse(_gram(plays[:, head]), regularization)
     rows, cols, values = (np.concatenate(each) for each in zip(*_largest(inverse, nearest), strict=True))
-    found = sparse.csr_matrix((values, (head[rows], head[cols].astype(np.int32))), shape=(n_tracks, n_tracks))
-    found.sort_indices()
-    return found
+    return sparse.csr_matrix((values, (head[rows], head[cols].astype(np.int32))), shape=(n_tracks, n_tracks))
 
 
 def _gram(plays: sparse.csr_matrix) -> Square:
@@ -66,10 +64,9 @@ def _inverse(gram: Square, regularization: float) -> Square:
     """
     gram[np.diag_indices_from(gram)] += regularization
     factor, failed = lapack.dpotrf(gram, lower=1, overwrite_a=1)
-    inverse, failed_too = lapack.dpotri(factor, lower=1, overwrite_c=1)
-    if failed or failed_too:
+    if failed:
         raise BadData(f"EASE finds no weights with ease_regularization = {regularization:g}. Give a larger one.")
-    return np.asarray(inverse)
+    return np.asarray(lapack.dpotri(factor, lower=1, overwrite_c=1)[0])
 
 
 def _largest(inverse: Square, nearest: int) -> list[tuple[IntArray, IntArray, npt.NDArray[np.float32]]]:

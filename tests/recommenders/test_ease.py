@@ -36,8 +36,10 @@ def fitted_one_by_one(counts, regularization):
 class TestWeights:
     def test_they_are_the_regression_of_each_track_on_all_others(self):
         """The closed form is what least squares give track by track, whatever the number of rows at once."""
-        found = ease(plays(), 12, 5.0, 12).toarray()
-        np.testing.assert_allclose(found, fitted_one_by_one(plays(), 5.0), atol=1e-6)
+        found = ease(plays(), 12, 5.0, 12)
+        assert found.has_sorted_indices
+        assert found.nnz == 12 * 11, "of itself no track has a weight, not even one of zero"
+        np.testing.assert_allclose(found.toarray(), fitted_one_by_one(plays(), 5.0), atol=1e-6)
 
     def test_rows_at_once_change_nothing(self, monkeypatch):
         """The same bytes, five rows at a time."""
