@@ -84,7 +84,7 @@ def _products(
     def nearest(start: int, end: int) -> sparse.csr_matrix:
         alike = sparse.csr_matrix(asked[start:end] @ chosen)
         own, enough = (np.repeat(of[start:end], np.diff(alike.indptr)) for of in (own_places, least))
-        alike = kept_of(alike, (alike.data >= enough) & (alike.data > 0) & (alike.indices != own))
+        alike = kept_of(alike, (alike.data >= enough) & (alike.indices != own))
         return best_of_rows(alike, n_nearest)
 
     parts = in_blocks(nearest, work_of(asked, chosen), products, threads)

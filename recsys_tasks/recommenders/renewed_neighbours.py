@@ -88,7 +88,6 @@ def with_young(
     left = _as_wide_as(kept_of(both, ~best & (both.indices < n_old)), n_old)
     rows = with_rows(_as_wide_as(old, n_tracks), (crowded, kept_of(both, best)))
     similar = sparse.vstack([rows, *own], format="csr")
-    similar.sort_indices()
     return RenewedNeighbours(SimilarTracks(similar), _placed(left, crowded, n_old))
 
 

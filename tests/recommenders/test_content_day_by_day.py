@@ -14,7 +14,7 @@ from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, least_of_full
 from recsys_tasks.recommenders.content import COUNTED_ANEW_DAYS, Content
-from recsys_tasks.recommenders.nearest_content import blocks_of_work
+from recsys_tasks.recommenders.nearest_content import Before, blocks_of_work, nearest_content
 
 FIRST, N_DAYS, AT_FIRST, A_DAY = date(2026, 1, 5), 26, 200, 12
 CONFIG = ContentConfig(nearest=6, most_tracks=90)
@@ -116,6 +116,24 @@ class TestDayByDay:
         ids[there_on(15) :] = ids[there_on(15) :][::-1]
         moved = replace(data, tracks=Vocabulary(pa.array(ids), data.tracks.first_days))
         assert same(content.similar(moved, before), content.similar(moved))
+
+
+class TestNearestContent:
+    def test_of_equal_tracks_the_lowest_enters_a_list_that_is_full(self):
+        """A track that has become as much alike as the last one of a list stands before it by its column."""
+        features, every = sparse.csr_matrix(np.ones((4, 1), np.float32)), np.arange(4)
+        was = sparse.csr_matrix((np.ones(3, np.float32), ([1, 2, 3], [2, 1, 1])), shape=(4, 4))
+        before = Before(was, settled=every > 0, known=every >= 0)
+        found = nearest_content(features, every, 1, before=before)
+        assert (found != nearest_content(features, every, 1)).nnz == 0
+        assert found[0].indices.tolist() == [1, 2, 3]
+
+    def test_tracks_with_nothing_in_common_are_not_alike(self):
+        """A term that every track has weighs nothing, so that it makes no pair."""
+        features = sparse.csr_matrix(np.array([[1, 9], [1, 9], [9, 9]], np.float32))
+        features.data[features.data == 9] = 0
+        assert nearest_content(features, np.arange(3), 2).toarray().tolist() == [[0, 1, 0], [1, 0, 0], [0, 0, 0]]
+        assert nearest_content(features, np.arange(3), 2).nnz == 2
 
 
 @pytest.mark.parametrize(

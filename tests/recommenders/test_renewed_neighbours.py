@@ -59,7 +59,7 @@ class Given:
     """How much young tracks are like all others, as it is told."""
 
     def __init__(self, similar, first):
-        self._own, self.work = sparse.csr_matrix(similar[first:]), np.full(len(similar) - first, len(similar))
+        self._own, self.work = similar[first:], np.full(similar.shape[0] - first, similar.shape[0])
 
     def rows(self, start, end):
         """Some of the rows."""
@@ -75,10 +75,18 @@ class TestADay:
         similar = np.maximum(similar, similar.T)
         np.fill_diagonal(similar, 0)
         old = best_of_rows(sparse.csr_matrix(similar[:n_old, :n_old]), nearest)
-        itself = similar + 2 * np.eye(n, dtype=np.float32)
+        itself = sparse.csr_matrix(similar + 2 * np.eye(n, dtype=np.float32))
         found = with_young(old, Given(itself, n_old), nearest).similar.matrix
         assert (found != best_of_rows(sparse.csr_matrix(similar), nearest)).nnz == 0
         assert (np.diff(found.indptr) == nearest).all()
+        assert found.has_sorted_indices
+
+    def test_what_is_not_alike_at_all_stands_on_no_list(self):
+        """What is hardly alike may be rounded to 0: then it is no neighbour, though a place is free."""
+        similar = sparse.csr_matrix(np.ones((4, 4), np.float32))
+        similar.data[:] = [2, 0, 0.5, 0] * 4
+        found = with_young(sparse.csr_matrix((0, 0), dtype=np.float32), Given(similar, 0), 3).similar.matrix
+        assert found.data.tolist() == [0.5, 2, 0.5, 2, 2, 0.5]
 
     def test_whatever_is_alike_enters_a_list_that_is_not_full(self):
         """Of a track with fewer neighbours than are kept, also what is less alike than all of these."""
