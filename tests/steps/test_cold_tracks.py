@@ -1,5 +1,6 @@
 """A service that recommends tracks that nobody has played, by what the catalogue says of them."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
@@ -14,7 +15,8 @@ from recsys_tasks.gate.exact_checks import cold_check
 from recsys_tasks.recommenders.explanations import reasons
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.steps import Workplace
+from recsys_tasks.steps import Workplace, components
+from recsys_tasks.steps.components import train_beside, train_on_als
 from recsys_tasks.steps.opened_candidate import open_candidate
 from recsys_tasks.storage.posix import PosixStore
 
@@ -138,3 +140,26 @@ def test_content_without_a_catalogue_is_refused():
     """Nothing can be said of tracks where no table of them is named."""
     with pytest.raises(ConfigError, match="there is no catalogue"):
         parse_config({"source": {"history_start": D14}, "content": {"cold_tracks": True}})
+
+
+class TestTrained:
+    @pytest.mark.parametrize("lost", ["cold", "blend"])
+    def test_whichever_model_is_missing_is_made(self, cold, bundle, tmp_path, lost):
+        """A step that broke off between the factors of cold tracks and the weights, or lost either, is mended by the
+        next attempt."""
+        at = Workplace(PosixStore(shutil.copytree(cold.store.root, tmp_path / "store")), cold.config)
+        (gone,) = (each.digest for each in at.models.of(D15) if each.key.recommender == lost)
+        (folder,) = (at.store.root / "models").glob(f"{D15}-{gone[:8]}*")
+        shutil.rmtree(folder)
+        assert not at.models.holds(D15, gone)
+        train_on_als(at, D15, bundle.gated.key.component)
+        assert at.models.holds(D15, gone)
+
+    def test_content_is_trained_once_for_both_of_its_uses(self, cold, bundle, tmp_path, monkeypatch):
+        """As a component of the blend and for the factors of cold tracks it is one model."""
+        made, nothing = [], {"of": np.zeros(1)}
+        monkeypatch.setattr(components, "_trained", lambda _at, each, *_: made.append(each.label) or nothing)
+        root = shutil.copytree(cold.store.root, tmp_path / "store")
+        at = Workplace(PosixStore(root), config(**COLD | {"content": {"cold_tracks": True, "nearest": 7}}))
+        train_beside(at, at.models.key(D15, bundle.gated.key.component))
+        assert made == ["content"]

@@ -11,12 +11,13 @@ from settings import artefacts_of, config, run
 
 from recsys_tasks.cli.main import main
 from recsys_tasks.core.errors import ConfigError, NotStored, TrainerUnavailable
+from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import hold_out
 from recsys_tasks.release.components import beside_factors
 from recsys_tasks.release.lineage import lineage
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.steps import Workplace, build_index, train, train_als
+from recsys_tasks.steps import Workplace, build_index, components, train, train_als
 from recsys_tasks.steps.components import train_beside, train_on_als
 from recsys_tasks.steps.stored_models import split_of
 from recsys_tasks.storage.posix import PosixStore
@@ -124,9 +125,11 @@ class TestReleased:
         assert main(["lineage", "1"], {"RECSYS_ROOT": str(joined.store.root), "USER": "o"}) == 0
         assert "half_life_days 3.0" in capsys.readouterr().out
 
-    def test_a_rerun_makes_nothing_new(self, joined):
-        """Every component, the weights, and the candidate are found again."""
+    def test_a_rerun_makes_nothing_new(self, joined, monkeypatch):
+        """Every component, the weights, and the candidate are found again: nothing is trained to be thrown away."""
         before = artefacts_of(joined.store.root)
+        for name in ("_trained", "_fit_weights"):
+            monkeypatch.setattr(components, name, broken)
         run(joined, D15)
         assert artefacts_of(joined.store.root) == before
 
@@ -200,6 +203,19 @@ class TestBeside:
         assert [at.models.holds(D15, each) for each in key.components] == [False, True, True, True]
         assert train_als(at, D15, split).model == key.component
         assert trained_bytes(at, D15) == trained_bytes(joined, D15)
+
+    def test_components_know_nothing_of_the_hidden_day_and_fail_with_the_step(self, joined, monkeypatch):
+        """What they are trained on is what the day is judged by, without it of any hidden listener; and what breaks
+        off in a thread of its own is told."""
+        als, seen = joined.models.key(D15, key_of(joined, D15).component), []
+        monkeypatch.setattr(components, "_trained", lambda *given: seen.append(given[-1]) or broken())
+        other = Workplace(joined.store, config(**JOINED | {"recent": {"half_life_days": [5]}}))
+        with pytest.raises(TrainerUnavailable, match="broke off"):
+            train_beside(other, als)
+        matrix = joined.matrices.load(D15, als.matrix)
+        (training,), holdout = seen, hold_out(matrix, split_of(joined, als, matrix))
+        assert training.sum() < matrix.counts.sum()
+        assert (training != whole(holdout.training)).nnz == 0
 
 
 def broken(*_):
