@@ -11,6 +11,7 @@ import pytest
 from settings import SIGNED, config, run
 
 from recsys_tasks.cli.main import main
+from recsys_tasks.core import versions
 from recsys_tasks.core.domain import PlayCounts
 from recsys_tasks.core.errors import NotStored, UnknownId
 from recsys_tasks.core.versions import library_versions
@@ -93,6 +94,15 @@ class TestWayBack:
         assert {record["by"] for record in runs} == {"olga"}
         assert all(record["versions"] == library_versions() for record in runs)
         assert library_versions().keys() >= {"python", "numpy", "scipy", "implicit", "annoy", "pyarrow"}
+
+    @pytest.mark.parametrize("there", [True, False])
+    def test_lightgbm_is_named_where_it_is_installed(self, monkeypatch, there):
+        """It trains the trees that may join a candidate, and is an extra."""
+        if there:
+            pytest.importorskip("lightgbm")
+        else:
+            monkeypatch.setattr(versions, "find_spec", lambda _name: None)
+        assert ("lightgbm" in library_versions.__wrapped__()) == there
 
     def test_every_entry_of_a_release_is_told(self, copied):
         """What became live again later stands there with who and why."""
