@@ -1,9 +1,10 @@
 """The settings of each component that a search tries, and the components that they make."""
 
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from recsys_tasks.core.components import ContentConfig, NeighboursConfig, RecentConfig
+from recsys_tasks.core.records import Json
 from recsys_tasks.evaluation.ensemble_data import Material, Sample
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.content import Content
@@ -33,7 +34,7 @@ def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
     """Name of a component -> settings, today's first. Without dates there is no ``recent``, without a catalogue no
     ``content``."""
     scales = [(each,) for each in HALF_LIVES] + list(PAIRS)
-    counted: list[dict[str, Any]] = [{"similarity": "cosine", "shrinkage": each} for each in SHRINKAGES]
+    counted: list[Json] = [{"similarity": "cosine", "shrinkage": each} for each in SHRINKAGES]
     counted.append({"similarity": "bm25"})
     similarities = [each | {"nearest": nearest} for each in counted for nearest in NEAREST]
     similarities += [{"similarity": "ease", "ease_regularization": each} for each in LAMBDAS]

@@ -22,7 +22,7 @@ class Alike(Protocol):
     work: npt.NDArray[np.int64]  # (n_rows,) products that each row takes
 
     def rows(self, start: int, end: int) -> sparse.csr_matrix:
-        """Those of some rows, itself among them. (end - start, n_tracks) float32."""
+        """Those of some rows; each track is among those that it is like. (end - start, n_tracks) float32."""
 
 
 class AlikeByWeights:

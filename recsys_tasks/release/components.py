@@ -1,7 +1,5 @@
 """What stands beside the factors of a candidate: components with weights and parameters, trees, factors by content."""
 
-from typing import Any
-
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.records import Json
 from recsys_tasks.release.keys import CandidateKey
@@ -33,6 +31,6 @@ def beside_factors(models: Models, key: CandidateKey | None) -> Json | None:
     }
 
 
-def _model(models: Models, day: Day, digest: str) -> dict[str, Any]:
+def _model(models: Models, day: Day, digest: str) -> Json:
     found = models.find(day, digest)
     return {"digest": digest, "stored": found is not None, "parameters": found[0].parameters if found else {}}

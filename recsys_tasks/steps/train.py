@@ -36,7 +36,7 @@ def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> 
         cold_start: begin from drawn factors although yesterday's could be used.
 
     Raises:
-        NotStored: there is no such split.
+        NotStored: there is no such split, or no snapshot of the catalogue that a component needs.
         BadData: nothing to train on, or the factors become infinite.
         CorruptArtefact: the matrix, the split or the parent differs from its manifest.
         ConfigError: what the trainer needs is not on this machine.
