@@ -28,7 +28,8 @@ from recsys_tasks.matrix.popularity import first_unplayed, popular_order
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.pools import Pool
-from recsys_tasks.recommenders.ranker import Trees, features
+from recsys_tasks.recommenders.ranker import Trees
+from recsys_tasks.recommenders.ranker_features import features
 
 ALONE = "ALS alone"
 
