@@ -15,7 +15,7 @@ import psycopg2
 from benchmarks.extraction import DAY, ROUNDS, ROWS, cpu_seconds, fill
 from benchmarks.harness import FULL, SMALL, Side, Table, compare, keep
 from benchmarks.source_day import embedded_server
-from recsys_tasks.core.config import SourceConfig
+from recsys_tasks.core.source import SourceConfig
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.extract import extract_day
 from recsys_tasks.storage.stored_forms import counts_digest

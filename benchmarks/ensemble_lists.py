@@ -28,7 +28,8 @@ from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
-from recsys_tasks.recommenders.ranker import Ranker, TrackFacts, feature_names, trained
+from recsys_tasks.recommenders.ranker import Ranker, trained
+from recsys_tasks.recommenders.ranker_features import TrackFacts, feature_names
 from recsys_tasks.recommenders.recent import RecentPlays
 from recsys_tasks.recommenders.vectors import Played
 

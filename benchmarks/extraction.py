@@ -37,7 +37,7 @@ import pyarrow as pa
 
 from benchmarks.harness import FULL, SMALL, Line, Side, Table, compare, keep
 from benchmarks.source_day import embedded_server
-from recsys_tasks.core.config import SourceConfig
+from recsys_tasks.core.source import SourceConfig
 from recsys_tasks.partitions.extracted_day import ExtractedDay
 from recsys_tasks.partitions.stream_counting import count_plays
 from recsys_tasks.source.postgres import Source

@@ -25,10 +25,11 @@ from benchmarks.recommender_logs import vocabulary
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.demo.world import PRESETS, World, build_world, day_streams
 from recsys_tasks.demo.world.taste import HABIT
-from recsys_tasks.products.hours import CANDIDATES, HOURS, HourPrior, standardised
+from recsys_tasks.products.hours import CANDIDATES, HOURS, HourPrior
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.factors import Factors
+from recsys_tasks.recommenders.pools import standardised
 from recsys_tasks.recommenders.vectors import Played
 
 ALS = AlsConfig(weight="log", a=3.0, regularization=1.0)
@@ -114,7 +115,7 @@ class Asked:
         self.rows = found[:: -(-len(found) // most)]
         played = Played(training.indptr, training.indices).rows(self.rows)
         best = model.candidates(self.rows, played, CANDIDATES)
-        self.cols, self.scores = best.cols, standardised(best.scores, best.cols >= 0)
+        self.cols, self.scores = best.cols, standardised(best.scores.astype(np.float64), best.cols >= 0)
         asked = np.repeat(self.rows, CANDIDATES), self.cols.ravel()
         self.hits = [np.asarray(half[asked]).reshape(self.cols.shape) > 0 for half in halves]
         self.counted = [np.diff(half.indptr)[self.rows] > 0 for half in halves]

@@ -36,7 +36,7 @@ from recsys_tasks.products.lists import as_played
 from recsys_tasks.products.products import Products
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
-from recsys_tasks.recommenders.blend import joined
+from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.neighbours import SimilarTracks
@@ -138,7 +138,7 @@ def chosen(task: Task, folder: Path) -> tuple[AlsConfig, NeighboursConfig, tuple
     pool = pool_of(list(parts.values()), np.arange(len(task.seeds)), played, DEPTH)
 
     def value(weights: tuple[float, ...]) -> float:
-        totals = np.where(pool.cols >= 0, joined(pool.z, weights), -np.inf)
+        totals = np.where(pool.cols >= 0, weighted_sum(pool.z, weights), -np.inf)
         best = np.argsort(-totals, axis=1, kind="stable")[:, :K]
         return float(precisions(np.take_along_axis(pool.cols, best, axis=1), task.hidden).mean())
 

@@ -21,7 +21,7 @@ from recsys_tasks.demo.world.oracle import oracle_top
 from recsys_tasks.evaluation.tuning_split import HIDDEN_SHARE, TuningSplit
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.recommenders.base import Parent, TrainingData
-from recsys_tasks.recommenders.ranker import TrackFacts
+from recsys_tasks.recommenders.ranker_features import TrackFacts
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 
 MOST_ASKED = 2_000

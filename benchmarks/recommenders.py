@@ -40,7 +40,8 @@ from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.pools import Pool, pool_of
 from recsys_tasks.recommenders.popular import Popularity
-from recsys_tasks.recommenders.ranker import Ranked, feature_names, features, trained
+from recsys_tasks.recommenders.ranker import Ranked, trained
+from recsys_tasks.recommenders.ranker_features import feature_names, features
 from recsys_tasks.recommenders.vectors import Played
 
 K, DEPTH = 10, 100

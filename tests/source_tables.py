@@ -13,8 +13,8 @@ import pytest
 from conftest import execute
 from psycopg2.extras import execute_values
 
-from recsys_tasks.core.config import CatalogueConfig, SourceConfig
 from recsys_tasks.core.errors import RecsysError
+from recsys_tasks.core.source import CatalogueConfig, SourceConfig
 from recsys_tasks.partitions.extracted_day import ExtractedDay
 from recsys_tasks.source.postgres import DEFAULTS, ReadSettings, Source
 from recsys_tasks.steps.extract import extract_day

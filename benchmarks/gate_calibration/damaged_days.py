@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.gate_calibration.daily_runs import EVERYBODY, Morning, chain, run
 from benchmarks.gate_calibration.hidden_ranks import Listing, popular_scores
 from benchmarks.gate_calibration.recorded_days import NOBODY, WORLDS, K, record, save
-from benchmarks.gate_calibration.recorded_worlds import SLEEPER_ID, DatedWorld, counted, joined
+from benchmarks.gate_calibration.recorded_worlds import SLEEPER_ID, DatedWorld, counted, together
 from recsys_tasks.core.domain import PlayCounts
 from recsys_tasks.core.keyed_random import keyed_hash
 from recsys_tasks.matrix.popularity import listeners_of, popular_order
@@ -81,7 +81,7 @@ def replayed(morning: Morning, world: DatedWorld, _rng: np.random.Generator) -> 
 
 def replayed_too(morning: Morning, world: DatedWorld, _rng: np.random.Generator) -> Changed:
     """The day before besides the day."""
-    return joined(morning.counts, world.counts(morning.number - 1)), NOBODY
+    return together(morning.counts, world.counts(morning.number - 1)), NOBODY
 
 
 def dormant(morning: Morning, _world: DatedWorld, _rng: np.random.Generator) -> Changed:
@@ -120,7 +120,7 @@ def mirror(morning: Morning, _world: DatedWorld, _rng: np.random.Generator) -> C
     scores[live.matrix.counts[rows].nonzero()] = -np.inf
     best = np.argsort(-scores, axis=1, kind="stable")[:, :K]
     tracks = np.asarray(live.matrix.tracks.ids)[best]
-    return joined(morning.counts, counted(np.repeat(accounts, K), tracks.ravel())), accounts
+    return together(morning.counts, counted(np.repeat(accounts, K), tracks.ravel())), accounts
 
 
 def farm(morning: Morning, _world: DatedWorld, _rng: np.random.Generator) -> Changed:
@@ -132,7 +132,7 @@ def farm(morning: Morning, _world: DatedWorld, _rng: np.random.Generator) -> Cha
 def planted(morning: Morning, accounts: Ids, tracks: Ids) -> Changed:
     """The day, and each of the accounts plays each of the tracks once."""
     added = counted(np.repeat(accounts, len(tracks)), np.tile(tracks, len(accounts)))
-    return joined(morning.counts, added), accounts
+    return together(morning.counts, added), accounts
 
 
 def sleepers(morning: Morning) -> Ids:
@@ -181,7 +181,7 @@ def with_ring(world: DatedWorld, members: Ids) -> DatedWorld:
     def counts(number: int) -> PlayCounts:
         tracks = np.random.default_rng([number, 4]).choice(catalogue, LIST_LENGTH, replace=False)
         played = counted(np.repeat(members, LIST_LENGTH), np.tile(tracks, len(members)))
-        return joined(world.counts(number), played)
+        return together(world.counts(number), played)
 
     return replace(world, counts=counts)
 

@@ -92,7 +92,7 @@ def _with_sleepers(counts: PlayCounts, number: int) -> PlayCounts:
     rng = np.random.default_rng([number])
     users = np.repeat(sleepers, rng.integers(1, SLEEPER_PLAYS + 1, len(sleepers)))
     tracks = rng.choice(np.asarray(counts.track_ids), len(users))
-    return joined(counts, counted(users, tracks))
+    return together(counts, counted(users, tracks))
 
 
 def _noisy(params: WorldParams) -> World:
@@ -150,7 +150,7 @@ def counted(users: Numbers, tracks: Numbers, plays: npt.NDArray[Any] | None = No
     return PlayCounts(pa.array(pairs[0]), pa.array(pairs[1]), total.astype(np.uint32))
 
 
-def joined(one: PlayCounts, other: PlayCounts) -> PlayCounts:
+def together(one: PlayCounts, other: PlayCounts) -> PlayCounts:
     """The plays of both."""
     columns = [
         np.concatenate([np.asarray(getattr(each, name)) for each in (one, other)])

@@ -10,10 +10,10 @@ from typing import Any, get_args
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.cli.telling import tell
-from recsys_tasks.core.config import IdType
 from recsys_tasks.core.domain import parse_day
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.formatting import count, decimal
+from recsys_tasks.core.source import IdType
 from recsys_tasks.demo.ceiling import days_with_ceiling
 from recsys_tasks.demo.columns import TIME_FORMATS, Layout
 from recsys_tasks.demo.loaders import Loaded, NamesFile, load_lastfm1k, load_table

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from recsys_tasks.cli.answers import Answer
+from recsys_tasks.cli.interrupts import INTERRUPTED, STOPPED
 from recsys_tasks.cli.telling import answer, tell
 from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.core.roots import root_of
@@ -83,8 +84,8 @@ def main(argv: Sequence[str], environment: Mapping[str, str]) -> int:
         tell(f"{type(error).__name__}: {str(error).splitlines()[0]}. Look at the file, its rights and the disk.")
         return 1
     except KeyboardInterrupt:
-        tell("Stopped; nothing was half-written.")
-        return 130
+        tell(STOPPED)
+        return INTERRUPTED
     text = json.dumps(found.data, indent=1, default=str) if getattr(args, "json", False) else service.worded(found.text)
     try:
         answer(text)

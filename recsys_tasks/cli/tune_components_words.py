@@ -108,7 +108,7 @@ def _what_to_know(tuned: TunedComponents, trees: bool) -> Iterator[str]:
     if tuned.chosen.parts and tuned.asked[0] < LEAST_LISTENERS:
         yield (
             f"Only {count(tuned.asked[0])} listeners taught. A day needs {LEAST_LISTENERS} blend listeners who play "
-            "anything new, or ALS stays alone: see that [evaluation] blend_share hides so many."
+            "anything new, or ALS stays alone: see that [evaluation] blend_share and max_users hide so many."
         )
     if not trees:
         yield "Trees were not tried: LightGBM is not installed (recsys-pipeline[ranker])."

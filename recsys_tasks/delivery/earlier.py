@@ -74,7 +74,7 @@ def ragged(rows: IntArray, cols: IntArray, n_rows: int) -> Played:
     return Played(indptr, cols[order].astype(np.int32))
 
 
-def joined(every: Iterable[Played], n_rows: int) -> Played:
+def together(every: Iterable[Played], n_rows: int) -> Played:
     """The columns of several, by row."""
     found = list(every)
     rows = [np.repeat(np.arange(n_rows), np.diff(each.indptr)) for each in found]

@@ -3,15 +3,14 @@
 import json
 import os
 import secrets
-import socket
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from recsys_tasks.demo.ports import LOOPBACK, Ports
+
 CLONE = Path(__file__).resolve().parents[2]
-LOOPBACK = "127.0.0.1"
-WANTED_API_PORT = 8080
 ADMIN, VIEWER = "admin", "vic"
 SECRETS_FILE = "secrets.json"
 
@@ -31,15 +30,6 @@ POOLS: Mapping[str, int] = {"recsys_state": 1}
 
 
 @dataclass(frozen=True)
-class Ports:
-    """Free ports on the loopback interface."""
-
-    api: int
-    worker_log: int
-    trigger_log: int
-
-
-@dataclass(frozen=True)
 class Secrets:
     """What is made up once and kept in files that only the owner may read."""
 
@@ -48,22 +38,6 @@ class Secrets:
     jwt_secret: str
     passwords: Mapping[str, str]
     passwords_file: Path
-
-
-def choose_ports(wanted_api: int = WANTED_API_PORT) -> Ports:
-    """The wanted port for the API if it is free, and any free ports else.
-
-    All sockets are open at once while the numbers are drawn, so that no number is drawn twice.
-    """
-    with socket.socket() as first, socket.socket() as second, socket.socket() as third:
-        first.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            first.bind((LOOPBACK, wanted_api))
-        except OSError:
-            first.bind((LOOPBACK, 0))
-        second.bind((LOOPBACK, 0))
-        third.bind((LOOPBACK, 0))
-        return Ports(*(opened.getsockname()[1] for opened in (first, second, third)))
 
 
 def keep_secrets(home: Path) -> Secrets:

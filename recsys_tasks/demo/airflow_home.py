@@ -1,15 +1,14 @@
-"""The directory that one start of the demo has for itself, and the port that it has in mind."""
+"""The directory that one start of the demo has for itself."""
 
 import fcntl
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from recsys_tasks.core.errors import ConfigError, RecsysError
-from recsys_tasks.demo.airflow_environment import SECRETS_FILE, WANTED_API_PORT
+from recsys_tasks.demo.airflow_environment import SECRETS_FILE
 
 KEPT_FILES = {"lock", SECRETS_FILE, "passwords.json"}
 
@@ -60,23 +59,3 @@ def empty_home(home: Path) -> None:
             shutil.rmtree(entry)
         else:
             entry.unlink()
-
-
-@contextmanager
-def wanted_port(locks: Path | None = None) -> Iterator[int]:
-    """The usual port, unless another start on this machine has it in mind and may not have bound it yet; then 0: any.
-
-    Two that start at once would both find it free, and one of them would talk to the other's server. The lock that
-    shows it lies in the directory ``locks``, by default the system's for temporary files.
-    """
-    held = (locks or Path(tempfile.gettempdir())) / f"recsys-port-{WANTED_API_PORT}-{os.getuid()}.lock"
-    descriptor = os.open(held, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        port = WANTED_API_PORT
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            port = 0
-        yield port
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,6 @@
 """The end of the demo: what is live is delivered, and read as applications read it, by SQL and by HTTP."""
 
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -10,8 +9,8 @@ from datetime import UTC, datetime
 import psycopg2
 
 from recsys_tasks.core.errors import RecsysError
-from recsys_tasks.demo.airflow_environment import LOOPBACK
-from recsys_tasks.demo.guarded import Program, run_to_end, running
+from recsys_tasks.demo.guarded import Component, Program, run_to_end, running
+from recsys_tasks.demo.ports import LOOPBACK, held_ports
 from recsys_tasks.demo.show import A_LISTENER, THEIR_TRACK, ask, one_id
 from recsys_tasks.demo.supervisor import SINK_VARIABLE, RunningAirflow, Say
 from recsys_tasks.reporting.terminal_tables import as_table
@@ -65,11 +64,12 @@ def show_service(airflow: RunningAirflow, listener: str, say: Say) -> None:
     if curl is None:
         say("Without curl, the HTTP service is not asked: recsys serve.")
         return
-    port = _free_port()
+    with held_ports(0) as ports:
+        port = ports.api
     program = Program("reader", [sys.executable, "-m", "recsys_tasks", "serve", "--port", str(port)])
-    with running([program], airflow.environment, airflow.home / "logs"):
+    with running([program], airflow.environment, airflow.home / "logs") as (reader,):
         base = f"http://{LOOPBACK}:{port}"
-        _wait_ready(airflow, [curl, "-sf", f"{base}/readyz"])
+        _wait_ready(airflow, reader, [curl, "-sf", f"{base}/readyz"])
         address = f"{base}/v1/listeners/{listener}/discover?k=2"
         say(f"$ recsys serve --port {port} &\n$ curl {address}\n{_said(airflow, [curl, '-s', address])}")
 
@@ -86,13 +86,14 @@ def _has_ended(airflow: RunningAirflow) -> bool:
     return bool(runs) and all(run["state"] == "success" for run in runs)
 
 
-def _wait_ready(airflow: RunningAirflow, command: Sequence[str]) -> None:
+def _wait_ready(airflow: RunningAirflow, reader: Component, command: Sequence[str]) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:
             _said(airflow, command)
             return
         except RecsysError:
+            reader.check_alive()
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.5)
@@ -103,9 +104,3 @@ def _said(airflow: RunningAirflow, command: Sequence[str]) -> str:
     name = f"curl-{datetime.now(UTC):%H%M%S%f}"
     run_to_end(Program(name, command), airflow.environment, airflow.home / "answers", READY_SECONDS)
     return (airflow.home / "answers" / f"{name}.log").read_text()
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind((LOOPBACK, 0))
-        return int(found.getsockname()[1])

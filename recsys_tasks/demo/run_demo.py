@@ -1,6 +1,6 @@
 """The demo: a small world's streams, seven days through the real scheduler, and what came of it.
 
-    python -m recsys_tasks.demo.run_demo [--keep] [--days N] [--home DIRECTORY]
+    python -m recsys_tasks.demo.run_demo [--keep] [--days N] [--home DIRECTORY] [--port N]
 
 Everything it makes lies under its home (``.demo`` in the clone) and is made anew at each start.
 """
@@ -20,6 +20,7 @@ from recsys_tasks.demo.airflow_api import Json
 from recsys_tasks.demo.airflow_environment import CLONE
 from recsys_tasks.demo.deliver import deliver
 from recsys_tasks.demo.guarded import Program, ending_in_order
+from recsys_tasks.demo.ports import PORT_VARIABLE, USUAL_PORT, usual_port
 from recsys_tasks.demo.show import TRUTH, show_address, show_days, show_realism, show_recommendations, show_similar
 from recsys_tasks.demo.supervisor import DEMO_CONFIG, RunningAirflow, running_airflow
 
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ending_in_order():
         try:
             require_clone()
-            return demo(options.home, options.days, keep=options.keep)
+            return demo(options.home, options.days, options.port, keep=options.keep)
         except RecsysError as error:
             print(f"demo: {error}", file=sys.stderr)
             return 1
@@ -60,9 +61,17 @@ def require_clone(clone: Path = CLONE) -> None:
         )
 
 
-def demo(home: Path, days: int, *, keep: bool) -> int:
-    """Start everything, run the days, show the results, deliver what is live, stop everything."""
-    with running_airflow(home, beside=[world_program(home)], say=_say) as airflow:
+def demo(home: Path, days: int, port: int | None, *, keep: bool) -> int:
+    """Start everything, run the days, show the results, deliver what is live, stop everything.
+
+    Args:
+        home: where everything is kept.
+        days: how many of the world's last days to run.
+        port: of the UI; None: the usual one, or any if somebody has that.
+        keep: leave the UI up until Ctrl-C.
+    """
+    port = usual_port(_say) if port is None else port
+    with running_airflow(home, beside=[world_program(home)], say=_say, port=port) as airflow:
         show_address(airflow, _say)
         show_realism(airflow, _say)
         runs = run_days(airflow, last_days(days))
@@ -177,6 +186,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--keep", action="store_true", help="leave the UI up until Ctrl-C")
     parser.add_argument("--days", type=int, default=7, help="how many of the world's last days to run (default: 7)")
     home = Path(os.environ.get(HOME_VARIABLE, CLONE / ".demo"))
+    parser.add_argument(
+        "--port",
+        type=int,
+        default=os.environ.get(PORT_VARIABLE),
+        help=f"port of the UI, 0 for any that is free (default: {USUAL_PORT}, or any where somebody has that)",
+    )
     parser.add_argument("--home", type=Path, default=home, help=f"where everything is kept (default: {home})")
     return parser
 

@@ -14,18 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from recsys_tasks.core.errors import RecsysError
-from recsys_tasks.demo.airflow_api import AirflowApi, NoAnswer
+from recsys_tasks.demo.airflow_api import AirflowApi, ApiRefused, NoAnswer
 from recsys_tasks.demo.airflow_environment import (
     ADMIN,
     COMPONENTS,
     POOLS,
     airflow_environment,
-    choose_ports,
     keep_secrets,
 )
-from recsys_tasks.demo.airflow_home import check_home, empty_home, held_home, wanted_port
+from recsys_tasks.demo.airflow_home import check_home, empty_home, held_home
 from recsys_tasks.demo.embedded_postgres import running_postgres
 from recsys_tasks.demo.guarded import Component, Program, run_to_end, running
+from recsys_tasks.demo.ports import ADVICE, Ports, PortTaken, held_ports, who_listens
 
 DEMO_CONFIG = Path(__file__).with_name("demo.toml")
 METADATA_VARIABLE = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
@@ -109,16 +109,18 @@ def running_airflow(
     say: Say = silent,
     command: Sequence[str] = AIRFLOW,
     pools: Mapping[str, int] = POOLS,
+    port: int = 0,
 ) -> Iterator[RunningAirflow]:
     """Start databases and Airflow in ``home``, which is emptied first; yield when all is healthy; stop all at the end.
 
     ``base`` is the environment to start from (the caller's own, if not given); ``environment`` wins over it and over
     everything that is decided here. The programs ``beside`` run during the start, in the same environment, and must
     have ended well before the start counts as done. ``command`` begins every command line of Airflow's; ``pools``
-    are made where they are missing.
+    are made where they are missing. ``port`` is that of the UI; 0: any that is free.
 
     Raises:
         AlreadyRunning: somebody else uses the home.
+        PortTaken: somebody else has the port.
         ComponentFailed: a program ended early or was not ready in time; the message has the end of its log.
     """
     given = {**(os.environ if base is None else base), **(environment or {})}
@@ -126,6 +128,7 @@ def running_airflow(
     with ExitStack() as stack:
         check_home(home)
         lock = stack.enter_context(held_home(home))
+        ports = stack.enter_context(held_ports(port))
         say(f"Starting in {home}, which is made anew; the logs are in {home}/logs")
         empty_home(home)
         timer = _Timer(say)
@@ -134,8 +137,7 @@ def running_airflow(
         for name in (METADATA_VARIABLE, SOURCE_VARIABLE):
             if name in given:
                 say(f"        the database of {name} is used, which the environment names")
-        port = stack.enter_context(wanted_port())
-        everything = {**_environment(home, given, metadata, source, port), **(environment or {})}
+        everything = {**_environment(home, given, metadata, source, ports), **(environment or {})}
         helpers = stack.enter_context(running(_locked(beside, lock), everything, home / "logs"))
         run_to_end(_airflow("migrate", [*command, "db", "migrate"], lock), everything, home / "logs")
         timer.done("Airflow's tables are made")
@@ -144,6 +146,7 @@ def running_airflow(
         airflow = RunningAirflow(home, everything, components)
         stack.callback(airflow.api.close)
         airflow.wait_until(lambda: not airflow.api.unhealthy(), HEALTHY_SECONDS, "Airflow's good health")
+        require_ours(airflow.api, ports.api)
         for pool, slots in pools.items():
             airflow.api.ensure_pool(pool, slots)
         timer.done(f"Airflow is healthy: {airflow.url}")
@@ -152,6 +155,21 @@ def running_airflow(
             timer.done(f"{helper.program.name} is ready")
         airflow.check_alive()
         yield airflow
+
+
+def require_ours(api: AirflowApi, port: int) -> None:
+    """Pass where the server that answers knows our user.
+
+    Raises:
+        PortTaken: it is somebody else's, who took the port while ours had not yet listened.
+    """
+    try:
+        api.token()
+    except NoAnswer:  # late, as on a busy machine
+        raise
+    except ApiRefused as refused:
+        taken = f"Port {port} was free, and was taken during the start: {who_listens(port)}. {ADVICE} ({refused})"
+        raise PortTaken(taken) from None
 
 
 class _Timer:
@@ -176,9 +194,9 @@ def _locked(programs: Sequence[Program], lock: int) -> list[Program]:
     return [replace(program, held_descriptors=(lock,)) for program in programs]
 
 
-def _environment(home: Path, given: Mapping[str, str], metadata: str, source: str, port: int) -> dict[str, str]:
+def _environment(home: Path, given: Mapping[str, str], metadata: str, source: str, ports: Ports) -> dict[str, str]:
     """Airflow's environment and the library's."""
-    everything = airflow_environment(home, choose_ports(port), keep_secrets(home), metadata, given)
+    everything = airflow_environment(home, ports, keep_secrets(home), metadata, given)
     everything["RECSYS_ROOT"] = str(home / "store")
     everything["RECSYS_CONFIG"] = str(DEMO_CONFIG)
     everything[SOURCE_VARIABLE] = source

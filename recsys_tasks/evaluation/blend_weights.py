@@ -18,7 +18,7 @@ from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Retriever
-from recsys_tasks.recommenders.blend import joined
+from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.pools import Pool, pool_of, together
 
 GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
@@ -61,13 +61,24 @@ def teachers_of(components: Sequence[Retriever], holdout: Holdout, depth: int) -
     return Teachers(asked, pool, holdout.hidden[asked])
 
 
-def in_words(labels: Sequence[str], weights: Sequence[float], holdout: Holdout, teachers: Teachers | None) -> str:
-    """The weights of components, and on whom they were fitted; or that too few listeners teach."""
+def in_words(
+    labels: Sequence[str], weights: Sequence[float], holdout: Holdout, teachers: Teachers | None, most: int
+) -> str:
+    """The weights of components, and on whom they were fitted; or that too few listeners teach, and what helps.
+
+    Args:
+        labels: names of the components.
+        weights: their weights.
+        holdout: the day as the blend's listeners are asked about it.
+        teachers: those of them who teach.
+        most: how many of them there may be, which is ``max_users``.
+    """
     if teachers is None:
-        asked = int(np.count_nonzero(np.diff(holdout.hidden.indptr)))
+        asked, n = int(np.count_nonzero(np.diff(holdout.hidden.indptr))), len(holdout.user_rows)
         return (
-            f"not fitted, {labels[0]} stays alone: {asked} of {len(holdout.user_rows)} blend listeners played anything "
-            f"new, and {LEAST_LISTENERS} are needed. More listeners teach with a larger [evaluation] blend_share."
+            f"not fitted, {labels[0]} stays alone: {asked} of {n} blend listeners played anything new, and "
+            f"{LEAST_LISTENERS} are needed. More listeners teach with a larger [evaluation] "
+            f"{'blend_share' if n < most else 'max_users'}."
         )
     found = ", ".join(f"{label} {weight:g}" for label, weight in zip(labels, weights, strict=True))
     return f"fitted on {len(teachers.user_rows)} listeners: {found}"
@@ -119,7 +130,7 @@ def weights_for(pool: Pool, hidden: sparse.csr_matrix, k: int) -> tuple[float, .
 
 def ndcg_of(pool: Pool, weights: Sequence[float], hits: BoolArray, n_hidden: IntArray, k: int) -> Values:
     """nDCG@k of each listener's list under some weights. (n_users,)."""
-    totals = np.where(pool.cols < 0, -np.inf, joined(pool.z, weights)).astype(np.float32)
+    totals = np.where(pool.cols < 0, -np.inf, weighted_sum(pool.z, weights)).astype(np.float32)
     best = np.argpartition(-totals, k - 1, axis=1)[:, :k] if k < totals.shape[1] else _all(totals)
     order = np.lexsort((best, -np.take_along_axis(totals, best, axis=1)), axis=1)
     return ndcg(np.take_along_axis(hits, np.take_along_axis(best, order, axis=1), axis=1), n_hidden)

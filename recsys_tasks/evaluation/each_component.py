@@ -12,7 +12,7 @@ from recsys_tasks.evaluation.lists import Lists, is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg, precision
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Candidates, Retriever
-from recsys_tasks.recommenders.blend import Blend, joined
+from recsys_tasks.recommenders.blend import Blend, weighted_sum
 from recsys_tasks.recommenders.pools import best_of, blocks_of, pooled
 from recsys_tasks.recommenders.popular import PopularTracks
 
@@ -119,7 +119,7 @@ def _best(part: Part, components: Sequence[Retriever], found: Sequence[Candidate
     if len(part.used) == 1:
         return found[part.used[0]].cols[:, :k].astype(np.int64)
     pool = pooled([components[n] for n in part.used], [found[n] for n in part.used], rows)
-    return best_of(pool, joined(pool.z, part.weights), k).cols.astype(np.int64)
+    return best_of(pool, weighted_sum(pool.z, part.weights), k).cols.astype(np.int64)
 
 
 def _scored(lists: Lists, hidden: sparse.csr_matrix) -> tuple[Values, Values]:

@@ -17,7 +17,7 @@ from recsys_tasks.evaluation.tuning_split import TuningSplit
 from recsys_tasks.matrix.popularity import listeners_of
 from recsys_tasks.recommenders.base import Candidates, Parent, Retriever, TrainingData
 from recsys_tasks.recommenders.pools import Pool, pooled, standardised
-from recsys_tasks.recommenders.ranker import TrackFacts
+from recsys_tasks.recommenders.ranker_features import TrackFacts
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.recommenders.vectors import Played
 

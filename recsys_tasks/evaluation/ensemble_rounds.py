@@ -22,7 +22,7 @@ from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.metrics import ndcg, precision
 from recsys_tasks.evaluation.tuning_scores import Scores
 from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.blend import joined
+from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.pools import Pool, best_of
 
@@ -128,7 +128,7 @@ def _tried(name: str, parts: Sequence[Part], sample: Sample, als: Once, options:
         )
         weights = weights_for(fitting.pool, fitting.hidden, options.k)
         alone, beside = (
-            scored(pool, joined(pool.z, each), validation.hidden, options.k).ndcg.mean()
+            scored(pool, weighted_sum(pool.z, each), validation.hidden, options.k).ndcg.mean()
             for pool, each in ((validation.of([0]), (1.0,)), (validation.pool, weights))
         )
         found.append(Tried(name, part, len(sample.data.users), float(beside), float(alone)))

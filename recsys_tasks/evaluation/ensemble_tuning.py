@@ -26,9 +26,10 @@ from recsys_tasks.evaluation.ranker_training import trees_for
 from recsys_tasks.evaluation.tuning_scores import Gains, Means, Scores, gains, means
 from recsys_tasks.matrix.popularity import first_unplayed, popular_order
 from recsys_tasks.recommenders.base import Retriever
-from recsys_tasks.recommenders.blend import joined
+from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.pools import Pool
-from recsys_tasks.recommenders.ranker import Trees, features
+from recsys_tasks.recommenders.ranker import Trees
+from recsys_tasks.recommenders.ranker_features import features
 
 ALONE = "ALS alone"
 
@@ -158,7 +159,7 @@ class _Joining:
     def _scores(self, ensemble: Ensemble, group: Group) -> Scores:
         """What the lists of an ensemble are worth to a group."""
         pool, learnt = self._pool(ensemble, group), self._learning(ensemble)
-        totals = joined(pool.z, learnt) if not isinstance(learnt, Trees) else self._by_trees(learnt, pool, group)
+        totals = weighted_sum(pool.z, learnt) if not isinstance(learnt, Trees) else self._by_trees(learnt, pool, group)
         return scored(pool, totals, group.hidden, self._options.k)
 
     def _learning(self, ensemble: Ensemble) -> Trees | tuple[float, ...]:

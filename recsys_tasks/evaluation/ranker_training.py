@@ -10,7 +10,8 @@ from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS, Teachers
 from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.pools import Pool
-from recsys_tasks.recommenders.ranker import Rows, TrackFacts, Trees, feature_names, features, trained
+from recsys_tasks.recommenders.ranker import Trees, trained
+from recsys_tasks.recommenders.ranker_features import Rows, TrackFacts, feature_names, features
 from recsys_tasks.recommenders.vectors import Played
 
 OTHERS = 3

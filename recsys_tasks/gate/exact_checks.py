@@ -124,11 +124,8 @@ def similar_checks(name: str, stored: SimilarTracks | None, trained: SimilarTrac
     """
     if stored is None and trained is None:
         return []
-    one, other = ({} if each is None else each.files() for each in (stored, trained))
-    same = one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
     pairs = 0 if stored is None else stored.matrix.nnz
-    found = f"{count(pairs)} pairs, {'those' if same else 'not those'} of the model"
-    return [Check(f"candidate holds the {name}", same, found, "those of the model")]
+    return [_is_held(name, stored, trained, f"{count(pairs)} pairs, ")]
 
 
 def ranker_checks(stored: Ranker | None, trained: Ranker | None) -> list[Check]:
@@ -140,10 +137,17 @@ def ranker_checks(stored: Ranker | None, trained: Ranker | None) -> list[Check]:
     """
     if stored is None and trained is None:
         return []
+    return [_is_held("trees", stored, trained)]
+
+
+def _is_held(
+    what: str, stored: SimilarTracks | Ranker | None, trained: SimilarTracks | Ranker | None, size: str = ""
+) -> Check:
+    """Whether a part of the candidate has the same files as that of the model."""
     one, other = ({} if each is None else each.files() for each in (stored, trained))
     same = one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
-    found = f"{'those' if same else 'not those'} of the model"
-    return [Check("candidate holds the trees", same, found, "those of the model")]
+    found = f"{size}{'those' if same else 'not those'} of the model"
+    return Check(f"candidate holds the {what}", same, found, "those of the model")
 
 
 def cold_check(

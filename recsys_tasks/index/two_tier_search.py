@@ -137,7 +137,7 @@ class TwoTierSearch:
             some = slice(start, start + self._sizes.batch)
             own = Played(played.indptr[start : start + self._sizes.batch + 1], played.cols)
             parts.append(self._answer(UserBatch(self.tracks, user_vectors[some], norms[some], own, k, allowed)))
-        return _joined(parts)
+        return _together(parts)
 
     def _answer(self, users: Users) -> Found:
         """Scan for some users, ask Annoy where the scan does not prove its answer, and score what was found."""
@@ -188,7 +188,7 @@ def _nothing_found(norms: npt.NDArray[np.float64], k: int) -> Found:
     return Found(nothing, nothing.copy(), scores, np.zeros(len(norms), dtype=np.int64), norms > 0)
 
 
-def _joined(parts: list[Found]) -> Found:
+def _together(parts: list[Found]) -> Found:
     """The answers of several batches as one."""
     if len(parts) == 1:
         return parts[0]

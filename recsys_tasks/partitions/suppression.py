@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.core.config import IdType
 from recsys_tasks.core.digests import canonical_json
 from recsys_tasks.core.domain import BoolArray, Day, Id, Ids, PlayCounts
 from recsys_tasks.core.errors import BadData, CorruptArtefact, UnknownId
 from recsys_tasks.core.records import as_json, from_json
+from recsys_tasks.core.source import IdType
 from recsys_tasks.source.queries import ID_ARROW
 from recsys_tasks.storage.secret import kept, kept_or_drawn
 from recsys_tasks.storage.store import ArtefactStore

@@ -19,6 +19,7 @@ import pyarrow as pa
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray, Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.base import Candidates, Retriever
+from recsys_tasks.recommenders.pools import standardised
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.storage.stored_forms import as_ids
 
@@ -91,7 +92,7 @@ class AtAnHour:
         """As ``Retriever``: the best for this hour among the listener's best, which certifies nothing."""
         found = self.retriever.candidates(user_rows, played, max(k, CANDIDATES), allowed)
         there = found.cols >= 0
-        sums = standardised(found.scores, there) + self.weight * self.prior.of(found.cols, self.hour)
+        sums = standardised(found.scores.astype(np.float64), there) + self.weight * self.prior.of(found.cols, self.hour)
         scores: FloatArray = np.where(there, sums, -np.inf).astype(np.float32)
         best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         cols = np.take_along_axis(found.cols, best, axis=1)
@@ -108,12 +109,3 @@ class AtAnHour:
     def cold_items(self) -> BoolArray:
         """As ``Retriever``."""
         return self.retriever.cold_items()
-
-
-def standardised(scores: FloatArray, there: BoolArray) -> npt.NDArray[np.float64]:
-    """Scores less the mean of their row, in its standard deviations; whatever stands where nothing is."""
-    known = np.where(there, scores, 0).astype(np.float64)
-    n = np.maximum(there.sum(axis=1, keepdims=True), 1)
-    less = np.where(there, known - known.sum(axis=1, keepdims=True) / n, 0)
-    spread = np.sqrt((less**2).sum(axis=1, keepdims=True) / n)
-    return np.asarray(less / np.where(spread > 0, spread, 1))

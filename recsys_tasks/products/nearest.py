@@ -91,11 +91,11 @@ def _nearest(directions: FloatArray, own: IntArray, wanted: FloatArray, k: int, 
         owners, places = np.divmod(at, stop - start)
         waiting.append((owners, start + places, scores.ravel()[at]))
         if stop == len(directions) or sum(len(each) for each, _, _ in waiting) > n * k:
-            best, waiting = _joined(best, waiting), []
+            best, waiting = _merged(best, waiting), []
     return best
 
 
-def _joined(best: Best, waiting: list[tuple[IntArray, IntArray, FloatArray]]) -> Best:
+def _merged(best: Best, waiting: list[tuple[IntArray, IntArray, FloatArray]]) -> Best:
     """The best of what stands on the lists, which comes first of equal ones, and of what may enter."""
     n, k = best.places.shape
     owners, at = np.nonzero(best.places >= 0)

@@ -18,7 +18,7 @@ from recsys_tasks.core.domain import FloatArray, IntArray
 from recsys_tasks.products.filters import column_of
 from recsys_tasks.products.lists import ArtistLists
 from recsys_tasks.products.view import ReleaseView
-from recsys_tasks.recommenders.blend import joined
+from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.pools import standardised
 
 Scores = npt.NDArray[np.float64]
@@ -84,7 +84,7 @@ class RelatedArtists:
             self._by_factors(artists, cols),
             by_tags,
         )
-        total = joined(np.stack([standardised(part, there) for part in parts]), settings.related_weights)
+        total = weighted_sum(np.stack([standardised(part, there) for part in parts]), settings.related_weights)
         total[~there] = -np.inf
         order = np.argsort(-total, axis=1, kind="stable")[:, :k]
         found, scores = (np.take_along_axis(values, order, axis=1) for values in (cols, total))

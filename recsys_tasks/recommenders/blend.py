@@ -18,7 +18,7 @@ from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.joined import Joined
-from recsys_tasks.recommenders.pools import Pool
+from recsys_tasks.recommenders.pools import Pool, in_deviations
 
 ALONE = ("als",)
 DEPTH = 100
@@ -82,7 +82,7 @@ class Blended(Joined):
 
     def totals(self, pool: Pool, user_rows: IntArray) -> npt.NDArray[np.float64]:
         """As ``Joined``: the weighted sum of the z-scores."""
-        return joined(pool.z, self.weights)
+        return weighted_sum(pool.z, self.weights)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``: z-scores over the pairs of a listener that are asked for together."""
@@ -92,13 +92,12 @@ class Blended(Joined):
             raw = np.asarray(component.scores(user_rows, item_cols), dtype=np.float64)
             n = np.bincount(places, minlength=len(rows))
             centred = raw - (np.bincount(places, raw) / n)[places]
-            spread = np.sqrt(np.bincount(places, centred**2) / n)[places]
-            total += weight * np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 0)
+            total += weight * in_deviations(centred, np.sqrt(np.bincount(places, centred**2) / n)[places])
         cold = self.cold_users()[user_rows] | self.cold_items()[item_cols]
         return np.where(cold, 0, total).astype(np.float32)
 
 
-def joined(z: npt.NDArray[np.float64], weights: Sequence[float]) -> npt.NDArray[np.float64]:
+def weighted_sum(z: npt.NDArray[np.float64], weights: Sequence[float]) -> npt.NDArray[np.float64]:
     """The weighted sum over components, added in their order. (n_users, n_places)."""
     total = np.zeros(z.shape[1:])
     for values, weight in zip(z, weights, strict=True):

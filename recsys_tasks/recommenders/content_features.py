@@ -21,9 +21,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recsys_tasks.core.config import CATALOGUE_COLUMNS
 from recsys_tasks.core.domain import BoolArray, Ids
 from recsys_tasks.core.keyed_random import keyed_hash, mix
+from recsys_tasks.core.source import CATALOGUE_COLUMNS
 
 BINS = 16
 """Bins of a number at the least; more where one would hold too many tracks."""

@@ -16,6 +16,9 @@ from recsys_tasks.recommenders.falling import falling
 from recsys_tasks.recommenders.neighbours import LISTENERS_AT_ONCE
 from recsys_tasks.recommenders.vectors import Played
 
+LEAST_DEVIATION = 1e-12
+"""Scores with a smaller standard deviation differ by rounding, and say nothing of the candidates."""
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -85,8 +88,12 @@ def standardised(scores: npt.NDArray[np.float64], there: BoolArray) -> npt.NDArr
     """z-scores of each row over the places that are there, 0 elsewhere and where all are alike. (n_users, n_places)."""
     n = np.maximum(there.sum(axis=1, keepdims=True), 1)
     centred = np.where(there, scores - np.where(there, scores, 0).sum(axis=1, keepdims=True) / n, 0)
-    spread = np.sqrt((centred**2).sum(axis=1, keepdims=True) / n)
-    return np.asarray(np.divide(centred, spread, out=np.zeros_like(centred), where=spread > 1e-12))
+    return in_deviations(centred, np.sqrt((centred**2).sum(axis=1, keepdims=True) / n))
+
+
+def in_deviations(centred: npt.NDArray[np.float64], deviation: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Scores less their mean, in standard deviations; 0 where all are alike. Of any one shape."""
+    return np.asarray(np.divide(centred, deviation, out=np.zeros_like(centred), where=deviation > LEAST_DEVIATION))
 
 
 def blocks_of(user_rows: IntArray, played: Played) -> Iterator[tuple[IntArray, Played]]:

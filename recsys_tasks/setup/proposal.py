@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
 
-from recsys_tasks.core.config import CatalogueConfig, Config, parse_config
+from recsys_tasks.core.config import Config, parse_config
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError, SourceUnavailable
+from recsys_tasks.core.source import CatalogueConfig
 from recsys_tasks.setup.views import mending_view
 from recsys_tasks.source.candidates import Candidate, best, catalogue_candidates, id_type, streams_candidates
 from recsys_tasks.source.connection import connect, disconnect, parse_address, snapshot

@@ -8,7 +8,7 @@ is chosen: the caller has to say so.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from recsys_tasks.core.config import IdType
+from recsys_tasks.core.source import IdType
 from recsys_tasks.source.queries import INTEGERS
 from recsys_tasks.source.relations import Relation
 from recsys_tasks.source.schema import FRACTIONS, ID_KINDS, TEXTS

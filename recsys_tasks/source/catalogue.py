@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 import pyarrow.json as pa_json
 from psycopg2 import sql
 
-from recsys_tasks.core.config import CatalogueConfig, IdType
 from recsys_tasks.core.digests import digest_of
+from recsys_tasks.core.source import CatalogueConfig, IdType
 from recsys_tasks.source.connection import Snapshot
 from recsys_tasks.source.queries import ID_ARROW, INTEGERS, id_value, no_id, table_name
 from recsys_tasks.source.rows import copy_out

@@ -5,8 +5,8 @@ from datetime import date
 import pyarrow as pa
 from psycopg2 import sql
 
-from recsys_tasks.core.config import IdType
 from recsys_tasks.core.products import ProductsConfig
+from recsys_tasks.core.source import IdType
 from recsys_tasks.source.connection import Snapshot
 from recsys_tasks.source.queries import ID_ARROW, INTEGERS, id_value, no_id, table_name
 from recsys_tasks.source.rows import copy_out

@@ -7,7 +7,7 @@ from typing import Any
 
 from psycopg2 import sql
 
-from recsys_tasks.core.config import SourceConfig
+from recsys_tasks.core.source import SourceConfig
 from recsys_tasks.source.connection import Snapshot
 from recsys_tasks.source.queries import Window, instants_query, table_name
 

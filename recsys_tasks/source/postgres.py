@@ -28,11 +28,11 @@ import pyarrow as pa
 from sqlalchemy import Connection
 
 from recsys_tasks.core.business_days import EARLIEST, LATEST, UTC_DAYS, BusinessDays
-from recsys_tasks.core.config import CatalogueConfig, SourceConfig
 from recsys_tasks.core.domain import Day, Id
 from recsys_tasks.core.errors import SourceUnavailable
 from recsys_tasks.core.policy import PrivacyConfig
 from recsys_tasks.core.products import ProductsConfig
+from recsys_tasks.core.source import CatalogueConfig, SourceConfig
 from recsys_tasks.source.catalogue import empty_catalogue, read_catalogue
 from recsys_tasks.source.connection import (
     Cursor,

@@ -6,8 +6,8 @@ import pyarrow as pa
 from psycopg2 import sql
 
 from recsys_tasks.core.business_days import LATEST
-from recsys_tasks.core.config import IdType, SourceConfig
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.source import IdType, SourceConfig
 
 INTEGERS = ("smallint", "integer", "bigint")
 ID_ARROW: dict[IdType, pa.DataType] = {"bigint": pa.int64(), "text": pa.string(), "uuid": pa.string()}

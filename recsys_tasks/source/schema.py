@@ -18,10 +18,10 @@ from sqlalchemy.dialects.postgresql.base import PGInspector
 from sqlalchemy.exc import SAWarning
 from sqlalchemy.types import NullType, TypeEngine
 
-from recsys_tasks.core.config import CatalogueConfig, IdType, SourceConfig
 from recsys_tasks.core.errors import SourceMismatch
 from recsys_tasks.core.formatting import in_one_line
 from recsys_tasks.core.policy import PrivacyConfig
+from recsys_tasks.core.source import CatalogueConfig, IdType, SourceConfig
 from recsys_tasks.source.connection import Snapshot
 from recsys_tasks.source.queries import INTEGERS, table_name, table_parts
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from recsys_tasks.core.business_days import BusinessDays
-from recsys_tasks.core.config import SourceConfig
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import EPOCH
+from recsys_tasks.core.source import SourceConfig
 from recsys_tasks.source.connection import Cursor
 from recsys_tasks.source.queries import QUARTER_S, Window, tally_query
 

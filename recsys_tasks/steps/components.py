@@ -146,10 +146,11 @@ def _fit_weights(at: Workplace, als: str, beside: Sequence[Beside], matrix: Play
         found = fitted_weights(teachers, len(components), at.config.evaluation.k)
         ranker = train_ranker(at, day, teachers, labels_of(beside), holdout, items)
     at.models.save(weights, {"weights": np.array(found), **ranker}, TrainingFigures())
-    at.progress(f"weights of {day}: {in_words(labels_of(beside), found, holdout, teachers)}")
+    words = in_words(labels_of(beside), found, holdout, teachers, at.config.evaluation.max_users)
+    at.progress(f"weights of {day}: {words}")
 
 
-def joined(at: Workplace, day: Day, als: str) -> tuple[tuple[str, ...], Blend]:
+def components_and_blend(at: Workplace, day: Day, als: str) -> tuple[tuple[str, ...], Blend]:
     """Digests of all components of a candidate, ALS first, and how they are joined.
 
     Raises:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from recsys_tasks.core.domain import Figures, IntArray
 from recsys_tasks.core.formatting import count
 from recsys_tasks.delivery.arrays import ListArrays
-from recsys_tasks.delivery.earlier import ShownBefore, joined
+from recsys_tasks.delivery.earlier import ShownBefore, together
 from recsys_tasks.delivery.figures import ListFigures
 from recsys_tasks.delivery.files import ProductFiles
 from recsys_tasks.delivery.products import (
@@ -50,7 +50,7 @@ def _discover(making: Making, files: ProductFiles, arrays: ListArrays | None) ->
 
     def listed(asked: tuple[IntArray, Mapping[str, Played]]) -> tuple[Lists, Mapping[str, Played], Played]:
         rows, before = asked
-        shown = joined((before[name] for name in making.earlier.shown), len(rows))
+        shown = together((before[name] for name in making.earlier.shown), len(rows))
         return making.products.discover(rows, shown=shown), before, shown
 
     batches = ((rows, _shown_before(making, readers, rows)) for rows in making.batches())

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from recsys_tasks.core.business_days import UTC_DAYS, BusinessDays
-from recsys_tasks.core.config import SourceConfig
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.domain import Day, PlayCounts
 from recsys_tasks.core.errors import ConfigError, EmptyDay
 from recsys_tasks.core.formatting import count
+from recsys_tasks.core.source import SourceConfig
 from recsys_tasks.matrix.chain import dates
 from recsys_tasks.partitions.day_traces import DayTraces, sample_events, traces_of
 from recsys_tasks.partitions.extracted_day import ExtractedDay, account_for, figures_of

@@ -24,7 +24,7 @@ from recsys_tasks.release.bundles import GATED, NAMES
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.steps.beside import items_for, snapshot_of
 from recsys_tasks.steps.cold_tracks import cold_key
-from recsys_tasks.steps.components import joined, open_extras
+from recsys_tasks.steps.components import components_and_blend, open_extras
 from recsys_tasks.steps.results import Built
 from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
 from recsys_tasks.steps.words import search_in_words
@@ -41,7 +41,7 @@ def build_index(at: Workplace, day: Day, model: str) -> Built:
         CorruptArtefact: the matrix or the model differs from its manifest.
         NotStored: there is a catalogue, and no snapshot of it was taken for the day; or a component was not trained.
     """
-    components, blend = joined(at, day, model)
+    components, blend = components_and_blend(at, day, model)
     key = CandidateKey(
         day=day,
         matrix=at.models.key(day, model).matrix,

@@ -11,7 +11,8 @@ from recsys_tasks.evaluation.ranker_training import fitted_trees
 from recsys_tasks.evaluation.traits import numbered
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Arrays
-from recsys_tasks.recommenders.ranker import Ranker, TrackFacts, identity
+from recsys_tasks.recommenders.ranker import Ranker, identity
+from recsys_tasks.recommenders.ranker_features import TrackFacts
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import snapshot_of

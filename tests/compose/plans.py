@@ -10,7 +10,7 @@ from compose.images import Secrets
 from compose.looks import PAGES, VIEWER, VIEWER_PASSWORD, Looking
 from compose.settings_of_run import write_settings
 from compose.stack import JOBS, Stack
-from recsys_tasks.demo.airflow_environment import choose_ports
+from recsys_tasks.demo.ports import held_ports
 
 Say = Callable[[str], None]
 DAY, NEXT = "2026-02-07", "2026-02-08"
@@ -74,8 +74,8 @@ def started(
     options: tuple[str, ...] = (),
 ) -> Iterator[Looking]:
     """Build and start everything; at the end take it down with all that it kept."""
-    ports = choose_ports(0)
-    own = {"AIRFLOW_PORT": str(ports.api), "RECSYS_SERVICE_PORT": str(ports.worker_log)}
+    with held_ports(0) as ports:
+        own = {"AIRFLOW_PORT": str(ports.api), "RECSYS_SERVICE_PORT": str(ports.worker_log)}
     values = own | write_settings(clone, build, {**given, **own})
     stack = Stack(engine, clone, profiles, options)
     say(f"profiles {', '.join(profiles)}")

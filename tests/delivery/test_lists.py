@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from recsys_tasks.delivery.earlier import ShownBefore, joined
+from recsys_tasks.delivery.earlier import ShownBefore, together
 from recsys_tasks.delivery.figures import ListFigures
 from recsys_tasks.delivery.products import DISCOVER, PRODUCTS, TRACK, USER
 from recsys_tasks.delivery.rows import list_rows
@@ -61,9 +61,9 @@ class TestShownBefore:
     def test_several_are_joined_listener_by_listener(self, files):
         """Nobody gets another's tracks; of no delivery at all, nothing."""
         users = pa.array([1, 2, 3])
-        both = joined([ShownBefore(files).of(users, TRACKS), ShownBefore(files[:1]).of(users, TRACKS)], 3)
+        both = together([ShownBefore(files).of(users, TRACKS), ShownBefore(files[:1]).of(users, TRACKS)], 3)
         assert sets(both) == [{1, 4}, {2, 4}, {3, 4}]
-        assert sets(joined([], 2)) == [set(), set()]
+        assert sets(together([], 2)) == [set(), set()]
 
 
 class TestFigures:
@@ -71,7 +71,7 @@ class TestFigures:
         """Two of three listeners have lists; every figure can be counted on fingers."""
         new, artists = np.array([True, False, False, False, True]), np.array([0, 0, 1, -1, 2])
         figures = ListFigures(new, artists, np.array([0, 0, 0, -1, 0]))
-        before = {"last": joined([], 3), "week": ShownBefore([]).of(pa.array([1, 2, 3]), TRACKS)}
+        before = {"last": together([], 3), "week": ShownBefore([]).of(pa.array([1, 2, 3]), TRACKS)}
         before["last"] = before["last"]._replace(indptr=np.array([0, 1, 2, 4]), cols=np.array([1, 0, 2, 4]))
         figures.add(LISTS, np.array([False, False, True]), before, len(TRACKS))
         assert figures.figures() == {

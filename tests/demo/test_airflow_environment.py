@@ -1,7 +1,6 @@
 """What the demo's supervisor hands to Airflow: ports, secrets, and an environment that holds nothing by mistake."""
 
 import os
-import socket
 import stat
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,34 +12,11 @@ from recsys_tasks.core.services import Service
 from recsys_tasks.demo.airflow_environment import (
     CLONE,
     COMPONENTS,
-    LOOPBACK,
     POOLS,
-    Ports,
     airflow_environment,
-    choose_ports,
     keep_secrets,
 )
-
-
-class TestPorts:
-    def test_the_ports_differ_and_are_free(self) -> None:
-        """Three different ports, each of which can be bound on the loopback interface."""
-        ports = choose_ports()
-        numbers = {ports.api, ports.worker_log, ports.trigger_log}
-        assert len(numbers) == 3
-        for number in numbers:
-            with socket.socket() as free:
-                free.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                free.bind((LOOPBACK, number))
-
-    def test_a_wanted_port_that_is_taken(self) -> None:
-        """Somebody else's server on the wanted port moves ours, and is left alone."""
-        with socket.socket() as other:
-            other.bind((LOOPBACK, 0))
-            other.listen()
-            taken = other.getsockname()[1]
-            assert choose_ports(wanted_api=taken).api != taken
-        assert choose_ports(wanted_api=taken).api == taken
+from recsys_tasks.demo.ports import LOOPBACK, Ports
 
 
 class TestSecrets:

@@ -13,9 +13,9 @@ from processes import all_gone, children_of, guard_of, script
 
 from recsys_tasks.core.errors import ConfigError, RecsysError
 from recsys_tasks.demo.airflow_api import AirflowApi, ApiRefused
-from recsys_tasks.demo.airflow_environment import WANTED_API_PORT, choose_ports
-from recsys_tasks.demo.airflow_home import AlreadyRunning, wanted_port
+from recsys_tasks.demo.airflow_home import AlreadyRunning
 from recsys_tasks.demo.guarded import ComponentFailed, Program, plain_environment
+from recsys_tasks.demo.ports import PortTaken, held_ports
 from recsys_tasks.demo.supervisor import RunningAirflow, running_airflow
 
 # An Airflow in small: the api-server answers what the supervisor asks, every other component sleeps.
@@ -37,25 +37,18 @@ FAKE_AIRFLOW = """
             self.answer(status | {"pools": []})
         def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer({"access_token": "t"})
-        def answer(self, body):
-            self.send_response(200)
+            if "FAKE_FOREIGN" in os.environ:
+                self.answer({"detail": "Invalid credentials"}, 401)
+            else:
+                self.answer({"access_token": "t"})
+        def answer(self, body, code=200):
+            self.send_response(code)
             self.end_headers()
             self.wfile.write(json.dumps(body).encode())
         def log_message(self, *_):
             pass
     HTTPServer((os.environ["AIRFLOW__API__HOST"], int(os.environ["AIRFLOW__API__PORT"])), Answer).serve_forever()
 """
-
-
-class TestWantedPort:
-    def test_two_starts_at_once_do_not_have_the_same_port_in_mind(self, tmp_path: Path) -> None:
-        """Neither has bound it yet: the second takes any other, and the usual one is free again after the first."""
-        with wanted_port(tmp_path) as first, wanted_port(tmp_path) as second:
-            assert (first, second) == (WANTED_API_PORT, 0)
-            assert choose_ports(first).api != choose_ports(second).api
-        with wanted_port(tmp_path) as again:
-            assert again == WANTED_API_PORT
 
 
 Start = Callable[..., AbstractContextManager[RunningAirflow]]
@@ -100,6 +93,23 @@ class TestRunningAirflow:
             pass
         assert time.monotonic() - started < 20
         assert set(children_of(os.getpid())) <= set(before)
+
+    def test_a_port_that_is_taken(self, start: Start, tmp_path: Path) -> None:
+        """Nothing is started and nothing is emptied where somebody else has the port."""
+        home = tmp_path / "home"
+        with start(home):
+            (home / "store" / "kept").touch()
+        with held_ports(0) as ports:
+            port = ports.api
+        with held_ports(port), pytest.raises(PortTaken, match="another start"), start(home, port=port):
+            pass
+        assert (home / "store" / "kept").exists()
+
+    def test_a_port_that_is_taken_during_the_start(self, start: Start, tmp_path: Path) -> None:
+        """An Airflow that answers in the place of ours is told of as such, with its process, and what to do."""
+        said = r"was taken during the start: a program.*, process \d+, of the account .*scripts/demo --port N.*401"
+        with pytest.raises(PortTaken, match=said), start(tmp_path / "home", {"FAKE_FOREIGN": "1"}):
+            pass
 
     def test_a_helper_that_fails(self, start: Start, tmp_path: Path) -> None:
         """A program beside the start that fails makes the start fail."""

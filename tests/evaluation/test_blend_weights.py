@@ -22,6 +22,7 @@ from recsys_tasks.recommenders.blend import Pool
 from recsys_tasks.recommenders.exact_search import exact_top
 
 N_TRACKS, K = 40, 5
+TOO_FEW = "not fitted, als stays alone: 99 of 99 blend listeners played anything new, and 100 are needed."
 
 
 @dataclass(frozen=True)
@@ -120,18 +121,20 @@ class TestWeights:
         assert 7 in found.pool.cols[1]
 
     @pytest.mark.parametrize(
-        ("n_users", "said"),
+        ("n_users", "most", "said"),
         [
-            (LEAST_LISTENERS, "fitted on 100 listeners: als 1, recent 5"),
-            (99, "not fitted, als stays alone: 99 of 99 blend listeners played anything new, and 100 are needed."),
+            (LEAST_LISTENERS, 10_000, "fitted on 100 listeners: als 1, recent 5"),
+            (99, 10_000, f"{TOO_FEW} More listeners teach with a larger [evaluation] blend_share."),
+            (99, 99, f"{TOO_FEW} More listeners teach with a larger [evaluation] max_users."),
         ],
     )
-    def test_it_is_said_on_whom_they_were_fitted(self, n_users, said):
-        """Too few are told as such, and not as weights that were found to be nothing."""
+    def test_it_is_said_on_whom_they_were_fitted(self, n_users, most, said):
+        """Too few are told as such, and not as weights that were found to be nothing, with the setting that bounds
+        their number."""
         holdout, guesses, knows = day(n_users)
         teachers = teachers_of([guesses, knows], holdout, 20)
         weights = (1.0, 0.0) if teachers is None else (1.0, 5.0)
-        assert in_words(("als", "recent"), weights, holdout, teachers).startswith(said)
+        assert in_words(("als", "recent"), weights, holdout, teachers, most) == said
 
     @pytest.mark.parametrize(("n_users", "alone"), [(LEAST_LISTENERS - 1, True), (LEAST_LISTENERS, False)])
     def test_nothing_is_fitted_on_a_handful(self, n_users, alone):

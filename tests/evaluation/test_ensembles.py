@@ -22,7 +22,7 @@ from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.metrics import ndcg
 from recsys_tasks.evaluation.tuning_split import TuningSplit
 from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.blend import joined
+from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.pools import best_of, pool_of
 
@@ -250,6 +250,6 @@ def test_the_pool_of_some_components_is_theirs_alone(fashionable):
     some, weights = [0, 2], (1.0, 0.5)
     direct = pool_of([components[n] for n in some], group.rows, sample.history.rows(group.rows), 10)
     ours = group.of(some)
-    one, two = (best_of(pool, joined(pool.z, weights), 5) for pool in (ours, direct))
+    one, two = (best_of(pool, weighted_sum(pool.z, weights), 5) for pool in (ours, direct))
     np.testing.assert_array_equal(one.cols, two.cols)
     np.testing.assert_allclose(one.scores, two.scores, rtol=1e-6)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from recsys_tasks.recommenders.base import Candidates
+from recsys_tasks.recommenders.blend import Blended
 from recsys_tasks.recommenders.pools import best_of, blocks_of, pooled, standardised
 from recsys_tasks.recommenders.vectors import Played
 
@@ -58,6 +59,22 @@ class TestStandardised:
         """The mean of three times 0.1 is not 0.1: that tells nothing of the candidates."""
         assert np.full(3, 0.1).sum() / 3 != 0.1
         assert standardised(np.full((1, 3), 0.1), np.ones((1, 3), bool)).tolist() == [[0, 0, 0]]
+
+    def test_scores_of_pairs_are_by_the_same_rule(self):
+        """A blend that is asked for single pairs takes scores for alike where its lists do."""
+
+        class Alike(Column):
+            def scores(self, user_rows, item_cols):
+                return np.full(len(item_cols), 0.1)
+
+            def cold_users(self):
+                return np.zeros(1, bool)
+
+            def cold_items(self):
+                return np.zeros(9, bool)
+
+        rows, cols = np.zeros(3, int), np.arange(3)
+        assert Blended((Alike(), Alike()), (1.0, 1.0), 3).scores(rows, cols).tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize(("n", "sizes"), [(0, [0]), (64, [64]), (130, [64, 64, 2])])

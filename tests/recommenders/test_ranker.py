@@ -16,17 +16,8 @@ from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.pools import Pool, pool_of
 from recsys_tasks.recommenders.popular import Popularity
-from recsys_tasks.recommenders.ranker import (
-    MANY_ROWS,
-    N_TREES,
-    TREES,
-    Ranked,
-    TrackFacts,
-    Trees,
-    feature_names,
-    features,
-    trained,
-)
+from recsys_tasks.recommenders.ranker import MANY_ROWS, N_TREES, TREES, Ranked, Trees, trained
+from recsys_tasks.recommenders.ranker_features import TrackFacts, feature_names, features
 from recsys_tasks.recommenders.small_trees import small_trees
 from recsys_tasks.recommenders.vectors import Played
 

@@ -7,9 +7,10 @@ from conftest import execute
 from source_tables import create_streams
 from stored_objects import flip
 
-from recsys_tasks.core.config import CatalogueConfig, parse_config
+from recsys_tasks.core.config import parse_config
 from recsys_tasks.core.digests import digest_of
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
+from recsys_tasks.core.source import CatalogueConfig
 from recsys_tasks.repositories.catalogues import FOLDER, Catalogues, catalogue_name
 from recsys_tasks.source.catalogue import catalogue_digest, catalogue_rule, empty_catalogue
 from recsys_tasks.steps import Workplace, extract_streams

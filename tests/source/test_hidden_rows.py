@@ -7,8 +7,8 @@ import pytest
 from conftest import execute, fetch
 from source_tables import DAY, config, create_streams, insert
 
-from recsys_tasks.core.config import CatalogueConfig
 from recsys_tasks.core.errors import SourceMismatch
+from recsys_tasks.core.source import CatalogueConfig
 from recsys_tasks.source.connection import set_where_known
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.extract import extract_day

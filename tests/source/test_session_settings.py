@@ -9,8 +9,8 @@ import pytest
 from conftest import execute
 from source_tables import DAY, config, create_streams, insert, refusal, triples
 
-from recsys_tasks.core.config import CatalogueConfig
 from recsys_tasks.core.errors import SourceMismatch
+from recsys_tasks.core.source import CatalogueConfig
 from recsys_tasks.partitions.extracted_day import ExtractedDay
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.extract import extract_day

@@ -8,8 +8,8 @@ import pytest
 from conftest import execute
 from source_tables import HOSTILE, config, create_streams, refusal
 
-from recsys_tasks.core.config import CATALOGUE_COLUMNS, CatalogueConfig
 from recsys_tasks.core.errors import SourceMismatch
+from recsys_tasks.core.source import CATALOGUE_COLUMNS, CatalogueConfig
 from recsys_tasks.source.postgres import Source
 
 ALL = CatalogueConfig(

@@ -7,9 +7,9 @@ import pytest
 from conftest import execute
 from source_tables import DAY, NOON, config, create_streams, extract, insert, refusal, triples
 
-from recsys_tasks.core.config import CatalogueConfig
 from recsys_tasks.core.errors import ConfigError, SourceMismatch
 from recsys_tasks.core.products import ProductsConfig
+from recsys_tasks.core.source import CatalogueConfig
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.extract import extract_day
 

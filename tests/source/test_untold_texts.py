@@ -11,8 +11,8 @@ import pytest
 from conftest import execute
 from source_tables import DAY, LISTENER, PASSWORD, config, create_streams, insert, raising
 
-from recsys_tasks.core.config import CatalogueConfig
 from recsys_tasks.core.errors import RecsysError, SourceMismatch, SourceUnavailable
+from recsys_tasks.core.source import CatalogueConfig
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.steps.extract import extract_day
 from recsys_tasks.steps.workplace import recorded

@@ -1,0 +1,98 @@
+"""What the trees of a re-ranker look at: a row of numbers for each candidate of a listener."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.recommenders.base import Arrays
+from recsys_tasks.recommenders.falling import falling
+from recsys_tasks.recommenders.pools import Pool
+from recsys_tasks.recommenders.vectors import Played
+
+Rows = npt.NDArray[np.float32]
+FACTS = ("ranker_listeners", "ranker_ages", "ranker_artists")
+"""Names of the files with the facts of each track."""
+OF_TRACK = ("listeners of the track", "days since its first play", "tracks played", "tracks played of its artist")
+"""What trees know beside the scores, in this order."""
+
+
+@dataclass(frozen=True)
+class TrackFacts:
+    """What trees know of each track beside its scores. (n_tracks,) each."""
+
+    listeners: IntArray  # of the training
+    ages: IntArray  # days from its first play to the day of the data
+    artists: IntArray  # a number for each artist, -1 where the catalogue names none
+
+    @cached_property
+    def n_artists(self) -> int:
+        """How many artists have a number."""
+        return int(self.artists.max(initial=-1)) + 1
+
+    def files(self) -> Arrays:
+        """As a part of a candidate."""
+        arrays = (self.listeners, self.ages, self.artists)
+        return {name: array.astype(np.int32) for name, array in zip(FACTS, arrays, strict=True)}
+
+    @classmethod
+    def of(cls, files: Arrays) -> "TrackFacts":
+        """From the files of a candidate.
+
+        Raises:
+            BadData: they are not of equally many tracks.
+        """
+        found = cls(*(files[name] for name in FACTS))
+        if len({len(array) for array in (found.listeners, found.ages, found.artists)}) > 1:
+            raise BadData("The facts of the re-ranker are of different numbers of tracks. Run the day again.")
+        return found
+
+
+def feature_names(components: Sequence[str]) -> list[str]:
+    """Names of the columns of ``features``. components: their labels."""
+    of_scores = [f"{what} of {component}" for what in ("score", "z-score", "place") for component in components]
+    return [*of_scores, *OF_TRACK]
+
+
+def features(pool: Pool, user_rows: IntArray, history: Played, facts: TrackFacts) -> Rows:
+    """A row for each candidate, listener by listener: per component its score, z-score and place; then of the track.
+
+    Args:
+        pool: candidates of the listeners.
+        user_rows: (n_users,) their rows in ``history``.
+        history: what everybody played.
+        facts: of the tracks.
+    """
+    there = pool.cols >= 0
+    places = [places_of(raw, there) for raw in pool.raw]
+    cols, users = pool.cols[there], np.repeat(np.arange(len(pool.cols)), there.sum(axis=1))
+    own = history.rows(user_rows)
+    columns = [values[there] for values in (*pool.raw, *pool.z, *places)]
+    columns += [facts.listeners[cols], facts.ages[cols], np.diff(own.indptr)[users]]
+    return np.stack([*columns, _of_artist(own, facts, users, cols)], axis=1, dtype=np.float32, casting="unsafe")
+
+
+def places_of(scores: npt.NDArray[np.float64], there: BoolArray) -> IntArray:
+    """The place of each candidate among those of its listener by a score of float32, the best having 0.
+
+    Equal ones stand in their order, and missing ones behind all others. (n_users, n_places)
+    """
+    order = falling(np.where(there, scores, -np.inf).astype(np.float32))
+    places = np.empty_like(order)
+    np.put_along_axis(places, order, np.arange(order.shape[1])[None], axis=1)
+    return places
+
+
+def _of_artist(own: Played, facts: TrackFacts, users: IntArray, cols: IntArray) -> IntArray:
+    """How many tracks of a candidate's artist its listener played; 0 where the artist is unknown. (n_rows,)"""
+    artists, n = facts.artists, facts.n_artists + 1
+    owners = np.repeat(np.arange(len(own.indptr) - 1), np.diff(own.indptr))
+    known, counts = np.unique(owners * n + artists[own.cols], return_counts=True)
+    wanted = users * n + artists[cols]
+    place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
+    found = (known[place] == wanted) & (artists[cols] >= 0) if len(known) else np.zeros(len(cols), dtype=bool)
+    return np.where(found, counts[place] if len(known) else 0, 0)
