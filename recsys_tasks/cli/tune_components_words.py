@@ -32,6 +32,7 @@ def described(part: Part) -> str:
     if isinstance(part, ContentConfig):
         return f"{part.nearest} nearest"
     own = {"cosine": f", shrinkage {significant(part.shrinkage)}, {part.listener_tracks} tracks of a listener"}
+    own["bm25"] = f", b {significant(part.bm25_b)}"
     own["ease"] = f", lambda {significant(part.ease_regularization)}"
     return f"{part.similarity}{own.get(part.similarity, '')}, {part.nearest} nearest"
 
@@ -144,5 +145,4 @@ def _fields(part: Part) -> dict[str, Any]:
         return {"half_life_days": list(part.half_life_days)}
     if isinstance(part, ContentConfig):
         return part.model_dump(include={"nearest"})
-    own = {"cosine": {"shrinkage", "listener_tracks"}, "ease": {"ease_regularization"}}.get(part.similarity, set())
-    return part.model_dump(include={"similarity", "nearest"} | own)
+    return part.model_dump(include=part.looked_at - {"ease_tracks"})

@@ -27,14 +27,17 @@ class NeighboursConfig(Section):
     """The component ``neighbours``: tracks that the same listeners play."""
 
     similarity: Literal["cosine", "bm25", "ease"] = "cosine"
-    """Of the listeners of two tracks (cosine), or of their play counts weighted as BM25 does; or what a track says of
-    another beside all others that a listener played (EASE), which the most heard tracks alone take part in."""
+    """Of the listeners of two tracks (cosine), or of logs of their play counts weighted as BM25 does; or what a track
+    says of another beside all others that a listener played (EASE), which the most heard tracks alone take part in."""
     shrinkage: float = Field(default=10.0, ge=0)
     """Of the cosine: listeners added to each track's own, so that two tracks with one common listener are not the most
     similar of all."""
     listener_tracks: Positive = 100
     """Of the cosine: of a listener who played more tracks about so many count, drawn by a hash. Who counts pairs of
     tracks spends most of the time on the few listeners of thousands, who say little by each."""
+    bm25_b: float = Field(default=0.1, ge=0, le=1)
+    """Of BM25: b, how far the many plays of a track make each of them count less; 1: wholly, so that the least played
+    tracks lead."""
     ease_tracks: Annotated[int, Field(ge=1, le=30_000)] = 5_000
     """Of EASE: tracks that take part, those of most listeners. Memory grows with the square (200 MB for 5,000), time
     with the cube."""
@@ -46,6 +49,16 @@ class NeighboursConfig(Section):
     """On a date whose number since 1970 is a multiple of this, tracks that were first played more than three days
     earlier get the neighbours of all plays before it, and keep them; younger ones get theirs every day. 1: all do, as
     with EASE."""
+
+    @property
+    def looked_at(self) -> set[str]:
+        """Names of the fields that decide the neighbours of a day's plays."""
+        own = {
+            "cosine": {"shrinkage", "listener_tracks"},
+            "bm25": {"bm25_b"},
+            "ease": {"ease_tracks", "ease_regularization"},
+        }
+        return {"similarity", "nearest"} | own[self.similarity]
 
 
 class ContentConfig(Section):

@@ -16,9 +16,11 @@ HALF_LIVES = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0)
 PAIRS = ((1.0, 14.0), (3.0, 30.0), (7.0, 60.0))
 """Two time scales beside each other."""
 SHRINKAGES, NEAREST, ALIKE = (1.0, 10.0, 50.0), (50, 100, 200), (60, 200)
-"""Of the neighbours: listeners added to the norms, and tracks kept of each; of content: tracks kept of each."""
+"""Of neighbours by cosine: listeners added to the norms, and tracks kept of each; of content: tracks kept of each."""
 LISTENER_TRACKS = (50, 400)
 """Of neighbours by cosine, beside today's: tracks of a listener that count."""
+BM25_BS = (0.1, 0.3, 0.8)
+"""Of neighbours by BM25: how far many plays of a track make each count less."""
 LAMBDAS = (200.0, 1_000.0, 5_000.0)
 """Of neighbours by EASE, which take the inverse of a square of their tracks each: with today's ``nearest`` alone."""
 
@@ -36,9 +38,10 @@ def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
     """Name of a component -> settings, today's first. Without dates there is no ``recent``, without a catalogue no
     ``content``."""
     scales = [(each,) for each in HALF_LIVES] + list(PAIRS)
-    counted: list[Json] = [{"similarity": "cosine", "shrinkage": each} for each in SHRINKAGES]
-    counted.append({"similarity": "bm25"})
-    similarities = [each | {"nearest": nearest} for each in counted for nearest in NEAREST]
+    similarities: list[Json] = [
+        {"similarity": "cosine", "shrinkage": each, "nearest": nearest} for each in SHRINKAGES for nearest in NEAREST
+    ]
+    similarities += [{"similarity": "bm25", "bm25_b": each} for each in BM25_BS]
     similarities += [{"similarity": "cosine", "listener_tracks": each} for each in LISTENER_TRACKS]
     similarities += [{"similarity": "ease", "ease_regularization": each} for each in LAMBDAS]
     tried: dict[str, list[Part]] = {

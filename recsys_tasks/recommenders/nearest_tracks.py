@@ -3,7 +3,7 @@
 With r_i the column of track i, one place for each listener, the similarity of two tracks is
 
     cosine:  r_i . r_j / sqrt((|r_i|^2 + shrinkage) * (|r_j|^2 + shrinkage)),   r_ui = 1 where u played i
-    bm25:    b_i . b_j, with b the weights of Robertson et al. (TREC-3, 1994) of the play counts, tracks as documents
+    bm25:    b_i . b_j, with b the weights of Robertson et al. (TREC-3, 1994), tracks as documents, of log(1 + plays)
 
 and of each track the ``nearest`` most similar ones are kept. The shrinkage is that of the norms and not of their
 product, which has no factors: tracks with few listeners are similar to little, and the sum over all pairs remains a
@@ -38,7 +38,8 @@ NEIGHBOURS_FORMAT = 1
 YOUNG_DAYS = 3
 """A track that was first played within so many days before a renewal, or since, is young: what its listeners of the
 first days say of it does not hold until the next one. docs/recommenders.md has what other margins lose and cost."""
-OF_COSINE, OF_EASE = {"shrinkage", "listener_tracks"}, {"ease_tracks", "ease_regularization"}
+BM25_K1 = 1.2
+"""Of BM25, as it is commonly set: how soon more plays of a track by the same listener count no more."""
 
 
 class NearestTracks(ByPlayedTracks):
@@ -65,8 +66,8 @@ class NearestTracks(ByPlayedTracks):
 
     def identity(self) -> Json:
         """As ``Recommender``."""
-        unused = {"cosine": OF_EASE, "bm25": OF_EASE | {"listener_tracks"}, "ease": OF_COSINE}[self._config.similarity]
-        parameters = self._config.model_dump(exclude=unused | (set() if self.renewed else {"renewed_every_days"}))
+        wanted = self._config.looked_at | ({"renewed_every_days"} if self.renewed else set())
+        parameters = self._config.model_dump(include=wanted)
         if self.renewed:
             parameters |= {"renewed": self.renewed.isoformat(), "young_days": YOUNG_DAYS}
         backend = "scipy" if self._is_ease else "implicit"
@@ -127,7 +128,8 @@ class NearestTracks(ByPlayedTracks):
     def weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         """The matrix two columns of which multiply to a similarity. (n_users, n_tracks) float64."""
         if self._config.similarity == "bm25":
-            return bm25_weight(plays.T.astype(np.float64)).T.tocsr()
+            logs = sparse.csr_matrix((np.log1p(plays.data, dtype=np.float64), plays.indices, plays.indptr), plays.shape)
+            return bm25_weight(logs.T, K1=BM25_K1, B=self._config.bm25_b).T.tocsr()
         cells = (1 / self._norms(plays)[plays.indices], plays.indices, plays.indptr)
         return sparse.csr_matrix(cells, shape=plays.shape)
 

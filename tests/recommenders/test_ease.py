@@ -75,7 +75,7 @@ class TestWeights:
 
 class TestNeighboursByEase:
     def test_it_is_no_part_of_what_the_others_are_made_from(self):
-        """A model of cosine has the name that it had before, and one of EASE has what decides it, in no renewal."""
+        """A model is named by what decides it: one of cosine knows nothing of EASE, which has no renewal."""
         cosine, by_ease = (NearestTracks(NeighboursConfig(similarity=each)) for each in ("cosine", "ease"))
         assert cosine.identity()["parameters"] == {
             "similarity": "cosine",

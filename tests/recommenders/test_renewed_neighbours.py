@@ -55,6 +55,19 @@ def test_the_cosine_shrinks_both_norms():
         np.testing.assert_allclose(found, [[0, expected], [expected, 0]], rtol=1e-6)
 
 
+def test_bm25_weighs_logs_of_plays():
+    """The weight of a play is Robertson's, K1 1.2, of log(1 + plays); b says how far the plays of all of a track's
+    listeners make each count less."""
+    counts = np.array([[9, 0, 1], [1, 4, 0], [0, 2, 2], [0, 0, 7], [0, 1, 0]], np.uint32)
+    x, logs = sparse.csr_matrix(counts), np.log1p(counts)
+    idf = np.log(3) - np.log1p((counts > 0).sum(axis=1))
+    for b in (0.0, 0.1, 1.0):
+        length = 1 - b + b * logs.sum(axis=0) / logs.sum(axis=0).mean()
+        expected = logs * 2.2 / (1.2 * length + logs) * idf[:, None]
+        found = NearestTracks(NeighboursConfig(similarity="bm25", bm25_b=b)).weighted(x).toarray()
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
 class Given:
     """How much young tracks are like all others, as it is told."""
 
