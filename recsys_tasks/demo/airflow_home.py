@@ -44,7 +44,9 @@ def held_home(home: Path) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(f"{home} is in use: a demo is running there, or is just stopping.") from None
+            raise AlreadyRunning(
+                f"{home} is in use: a demo is running there, or is just stopping. Stop it, or choose another home."
+            ) from None
         yield descriptor
     finally:
         os.close(descriptor)
