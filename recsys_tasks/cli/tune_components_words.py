@@ -31,7 +31,7 @@ def described(part: Part) -> str:
         return f"{' and '.join(significant(days) for days in part.half_life_days)} days"
     if isinstance(part, ContentConfig):
         return f"{part.nearest} nearest"
-    own = {"cosine": f", shrinkage {significant(part.shrinkage)}"}
+    own = {"cosine": f", shrinkage {significant(part.shrinkage)}, {part.listener_tracks} tracks of a listener"}
     own["ease"] = f", lambda {significant(part.ease_regularization)}"
     return f"{part.similarity}{own.get(part.similarity, '')}, {part.nearest} nearest"
 
@@ -144,5 +144,5 @@ def _fields(part: Part) -> dict[str, Any]:
         return {"half_life_days": list(part.half_life_days)}
     if isinstance(part, ContentConfig):
         return part.model_dump(include={"nearest"})
-    own = "ease_regularization" if part.similarity == "ease" else "shrinkage"
-    return part.model_dump(include={"similarity", own, "nearest"})
+    own = {"cosine": {"shrinkage", "listener_tracks"}, "ease": {"ease_regularization"}}.get(part.similarity, set())
+    return part.model_dump(include={"similarity", "nearest"} | own)

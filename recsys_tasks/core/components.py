@@ -32,6 +32,9 @@ class NeighboursConfig(Section):
     shrinkage: float = Field(default=10.0, ge=0)
     """Of the cosine: listeners added to each track's own, so that two tracks with one common listener are not the most
     similar of all."""
+    listener_tracks: Positive = 100
+    """Of the cosine: of a listener who played more tracks about so many count, drawn by a hash. Who counts pairs of
+    tracks spends most of the time on the few listeners of thousands, who say little by each."""
     ease_tracks: Annotated[int, Field(ge=1, le=30_000)] = 5_000
     """Of EASE: tracks that take part, those of most listeners. Memory grows with the square (200 MB for 5,000), time
     with the cube."""

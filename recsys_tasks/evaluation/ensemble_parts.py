@@ -17,6 +17,8 @@ PAIRS = ((1.0, 14.0), (3.0, 30.0), (7.0, 60.0))
 """Two time scales beside each other."""
 SHRINKAGES, NEAREST, ALIKE = (1.0, 10.0, 50.0), (50, 100, 200), (60, 200)
 """Of the neighbours: listeners added to the norms, and tracks kept of each; of content: tracks kept of each."""
+LISTENER_TRACKS = (50, 400)
+"""Of neighbours by cosine, beside today's: tracks of a listener that count."""
 LAMBDAS = (200.0, 1_000.0, 5_000.0)
 """Of neighbours by EASE, which take the inverse of a square of their tracks each: with today's ``nearest`` alone."""
 
@@ -37,6 +39,7 @@ def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
     counted: list[Json] = [{"similarity": "cosine", "shrinkage": each} for each in SHRINKAGES]
     counted.append({"similarity": "bm25"})
     similarities = [each | {"nearest": nearest} for each in counted for nearest in NEAREST]
+    similarities += [{"similarity": "cosine", "listener_tracks": each} for each in LISTENER_TRACKS]
     similarities += [{"similarity": "ease", "ease_regularization": each} for each in LAMBDAS]
     tried: dict[str, list[Part]] = {
         "recent": [today.recent, *(RecentConfig(half_life_days=each) for each in scales)],

@@ -28,6 +28,7 @@ from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.alike import Alike, AlikeByCosine, AlikeByWeights
 from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
 from recsys_tasks.recommenders.ease import ease
+from recsys_tasks.recommenders.light_listeners import lightened
 from recsys_tasks.recommenders.neighbours import ByPlayedTracks, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
 from recsys_tasks.recommenders.vectors import Played
@@ -37,7 +38,7 @@ NEIGHBOURS_FORMAT = 1
 YOUNG_DAYS = 3
 """A track that was first played within so many days before a renewal, or since, is young: what its listeners of the
 first days say of it does not hold until the next one. docs/recommenders.md has what other margins lose and cost."""
-OF_EASE = {"ease_tracks", "ease_regularization"}
+OF_COSINE, OF_EASE = {"shrinkage", "listener_tracks"}, {"ease_tracks", "ease_regularization"}
 
 
 class NearestTracks(ByPlayedTracks):
@@ -64,7 +65,7 @@ class NearestTracks(ByPlayedTracks):
 
     def identity(self) -> Json:
         """As ``Recommender``."""
-        unused = {"shrinkage"} if self._is_ease else OF_EASE
+        unused = {"cosine": OF_EASE, "bm25": OF_EASE | {"listener_tracks"}, "ease": OF_COSINE}[self._config.similarity]
         parameters = self._config.model_dump(exclude=unused | (set() if self.renewed else {"renewed_every_days"}))
         if self.renewed:
             parameters |= {"renewed": self.renewed.isoformat(), "young_days": YOUNG_DAYS}
@@ -101,6 +102,7 @@ class NearestTracks(ByPlayedTracks):
             first: the column.
         """
         if self._config.similarity == "cosine":
+            plays = self._counted(plays)
             return AlikeByCosine(plays, self._norms(plays), first)
         return AlikeByWeights(self.weighted(plays), first)
 
@@ -115,8 +117,12 @@ class NearestTracks(ByPlayedTracks):
     def _nearest(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         nearest = min(self._config.nearest, plays.shape[1] - 1) + 1  # each track is its own nearest
         model = ItemItemRecommender(K=nearest, num_threads=self._threads)
-        model.fit(self.weighted(plays), show_progress=False)
+        model.fit(self.weighted(self._counted(plays)), show_progress=False)
         return _without_itself(model.similarity)
+
+    def _counted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
+        """The plays that similarities are made of. (n_users, n_tracks)."""
+        return lightened(plays, self._config.listener_tracks) if self._config.similarity == "cosine" else plays
 
     def weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         """The matrix two columns of which multiply to a similarity. (n_users, n_tracks) float64."""

@@ -24,6 +24,9 @@ LISTENERS_AT_ONCE = 64
 BLOCKS_KEPT = 4
 """Blocks of so many listeners of whom a retriever knows what their tracks reach, some 60 kilobytes a listener: a blend
 asks for candidates, then for scores of those of all components, and two threads may do so at a time."""
+ASKED_TRACKS = 300
+"""Tracks of a listener that are asked for their neighbours at the most, evenly spread over those that have any: the
+list of one who played thousands would take tens of milliseconds, and be no better."""
 FEW = 8
 """Listeners, up to which a place for each track would take longer to make than it spares."""
 PLAYED, PLAYED_BY, SIMILAR = "played", "played_indptr", ("similar", "similar_indptr", "similarities")
@@ -178,15 +181,24 @@ def _open(cols: IntArray, hidden: BoolArray, allowed: BoolArray | None) -> BoolA
 
 def _reaches(similar: SimilarTracks, played: Played, rows: tuple[int, ...]) -> list[Reach]:
     """What the tracks of each listener reach. A product of sparse matrices takes longer."""
+    near = Played(similar.matrix.indptr, similar.matrix.indices)
+    own = _asked(played.rows(np.array(rows, dtype=np.int64)), near)
     if len(rows) <= FEW:
-        near = Played(similar.matrix.indptr, similar.matrix.indices)
-        places = [near.places(played.of(row)) for row in rows]
+        places = [near.places(own.of(place)) for place in range(len(rows))]
         return [Reach(*summed(near.cols[some], similar.matrix.data[some])) for some in places]
-    own = played.rows(np.array(rows, dtype=np.int64))
     found = similar.matrix[own.cols]  # (n_own_tracks, n_tracks)
     ends, sums = found.indptr[own.indptr].tolist(), np.zeros(found.shape[1])
     parts = (slice(*each) for each in itertools.pairwise(ends))
     return [Reach(*summed(found.indices[part], found.data[part], sums)) for part in parts]
+
+
+def _asked(own: Played, near: Played) -> Played:
+    """The tracks of each listener that are asked. near: the neighbours of each track."""
+    if np.diff(own.indptr).max(initial=0) <= ASKED_TRACKS:
+        return own
+    reaching = near.lengths(own.cols) > 0
+    ends = np.concatenate([[0], np.cumsum(reaching)])[own.indptr]
+    return Played(ends, own.cols[reaching]).thinned(ASKED_TRACKS)
 
 
 class ByPlayedTracks:

@@ -41,6 +41,17 @@ class Played(NamedTuple):
         lengths[wanted >= 0] = self.indptr[known + 1] - self.indptr[known]
         return Played(np.concatenate([[0], np.cumsum(lengths)]), self.cols[self.places(known)])
 
+    def thinned(self, most: int) -> "Played":
+        """Of each user at most so many columns, evenly spread over all that the user has."""
+        lengths = np.diff(self.indptr).astype(np.int64)
+        if lengths.max(initial=0) <= most:
+            return self
+        kept = np.minimum(lengths, most)
+        ends = np.cumsum(kept)
+        place = np.arange(kept.sum()) - np.repeat(ends - kept, kept)
+        places = np.repeat(self.indptr[:-1], kept) + place * np.repeat(lengths, kept) // np.repeat(kept, kept)
+        return Played(np.concatenate([[0], ends]), self.cols[places])
+
 
 def has_direction(norms: npt.NDArray[np.floating[Any]]) -> BoolArray:
     """Whether each factor has a direction: a norm under NEGLIGIBLE of the largest is a residue of the solver. (n,).

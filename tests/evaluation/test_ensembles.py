@@ -237,7 +237,8 @@ def test_no_setting_is_tried_twice(fashionable):
     of_today = NeighboursConfig(renewed_every_days=1, ease_tracks=30)
     found = parts_to_try(replace(TODAY, neighbours=of_today), fashionable)["neighbours"]
     assert found.count(of_today) == 1
-    assert len(found) == 15
+    assert len(found) == 17
+    assert {part.listener_tracks for part in found} == {50, 100, 400}
     assert {(part.renewed_every_days, part.ease_tracks) for part in found} == {(1, 30)}
 
 

@@ -77,7 +77,12 @@ class TestNeighboursByEase:
     def test_it_is_no_part_of_what_the_others_are_made_from(self):
         """A model of cosine has the name that it had before, and one of EASE has what decides it, in no renewal."""
         cosine, by_ease = (NearestTracks(NeighboursConfig(similarity=each)) for each in ("cosine", "ease"))
-        assert cosine.identity()["parameters"] == {"similarity": "cosine", "shrinkage": 10.0, "nearest": 100}
+        assert cosine.identity()["parameters"] == {
+            "similarity": "cosine",
+            "shrinkage": 10.0,
+            "listener_tracks": 100,
+            "nearest": 100,
+        }
         assert set(by_ease.identity()["parameters"]) == {"similarity", "ease_tracks", "ease_regularization", "nearest"}
         renewed = NearestTracks(NeighboursConfig(similarity="ease"), renewed=date(2026, 1, 1))
         assert renewed.identity() == by_ease.identity()

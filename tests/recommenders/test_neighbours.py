@@ -5,7 +5,7 @@ import pytest
 from scipy import sparse
 
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.recommenders.neighbours import FEW, SIMILAR, Neighbours, SimilarTracks
+from recsys_tasks.recommenders.neighbours import ASKED_TRACKS, FEW, SIMILAR, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 
 N_USERS, N_TRACKS, K = 3 * FEW, 400, 5
@@ -76,3 +76,46 @@ class TestChoices:
         assert found[::45].tolist() == alone
         assert (found == 0).any()
         assert (found > 0).any()
+
+
+class TestHeavyListeners:
+    """Who played thousands of tracks is answered by some of them."""
+
+    N = 4 * ASKED_TRACKS
+
+    def asked(self, n_played, n_users=1):
+        """Listeners of the same tracks, of which every other one has a neighbour: each one of its own, behind them."""
+        rows = np.arange(1, self.N, 2)
+        cells = np.ones(len(rows), np.float32), (rows, self.N + rows)
+        similar = sparse.csr_matrix(cells, shape=(2 * self.N, 2 * self.N))
+        cols = np.tile(np.arange(n_played, dtype=np.int32), n_users)
+        return Neighbours(SimilarTracks(similar), Played(np.arange(n_users + 1) * n_played, cols))
+
+    def reached(self, asked, n_users=1):
+        """The tracks whose neighbours the last listener gets."""
+        users = np.repeat(np.arange(n_users), 2 * self.N)
+        scores = asked.scores(users, np.tile(np.arange(2 * self.N), n_users))
+        return np.flatnonzero(scores[-2 * self.N :]) - self.N
+
+    def test_so_many_tracks_count_evenly_spread_over_those_that_have_neighbours(self):
+        """The list of a listener of 1,200 tracks, 600 of them with a neighbour, comes from every second of these."""
+        assert self.reached(self.asked(self.N)).tolist() == list(range(1, self.N, 4))
+
+    @pytest.mark.parametrize("n_played", [ASKED_TRACKS, 2 * ASKED_TRACKS])
+    def test_nothing_is_left_out_of_as_many_with_neighbours(self, n_played):
+        """As long as no more than the bound have neighbours, all of them count."""
+        assert self.reached(self.asked(n_played)).tolist() == list(range(1, n_played, 2))
+
+    def test_who_else_is_asked_changes_nothing(self):
+        """A listener alone and the last of many get the same."""
+        many = 2 * FEW
+        assert self.reached(self.asked(self.N, many), many).tolist() == self.reached(self.asked(self.N)).tolist()
+
+    def test_who_played_little_keeps_all_beside_one_who_played_much(self):
+        """The light listener of a block counts with every track, with a neighbour or without."""
+        similar = self.asked(1).similar
+        played = Played(np.array([0, self.N, self.N + 3]), np.r_[0 : self.N, 0:3].astype(np.int32))
+        both = Neighbours(similar, played).candidates(
+            np.array([0, 1]), Played(np.zeros(3, np.int64), played.cols[:0]), 9
+        )
+        assert both.cols[1].tolist() == [self.N + 1, *[-1] * 8]

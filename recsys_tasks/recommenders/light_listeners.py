@@ -1,0 +1,40 @@
+"""A few tracks of each listener of many, for who counts pairs of tracks: a listener of n tracks has n * n of them.
+
+The few listeners of thousands of tracks would have most of all pairs, and tell little by each (the "interaction cut" of
+Schelter, Boden and Markl, "Scalable similarity-based neighborhood methods with MapReduce", RecSys 2012). The sample is
+a function of row and column alone, and shrinks as a listener plays more tracks: nobody else's plays move it, and what
+is left was there the day before.
+"""
+
+import numpy as np
+from scipy import sparse
+
+from recsys_tasks.core.keyed_random import mix
+from recsys_tasks.recommenders.best_of_rows import kept_of
+from recsys_tasks.recommenders.nearest_content import blocks_of_work
+from recsys_tasks.recommenders.vectors import Played
+
+DRAWN_TOGETHER = 1_000_000
+"""Plays at a time, which bounds the memory."""
+
+
+def lightened(plays: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
+    """About ``most`` plays of each row that holds more, and all of the others. (n_users, n_tracks).
+
+    Args:
+        plays: (n_users, n_tracks).
+        most: to be expected of each row; the number that is left varies by its square root.
+    """
+    lengths = np.diff(plays.indptr).astype(np.int64)
+    heavy = np.flatnonzero(lengths > most)
+    if not len(heavy):
+        return plays
+    kept, played = np.ones(plays.nnz, dtype=bool), Played(plays.indptr, plays.indices)
+
+    for start, end in blocks_of_work(lengths[heavy], DRAWN_TOGETHER):
+        rows = heavy[start:end]
+        places, shares = played.places(rows), ((most << 32) // lengths[rows]).astype(np.uint64)
+        cells = np.repeat(rows.astype(np.uint64) << np.uint64(32), lengths[rows])
+        cells |= played.cols[places].astype(np.uint64)
+        kept[places] = mix(cells) >> np.uint64(32) < np.repeat(shares, lengths[rows])
+    return kept_of(plays, kept)
