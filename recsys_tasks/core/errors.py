@@ -65,7 +65,7 @@ class OtherStore(RecsysError):
 
 
 class TrainerUnavailable(RecsysError):
-    """The Spark that trains cannot be reached, or broke off: retry; if it lasts, look at its master and executors."""
+    """The Spark or device that trains is out of reach, or broke off: retry; if it lasts, look at what runs there."""
 
 
 class NotStored(RecsysError):

@@ -40,7 +40,7 @@ def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> 
         BadData: nothing to train on, or the factors become infinite.
         CorruptArtefact: the matrix, the split or the parent differs from its manifest.
         ConfigError: what the trainer needs is not on this machine.
-        TrainerUnavailable: the Spark that trains broke off.
+        TrainerUnavailable: the Spark or the device that trains broke off.
     """
     als = Als(at.config.als, trainer_of(at.config, at.store.workspace))
     wanted = ModelKey(day, at.splits.key(day, split).matrix, split, als.name, parent=None, **als.identity())

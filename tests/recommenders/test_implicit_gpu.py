@@ -7,6 +7,7 @@ from implicit.cpu import _als
 from small_plays import random_plays, vocabulary
 
 from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.errors import BadData, TrainerUnavailable
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.backends.implicit_gpu import ImplicitGpu
 from recsys_tasks.recommenders.factors import cold_factors
@@ -75,6 +76,49 @@ def test_confidences_stay_on_the_device(sent):
     sliced = Als(CONFIG, ImplicitGpu({}), slice_pairs=100).alternate(plays, start, False)
     assert len(sent) > 4 * CONFIG.max_iterations
     assert once.component.user_factors.tobytes() == sliced.component.user_factors.tobytes()
+
+
+def test_no_third_side_lies_on_the_device(sent, monkeypatch):
+    """In slices, room is made before the next one is sent: never are there more than two."""
+    there = []
+
+    class Cells:
+        def __init__(self, cells):
+            there.append(cells)
+            assert len(there) <= 2
+            self.cells = cells
+
+        def __del__(self):
+            there.remove(self.cells)
+
+    monkeypatch.setattr(implicit.gpu, "CSRMatrix", Cells)
+    monkeypatch.setattr(Solver, "least_squares", lambda *_args: None)
+    step = ImplicitGpu({}).half_step(CONFIG, warm=False)
+    for _ in range(5):
+        step(random_plays().astype(np.float32), np.ones((60, 5), np.float32), np.ones((40, 5), np.float32))
+    assert len(there) == 2
+
+
+@pytest.mark.parametrize("error", [MemoryError("std::bad_alloc: out_of_memory"), RuntimeError("cuda error\nat 7")])
+def test_what_the_device_says_is_told_in_a_sentence(sent, monkeypatch, error):
+    """Too little memory, or a device that broke off, fails the task with what to look at, and is tried again."""
+
+    def least_squares(*_args):
+        raise error
+
+    monkeypatch.setattr(Solver, "least_squares", least_squares)
+    step = ImplicitGpu({}).half_step(CONFIG, warm=False)
+    with pytest.raises(TrainerUnavailable, match=r"^The CUDA device broke off \((std|cuda error at 7).* nvidia-smi"):
+        step(random_plays().astype(np.float32), np.ones((60, 5), np.float32), np.ones((40, 5), np.float32))
+
+
+def test_more_factors_than_it_can_number(sent):
+    """Another side whose rows lie beyond 32 bits is refused before anything is sent: others would be read."""
+    many = np.broadcast_to(np.float32(0), (2**28, 8))
+    step = ImplicitGpu({}).half_step(CONFIG, warm=False)
+    with pytest.raises(BadData, match=r"268,435,456 rows of 8 factors are more .* \(2,147,483,647\)\. Lower als"):
+        step(random_plays(), np.ones((40, 8), np.float32), many)
+    assert sent == []
 
 
 def test_its_versions_are_part_of_a_model():
