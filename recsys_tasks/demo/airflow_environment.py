@@ -68,14 +68,14 @@ def _read_or_make(path: Path, make: Callable[[], dict[str, str]]) -> dict[str, s
 
 
 def airflow_environment(
-    home: Path, ports: Ports, known: Secrets, metadata_url: str, base: Mapping[str, str], clone: Path = CLONE
+    home: Path, ports: Ports, known: Secrets, metadata_url: str, base: Mapping[str, str]
 ) -> dict[str, str]:
     """``base`` (the caller's own environment) with everything laid over it that the demo's Airflow needs."""
     url = f"http://{LOOPBACK}:{ports.api}"
     return {
         # what the caller has for a service of their own would send the tasks to another source or sink than the demo's
         **{name: value for name, value in base.items() if name not in FOREIGN},
-        **_places(home, clone, base),
+        **_places(home, base),
         **_speed(),
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": metadata_url,
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
@@ -99,13 +99,13 @@ def airflow_environment(
     }
 
 
-def _places(home: Path, clone: Path, base: Mapping[str, str]) -> dict[str, str]:
+def _places(home: Path, base: Mapping[str, str]) -> dict[str, str]:
     """Directories, and what the libraries below Airflow want to know."""
-    search = [str(clone), *filter(None, [base.get("PYTHONPATH")])]
+    search = [str(CLONE), *filter(None, [base.get("PYTHONPATH")])]
     return {
         "AIRFLOW_HOME": str(home / "airflow"),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(clone / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(clone / "plugins"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(CLONE / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(CLONE / "plugins"),
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "airflow" / "logs"),
         "PYTHONPATH": os.pathsep.join(search),
         "PYTHONUNBUFFERED": "1",

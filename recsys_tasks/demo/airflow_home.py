@@ -25,7 +25,8 @@ def check_home(home: Path) -> None:
     """
     if home.exists() and not home.is_dir():
         raise ConfigError(f"{home} is no directory. Choose another home.")
-    if home.is_dir() and any(home.iterdir()) and not (home / SECRETS_FILE).is_file():
+    ours = not home.is_dir() or (home / SECRETS_FILE).is_file()
+    if not ours and not {entry.name for entry in home.iterdir()} <= KEPT_FILES:  # a start may have ended at its lock
         raise ConfigError(
             f"{home} is not empty and no home of ours: it would be emptied. Choose another, or a new one."
         )
@@ -44,7 +45,9 @@ def held_home(home: Path) -> Iterator[int]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise AlreadyRunning(f"{home} is in use: a demo is running there, or is just stopping.") from None
+            raise AlreadyRunning(
+                f"{home} is in use: a demo is running there, or is just stopping. Stop it, or choose another home."
+            ) from None
         yield descriptor
     finally:
         os.close(descriptor)

@@ -127,8 +127,8 @@ def running_airflow(
     home = home.resolve()
     with ExitStack() as stack:
         check_home(home)
-        lock = stack.enter_context(held_home(home))
         ports = stack.enter_context(held_ports(port))
+        lock = stack.enter_context(held_home(home))
         say(f"Starting in {home}, which is made anew; the logs are in {home}/logs")
         empty_home(home)
         timer = _Timer(say)

@@ -50,19 +50,14 @@ def head_tracks(listeners: IntArray) -> BoolArray:
     return head
 
 
-def first_unplayed(
-    order: IntArray, played: sparse.csr_matrix, k: int, allowed: BoolArray | None = None
-) -> npt.NDArray[np.int64]:
+def first_unplayed(order: IntArray, played: sparse.csr_matrix, k: int) -> npt.NDArray[np.int64]:
     """The first k tracks of an order that each user has not played, padded with -1. (n_users, k).
 
     Args:
         order: track columns, best first.
         played: (n_users, n_tracks), any stored cell is a played track.
         k: length of the list.
-        allowed: (n_tracks,) tracks that may appear; None for all.
     """
-    if allowed is not None:
-        order = order[allowed[order]]
     place = np.full(played.shape[1], -1, dtype=np.int64)
     place[order] = np.arange(len(order))
     taken, users = place[played.indices], np.arange(played.shape[0])

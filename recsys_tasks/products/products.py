@@ -183,15 +183,10 @@ class Products:
         return mixed(known, self._ranked(rows, length, allowed, shown), length, self.settings.known_share)
 
     def new_releases(
-        self,
-        user_rows: IntArray,
-        k: int | None = None,
-        allowed: BoolArray | None = None,
-        shown: Played | None = None,
-        day: date | None = None,
+        self, user_rows: IntArray, k: int | None = None, allowed: BoolArray | None = None, day: date | None = None
     ) -> Lists:
         """The newest tracks that suit each listener; ``day``: on which they are new."""
-        return self._ranked(user_rows, k, self.new_tracks(allowed, day), shown)
+        return self._ranked(user_rows, k, self.new_tracks(allowed, day), shown=None)
 
     def popular(
         self, k: int | None = None, allowed: BoolArray | None = None, segment: IntArray | None = None
@@ -209,9 +204,9 @@ class Products:
         """The tracks whose factors point most nearly the same way as those of each of some tracks, with the cosine."""
         return similar_tracks(self.view, np.asarray(cols), self._length(k), self._open(allowed))
 
-    def nearest(self, cols: IntArray, k: int | None = None, allowed: BoolArray | None = None) -> TrackLists:
+    def nearest(self, cols: IntArray) -> TrackLists:
         """As ``similar``, exactly and for many tracks: looks at all of them, in a quarter of the time for each."""
-        return nearest_tracks(self.view, np.asarray(cols), self._length(k), self._open(allowed))
+        return nearest_tracks(self.view, np.asarray(cols), self._length(None), self._open(None))
 
     def radio(self, seeds: Seeds, day: date, seed: int = 0, allowed: BoolArray | None = None) -> Iterator[int]:
         """Columns of tracks without an end, near to the seeds; the same seeds, day and number give the same tracks.

@@ -4,9 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
-
-PLACE_BITS = 32
-"""Bits of a place beside its column in one number."""
+from recsys_tasks.recommenders.falling import PLACE_BITS
 
 
 def summed(

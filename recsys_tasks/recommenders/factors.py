@@ -30,7 +30,8 @@ class Factors:
     def __post_init__(self) -> None:
         if self.user_factors.ndim != 2 or self.user_factors.shape[1:] != self.item_factors.shape[1:]:
             raise BadData(
-                f"Factors of shapes {self.user_factors.shape} and {self.item_factors.shape} do not fit together."
+                f"Factors of shapes {self.user_factors.shape} and {self.item_factors.shape} do not fit together. "
+                "Train again."
             )
         for kind, values in (("user", self.user_factors), ("item", self.item_factors)):
             if values.dtype != np.float32:

@@ -7,6 +7,7 @@ import numpy.typing as npt
 from recsys_tasks.core.domain import FloatArray
 
 PLACE_BITS = 32
+"""Bits of a place beside its score, or its column, in one number."""
 Numbers = npt.NDArray[np.int64]
 
 

@@ -31,7 +31,6 @@ def for_listener(
     user_id: Id,
     k: int | None = None,
     allowed: BoolArray | None = None,
-    day: date | None = None,
     hour: int | None = None,
 ) -> Answered:
     """A list of a listener; for one whom the release does not know, as ``for_strangers`` says.
@@ -42,7 +41,6 @@ def for_listener(
         user_id: the listener.
         k: length of the list; None: that of the settings.
         allowed: (n_tracks,) tracks to choose from; None: those that are listed by default.
-        day: of the mix and of what is new; None: the day of the lists.
         hour: of the day, 0 to 23, for which Discover is made; None: for no hour.
 
     Raises:
@@ -51,8 +49,8 @@ def for_listener(
     products = opened.products
     row = products.row(user_id)
     if row is None:
-        return _answered(opened, for_strangers(products, which, k, allowed, day), known=False, popular=True)
-    found = lists_of(products, which, np.array([row]), k, allowed, day, hour=hour)
+        return _answered(opened, for_strangers(products, which, k, allowed), known=False, popular=True)
+    found = lists_of(products, which, np.array([row]), k, allowed, hour=hour)
     return _answered(opened, found, popular=bool(found.popular[0]))
 
 
@@ -62,7 +60,6 @@ def lists_of(
     rows: IntArray,
     k: int | None = None,
     allowed: BoolArray | None = None,
-    day: date | None = None,
     shown: Played | None = None,
     hour: int | None = None,
 ) -> Lists:
@@ -75,25 +72,21 @@ def lists_of(
     if which == "on_repeat":
         return products.on_repeat(rows, k, allowed)
     if which == "mix":
-        return products.daily_mix(rows, k, allowed, shown, day)
+        return products.daily_mix(rows, k, allowed, shown)
     if which == "new_releases":
-        return products.new_releases(rows, k, allowed, day=day)
+        return products.new_releases(rows, k, allowed)
     return products.discover(rows, k, allowed, shown, hour)
 
 
 def for_strangers(
-    products: Products,
-    which: OfListener,
-    k: int | None = None,
-    allowed: BoolArray | None = None,
-    day: date | None = None,
+    products: Products, which: OfListener, k: int | None = None, allowed: BoolArray | None = None
 ) -> TrackLists:
     """One list in the place of theirs for all whom the release does not know: the popular tracks, of those that such a
     list may hold; nothing is on repeat with them."""
     if which == "on_repeat":
         return products.popular(k, np.zeros(products.view.n_tracks, bool))
     if which == "new_releases":
-        return products.popular(k, products.new_tracks(allowed, day))
+        return products.popular(k, products.new_tracks(allowed))
     return products.popular(k, allowed)
 
 

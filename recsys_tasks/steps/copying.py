@@ -61,7 +61,7 @@ def copy_store(source: Root, target: Root, now: datetime, progress: Callable[[st
     """
     old, new = store_at(source), store_at(target)
     if not old.holds(MARK):
-        raise ConfigError(f"There is no store at {source}.")
+        raise ConfigError(f"There is no store at {source}. Name the one to copy from first, then the one to copy to.")
     new.require_rights()
     _check_log(old, new)
     copying = _Copying(old, new, progress)
@@ -103,7 +103,7 @@ class _Copying:
                 reader.open(folder)
             except CorruptArtefact:
                 self._new.remove(name)
-                raise StorageError(f"{self._new.where(folder)} gives other bytes than it was given.") from None
+                raise StorageError(_other_bytes(self._new.where(folder))) from None
         self._artefacts += 1
         self._bytes += sum(file.size for file in files.values())
         self._progress(f"copied {folder}")
@@ -119,7 +119,7 @@ class _Copying:
             return
         self._new.replace(name, content)
         if not self._holds(name, content):
-            raise StorageError(f"{self._new.where(name)} gives other bytes than it was given.")
+            raise StorageError(_other_bytes(self._new.where(name)))
         self._objects += 1
         self._bytes += len(content)
 
@@ -137,6 +137,10 @@ class _Copying:
             return self._new.read(name) == content
         except (NotStored, CorruptArtefact):
             return False
+
+
+def _other_bytes(where: str) -> str:
+    return f"{where} gives other bytes than it was given. Copy again; if it lasts, look at the disk or the bucket."
 
 
 @contextmanager

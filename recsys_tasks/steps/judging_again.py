@@ -31,7 +31,10 @@ def judge_again(at: Workplace, day: Day, signature: Signature, seen: int | None 
     stored, again = recomputed(at.judgements, judgement, at.config.gate)
     candidate = at.judgements.key(judgement).candidate
     if stored.exact:
-        raise GateRefused(f"An exact check failed, which no policy changes: {'; '.join(stored.reasons)}.")
+        raise GateRefused(
+            f"An exact check failed, which no policy changes: {'; '.join(stored.reasons)}. Mend what it names, and run "
+            "the date again."
+        )
     if entry := at.releases.log().published(candidate):
         raise GateRefused(f"The candidate of {day} is published as release {entry.number}: there is nothing to decide.")
     if at.judgements.policy(judgement) == at.config.gate:

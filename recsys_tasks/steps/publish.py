@@ -168,7 +168,10 @@ def _judged(at: Workplace, day: Day, candidate: str, log: ReleaseLog) -> Judgeme
 def _refuse(verdict: Verdict, overridden: bool) -> None:
     """Let pass what the gate passed, or what a named person may release."""
     if verdict.exact:
-        raise GateRefused(f"An exact check failed, which nobody can override: {'; '.join(verdict.reasons)}.")
+        raise GateRefused(
+            f"An exact check failed, which nobody can override: {'; '.join(verdict.reasons)}. Mend what it names, and "
+            "run the date again."
+        )
     if not verdict.passed and not overridden:
         raise GateRefused(f"The gate said {verdict.outcome}: {'; '.join(verdict.reasons)}. The live release stays.")
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib.metadata import PackageNotFoundError, version
 
+from recsys_tasks.core.components import BlendConfig
 from recsys_tasks.core.config import AlsConfig, Config
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.formatting import in_one_line
@@ -18,6 +19,7 @@ from recsys_tasks.recommenders.backends import Backend
 from recsys_tasks.recommenders.backends.implicit_cpu import ImplicitCpu
 from recsys_tasks.recommenders.backends.implicit_gpu import ImplicitGpu
 from recsys_tasks.recommenders.backends.spark import Spark
+from recsys_tasks.recommenders.ranker import lightgbm
 from recsys_tasks.steps.cuda import device_versions
 
 OLDEST_JAVA, OLDEST_PYSPARK = 17, 4
@@ -44,10 +46,20 @@ def require_trainer(config: Config) -> None:
     """See that the training will find what it needs, where it runs on machines like this one.
 
     Raises:
-        ConfigError: as ``trainer_of``.
+        ConfigError: as ``trainer_of``; or trees are to be trained, and LightGBM is not installed.
     """
     if not trains_elsewhere(config):
         versions_of(config.als)
+        tree_version(config.blend)
+
+
+def tree_version(config: BlendConfig) -> str | None:
+    """Version of the library of the trees; None where the weights put the candidates in order.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    return str(lightgbm().__version__) if config.joined_by == "ranker" else None
 
 
 def versions_of(config: AlsConfig) -> Json:

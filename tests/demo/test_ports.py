@@ -115,4 +115,4 @@ class TestDemo:
         with listening() as taken:
             assert main(["--home", str(tmp_path / "home"), "--port", str(taken)]) == 1
         assert f"demo: Port {taken} is taken" in capsys.readouterr().err
-        assert not (tmp_path / "home" / "logs").exists()
+        assert not (tmp_path / "home").exists()

@@ -94,6 +94,13 @@ class TestRunningAirflow:
         assert time.monotonic() - started < 20
         assert set(children_of(os.getpid())) <= set(before)
 
+    def test_a_start_that_ended_early_stands_in_nobodys_way(self, start: Start, tmp_path: Path) -> None:
+        """One that held its home, and went no further, leaves a lock: the next one takes the home."""
+        (tmp_path / "home").mkdir()
+        (tmp_path / "home" / "lock").touch()
+        with start(tmp_path / "home") as airflow:
+            airflow.check_alive()
+
     def test_a_port_that_is_taken(self, start: Start, tmp_path: Path) -> None:
         """Nothing is started and nothing is emptied where somebody else has the port."""
         home = tmp_path / "home"

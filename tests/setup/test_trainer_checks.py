@@ -1,6 +1,7 @@
 """What doctor says of the trainer: what is there, what is missing, and whether a master answers."""
 
 import socket
+import sys
 
 import pytest
 
@@ -48,6 +49,21 @@ def test_on_other_machines_it_warns(nothing):
     """Where [tasks] sends the training elsewhere, this machine need not have it."""
     (line,) = found("spark", tasks={"train_als": {"queue": "spark"}})
     assert line.startswith("WARN  trainer: [tasks] sends the training to other machines")
+
+
+def ranked(**tables):
+    """The lines about a configuration whose candidates trees put in order."""
+    blend = {"components": ["als", "recent"], "joined_by": "ranker"}
+    return found("implicit", blend=blend, evaluation={"blend_share": 0.2}, **tables)
+
+
+def test_the_library_of_the_trees_is_looked_for(monkeypatch):
+    """Where trees are asked for, LightGBM is named, or what to install; elsewhere it is not asked about."""
+    pytest.importorskip("lightgbm")
+    assert ranked()[0].startswith("OK    trees: LightGBM 4")
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    assert ranked()[0].startswith('FAIL  trees: [blend] joined_by = "ranker" needs LightGBM, which is not installed.')
+    assert ranked(tasks={"train_als": {"queue": "large"}})[0].startswith("WARN  trees: [tasks] sends the training")
 
 
 def test_a_master_that_answers(versions):

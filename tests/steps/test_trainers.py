@@ -2,6 +2,7 @@
 
 import importlib.util
 import re
+import sys
 from contextlib import nullcontext
 from importlib.metadata import PackageNotFoundError
 
@@ -95,6 +96,13 @@ class TestEarly:
         with pytest.raises(ConfigError, match="needs PySpark"):
             extract_streams(at, parse_day("2026-01-15"))
         assert list(tmp_path.rglob("*")) == []
+
+    def test_the_first_task_refuses_trees_without_their_library(self, monkeypatch):
+        """Not after ALS has been trained; and weights need none."""
+        monkeypatch.setitem(sys.modules, "lightgbm", None)
+        blend = {"components": ["als", "recent"], "joined_by": "ranker"}
+        with pytest.raises(ConfigError, match=r"needs LightGBM.*recsys-pipeline\[ranker\]"):
+            require_trainer(config("implicit", blend=blend, evaluation={"blend_share": 0.2}))
 
     def test_a_training_on_other_machines_is_not_judged_here(self, no_pyspark):
         """Where [tasks] sends the training to another queue, only the training itself can tell."""
