@@ -18,7 +18,9 @@ from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.demo.world import PRESETS, build_world
 from recsys_tasks.demo.world.catalogue import make_catalogue
 from recsys_tasks.demo.world.oracle import oracle_top
+from recsys_tasks.evaluation.ensemble_parts import COUNTS
 from recsys_tasks.evaluation.tuning_split import HIDDEN_SHARE, TuningSplit
+from recsys_tasks.matrix.first_plays import FirstPlays
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.recommenders.base import Parent, TrainingData
 from recsys_tasks.recommenders.ranker_features import TrackFacts
@@ -26,7 +28,7 @@ from recsys_tasks.recommenders.recent import Recent, RecentPlays
 
 MOST_ASKED = 2_000
 """Listeners of a fold that are asked at the most: one set keeps a core busy for some minutes."""
-HALF_LIVES = (3.0, 7.0, 14.0, 30.0, 60.0)
+RECENTS = [Recent(days, counts) for counts in COUNTS for days in (3.0, 7.0, 14.0, 30.0, 60.0)]
 OWN_HALF_LIVES = (15.0, 30.0, 60.0, 90.0)
 """Of a listener's own plays where these may be listed again."""
 WEEKS = 4
@@ -43,7 +45,7 @@ class Fold:
     training: sparse.csr_matrix  # (n_users, n_tracks) uint32
     hidden: sparse.csr_matrix  # (n_users, n_tracks)
     repeats: bool = False  # whether what was played before may be listed, and is hidden too
-    recent: dict[float, RecentPlays] = field(default_factory=dict)  # by half-life; none without dates
+    recent: dict[Recent, RecentPlays] = field(default_factory=dict)  # by what counts them; none without dates
     own: dict[float, sparse.csr_matrix] = field(default_factory=dict)  # by half-life; each listener's own plays, faded
     ceiling: Callable[["Fold"], Lists] | None = None  # lists of who knows every taste
     ages: Numbers | None = None  # (n_tracks,) days since the first play of each track; None without dates
@@ -97,7 +99,7 @@ class Log:
     plays: Numbers
     shape: tuple[int, int]
 
-    def fold(self, cut: int, length: int, lately: dict[float, RecentPlays], repeats: bool = False) -> Fold:
+    def fold(self, cut: int, length: int, lately: dict[Recent, RecentPlays], repeats: bool = False) -> Fold:
         """Learn from the days before a cut, hide what known listeners play of known tracks in so many days."""
         cells = [canonical(self._cells(*ends)) for ends in ((self.days[0], cut), (cut, cut + length))]
         before, after = cells
@@ -112,18 +114,21 @@ class Log:
         dated = self.users[own], self.tracks[own], self.days[own]
         return Fold(before, hidden, repeats, lately, self._faded(cut) if repeats else {}, ages=cut - first, dated=dated)
 
-    def lately(self, cuts: Sequence[int]) -> dict[int, dict[float, RecentPlays]]:
-        """Cut -> half-life -> the component, folded day by day."""
-        found: dict[int, dict[float, RecentPlays]] = {cut: {} for cut in cuts}
-        users, tracks = (vocabulary(n) for n in self.shape)
-        for half_life in HALF_LIVES:
-            recommender, parent = Recent(half_life), None
-            for day in range(int(self.days[0]), max(cuts)):
-                data = TrainingData(self._cells(day, day + 1), users, tracks)
-                component = recommender.fit(data, parent).component
-                parent = Parent(component, users, tracks)
+    def lately(self, cuts: Sequence[int]) -> dict[int, dict[Recent, RecentPlays]]:
+        """Cut -> what is counted -> the component, folded day by day."""
+        found: dict[int, dict[Recent, RecentPlays]] = {cut: {} for cut in cuts}
+        (users, tracks), parents = (vocabulary(n) for n in self.shape), dict[Recent, Parent[RecentPlays]]()
+        total = canonical(self._cells(self.days[0], max(cuts)))
+        firsts = FirstPlays(total, [total])
+        for day in range(int(self.days[0]), max(cuts)):
+            plays = canonical(self._cells(day, day + 1))
+            counted = {"listeners": plays, "discoveries": firsts.of(plays)}
+            for recent in RECENTS:
+                data = TrainingData(counted[recent.counts], users, tracks)
+                component = recent.fit(data, parents.get(recent)).component
+                parents[recent] = Parent(component, users, tracks)
                 if day + 1 in found:
-                    found[day + 1][half_life] = component
+                    found[day + 1][recent] = component
         return found
 
     def _cells(self, first: int, beyond: int) -> sparse.csr_matrix:

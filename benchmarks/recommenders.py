@@ -42,6 +42,7 @@ from recsys_tasks.recommenders.pools import Pool, pool_of
 from recsys_tasks.recommenders.popular import Popularity
 from recsys_tasks.recommenders.ranker import Ranked, trained
 from recsys_tasks.recommenders.ranker_features import feature_names, features
+from recsys_tasks.recommenders.recent import Recent
 from recsys_tasks.recommenders.vectors import Played
 
 K, DEPTH = 10, 100
@@ -71,14 +72,14 @@ class Chosen:
 
     als: AlsConfig
     neighbours: NeighboursConfig
-    half_lives: tuple[float, ...]
+    recent: Recent | None  # None without dates
     own: float | None  # half-life of each listener's own plays; None where they are not listed
 
     def parts(self, of: Fold) -> Parts:
         """Name -> component, fitted on a fold."""
         found: Parts = {"als": factors_of(of, self.als)}
-        for half_life in self.half_lives:
-            found[f"recent, {half_life:g} days"] = of.recent[half_life]
+        if self.recent is not None:
+            found[self.recent.label] = of.recent[self.recent]
         found["neighbours"] = NearestTracks(self.neighbours).fit(of.data).component
         return found | ({} if self.own is None else {"own": Own(of.own[self.own])})
 
@@ -95,11 +96,12 @@ def chosen_on(task: Task, seconds: float, say: Callable[[str], None]) -> Chosen:
     als = tune(task.tuning.for_tuning, base, LENGTHS, K, Watch(time.process_time, seconds)).winner
     say(f"als: {als.weight}, a = {als.a:g}, lambda = {als.regularization:g}, {als.factors} factors")
     factors = [factors_of(fold, als) for fold in task.validation]
-    by_half_life = {
-        half_life: _added(task, factors, [fold.recent[half_life] for fold in task.validation])
-        for half_life in task.validation[0].recent
+    recent = {
+        each: _added(task, factors, [fold.recent[each] for fold in task.validation])
+        for each in task.validation[0].recent
     }
-    say(f"nDCG of ALS and recent by half-life: {_rounded(by_half_life)}")
+    for each, score in recent.items():
+        say(f"nDCG of ALS and {each.label}: {score:.4f}")
     similar = {}
     for config in NEIGHBOURS:
         others = [NearestTracks(config).fit(fold.data).component for fold in task.validation]
@@ -110,8 +112,7 @@ def chosen_on(task: Task, seconds: float, say: Callable[[str], None]) -> Chosen:
         for half_life in task.validation[0].own
     }
     say(f"nDCG of ALS and own plays by half-life: {_rounded(by_own)}")
-    half_lives = tuple(_best(by_half_life)[:1])
-    return Chosen(als, _best(similar)[0], half_lives, next(iter(_best(by_own)), None))
+    return Chosen(als, _best(similar)[0], next(iter(_best(recent)), None), next(iter(_best(by_own)), None))
 
 
 def _rounded(scores: dict[float, float]) -> dict[float, float]:

@@ -13,7 +13,7 @@ from recsys_tasks.core.config import AlsConfig, Config
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.evaluation.ensemble_data import Material
-from recsys_tasks.evaluation.ensemble_parts import Today, half_lives_of
+from recsys_tasks.evaluation.ensemble_parts import Today, recents_to_try
 from recsys_tasks.evaluation.ensemble_rounds import Options
 from recsys_tasks.evaluation.ensemble_tuning import tune_components
 from recsys_tasks.evaluation.tuning_split import TuningSplit
@@ -24,7 +24,7 @@ from recsys_tasks.steps.tuning import ensemble_material, undated_material
 def components_of_days(args: Namespace, at: Workplace, last: Day) -> Answer:
     """Choose on the days of a service, ALS staying as the configuration has it."""
     config, today = at.config, today_of(at.config)
-    material = ensemble_material(at, last, args.days, half_lives_of(today))
+    material = ensemble_material(at, last, args.days, recents_to_try(today))
     return _answer(args, material, config.als, today, config.blend.depth, config.evaluation.blend_share)
 
 

@@ -9,7 +9,7 @@ from recsys_tasks.cli.tune_toml import Values
 from recsys_tasks.core.components import ContentConfig, RecentConfig
 from recsys_tasks.core.formatting import count, fraction, signed_fraction, signed_percent, significant
 from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS
-from recsys_tasks.evaluation.ensemble_parts import Part
+from recsys_tasks.evaluation.ensemble_parts import Part, component_of
 from recsys_tasks.evaluation.ensemble_rounds import Tried
 from recsys_tasks.evaluation.ensemble_tuning import Row, TunedComponents
 from recsys_tasks.evaluation.tuning_scores import Gains, Interval
@@ -40,11 +40,11 @@ def described(part: Part) -> str:
 def values_of(tuned: TunedComponents, blend_share: float) -> Values:
     """What the configuration has to say for the ensemble; blend_share: as it is now."""
     chosen, settings = tuned.chosen, tuned.settings
-    blend: dict[str, Any] = {"components": ["als", *chosen.parts]}
+    blend: dict[str, Any] = {"components": ["als", *map(component_of, chosen.parts)]}
     if not chosen.parts:
         return {"blend": blend}
     blend["joined_by"] = "ranker" if chosen.ranked else "weights"
-    own = {name: _fields(settings[name]) for name in chosen.parts}
+    own = {component_of(name): _fields(settings[name]) for name in chosen.parts}
     return {"blend": blend, **own} | ({} if blend_share else {"evaluation": {"blend_share": BLEND_SHARE}})
 
 
@@ -56,7 +56,7 @@ def lines_of(values: Values) -> str:
 def as_data(tuned: TunedComponents, values: Values) -> dict[str, Any]:
     """The answer for machines."""
     return {
-        "chosen": {"components": ["als", *tuned.chosen.parts], "ranked": tuned.chosen.ranked},
+        "chosen": {"components": ["als", *map(component_of, tuned.chosen.parts)], "ranked": tuned.chosen.ranked},
         "preferred": str(tuned.preferred),
         "values": {name: dict(fields) for name, fields in values.items()},
         "rows": [
@@ -142,7 +142,7 @@ def _gains(found: Gains) -> dict[str, Any]:
 def _fields(part: Part) -> dict[str, Any]:
     """The fields that are searched for."""
     if isinstance(part, RecentConfig):
-        return {"half_life_days": list(part.half_life_days)}
+        return {"half_life_days": list(part.half_life_days), "counts": part.counts}
     if isinstance(part, ContentConfig):
         return part.model_dump(include={"nearest"})
     return part.model_dump(include=part.looked_at - {"ease_tracks"})

@@ -14,6 +14,8 @@ class RecentConfig(Section):
 
     half_life_days: Annotated[tuple[Days, ...], Field(min_length=1, max_length=2)] = (7.0,)
     """After so many days a listener of a track counts half. Two: two components, each with a weight of its own."""
+    counts: Literal["listeners", "discoveries"] = "listeners"
+    """Whether each date's listeners of a track count, or those alone who had never played it before."""
 
     @field_validator("half_life_days")
     @classmethod

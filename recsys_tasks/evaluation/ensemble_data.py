@@ -14,6 +14,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
 from recsys_tasks.core.keyed_random import keyed_hash
 from recsys_tasks.evaluation.tuning_split import TuningSplit
+from recsys_tasks.matrix.first_plays import FirstPlays
 from recsys_tasks.matrix.popularity import listeners_of
 from recsys_tasks.recommenders.base import Candidates, Parent, Retriever, TrainingData
 from recsys_tasks.recommenders.pools import Pool, pooled, standardised
@@ -31,7 +32,7 @@ class Material:
 
     split: TuningSplit
     day: Day  # newest date of the training
-    recent: Mapping[float, RecentPlays]  # by half-life, at the end of that date; none without dates
+    recent: Mapping[Recent, RecentPlays]  # by what counts them, at the end of that date; none without dates
     artists: IntArray  # (n_tracks,) a number for each artist, -1 where nobody says
     catalogue: pa.Table | None = None  # snapshot; None: nothing is known of the tracks
 
@@ -48,7 +49,7 @@ class Material:
         fits = keyed_hash(ids.take(pa.array(choosing)), "tune weights") % np.uint64(2) == 0
         groups = (_spread(rows) for rows in (choosing[fits], choosing[~fits], reporting))
         facts = TrackFacts(listeners_of(training), ages, self.artists)
-        recent = {days: replace(plays, n_users=len(drawn)) for days, plays in self.recent.items()}
+        recent = {counting: replace(plays, n_users=len(drawn)) for counting, plays in self.recent.items()}
         return Sample(data, split.hidden[drawn], facts, recent, self.day, *groups)
 
 
@@ -59,7 +60,7 @@ class Sample:
     data: TrainingData
     hidden: sparse.csr_matrix  # (n_users, n_tracks)
     facts: TrackFacts
-    recent: Mapping[float, RecentPlays]
+    recent: Mapping[Recent, RecentPlays]
     day: Day
     fitting: IntArray  # rows
     validation: IntArray
@@ -126,23 +127,26 @@ class Group:
 
 
 def faded(
-    days: Iterable[sparse.csr_matrix], tracks: Vocabulary, half_lives: Iterable[float]
-) -> dict[float, RecentPlays]:
-    """The component ``recent`` for each half-life after some days.
+    days: Iterable[sparse.csr_matrix], total: sparse.csr_matrix, tracks: Vocabulary, recents: Sequence[Recent]
+) -> dict[Recent, RecentPlays]:
+    """Recent plays after some days.
 
     Args:
-        days: (n_users, n_tracks) play counts of each date, one after the other.
+        days: (n_users, n_tracks) play counts of each date from the first one on, one after the other.
+        total: (n_users, n_tracks) their sum.
         tracks: their columns.
-        half_lives: in days.
+        recents: what counts them.
     """
-    found: dict[float, RecentPlays] = {}
+    found: dict[Recent, RecentPlays] = {}
+    firsts = FirstPlays(total, [total])
     for plays in days:
-        data = TrainingData(plays, tracks, tracks)
-        for half_life in half_lives:
-            before = found.get(half_life)
+        data = {"listeners": TrainingData(plays, tracks, tracks)}
+        data["discoveries"] = TrainingData(firsts.of(plays), tracks, tracks)
+        for counting in recents:
+            before = found.get(counting)
             parent = None if before is None else Parent(before, tracks, tracks)
             if before is not None or plays.nnz:
-                found[half_life] = Recent(half_life).fit(data, parent).component
+                found[counting] = counting.fit(data[counting.counts], parent).component
     return found
 
 

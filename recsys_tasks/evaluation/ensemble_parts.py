@@ -1,7 +1,7 @@
 """The settings of each component that a search tries, and the components that they make."""
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from recsys_tasks.core.components import ContentConfig, NeighboursConfig, RecentConfig
 from recsys_tasks.core.records import Json
@@ -9,12 +9,16 @@ from recsys_tasks.evaluation.ensemble_data import Material, Sample
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
-from recsys_tasks.recommenders.recent import label_of
+from recsys_tasks.recommenders.recent import Recent, recents_of
 
 Part: TypeAlias = RecentConfig | NeighboursConfig | ContentConfig
 HALF_LIVES = (1.0, 3.0, 7.0, 14.0, 30.0, 60.0)
 PAIRS = ((1.0, 14.0), (3.0, 30.0), (7.0, 60.0))
 """Two time scales beside each other."""
+COUNTS: tuple[Literal["listeners", "discoveries"], ...] = ("listeners", "discoveries")
+DISCOVERIES = "discoveries"
+"""Name of the settings of ``recent`` that count these: weights may want them where trees want the others, so that the
+best of both go on, and an ensemble has one of them at most."""
 SHRINKAGES, NEAREST, ALIKE = (1.0, 10.0, 50.0), (50, 100, 200), (60, 200)
 """Of neighbours by cosine: listeners added to the norms, and tracks kept of each; of content: tracks kept of each."""
 LISTENER_TRACKS = (50, 400)
@@ -35,9 +39,10 @@ class Today:
 
 
 def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
-    """Name of a component -> settings, today's first. Without dates there is no ``recent``, without a catalogue no
-    ``content``."""
+    """Name of a component, or ``DISCOVERIES`` -> settings, today's first. Without dates there are no recent plays,
+    without a catalogue there is no ``content``."""
     scales = [(each,) for each in HALF_LIVES] + list(PAIRS)
+    recent = [today.recent, *(RecentConfig(half_life_days=each, counts=counts) for counts in COUNTS for each in scales)]
     similarities: list[Json] = [
         {"similarity": "cosine", "shrinkage": each, "nearest": nearest} for each in SHRINKAGES for nearest in NEAREST
     ]
@@ -45,11 +50,13 @@ def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
     similarities += [{"similarity": "cosine", "listener_tracks": each} for each in LISTENER_TRACKS]
     similarities += [{"similarity": "ease", "ease_regularization": each} for each in LAMBDAS]
     tried: dict[str, list[Part]] = {
-        "recent": [today.recent, *(RecentConfig(half_life_days=each) for each in scales)],
+        "recent": [part for part in recent if part.counts == "listeners"],
+        DISCOVERIES: [part for part in recent if part.counts == "discoveries"],
         "neighbours": [today.neighbours, *(today.neighbours.model_copy(update=each) for each in similarities)],
         "content": [today.content, *(today.content.model_copy(update={"nearest": nearest}) for nearest in ALIKE)],
     }
-    absent = {"recent": not material.recent, "content": material.catalogue is None}
+    undated = not material.recent
+    absent = {"recent": undated, DISCOVERIES: undated, "content": material.catalogue is None}
     return {
         name: [part for n, part in enumerate(parts) if part not in parts[:n]]
         for name, parts in tried.items()
@@ -57,15 +64,21 @@ def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
     }
 
 
-def half_lives_of(today: Today) -> tuple[float, ...]:
-    """All half-lives that ``parts_to_try`` names."""
-    return tuple(sorted({*today.recent.half_life_days, *HALF_LIVES, *(each for pair in PAIRS for each in pair)}))
+def component_of(name: str) -> str:
+    """Which component settings of a name are of."""
+    return "recent" if name == DISCOVERIES else name
+
+
+def recents_to_try(today: Today) -> tuple[Recent, ...]:
+    """All recent plays that ``parts_to_try`` names."""
+    half_lives = {*today.recent.half_life_days, *HALF_LIVES, *(each for pair in PAIRS for each in pair)}
+    return tuple(Recent(each, counts) for counts in COUNTS for each in sorted(half_lives))
 
 
 def fitted(part: Part, sample: Sample) -> dict[str, Retriever]:
     """The components of a setting by their names: two for two half-lives, else one."""
     if isinstance(part, RecentConfig):
-        return {label_of(days): sample.recent[days] for days in part.half_life_days}
+        return {each.label: sample.recent[each] for each in recents_of(part)}
     if isinstance(part, NeighboursConfig):
         return {"neighbours": NearestTracks(part).fit(sample.data).component}
     return {"content": Content(part, "", sample.day).fit(sample.data).component}

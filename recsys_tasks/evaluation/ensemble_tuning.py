@@ -17,7 +17,7 @@ import numpy as np
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.evaluation.blend_weights import weights_for
 from recsys_tasks.evaluation.ensemble_data import Group, Material
-from recsys_tasks.evaluation.ensemble_parts import Part, Today, fitted
+from recsys_tasks.evaluation.ensemble_parts import DISCOVERIES, Part, Today, fitted
 from recsys_tasks.evaluation.ensemble_rounds import Halved, Options, Totals, Tried, halved, scored
 from recsys_tasks.evaluation.estimates import paired_difference
 from recsys_tasks.evaluation.lists import is_hit
@@ -135,7 +135,10 @@ class _Joining:
         yield Ensemble()
         for ranked in (False, True) if self._options.trees else (False,):
             for n in range(1, len(self._places) + 1):
-                yield from (Ensemble(parts, ranked) for parts in combinations(self._places, n))
+                possible = (
+                    parts for parts in combinations(self._places, n) if not {"recent", DISCOVERIES} <= set(parts)
+                )
+                yield from (Ensemble(parts, ranked) for parts in possible)
 
     def _is_confirmed(self, preferred: Ensemble) -> bool:
         """Whether those on whom nothing was chosen say that it is better than ALS alone."""
@@ -144,7 +147,7 @@ class _Joining:
 
     def _rows(self, chosen: Ensemble, preferred: Ensemble, ranked: bool) -> Iterator[Row]:
         """The popular tracks, each component alone, the whole, and the whole without each part."""
-        group, every = self._reporting, tuple(self._places)
+        group, every = self._reporting, self._every()
         als = self._scores(Ensemble(), group)
         yield _row("the popular tracks", self._popular(), als)
         yield Row(ALONE, means(als), None, chosen == Ensemble())
@@ -155,6 +158,13 @@ class _Joining:
         asked |= {} if preferred in asked.values() or not preferred.parts else {str(preferred): preferred}
         for words, ensemble in asked.items():
             yield _row(words, self._scores(ensemble, group), als, ensemble == chosen)
+
+    def _every(self) -> tuple[str, ...]:
+        """All parts that an ensemble may have together: of the recent plays those that gain more beside ALS."""
+        tried = {each.name: each.ndcg for each in self._last.tried if self._last.settings[each.name] == each.part}
+        recent = {name: tried[name] for name in ("recent", DISCOVERIES) if name in tried}
+        best = max(recent, key=lambda name: recent[name], default="")
+        return tuple(name for name in self._places if name not in recent or name == best)
 
     def _scores(self, ensemble: Ensemble, group: Group) -> Scores:
         """What the lists of an ensemble are worth to a group."""

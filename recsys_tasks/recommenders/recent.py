@@ -6,7 +6,9 @@ With n_i(d) the listeners of track i on date d, the score on date D is
 
 so a date is one product and one sum for each track, and the numbers are a function of the partitions alone: the same
 operations in the order of the dates, wherever the fold began. Listeners are counted instead of plays, as for the
-popular tracks: one account cannot make a track popular.
+popular tracks: one account cannot make a track popular. Of these, discoveries are those alone who had not played the
+track before: lists hold what is new to a listener, and what many come back to every day need not win anybody new. They
+are counted in plays of which only the first ones are left (``matrix.first_plays``); the fold is the same.
 
 A day's own plays are what a candidate is judged on, so it is judged by the sums of the days before
 (``RecentPlays.before``), as the release that was live on that day was made with; what is published knows the day too.
@@ -14,11 +16,13 @@ A day's own plays are what a candidate is judged on, so it is judged by the sums
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from recsys_tasks.core.components import RecentConfig
 from recsys_tasks.core.domain import IntArray, Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
@@ -29,11 +33,6 @@ from recsys_tasks.recommenders.popular import SameForAll
 RECENT_FORMAT = 1
 """Version of the way from partitions to sums; part of a model's identity."""
 Sums = npt.NDArray[np.float64]
-
-
-def label_of(half_life_days: float) -> str:
-    """What tells the sums of one half-life from those of another, in words."""
-    return f"recent ({half_life_days:g}-day half-life)"
 
 
 @dataclass(frozen=True)
@@ -83,6 +82,7 @@ class RecentPlays(SameForAll):
         return {"sums": self.sums, "older": self.older, "n_users": np.array([self.n_users])}
 
 
+@dataclass(frozen=True)
 class Recent:
     """Counting listeners that fade; a ``Recommender`` of ``RecentPlays``.
 
@@ -90,15 +90,20 @@ class Recent:
     before that one.
     """
 
-    name = "recent"
+    half_life_days: float  # after so many days a play counts half
+    counts: Literal["listeners", "discoveries"] = "listeners"  # discoveries: it is fitted on first plays alone
+    name: ClassVar[str] = "recent"
 
-    def __init__(self, half_life_days: float) -> None:
-        """Nothing is counted yet. half_life_days: after so many days a play counts half."""
-        self._half_life_days = half_life_days
+    @property
+    def label(self) -> str:
+        """What tells its sums from those of another half-life, and of what else is counted, in words."""
+        counts = "" if self.counts == "listeners" else f", {self.counts}"
+        return f"recent ({self.half_life_days:g}-day half-life{counts})"
 
     def identity(self) -> Json:
         """As ``Recommender``."""
-        parameters = {"half_life_days": self._half_life_days}
+        parameters: Json = {"half_life_days": self.half_life_days}
+        parameters |= {} if self.counts == "listeners" else {"counts": self.counts}
         return {"parameters": parameters, "training": RECENT_FORMAT, "backend": None}
 
     def fit(
@@ -107,7 +112,7 @@ class Recent:
         """As ``Recommender``: yesterday's sums times a factor, plus the date's listeners."""
         if parent is None and data.plays.nnz == 0:
             raise BadData("Nothing was played, so no track is popular. Check the source and history_start.")
-        older = 0.5 ** (1 / self._half_life_days) * _aligned(parent, data.tracks)
+        older = 0.5 ** (1 / self.half_life_days) * _aligned(parent, data.tracks)
         return Fit(RecentPlays(older + listeners_of(data.plays), older, data.plays.shape[0]))
 
     def open(self, files: Arrays) -> RecentPlays:
@@ -121,6 +126,11 @@ class Recent:
 
     def recorded_loss(self, component: RecentPlays, plays: sparse.csr_matrix) -> None:
         """As ``Recommender``: counting has none."""
+
+
+def recents_of(config: RecentConfig) -> tuple[Recent, ...]:
+    """Those of a configuration, one for each half-life."""
+    return tuple(Recent(half_life, config.counts) for half_life in config.half_life_days)
 
 
 def _aligned(parent: Parent[RecentPlays] | None, tracks: Vocabulary) -> Sums:

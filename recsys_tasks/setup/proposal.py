@@ -1,6 +1,6 @@
 """A configuration from what the source shows: what was found, what was not, and what somebody has to decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
@@ -14,6 +14,7 @@ from recsys_tasks.source.candidates import Candidate, best, catalogue_candidates
 from recsys_tasks.source.connection import connect, disconnect, parse_address, snapshot
 from recsys_tasks.source.postgres import Source
 from recsys_tasks.source.relations import Relation, readable_relations
+from recsys_tasks.source.schema import OF_FEATURES
 
 NO_STREAMS_BEFORE = date(2000, 1, 1)
 """An instant before this date is taken for a stray: no service that streams is older."""
@@ -181,7 +182,7 @@ def _catalogue(relations: Sequence[Relation], streams: Candidate, corrections: C
         parts = CatalogueConfig.model_fields.keys() - {"table", "features"}
         columns = {part: chosen.columns.get(part, "") for part in CatalogueConfig.model_fields if part in parts}
         values = {"table": chosen.relation.name, **columns, **given}
-        return Proposal({"catalogue": values}, (_sentence("Catalogue", chosen),))
+        return Proposal({"catalogue": values}, (_sentence("Catalogue", chosen), *_features(chosen)))
     if corrections.catalogue:
         raise ConfigError(
             f"{corrections.catalogue} lacks a track id of the streams' type, a title or an artist. "
@@ -191,6 +192,18 @@ def _catalogue(relations: Sequence[Relation], streams: Candidate, corrections: C
     several = [each for each in chosen.problems if "equally" in each]
     none = "No table of the tracks was found (track id, title, artist): --catalogue schema.table"
     return Proposal(missing=(*(several or [none]), "Without a catalogue, ids are shown instead of names."))
+
+
+def _features(catalogue: Candidate) -> Iterator[str]:
+    """The columns by which content could tell tracks apart: which of them say something of a track, a person knows."""
+    kinds, used = catalogue.relation.columns, set(catalogue.columns.values())
+    others = [f"{column} ({kind})" for column, kind in kinds.items() if kind in OF_FEATURES and column not in used]
+    if others:
+        more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        yield (
+            f"The catalogue has {', '.join(others[:SHOWN])}{more} besides: [catalogue.features] may name what is said "
+            "there of a track (docs/recommenders.md)."
+        )
 
 
 def _sentence(what: str, candidate: Candidate) -> str:

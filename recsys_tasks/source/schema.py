@@ -28,6 +28,8 @@ from recsys_tasks.source.queries import INTEGERS, table_name, table_parts
 TEXTS = ("text", "varchar", "char")
 FRACTIONS = ("real", "double precision", "numeric")
 TEXT_ARRAYS = tuple(f"{text}[]" for text in TEXTS)
+OF_FEATURES = (*INTEGERS, *FRACTIONS, "boolean", *TEXTS, *TEXT_ARRAYS)
+"""Types of the columns of a catalogue that content can read."""
 ID_KINDS: dict[IdType, tuple[str, ...]] = {"bigint": INTEGERS, "text": TEXTS, "uuid": ("uuid",)}
 UNNAMED = "of no common type"
 """What a message calls a type that SQLAlchemy does not know."""
@@ -101,12 +103,11 @@ def check_catalogue(at: Snapshot, config: CatalogueConfig, track_id_type: IdType
         ("kind", config.kind, TEXTS),
         ("available", config.available, ("boolean",)),
     ]
-    of_features = (*INTEGERS, *FRACTIONS, "boolean", *TEXTS, *TEXT_ARRAYS)
     required = [
         RequiredColumn("catalogue.track_id", config.track_id, ID_KINDS[track_id_type]),
         RequiredColumn("catalogue.title", config.title, TEXTS),
         *(RequiredColumn(f"catalogue.{name}", column, kinds) for name, column, kinds in optional if column),
-        *(RequiredColumn(f"catalogue.features.{n}", column, of_features) for n, column in config.features.items()),
+        *(RequiredColumn(f"catalogue.features.{n}", column, OF_FEATURES) for n, column in config.features.items()),
     ]
     return check_table(at, "catalogue.table", config.table, required)
 

@@ -14,7 +14,7 @@ from recsys_tasks.matrix.items import items_of
 from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
-from recsys_tasks.recommenders.recent import Recent, label_of
+from recsys_tasks.recommenders.recent import Recent, recents_of
 from recsys_tasks.source.catalogue import catalogue_rule
 from recsys_tasks.steps.workplace import Workplace
 
@@ -29,8 +29,7 @@ class Beside:
     @property
     def label(self) -> str:
         """Its name, that of recent plays with their half-life."""
-        half_life = self.key.parameters.get("half_life_days")
-        return label_of(half_life) if half_life else self.recommender.name
+        return self.recommender.label if isinstance(self.recommender, Recent) else self.recommender.name
 
 
 def beside_als(at: Workplace, als: ModelKey) -> list[Beside]:
@@ -90,7 +89,7 @@ def labels_of(beside: Sequence[Beside]) -> list[str]:
 def _recommenders(at: Workplace, day: Day) -> Iterator[Recent | NearestTracks | Content]:
     for name in at.config.blend.components[1:]:
         if name == "recent":
-            yield from map(Recent, at.config.recent.half_life_days)
+            yield from recents_of(at.config.recent)
         elif name == "neighbours":
             yield NearestTracks(at.config.neighbours, at.config.als.threads, _renewed(at, day))
         else:

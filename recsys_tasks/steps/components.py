@@ -34,7 +34,7 @@ from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.ranker import TREES, Ranker
-from recsys_tasks.recommenders.recent import Recent, RecentPlays, label_of
+from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import Beside, beside_als, content_beside, items_for, labels_of, names_of, snapshot_of
@@ -58,7 +58,7 @@ stood by column, not by norm, and all candidates taught the trees; in 2 recent p
 class Extras:
     """The components beside ALS, opened; nothing where ALS stands alone."""
 
-    recent: Mapping[float, RecentPlays] = field(default_factory=dict)  # by half-life, in their order
+    recent: Mapping[Recent, RecentPlays] = field(default_factory=dict)  # by what counts them, in their order
     similar: SimilarTracks | None = None
     content: SimilarTracks | None = None  # part of the blend or not
     cold: ColdTracks | None = None
@@ -66,7 +66,7 @@ class Extras:
 
     def widened(self, n_items: int) -> "Extras":
         """The same with a place for each item of a candidate."""
-        recent = {half_life: plays.widened(n_items) for half_life, plays in self.recent.items()}
+        recent = {counting: plays.widened(n_items) for counting, plays in self.recent.items()}
         return replace(self, recent=recent, similar=self.similar and self.similar.widened(n_items))
 
     def item_factors(self, factors: Factors, n_items: int) -> FloatArray:
@@ -75,7 +75,7 @@ class Extras:
 
     def labels(self, names: Sequence[str]) -> list[str]:
         """Names of components, those of recent plays with their half-life."""
-        recent = map(label_of, self.recent)
+        recent = (counting.label for counting in self.recent)
         return [next(recent) if name == "recent" else name for name in names]
 
     @property
@@ -189,22 +189,19 @@ def open_extras(at: Workplace, key: CandidateKey) -> Extras:
     return Extras(open_recent(at, key), similar, content, cold, trained_ranker(at, key))
 
 
-def open_recent(at: Workplace, key: CandidateKey) -> dict[float, RecentPlays]:
-    """The recent plays of a candidate by half-life, in their order; nothing else of it need be stored any more.
+def open_recent(at: Workplace, key: CandidateKey) -> dict[Recent, RecentPlays]:
+    """The recent plays of a candidate by what counts them, in their order; nothing else of it need be stored any more.
 
     Raises:
         CorruptArtefact: a file differs from its manifest.
         BadData: its files hold no sound component.
     """
-    found: dict[float, RecentPlays] = {}
+    found: dict[Recent, RecentPlays] = {}
     for digest, name in zip(key.components, key.blend.names, strict=True):
         if name == "recent":
-            half_life, artefact = (
-                at.models.key(key.day, digest).parameters["half_life_days"],
-                at.models.load(key.day, digest),
-            )
+            counting, artefact = Recent(**at.models.key(key.day, digest).parameters), at.models.load(key.day, digest)
             with artefact.named():
-                found[half_life] = Recent(half_life).open(arrays_of(artefact))
+                found[counting] = counting.open(arrays_of(artefact))
     return found
 
 

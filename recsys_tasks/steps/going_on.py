@@ -13,6 +13,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.matrix.chain import chain_digests
+from recsys_tasks.matrix.first_plays import FirstPlays
 from recsys_tasks.matrix.play_matrix import canonical, day_counts
 from recsys_tasks.recommenders.base import Arrays, Parent, TrainingData
 from recsys_tasks.recommenders.content import SimilarByContent
@@ -27,11 +28,13 @@ from recsys_tasks.steps.workplace import Workplace
 def recent_plays(at: Workplace, recommender: Recent, key: ModelKey, matrix: PlayMatrix) -> RecentPlays:
     """The faded plays of a chain, from those of its longest prefix that is stored."""
     n, parent = _stored_prefix(at, recommender, key, matrix)
-    for date, partition in matrix.chain[n:]:
-        counts = at.partitions.load(date, partition)
-        if parent is None and not len(counts):  # nothing was played up to now
+    days = _days(at, matrix, n)
+    if recommender.counts == "discoveries":
+        days = map(FirstPlays(matrix.counts, _days(at, matrix, n)).of, days)
+    for plays in days:
+        if parent is None and not plays.nnz:  # nothing was played up to now
             continue
-        data = TrainingData(day_counts(counts, matrix.users, matrix.tracks), matrix.users, matrix.tracks)
+        data = TrainingData(plays, matrix.users, matrix.tracks)
         parent = Parent(recommender.fit(data, parent).component, matrix.users, matrix.tracks)
     if parent is None:
         raise BadData("Nothing was played on any date, so no track is popular. Check the source and history_start.")
@@ -64,6 +67,12 @@ def renewed_neighbours(
         tracks = Vocabulary(matrix.tracks.ids[:n_old], matrix.tracks.first_days[:n_old])
         old = recommender.fit(TrainingData(canonical(plays), matrix.users, tracks)).component.similar.matrix
     return recommender.with_young(old, training)
+
+
+def _days(at: Workplace, matrix: PlayMatrix, n: int) -> Iterator[sparse.csr_matrix]:
+    """The play counts of each date of a chain behind the first n. (n_users, n_tracks)."""
+    for date, partition in matrix.chain[n:]:
+        yield day_counts(at.partitions.load(date, partition), matrix.users, matrix.tracks)
 
 
 def _before(at: Workplace, date: Day, matrix: PlayMatrix) -> sparse.csr_matrix:

@@ -111,10 +111,10 @@ def reference_model(at: Workplace, parts: Parts, items: Vocabulary, holdout: Hol
     heard = history[:, : len(item_factors)]  # listeners are learned from the tracks that ALS knows
     vectors = recommender_of(at.models.key(key.day, key.component)).user_vectors(heard, item_factors)
     recent = tuple(
-        _translated(extras.recent[half_life].before, own_cols, n_own)
-        if half_life in extras.recent
+        _translated(extras.recent[counting].before, own_cols, n_own)
+        if counting in extras.recent
         else own.widened(n_own)
-        for half_life, own in open_recent(at, key).items()
+        for counting, own in open_recent(at, key).items()
     )
     return _evaluated(parts, gated, items, Listeners(vectors, played_of(history), recent))
 

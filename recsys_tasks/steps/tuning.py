@@ -1,6 +1,6 @@
 """What ``tune`` learns from and hides: the days of the source, as they are stored once they are extracted."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from recsys_tasks.evaluation.ensemble_data import Material, faded
 from recsys_tasks.evaluation.tuning_split import TuningSplit, split_time
 from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.matrix.play_matrix import day_counts, empty_matrix, fold
+from recsys_tasks.recommenders.recent import Recent
 from recsys_tasks.steps.beside import snapshot_of
 from recsys_tasks.steps.extract import extract_streams
 from recsys_tasks.steps.matrix import chain_of
@@ -22,14 +23,14 @@ def time_split(at: Workplace, last: Day, days: int) -> TuningSplit:
     return _split(at, chain_of(at, last), days)
 
 
-def ensemble_material(at: Workplace, last: Day, days: int, half_lives: Iterable[float]) -> Material:
+def ensemble_material(at: Workplace, last: Day, days: int, recents: Sequence[Recent]) -> Material:
     """The same with all that components beside ALS are made of.
 
     Args:
         at: store and configuration.
         last: newest date to use.
         days: so many last dates are hidden.
-        half_lives: of the recent plays.
+        recents: what counts recent plays.
     """
     split, chain = time_split(at, last, days), chain_of(at, last)[:-days]
     every = (day_counts(at.partitions.load(*each), split.users, split.tracks) for each in chain)
@@ -37,7 +38,7 @@ def ensemble_material(at: Workplace, last: Day, days: int, half_lives: Iterable[
     return Material(
         split,
         chain[-1][0],
-        faded(every, split.tracks, half_lives),
+        faded(every, split.training, split.tracks, recents),
         artists_of(at, last, split.tracks),
         None if snapshot is None else at.catalogues.load(last, snapshot),
     )

@@ -9,8 +9,9 @@ from two_tastes import played_pairs
 
 from recsys_tasks.cli.main import main
 from recsys_tasks.cli.tune import read_play_counts
-from recsys_tasks.cli.tune_components_words import as_text
+from recsys_tasks.cli.tune_components_words import as_text, values_of
 from recsys_tasks.cli.tune_toml import with_values
+from recsys_tasks.core.components import RecentConfig
 from recsys_tasks.core.config import AlsConfig, load_config
 from recsys_tasks.evaluation.ensemble_tuning import ALONE, Ensemble, Row, TunedComponents
 from recsys_tasks.evaluation.tuning_scores import Interval, Means, means, scores_of, scores_of_popular, trained
@@ -24,6 +25,16 @@ def test_a_choice_that_a_day_would_not_follow_is_told(fitting, told):
     tuned = TunedComponents(best, best, {}, (), ((best, 0.1),), (Row(ALONE, Means(0.1, 0.1), None),), 300,
                             (fitting, 40, 80), False)  # fmt: skip
     assert ("A day needs 100 blend listeners" in as_text(tuned, 10, True)) == told
+
+
+def test_discoveries_are_a_setting_of_recent_plays():
+    """Where they are chosen, the lines to paste name the component, and what it counts."""
+    best, counting = Ensemble(("discoveries",)), RecentConfig(half_life_days=(3.0,), counts="discoveries")
+    tuned = TunedComponents(best, best, {"discoveries": counting}, (), ((best, 0.1),), (), 300, (100, 40, 80), False)
+    assert values_of(tuned, 0.2) == {
+        "blend": {"components": ["als", "recent"], "joined_by": "weights"},
+        "recent": {"half_life_days": [3.0], "counts": "discoveries"},
+    }
 
 
 class TestToml:

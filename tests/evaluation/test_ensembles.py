@@ -15,7 +15,7 @@ from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.evaluation import ensemble_rounds
 from recsys_tasks.evaluation.ensemble_data import Group, Material, Once, faded
-from recsys_tasks.evaluation.ensemble_parts import Today, parts_to_try
+from recsys_tasks.evaluation.ensemble_parts import Today, parts_to_try, recents_to_try
 from recsys_tasks.evaluation.ensemble_rounds import GROWTH, Options, factors_of, halved, sizes_of
 from recsys_tasks.evaluation.ensemble_tuning import Ensemble, is_near, tune_components
 from recsys_tasks.evaluation.lists import is_hit
@@ -25,6 +25,7 @@ from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.pools import best_of, pool_of
+from recsys_tasks.recommenders.recent import Recent, recents_of
 
 ALS = AlsConfig(factors=4, threads=1)
 TODAY = Today(RecentConfig(half_life_days=(2.0,)), NeighboursConfig(nearest=20), ContentConfig())
@@ -49,7 +50,7 @@ def material(fashion: float) -> Material:
     users, tracks = (Vocabulary(pa.array(range(n)), np.zeros(n, np.int32)) for n in (N_USERS, N_TRACKS))
     asked = np.flatnonzero(np.diff(hidden.indptr) * np.diff(training.indptr))
     split = TuningSplit(users, tracks, training, hidden.astype(np.uint32), asked[::2], asked[1::2])
-    lately = faded(days[:DAYS], tracks, (1.0, 2.0, 3.0, 7.0, 14.0, 30.0, 60.0))
+    lately = faded(days[:DAYS], training, tracks, recents_to_try(TODAY))
     return Material(split, date(1970, 1, 1), lately, np.full(N_TRACKS, -1))
 
 
@@ -83,12 +84,25 @@ class TestChoice:
     def test_what_pays_is_chosen_and_its_gain_told(self, tuned):
         """Recent plays win over ALS on listeners on whom nothing was chosen, with the shortest half-life."""
         rows = {row.lists: row for row in tuned.rows}
-        assert "recent" in tuned.chosen.parts
-        assert tuned.settings["recent"].half_life_days[0] == 1
+        (name,) = {"recent", "discoveries"} & set(tuned.chosen.parts)
+        assert tuned.settings[name].half_life_days[0] == 1
         (chosen,) = (row for row in tuned.rows if row.chosen)
         assert chosen.over_als.ndcg.low > 0
-        assert {"ALS alone", "recent (1-day half-life) alone", "neighbours alone", "without recent"} <= rows.keys()
-        assert rows["without recent"].means.ndcg < chosen.means.ndcg
+        alone = {f"{each.label} alone" for each in recents_of(tuned.settings[name])}
+        assert {"ALS alone", "neighbours alone", f"without {name}"} | alone <= rows.keys()
+        assert rows[f"without {name}"].means.ndcg < chosen.means.ndcg
+
+    def test_an_ensemble_counts_listeners_or_discoveries(self, tuned):
+        """The best of both are tried in every ensemble that could have them, and in none together; what gains more
+        beside ALS is part of the whole."""
+        ensembles = [set(each.parts) for each, _ in tuned.validation]
+        assert len(ensembles) == 1 + 5
+        assert not any({"recent", "discoveries"} <= parts for parts in ensembles)
+        beside_als = {
+            name: max(each.ndcg for each in tuned.tried if each.name == name) for name in ("recent", "discoveries")
+        }
+        whole = {row.lists for row in tuned.rows} & {f"ALS, {name}, neighbours, by weights" for name in beside_als}
+        assert f"ALS, {max(beside_als, key=lambda name: beside_als[name])}, neighbours, by weights" in whole
 
     def test_the_reporting_listeners_confirm_and_choose_nothing_else(self, fashionable, tuned):
         """Other hidden plays of theirs change neither trials nor what is preferred. Here they are any tracks, so that
@@ -138,7 +152,7 @@ class TestChoice:
         assert wholes <= one.keys() & other.keys()
         assert all(one[name] == other[name] for name in one.keys() & other.keys())
         asked, hidden = sample.reporting, sample.hidden[sample.reporting]
-        lists = sample.recent[2.0].candidates(asked, sample.history.rows(asked), 5).cols.astype(np.int64)
+        lists = sample.recent[Recent(2.0)].candidates(asked, sample.history.rows(asked), 5).cols.astype(np.int64)
         expected = ndcg(is_hit(lists, hidden), np.diff(hidden.indptr)).mean()
         assert one["recent (2-day half-life) alone"].ndcg == pytest.approx(expected)
 
@@ -158,8 +172,9 @@ class TestChoice:
         """Every subset is joined by weights and by trees, and the whole by trees has a row."""
         pytest.importorskip("lightgbm")
         found = tune_components(fashionable, ALS, TODAY, options(trees=True))
-        assert len(found.validation) == 1 + 2 * 3
-        assert "ALS, recent, neighbours, by trees" in {row.lists for row in found.rows}
+        assert len(found.validation) == 1 + 2 * 5
+        wholes = {f"ALS, {name}, neighbours, by trees" for name in ("recent", "discoveries")}
+        assert wholes & {row.lists for row in found.rows}
 
     def test_too_few_listeners_are_told(self, fashionable):
         """Without anybody to report on nothing is chosen."""
@@ -221,7 +236,7 @@ def test_a_smaller_sample_is_part_of_a_larger_one_and_spread_over_all(fashionabl
 def test_lists_of_another_length_are_made_anew(fashionable):
     """What is kept of a component is of the same listeners and the same length."""
     sample = fashionable.sample(N_USERS)
-    once, rows = Once(sample.recent[1.0]), sample.validation[:5]
+    once, rows = Once(sample.recent[Recent(1.0)]), sample.validation[:5]
     played = sample.history.rows(rows)
     short, long = (once.candidates(rows, played, k).cols for k in (3, 8))
     assert (short.shape, long.shape) == ((5, 3), (5, 8))
@@ -233,6 +248,10 @@ def test_no_setting_is_tried_twice(fashionable):
     today's in all of them; without a catalogue no content."""
     parts = parts_to_try(replace(TODAY, recent=RecentConfig(half_life_days=(7.0,))), fashionable)
     assert parts["recent"].count(RecentConfig(half_life_days=(7.0,))) == 1
+    assert {(name, part.counts) for name in ("recent", "discoveries") for part in parts[name]} == {
+        ("recent", "listeners"),
+        ("discoveries", "discoveries"),
+    }
     assert "content" not in parts
     of_today = NeighboursConfig(renewed_every_days=1, ease_tracks=30)
     found = parts_to_try(replace(TODAY, neighbours=of_today), fashionable)["neighbours"]
@@ -242,10 +261,23 @@ def test_no_setting_is_tried_twice(fashionable):
     assert {(part.renewed_every_days, part.ease_tracks) for part in found} == {(1, 30)}
 
 
+def test_discoveries_are_the_first_plays_of_all_days():
+    """With a half-life beyond all bounds they are the listeners that a track has, however often these came back."""
+    days = [sparse.csr_matrix(np.array(cells, np.uint32)) for cells in ([[2, 0], [1, 0]], [[1, 1], [0, 0]])]
+    tracks = Vocabulary(pa.array(range(2)), np.zeros(2, np.int32))
+    long = [Recent(1e9, counts) for counts in ("listeners", "discoveries")]
+    found = faded(days, sparse.csr_matrix(days[0] + days[1]), tracks, long)
+    assert [np.round(found[each].sums).tolist() for each in long] == [[3, 1], [2, 1]]
+
+
 def test_the_pool_of_some_components_is_theirs_alone(fashionable):
     """What is left out of a pool leaves no candidate and no z-score behind: lists are those of a blend without it."""
     sample = fashionable.sample(N_USERS)
-    components = [sample.recent[1.0], sample.recent[60.0], NearestTracks(TODAY.neighbours).fit(sample.data).component]
+    components = [
+        sample.recent[Recent(1.0)],
+        sample.recent[Recent(60.0)],
+        NearestTracks(TODAY.neighbours).fit(sample.data).component,
+    ]
     group = Group.asked(components, sample, sample.validation, 10)
     some, weights = [0, 2], (1.0, 0.5)
     direct = pool_of([components[n] for n in some], group.rows, sample.history.rows(group.rows), 10)

@@ -39,6 +39,7 @@ class TestShapes:
         assert "Streams: public.streams (table)" in done.stdout
         assert "First date with streams: 2026-01-05." in done.stdout
         assert "A day is found by index streams_streamed_at." in done.stdout
+        assert "The catalogue has album (text), album_id (bigint), genre (text), tags (text[])" in done.stdout
         assert "Not found" not in done.stdout
         source, catalogue = (written(tmp_path)[name] for name in ("source", "catalogue"))
         assert (source["streams_table"], catalogue["table"]) == ("public.streams", "public.tracks")

@@ -18,6 +18,7 @@ from recsys_tasks.release.lineage import lineage
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, build_index, components, train, train_als
+from recsys_tasks.steps.beside import beside_als
 from recsys_tasks.steps.components import train_beside, train_on_als
 from recsys_tasks.steps.stored_models import split_of
 from recsys_tasks.storage.posix import PosixStore
@@ -245,6 +246,22 @@ class TestGoingOn:
                 train_beside(at, at.models.key(day, keys[day].component))
                 train_on_als(at, day, keys[day].component)
             assert {day: trained_bytes(at, day) for day in days} == expected
+
+    def test_discoveries_are_those_of_all_dates_wherever_they_go_on_from(self, joined, tmp_path):
+        """Whichever dates were counted before; and they are fewer than the listeners of whom many come back."""
+        days, counts = (D13, D14, D15), {"half_life_days": [3], "counts": "discoveries"}
+        found, als = [], {day: joined.models.key(day, key_of(joined, day).component) for day in days}
+        for n, order in enumerate([(D15,), (D13, D15), days]):
+            root = shutil.copytree(joined.store.root, tmp_path / str(n))
+            at = Workplace(PosixStore(root), config(**JOINED | {"recent": counts}))
+            for day in order:
+                train_beside(at, als[day])
+            (beside, _) = beside_als(at, als[D15])
+            assert beside.label == "recent (3-day half-life, discoveries)"
+            found.append(arrays_of(at.models.load(D15, beside.key.digest)))
+        assert len({np.asarray(each["sums"]).tobytes() for each in found}) == 1
+        assert len({np.asarray(each["older"]).tobytes() for each in found}) == 1
+        assert found[0]["sums"].sum() < sums_of(joined, D15)[0].sum()
 
 
 class TestEase:

@@ -5,17 +5,20 @@ from datetime import date
 import numpy as np
 
 from recsys_tasks.matrix.popularity import listeners_of
+from recsys_tasks.recommenders.recent import Recent
 from recsys_tasks.steps.tuning import ensemble_material
+
+FOREVER, FADING = Recent(1e6), Recent(3.0)
 
 
 def test_everything_is_known_up_to_the_hidden_days_and_nothing_of_them(copied):
     """Faded listeners are of the training's dates alone; hidden plays are of no pair that was played before."""
-    found = ensemble_material(copied, date(2026, 1, 15), 2, (1e6, 3.0))
+    found = ensemble_material(copied, date(2026, 1, 15), 2, (FOREVER, FADING))
     split, day = found.split, found.day
     assert day == date(2026, 1, 13)
     assert split.hidden.nnz > 0
     assert split.training.multiply(split.hidden).nnz == 0
-    forever, faded = found.recent[1e6].sums, found.recent[3.0].sums
+    forever, faded = found.recent[FOREVER].sums, found.recent[FADING].sums
     played = listeners_of(split.training) > 0
     assert ((forever > 0) == played).all()
     assert (faded <= forever + 1e-9).all()
@@ -26,7 +29,7 @@ def test_everything_is_known_up_to_the_hidden_days_and_nothing_of_them(copied):
 
 def test_a_sample_is_part_of_a_larger_one(copied):
     """Who is drawn first stays drawn, in the same group, with the same plays."""
-    found = ensemble_material(copied, date(2026, 1, 15), 1, (3.0,))
+    found = ensemble_material(copied, date(2026, 1, 15), 1, (FADING,))
     small, large = found.sample(300), found.sample(1_000)
     assert len(small.data.users) == 300
     rows = large.data.users.rows_of(small.data.users.ids)
