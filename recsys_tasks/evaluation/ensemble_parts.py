@@ -19,6 +19,8 @@ SHRINKAGES, NEAREST, ALIKE = (1.0, 10.0, 50.0), (50, 100, 200), (60, 200)
 """Of the neighbours: listeners added to the norms, and tracks kept of each; of content: tracks kept of each."""
 LAMBDAS = (200.0, 1_000.0, 5_000.0)
 """Of neighbours by EASE, which take the inverse of a square of their tracks each: with today's ``nearest`` alone."""
+DEPTHS = (100, 300, 500)
+"""Candidates that each component lists: what ensembles are compared with, and what trees may have beyond it."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
         for name, parts in tried.items()
         if not absent.get(name)
     }
+
+
+def depths_for(today: int) -> tuple[int, ...]:
+    """Depths to try, rising; ensembles are compared with the first one, which is today's where that is less."""
+    return tuple(sorted({today, *DEPTHS}))
 
 
 def half_lives_of(today: Today) -> tuple[float, ...]:
