@@ -1,6 +1,6 @@
 """An ordinary day with every component and the re-ranker, against the same day of ALS alone.
 
-    python -m benchmarks.ensemble_day [--size small|full] [--divisor N]
+    python -m benchmarks.ensemble_day [--size small|full] [--divisor N] [--depth N]
 
 Both sides read the same days of the same service, on stores of their own, and take turns step by step; each step is a
 process of its own. The catalogue names an artist and three tags of every track, of which one says something about who
@@ -19,6 +19,7 @@ from benchmarks.our_steps import DAYS, LATE
 from benchmarks.source_day import fill_catalogue, server_with
 from benchmarks.synthetic import Service, service_of
 from benchmarks.two_stores import Run, days_in_turns
+from recsys_tasks.recommenders.blend import DEPTH
 from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
 from recsys_tasks.storage.posix import PosixStore
@@ -39,13 +40,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=(SMALL, FULL), default=SMALL)
     parser.add_argument("--divisor", type=int, help="the whole service divided by this, not by the size's")
+    parser.add_argument("--depth", type=int, default=DEPTH, help=f"candidates of each component ({DEPTH})")
     args = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the processes of the steps, as the pipeline's own doors do
     service, rounds = service_of(args.divisor or DIVISORS[args.size], DAYS), ROUNDS[args.size]
     folder = Path(tempfile.mkdtemp(prefix="recsys-ensemble-"))
     runs = [
         Run("ALS alone", folder / "alone", {"catalogue": CATALOGUE}),
-        Run("everything", folder / "everything", EVERYTHING),
+        Run("everything", folder / "everything", everything(args.depth)),
     ]
     try:
         with server_with(service, range(DAYS - 1 - rounds - LATE, DAYS)) as dsn:
@@ -54,6 +56,11 @@ def main() -> None:
         keep(day_table(args.size, service, folder / "alone", days))
     finally:
         shutil.rmtree(folder)
+
+
+def everything(depth: int) -> dict[str, dict[str, object]]:
+    """What is turned on, with so many candidates of each component."""
+    return EVERYTHING | {"blend": EVERYTHING["blend"] | {"depth": depth}}
 
 
 def day_table(size: str, service: Service, root: Path, days: list[list[Steps]]) -> Table:

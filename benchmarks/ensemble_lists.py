@@ -1,13 +1,13 @@
 """What a list of several components costs a listener who waits alone, and one of a batch.
 
-    python -m benchmarks.ensemble_lists [--size small|full]
+    python -m benchmarks.ensemble_lists [--size small|full] [--depth N]
 
 The worst case: all neighbours of all tracks are drawn at random, so that a listener's tracks reach hardly any track
-twice. Every listener has played 60 tracks; each component lists 100 candidates, and a list has ten places. The trees
-are taught by noise, and have the shape of those of a day. All sides take turns in this process; what is told is the
-processor time of a listener, the least of the rounds: a machine that others use too is slower, never faster. Beside it
-stands the time by the clock where two threads share a batch, as the evaluation and the deliveries use them: half of the
-processor's at the best, as far as the interpreter's lock and the memory allow.
+twice. Every listener has played 60 tracks; each component lists 100 candidates or ``--depth``, and a list has ten
+places. The trees are taught by noise, and have the shape of those of a day. All sides take turns in this process; what
+is told is the processor time of a listener, the least of the rounds: a machine that others use too is slower, never
+faster. Beside it stands the time by the clock where two threads share a batch, as the evaluation and the deliveries use
+them: half of the processor's at the best, as far as the interpreter's lock and the memory allow.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.recommenders.base import Retriever
-from recsys_tasks.recommenders.blend import Blend
+from recsys_tasks.recommenders.blend import DEPTH, Blend
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.ranker import Ranker, trained
 from recsys_tasks.recommenders.ranker_features import TrackFacts, feature_names
@@ -34,7 +34,7 @@ from recsys_tasks.recommenders.recent import RecentPlays
 from recsys_tasks.recommenders.vectors import Played
 
 TRACKS, ROUNDS = {SMALL: 50_000, FULL: 500_000}, {SMALL: 3, FULL: 10}
-BATCH, ALONE, OWN, DEPTH, K = 256, 24, 60, 100, 10
+BATCH, ALONE, OWN, K = 256, 24, 60, 10
 NAMES = ("als", "recent", "neighbours", "content")
 WAYS = ("weights", "trees")
 
@@ -43,13 +43,15 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", choices=(SMALL, FULL), default=SMALL)
+    parser.add_argument("--depth", type=int, default=DEPTH, help=f"candidates of each component ({DEPTH})")
     args = parser.parse_args()
     with threadpool_limits(1):
-        sides = dict(_sides(np.random.default_rng(1), TRACKS[args.size]))
+        sides = dict(_sides(np.random.default_rng(1), TRACKS[args.size], args.depth))
         taken = {(name, way): float("inf") for name in sides for way in MEASURED}
         for _, (name, way) in product(range(ROUNDS[args.size]), taken):
             taken[name, way] = min(taken[name, way], MEASURED[way](*sides[name]()))
-    print(f"{TRACKS[args.size]:,} tracks\n\n| components | {' | '.join(MEASURED)} |")
+    print(f"{TRACKS[args.size]:,} tracks, {args.depth} candidates of each component\n")
+    print(f"| components | {' | '.join(MEASURED)} |")
     print("| --- " * (1 + len(MEASURED)) + "|")
     for name in sides:
         print(f"| {name} | {' | '.join(f'{taken[name, way]:.2f} ms' for way in MEASURED)} |")
@@ -89,7 +91,9 @@ MEASURED: dict[str, Callable[[Retriever, Played], float]] = {
 }
 
 
-def _sides(rng: np.random.Generator, n_tracks: int) -> Iterator[tuple[str, Callable[[], tuple[Retriever, Played]]]]:
+def _sides(
+    rng: np.random.Generator, n_tracks: int, depth: int
+) -> Iterator[tuple[str, Callable[[], tuple[Retriever, Played]]]]:
     """What answers, by its name; each call makes one that knows nothing of its listeners yet."""
     norms = np.exp(rng.normal(size=(n_tracks, 1)))
     ranked = rank_tracks((rng.normal(size=(n_tracks, 40)) * norms).astype(np.float32))
@@ -107,11 +111,11 @@ def _sides(rng: np.random.Generator, n_tracks: int) -> Iterator[tuple[str, Calla
         return [*opened, Neighbours(near, history), Neighbours(alike, history)][:n]
 
     for n, way in product((3, 4), WAYS):
-        blend, ranker = Blend((1.0,) * n, NAMES[:n], DEPTH), _ranker(rng, NAMES[:n], facts)
+        blend, ranker = Blend((1.0,) * n, NAMES[:n], depth), _ranker(rng, NAMES[:n], facts)
 
         def side(n: int = n, way: str = way, blend: Blend = blend, ranker: Ranker = ranker) -> tuple[Retriever, Played]:
             parts = components(n)
-            return (blend.of(parts) if way == "weights" else ranker.over(parts, history, DEPTH)), history
+            return (blend.of(parts) if way == "weights" else ranker.over(parts, history, depth)), history
 
         yield f"{', '.join(NAMES[:n])}, by {way}", side
 

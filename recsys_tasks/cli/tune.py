@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
@@ -19,7 +20,7 @@ from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.cli.tune_components import components_of_counts, components_of_days
 from recsys_tasks.cli.tune_toml import write
 from recsys_tasks.cli.tune_words import CHOSEN, as_data, as_text, changes, progress_line
-from recsys_tasks.core.config import AlsConfig, load_config
+from recsys_tasks.core.config import AlsConfig, Config, load_config
 from recsys_tasks.core.domain import Day, Vocabulary, parse_day
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.evaluation.tuning import Tuned, Watch, tune
@@ -55,10 +56,14 @@ def register(commands: Any) -> None:
     parser.add_argument("--split", choices=("time", "random"), default="time", help="what is hidden (time)")
     parser.add_argument("--date", help="time: last date to use")
     parser.add_argument("--days", type=int, default=1, help="time: so many last days are scored (1)")
+    parser.add_argument("--allow-empty-day", action="store_true", help="time: a date without streams is an empty one")
     parser.add_argument("--file", type=Path, help="random: file of undated play counts")
     for name in ("user", "track", "plays"):
         parser.add_argument(
-            f"--{name}", dest=f"{name}_column", default=name, help=f"random: column of the {name} ({name})"
+            f"--{name}",
+            dest=f"{name}_column",
+            default=name,
+            help=f"random: column of the {name} ({name}{'; empty: each line is one' if name == 'plays' else ''})",
         )
     parser.add_argument("--delimiter", default="\t", help="random: between columns (tab)")
     parser.add_argument(
@@ -81,19 +86,20 @@ def register(commands: Any) -> None:
 def _tune(args: Namespace) -> Answer:
     if args.write and (args.config is None or not os.access(args.config.parent, os.W_OK)):
         raise ConfigError("--write needs RECSYS_CONFIG, a TOML file in a directory that may be written to.")
-    current = load_config(args.config).als if args.config else AlsConfig()
+    config = load_config(args.config) if args.config else None
+    current = config.als if config else AlsConfig()
     if args.components:
-        return _components(args, current)
-    split = _random_split(args, current) if args.split == "random" else time_split(*_last_date(args), args.days)
+        return _components(args, config, current)
+    split = _random_split(args, current) if args.split == "random" else _time_split(args)
     watch = Watch(time.monotonic, 60 * args.minutes, lambda tried: args.tell(progress_line(tried, args.k)))
     tuned = tune(split, current, _lengths(args), args.k, watch)
     answer = Answer(as_data(tuned), as_text(tuned, args.k))
     return _written(args, answer, current, tuned) if args.write else answer
 
 
-def _components(args: Namespace, als: AlsConfig) -> Answer:
+def _components(args: Namespace, config: Config | None, als: AlsConfig) -> Answer:
     if args.split == "random":
-        return components_of_counts(args, _random_split(args, als), als)
+        return components_of_counts(args, _random_split(args, als), config, als)
     return components_of_days(args, *_last_date(args))
 
 
@@ -135,6 +141,10 @@ def _last_date(args: Namespace) -> tuple[Workplace, Day]:
     return at, last
 
 
+def _time_split(args: Namespace) -> TuningSplit:
+    return time_split(*_last_date(args), args.days, args.allow_empty_day)
+
+
 def _random_split(args: Namespace, base: AlsConfig) -> TuningSplit:
     if args.file is None:
         raise ConfigError("--split random needs --file, a TSV or CSV of user, track and plays with a header.")
@@ -149,7 +159,7 @@ def read_play_counts(
 
     Args:
         file: TSV or CSV with a header; a user and a track that stand in several lines have the sum of their plays.
-        names: the columns of user, track and plays.
+        names: the columns of user, track and plays; "" for plays: each line is one.
         delimiter: the character between columns.
 
     Raises:
@@ -157,13 +167,34 @@ def read_play_counts(
     """
     try:
         table = pa_csv.read_csv(file, parse_options=pa_csv.ParseOptions(delimiter=delimiter))
-        columns = [table.column(name).combine_chunks() for name in names]
-        plays = np.asarray(columns[2].cast(pa.uint32()))
-    except (OSError, ValueError, pa.ArrowException, KeyError) as error:
-        raise ConfigError(f"{file}: {str(error).splitlines()[0]}. Name its columns and delimiter.") from None
-    users, tracks = (_vocabulary(ids) for ids in columns[:2])
-    rows, cols = users.rows_of(columns[0]), tracks.rows_of(columns[1])
-    return sparse.csr_matrix((plays, (rows, cols)), shape=(len(users), len(tracks))), users, tracks
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise ConfigError(f"{file}: {str(error).splitlines()[0]}.") from None
+    if lacking := [name for name in names if name and name not in table.column_names]:
+        raise ConfigError(
+            f"{file} has no column {' or '.join(lacking)}; it has {', '.join(table.column_names)}. Name its columns: "
+            "--user, --track, --plays ('' where each line is one play), and what stands between them: --delimiter."
+        )
+    ids = [table.column(name).combine_chunks() for name in names[:2]]
+    users, tracks = map(_vocabulary, ids)
+    cells = (_plays(table, names[2], file), (users.rows_of(ids[0]), tracks.rows_of(ids[1])))
+    return sparse.csr_matrix(cells, shape=(len(users), len(tracks))), users, tracks
+
+
+def _plays(table: pa.Table, column: str, file: Path) -> npt.NDArray[np.uint32]:
+    """The plays of each line. (n_rows,)
+
+    Raises:
+        ConfigError: they are no whole numbers.
+    """
+    if not column:
+        return np.ones(len(table), np.uint32)
+    try:
+        return np.asarray(table.column(column).cast(pa.uint32()))
+    except pa.ArrowException as error:
+        raise ConfigError(
+            f"{file}: {column} is to hold how often each track was played, whole numbers from 0 on: {error}. Where "
+            "each line is one play, whatever it holds: --plays ''."
+        ) from None
 
 
 def _vocabulary(ids: pa.Array) -> Vocabulary:

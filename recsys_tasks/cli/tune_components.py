@@ -13,7 +13,7 @@ from recsys_tasks.core.config import AlsConfig, Config
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.evaluation.ensemble_data import Material
-from recsys_tasks.evaluation.ensemble_parts import Today, recents_to_try
+from recsys_tasks.evaluation.ensemble_parts import DEPTHS, Today, depths_for, recents_to_try
 from recsys_tasks.evaluation.ensemble_rounds import Options
 from recsys_tasks.evaluation.ensemble_tuning import tune_components
 from recsys_tasks.evaluation.tuning_split import TuningSplit
@@ -24,14 +24,14 @@ from recsys_tasks.steps.tuning import ensemble_material, undated_material
 def components_of_days(args: Namespace, at: Workplace, last: Day) -> Answer:
     """Choose on the days of a service, ALS staying as the configuration has it."""
     config, today = at.config, today_of(at.config)
-    material = ensemble_material(at, last, args.days, recents_to_try(today))
+    material = ensemble_material(at, last, args.days, recents_to_try(today), args.allow_empty_day)
     return _answer(args, material, config.als, today, config.blend.depth, config.evaluation.blend_share)
 
 
-def components_of_counts(args: Namespace, split: TuningSplit, als: AlsConfig) -> Answer:
+def components_of_counts(args: Namespace, split: TuningSplit, config: Config | None, als: AlsConfig) -> Answer:
     """Choose on undated play counts: of the components that need no dates and no catalogue."""
-    today = today_of(None)
-    return _answer(args, undated_material(split, date(1970, 1, 1)), als, today, 100, 0.0)
+    depth, blend_share = (config.blend.depth, config.evaluation.blend_share) if config else (DEPTHS[0], 0.0)
+    return _answer(args, undated_material(split, date(1970, 1, 1)), als, today_of(config), depth, blend_share)
 
 
 def today_of(config: Config | None) -> Today:
@@ -45,8 +45,15 @@ def _answer(
     args: Namespace, material: Material, als: AlsConfig, today: Today, depth: int, blend_share: float
 ) -> Answer:
     trees = importlib.util.find_spec("lightgbm") is not None
+    least, *deeper = depths_for(depth)
     options = Options(
-        args.k, depth, trees, time.monotonic, 60 * args.minutes, lambda tried: args.tell(progress_line(tried, args.k))
+        args.k,
+        least,
+        trees,
+        time.monotonic,
+        60 * args.minutes,
+        lambda tried: args.tell(progress_line(tried, args.k)),
+        deeper=tuple(deeper),
     )
     tuned = tune_components(material, als, today, options)
     values = values_of(tuned, blend_share)

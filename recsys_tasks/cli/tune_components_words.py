@@ -6,13 +6,16 @@ from typing import Any
 import tomlkit
 
 from recsys_tasks.cli.tune_toml import Values
+from recsys_tasks.cli.tune_words import gains_as_data
 from recsys_tasks.core.components import ContentConfig, RecentConfig
-from recsys_tasks.core.formatting import count, fraction, signed_fraction, signed_percent, significant
+from recsys_tasks.core.formatting import count, fraction, signed_percent, significant, with_interval
 from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS
 from recsys_tasks.evaluation.ensemble_parts import Part, component_of
 from recsys_tasks.evaluation.ensemble_rounds import Tried
 from recsys_tasks.evaluation.ensemble_tuning import Row, TunedComponents
-from recsys_tasks.evaluation.tuning_scores import Gains, Interval
+from recsys_tasks.evaluation.estimates import LEAST_USERS
+from recsys_tasks.evaluation.ranker_training import LEAST_TAUGHT
+from recsys_tasks.evaluation.tuning_scores import Gains
 from recsys_tasks.reporting.terminal_tables import as_table
 
 BLEND_SHARE = 0.2
@@ -28,7 +31,8 @@ def progress_line(tried: Tried, k: int) -> str:
 def described(part: Part) -> str:
     """A setting in a few words."""
     if isinstance(part, RecentConfig):
-        return f"{' and '.join(significant(days) for days in part.half_life_days)} days"
+        days = " and ".join(significant(each) for each in part.half_life_days)
+        return f"{days} {'day' if days == '1' else 'days'}"
     if isinstance(part, ContentConfig):
         return f"{part.nearest} nearest"
     own = {"cosine": f", shrinkage {significant(part.shrinkage)}, {part.listener_tracks} tracks of a listener"}
@@ -43,7 +47,7 @@ def values_of(tuned: TunedComponents, blend_share: float) -> Values:
     blend: dict[str, Any] = {"components": ["als", *map(component_of, chosen.parts)]}
     if not chosen.parts:
         return {"blend": blend}
-    blend["joined_by"] = "ranker" if chosen.ranked else "weights"
+    blend |= {"depth": tuned.depth, "joined_by": "ranker" if chosen.ranked else "weights"}
     own = {component_of(name): _fields(settings[name]) for name in chosen.parts}
     return {"blend": blend, **own} | ({} if blend_share else {"evaluation": {"blend_share": BLEND_SHARE}})
 
@@ -56,13 +60,17 @@ def lines_of(values: Values) -> str:
 def as_data(tuned: TunedComponents, values: Values) -> dict[str, Any]:
     """The answer for machines."""
     return {
-        "chosen": {"components": ["als", *map(component_of, tuned.chosen.parts)], "ranked": tuned.chosen.ranked},
+        "chosen": {
+            "components": ["als", *map(component_of, tuned.chosen.parts)],
+            "ranked": tuned.chosen.ranked,
+            "depth": tuned.depth,
+        },
         "preferred": str(tuned.preferred),
         "values": {name: dict(fields) for name, fields in values.items()},
         "rows": [
             {"lists": row.lists, "chosen": row.chosen}
             | row.means._asdict()
-            | ({} if row.over_als is None else {"over_als": _gains(row.over_als)})
+            | ({} if row.over_als is None else {"over_als": gains_as_data(row.over_als)})
             for row in tuned.rows
         ],
         "validation": [{"ensemble": str(each), "ndcg": score} for each, score in tuned.validation],
@@ -102,10 +110,7 @@ def _what_to_know(tuned: TunedComponents, trees: bool) -> Iterator[str]:
             "costs more each day."
         )
     if preferred != tuned.chosen:
-        yield (
-            f"Validation preferred {preferred}. On the other listeners it is not surely better than ALS alone, and it "
-            "costs more each day."
-        )
+        yield f"Validation preferred {preferred}. {_not_confirmed(tuned)}"
     if tuned.chosen.parts and tuned.asked[0] < LEAST_LISTENERS:
         yield (
             f"Only {count(tuned.asked[0])} listeners taught. A day needs {LEAST_LISTENERS} blend listeners who play "
@@ -113,13 +118,29 @@ def _what_to_know(tuned: TunedComponents, trees: bool) -> Iterator[str]:
         )
     if not trees:
         yield "Trees were not tried: LightGBM is not installed (recsys-pipeline[ranker])."
+    elif not any(each.ranked for each, _ in tuned.validation):
+        yield (
+            f"Trees were not tried: of those who teach, fewer than {LEAST_TAUGHT} have a hidden play among their "
+            "candidates."
+        )
     if tuned.stopped:
         yield f"The time was up after a round of {count(tuned.listeners)} listeners: more of them may choose otherwise."
 
 
+def _not_confirmed(tuned: TunedComponents) -> str:
+    others = tuned.asked[2]
+    if others < LEAST_USERS:
+        return (
+            f"The {count(others)} other listeners are too few to confirm it: {LEAST_USERS} are, of more days (--days)."
+        )
+    return f"On the other listeners it is not surely better than {tuned.chosen}, and it costs more each day."
+
+
 def _shown(row: Row, rows: tuple[Row, ...]) -> Mapping[str, Any]:
     als = next(each.means.ndcg for each in rows if each.over_als is None)
-    gain = {} if row.over_als is None else {"gain": _interval(row.over_als.ndcg), "share": _share(row.over_als, als)}
+    gain = (
+        {} if row.over_als is None else {"gain": with_interval(*row.over_als.ndcg), "share": _share(row.over_als, als)}
+    )
     return {"lists": row.lists, "gain": "", "share": "", "note": "chosen" if row.chosen else ""} | gain | _means(row)
 
 
@@ -129,14 +150,6 @@ def _share(gains: Gains, als: float) -> str:
 
 def _means(row: Row) -> dict[str, float]:
     return dict(row.means._asdict())
-
-
-def _interval(found: Interval) -> str:
-    return f"{signed_fraction(found.difference)} [{signed_fraction(found.low)}, {signed_fraction(found.high)}]"
-
-
-def _gains(found: Gains) -> dict[str, Any]:
-    return {name: getattr(found, name)._asdict() for name in Gains._fields}
 
 
 def _fields(part: Part) -> dict[str, Any]:

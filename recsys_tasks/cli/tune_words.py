@@ -1,12 +1,13 @@
 """What ``tune`` says: how far it is, what it found, and what it changed."""
 
 from collections.abc import Mapping
+from math import isnan
 from typing import Any
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.formatting import count, fraction, signed_fraction, significant
+from recsys_tasks.core.formatting import count, fraction, significant, with_interval
 from recsys_tasks.evaluation.tuning import Reported, Trial, Tried, Tuned
-from recsys_tasks.evaluation.tuning_scores import Gains, Interval, Means
+from recsys_tasks.evaluation.tuning_scores import Gains
 from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.steps.remaining import spoken
 
@@ -42,8 +43,8 @@ def as_data(tuned: Tuned) -> dict[str, Any]:
         "reported": {
             "users": reported.users,
             **{name: getattr(reported, name)._asdict() for name in ("winner", "current", "popular")},
-            "over_current": _gains(reported.over_current),
-            "over_popular": _gains(reported.over_popular),
+            "over_current": gains_as_data(reported.over_current),
+            "over_popular": gains_as_data(reported.over_popular),
         },
         "edges": list(tuned.edges),
         "stopped": tuned.stopped,
@@ -65,6 +66,14 @@ def as_text(tuned: Tuned, k: int) -> str:
     if said := [*_what_to_know(tuned)]:
         parts.append("\n".join(said))
     return "\n\n".join(parts)
+
+
+def gains_as_data(found: Gains) -> dict[str, Any]:
+    """Differences with their bounds; of one listener there are none."""
+    return {
+        name: {bound: None if isnan(value) else value for bound, value in each._asdict().items()}
+        for name, each in found._asdict().items()
+    }
 
 
 def changes(before: AlsConfig, winner: AlsConfig) -> list[str]:
@@ -96,7 +105,7 @@ def _worth(reported: Reported, k: int) -> str:
         )
     ]
     rows += [
-        {"of": f"winner less {name}", "ndcg": _interval(found.ndcg), "precision": _interval(found.precision)}
+        {"of": f"winner less {name}", "ndcg": with_interval(*found.ndcg), "precision": with_interval(*found.precision)}
         for name, found in (("today's settings", reported.over_current), ("popular tracks", reported.over_popular))
     ]
     table = as_table(rows, {"of": "", "ndcg": f"nDCG@{k}", "precision": f"precision@{k}"})
@@ -114,14 +123,6 @@ def _what_to_know(tuned: Tuned) -> list[str]:
     if tuned.stopped:
         said.append("The time was up before the search had ended: this is the best of what was tried.")
     return said
-
-
-def _interval(found: Interval) -> str:
-    return f"{signed_fraction(found.difference)} [{signed_fraction(found.low)}, {signed_fraction(found.high)}]"
-
-
-def _gains(found: Gains) -> dict[str, Any]:
-    return {name: getattr(found, name)._asdict() for name in Means._fields}
 
 
 def _value(value: Any) -> str:

@@ -85,8 +85,8 @@ class BlendConfig(Section):
     components: tuple[Literal["als", "recent", "neighbours", "content"], ...] = ("als",)
     """Their names, ``als`` first. The others are trained only where they stand here."""
     depth: Positive = 100
-    """Candidates that each component names of each listener; their z-scores are joined. Trees may gain by more:
-    docs/recommenders.md."""
+    """Candidates that each component names of each listener; their z-scores are joined. Trees may gain by more,
+    which ``tune --components`` finds out."""
     joined_by: Literal["weights", "ranker"] = "weights"
     """What puts the candidates in order: a weighted sum of z-scores, or trees that LightGBM trains (the extra
     ``ranker``), both learnt from the blend listeners."""

@@ -4,6 +4,7 @@ What is unknown (None) is written as a dash. A value that rounds to zero has no 
 without a space, thousands are apart, and a date is written as commands take it: 2026-11-22.
 """
 
+from math import isnan
 from typing import Any
 
 UNKNOWN = "–"
@@ -58,6 +59,12 @@ def digits_by(error: float | None) -> int:
 def signed_fraction(value: float | None) -> str:
     """A difference of two fractions: +0.0003, −0.0012."""
     return UNKNOWN if value is None else _signed(f"{value:+z.4f}", MINUS)
+
+
+def with_interval(difference: float, low: float, high: float) -> str:
+    """A difference of two fractions with its interval: +0.0003 [−0.0012, +0.0018]; without where that is unknown."""
+    told = signed_fraction(difference)
+    return told if isnan(low) or isnan(high) else f"{told} [{signed_fraction(low)}, {signed_fraction(high)}]"
 
 
 def percent(share: float | None, digits: int = 1) -> str:

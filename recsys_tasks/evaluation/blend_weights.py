@@ -107,7 +107,7 @@ def weights_for(pool: Pool, hidden: sparse.csr_matrix, k: int) -> tuple[float, .
     """
     hits, n_hidden = is_hit(pool.cols, hidden), np.diff(hidden.indptr)
     able = np.flatnonzero(hits.any(axis=1))  # the others score nothing, whatever the weights
-    some = Pool(pool.cols[able], pool.z[:, able], pool.warm[able], pool.complete[able], pool.raw[:, able])
+    some = pool.of_listeners(able)
 
     def mean(weights: Sequence[float]) -> float:
         values = np.zeros(len(hits))

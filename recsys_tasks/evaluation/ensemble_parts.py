@@ -27,6 +27,8 @@ BM25_BS = (0.1, 0.3, 0.8)
 """Of neighbours by BM25: how far many plays of a track make each count less."""
 LAMBDAS = (200.0, 1_000.0, 5_000.0)
 """Of neighbours by EASE, which take the inverse of a square of their tracks each: with today's ``nearest`` alone."""
+DEPTHS = (100, 300, 500)
+"""Candidates that each component lists: what ensembles are compared with, and what trees may have beyond it."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,11 @@ def recents_to_try(today: Today) -> tuple[Recent, ...]:
     """All recent plays that ``parts_to_try`` names."""
     half_lives = {*today.recent.half_life_days, *HALF_LIVES, *(each for pair in PAIRS for each in pair)}
     return tuple(Recent(each, counts) for counts in COUNTS for each in sorted(half_lives))
+
+
+def depths_for(today: int) -> tuple[int, ...]:
+    """Depths to try, rising; ensembles are compared with the first one, which is today's where that is less."""
+    return tuple(sorted({today, *DEPTHS}))
 
 
 def fitted(part: Part, sample: Sample) -> dict[str, Retriever]:

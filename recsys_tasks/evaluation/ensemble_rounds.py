@@ -56,6 +56,7 @@ class Options:
     seconds: float = float("inf")
     tell: Callable[[Tried], None] = lambda _tried: None
     least_sample: int = LEAST_SAMPLE
+    deeper: tuple[int, ...] = ()  # more candidates, tried where trees join them
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ Z_95 = 1.96
 """Half the width of a two-sided interval of 95 %, in standard errors."""
 NEW_LISTENER_DAYS = 7
 LEAST_USERS = 100
-"""A slice of fewer users is shown but not tested: its normal interval is not believed."""
+"""A slice of fewer users is shown but not tested, and they confirm no choice: their normal interval is not believed."""
 
 
 def mean_and_error(values: Values, weights: Values | None = None) -> tuple[float | None, float | None]:

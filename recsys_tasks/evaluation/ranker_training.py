@@ -16,6 +16,10 @@ from recsys_tasks.recommenders.vectors import Played
 
 OTHERS = 3
 """Of the candidates that a listener did not play, every third teaches: docs/recommenders.md says what that changes."""
+LEAST_TAUGHT = LEAST_LISTENERS // 2
+"""Of fewer listeners with a hidden play among their candidates trees would learn chance."""
+AT_ONCE = 256
+"""Listeners whose candidates have their features at once: a third of these teach, and all of them take memory."""
 
 
 def fitted_trees(teachers: Teachers | None, labels: Sequence[str], holdout: Holdout, facts: TrackFacts) -> Trees | None:
@@ -40,6 +44,7 @@ def trees_for(
     labels: Sequence[str],
     history: Played,
     facts: TrackFacts,
+    at_once: int = AT_ONCE,
 ) -> Trees | None:
     """Trees over given candidates; None where hardly a hidden play is among them.
 
@@ -50,9 +55,17 @@ def trees_for(
         labels: names of the components.
         history: what everybody played.
         facts: of the tracks.
+        at_once: listeners whose candidates have their features at once; it changes no byte.
     """
-    rows, hits, sizes = lessons(pool, hidden, features(pool, user_rows, history, facts))
-    return trained(rows, hits, sizes, feature_names(labels)) if len(sizes) >= LEAST_LISTENERS // 2 else None
+
+    def taught(some: slice) -> tuple[Rows, BoolArray, IntArray]:
+        own = pool.of_listeners(some)
+        return lessons(own, hidden[some], features(own, user_rows[some], history, facts))
+
+    starts = range(0, max(1, len(user_rows)), at_once)
+    parts = [taught(slice(start, start + at_once)) for start in starts]
+    rows, hits, sizes = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return trained(rows, hits, sizes, feature_names(labels)) if len(sizes) >= LEAST_TAUGHT else None
 
 
 def lessons(pool: Pool, hidden: sparse.csr_matrix, rows: Rows) -> tuple[Rows, BoolArray, IntArray]:

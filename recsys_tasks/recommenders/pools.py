@@ -30,6 +30,10 @@ class Pool:
     complete: BoolArray  # (n_users,) no item is missing that has a score
     raw: npt.NDArray[np.float64]  # (n_components, n_users, n_places) the scores as they are; of a missing one, anything
 
+    def of_listeners(self, rows: IntArray | slice) -> "Pool":
+        """The same of some of the listeners. rows: their places among these."""
+        return Pool(self.cols[rows], self.z[:, rows], self.warm[rows], self.complete[rows], self.raw[:, rows])
+
 
 def pool_of(
     components: Sequence[Retriever],

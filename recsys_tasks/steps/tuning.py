@@ -17,13 +17,19 @@ from recsys_tasks.steps.ranked import artists_of
 from recsys_tasks.steps.workplace import Workplace
 
 
-def time_split(at: Workplace, last: Day, days: int) -> TuningSplit:
-    """Train on the dates before the last ``days``, hide the discoveries of these. Missing dates are extracted."""
-    extract_streams(at, last)
+def time_split(at: Workplace, last: Day, days: int, allow_empty: bool = False) -> TuningSplit:
+    """Train on the dates before the last ``days``, hide the discoveries of these. Missing dates are extracted.
+
+    Raises:
+        EmptyDay: a date has no qualified stream, and that was not allowed.
+    """
+    extract_streams(at, last, allow_empty)
     return _split(at, chain_of(at, last), days)
 
 
-def ensemble_material(at: Workplace, last: Day, days: int, recents: Sequence[Recent]) -> Material:
+def ensemble_material(
+    at: Workplace, last: Day, days: int, recents: Sequence[Recent], allow_empty: bool = False
+) -> Material:
     """The same with all that components beside ALS are made of.
 
     Args:
@@ -31,8 +37,9 @@ def ensemble_material(at: Workplace, last: Day, days: int, recents: Sequence[Rec
         last: newest date to use.
         days: so many last dates are hidden.
         recents: what counts recent plays.
+        allow_empty: whether a date without a qualified stream is a day like others.
     """
-    split, chain = time_split(at, last, days), chain_of(at, last)[:-days]
+    split, chain = time_split(at, last, days, allow_empty), chain_of(at, last)[:-days]
     every = (day_counts(at.partitions.load(*each), split.users, split.tracks) for each in chain)
     snapshot = snapshot_of(at, last)
     return Material(

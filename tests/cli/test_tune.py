@@ -9,32 +9,10 @@ from two_tastes import played_pairs
 
 from recsys_tasks.cli.main import main
 from recsys_tasks.cli.tune import read_play_counts
-from recsys_tasks.cli.tune_components_words import as_text, values_of
 from recsys_tasks.cli.tune_toml import with_values
-from recsys_tasks.core.components import RecentConfig
 from recsys_tasks.core.config import AlsConfig, load_config
-from recsys_tasks.evaluation.ensemble_tuning import ALONE, Ensemble, Row, TunedComponents
-from recsys_tasks.evaluation.tuning_scores import Interval, Means, means, scores_of, scores_of_popular, trained
+from recsys_tasks.evaluation.tuning_scores import Interval, means, scores_of, scores_of_popular, trained
 from recsys_tasks.evaluation.tuning_split import split_random
-
-
-@pytest.mark.parametrize(("fitting", "told"), [(99, True), (100, False)])
-def test_a_choice_that_a_day_would_not_follow_is_told(fitting, told):
-    """Fewer listeners than a day fits weights on: the blend that is chosen would be ALS alone."""
-    best = Ensemble(("recent",))
-    tuned = TunedComponents(best, best, {}, (), ((best, 0.1),), (Row(ALONE, Means(0.1, 0.1), None),), 300,
-                            (fitting, 40, 80), False)  # fmt: skip
-    assert ("A day needs 100 blend listeners" in as_text(tuned, 10, True)) == told
-
-
-def test_discoveries_are_a_setting_of_recent_plays():
-    """Where they are chosen, the lines to paste name the component, and what it counts."""
-    best, counting = Ensemble(("discoveries",)), RecentConfig(half_life_days=(3.0,), counts="discoveries")
-    tuned = TunedComponents(best, best, {"discoveries": counting}, (), ((best, 0.1),), (), 300, (100, 40, 80), False)
-    assert values_of(tuned, 0.2) == {
-        "blend": {"components": ["als", "recent"], "joined_by": "weights"},
-        "recent": {"half_life_days": [3.0], "counts": "discoveries"},
-    }
 
 
 class TestToml:
@@ -164,7 +142,44 @@ class TestCommand:
         assert said in capsys.readouterr().err
 
 
+class TestFile:
+    def test_lines_without_plays_are_one_play_each(self, tmp_path):
+        """A playlist's tracks have no number of plays; one that stands there twice was added twice."""
+        file = tmp_path / "playlists.csv"
+        file.write_text("list,track\np1,a\np1,b\np2,a\np2,a\n")
+        plays, users, tracks = read_play_counts(file, ("list", "track", ""), ",")
+        assert (users.ids.to_pylist(), tracks.ids.to_pylist()) == (["p1", "p2"], ["a", "b"])
+        assert plays.toarray().tolist() == [[1, 1], [2, 0]]
+
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["--track", "song"], "has no column song or plays; it has who, what, stars. Name its columns: --user, "),
+            (
+                ["--track", "what", "--plays", "stars"],
+                "stars is to hold how often each track was played, whole numbers",
+            ),
+            (["--delimiter", ";"], "it has who,what,stars. Name"),
+        ],
+    )
+    def test_what_is_wrong_with_a_file_is_told(self, tmp_path, capsys, words, said):
+        """A column that is not there, with those that are; ratings in place of plays; and another delimiter."""
+        file = tmp_path / "ratings.csv"
+        file.write_text("who,what,stars\n1,2,4.5\n")
+        given = ["tune", "--split", "random", "--file", str(file), "--user", "who", "--delimiter", ",", *words]
+        assert main(given, {"USER": "o"}) == 2
+        assert said in capsys.readouterr().err
+
+
 class TestComponents:
+    def test_what_the_configuration_says_of_components_is_tried(self, two_tastes, config, capsys):
+        """Of undated counts too: today's neighbours are among the settings, and a blend_share that is there stays."""
+        config.write_text(f"{MINE}[neighbours]\nnearest = 7\n[evaluation]\nblend_share = 0.4\n")
+        assert tuned(two_tastes, config, "--components", "--json", "--write") == 0
+        told = json.loads(capsys.readouterr().out)
+        assert 7 in {each["nearest"] for each in told["tried"]}
+        assert load_config(config).evaluation.blend_share == 0.4
+
     def test_the_lines_are_told_and_written(self, two_tastes, config, capsys):
         """--components names the ensemble with a table of its parts; --write sets the same values, all else stays."""
         before = tomllib.loads(config.read_text())

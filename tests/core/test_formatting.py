@@ -21,6 +21,8 @@ FIGURES = st.floats(-1e9, 1e9)
         (f.fraction(0.03294), "0.0329"),
         (f.signed_fraction(0.00031), "+0.0003"),
         (f.signed_fraction(-0.0012), "−0.0012"),
+        (f.with_interval(0.0003, -0.0012, 0.0018), "+0.0003 [−0.0012, +0.0018]"),
+        (f.with_interval(0.0003, float("nan"), float("nan")), "+0.0003"),
         (f.percent(0.148), "14.8%"),
         (f.signed_percent(0.012), "+1.20%"),
         (f.signed_percent(-0.0005), "−0.05%"),

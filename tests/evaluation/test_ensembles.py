@@ -1,63 +1,30 @@
 """Choosing components: what pays is found, nothing of those who are reported on decides, and the simplest stays."""
 
 from dataclasses import replace
-from datetime import date
 from itertools import count
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from fashions import ALS, N_TRACKS, N_USERS, TODAY, material, options
 from scipy import sparse
 
-from recsys_tasks.core.components import ContentConfig, NeighboursConfig, RecentConfig
-from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.components import NeighboursConfig, RecentConfig
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.evaluation import ensemble_rounds
-from recsys_tasks.evaluation.ensemble_data import Group, Material, Once, faded
-from recsys_tasks.evaluation.ensemble_parts import Today, parts_to_try, recents_to_try
-from recsys_tasks.evaluation.ensemble_rounds import GROWTH, Options, factors_of, halved, sizes_of
-from recsys_tasks.evaluation.ensemble_tuning import Ensemble, is_near, tune_components
+from recsys_tasks.evaluation.ensemble_data import Group, Once, faded
+from recsys_tasks.evaluation.ensemble_joining import Ensemble
+from recsys_tasks.evaluation.ensemble_parts import parts_to_try
+from recsys_tasks.evaluation.ensemble_rounds import GROWTH, factors_of, halved, sizes_of
+from recsys_tasks.evaluation.ensemble_tuning import is_near, tune_components
 from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.metrics import ndcg
-from recsys_tasks.evaluation.tuning_split import TuningSplit
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.pools import best_of, pool_of
 from recsys_tasks.recommenders.recent import Recent, recents_of
-
-ALS = AlsConfig(factors=4, threads=1)
-TODAY = Today(RecentConfig(half_life_days=(2.0,)), NeighboursConfig(nearest=20), ContentConfig())
-N_USERS, N_TRACKS, DAYS = 800, 80, 8
-
-
-def material(fashion: float) -> Material:
-    """Ten tracks are in fashion on each day, and those of the last one are on the hidden day; all else is chance.
-
-    Args:
-        fashion: share of the listeners who play a track in fashion.
-    """
-    rng, by_chance = np.random.default_rng(1), 0.03
-    days = []
-    for day in range(DAYS + 1):
-        current = np.zeros(N_TRACKS)
-        current[(min(day, DAYS - 1) * 10 + np.arange(10)) % N_TRACKS] = fashion
-        days.append(sparse.csr_matrix((rng.random((N_USERS, N_TRACKS)) < by_chance + current).astype(np.uint32)))
-    training = sparse.csr_matrix(sum(days[1:DAYS], days[0]))
-    hidden = sparse.csr_matrix(days[DAYS] - days[DAYS].multiply(training > 0))
-    hidden.eliminate_zeros()
-    users, tracks = (Vocabulary(pa.array(range(n)), np.zeros(n, np.int32)) for n in (N_USERS, N_TRACKS))
-    asked = np.flatnonzero(np.diff(hidden.indptr) * np.diff(training.indptr))
-    split = TuningSplit(users, tracks, training, hidden.astype(np.uint32), asked[::2], asked[1::2])
-    lately = faded(days[:DAYS], training, tracks, recents_to_try(TODAY))
-    return Material(split, date(1970, 1, 1), lately, np.full(N_TRACKS, -1))
-
-
-def options(**changes):
-    """Small rounds, weights alone."""
-    given = {"k": 5, "depth": 30, "trees": False, "clock": lambda: 0.0, "least_sample": 200}
-    return Options(**(given | changes))
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +56,8 @@ class TestChoice:
         (chosen,) = (row for row in tuned.rows if row.chosen)
         assert chosen.over_als.ndcg.low > 0
         alone = {f"{each.label} alone" for each in recents_of(tuned.settings[name])}
-        assert {"ALS alone", "neighbours alone", f"without {name}"} | alone <= rows.keys()
-        assert rows[f"without {name}"].means.ndcg < chosen.means.ndcg
+        assert {"ALS alone", "neighbours alone", f"without {name}, by weights"} | alone <= rows.keys()
+        assert rows[f"without {name}, by weights"].means.ndcg < chosen.means.ndcg
 
     def test_an_ensemble_counts_listeners_or_discoveries(self, tuned):
         """The best of both are tried in every ensemble that could have them, and in none together; what gains more

@@ -117,6 +117,13 @@ class TestLessons:
         others = there[asked.any(axis=1)].sum() - asked.sum()
         assert (~hits).sum() == pytest.approx(others / 3, rel=0.1)
 
+    def test_listeners_teach_the_same_however_many_are_looked_at_together(self, parts):
+        """Each one's features are of their own candidates: few at a time save memory, and change no byte."""
+        components, played = parts
+        pool = pool_of(components, EVERYBODY, played, DEPTH)
+        few = trees_for(pool, world()[1], EVERYBODY, LABELS, played, FACTS, at_once=7)
+        assert few == taught(parts)
+
 
 class TestManyRows:
     def test_small_trees_score_as_lightgbm_does(self, parts, ranked):

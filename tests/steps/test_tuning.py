@@ -3,7 +3,12 @@
 from datetime import date
 
 import numpy as np
+import pytest
+from conftest import execute
+from settings import TOML
 
+from recsys_tasks.cli.main import main
+from recsys_tasks.demo.world import PRESETS, build_world, write_world
 from recsys_tasks.matrix.popularity import listeners_of
 from recsys_tasks.recommenders.recent import Recent
 from recsys_tasks.steps.tuning import ensemble_material
@@ -38,3 +43,17 @@ def test_a_sample_is_part_of_a_larger_one(copied):
     for name in ("fitting", "validation", "reporting"):
         assert np.isin(rows[getattr(small, name)], getattr(large, name)).all()
         assert len(getattr(small, name))
+
+
+@pytest.mark.parametrize("more", [[], ["--components"]])
+def test_a_day_without_streams_may_be_allowed(source_dsn, tmp_path, capsys, more):
+    """A small service has such days: tune refuses them, and passes with the option that it names."""
+    write_world(source_dsn, build_world(PRESETS["small"]))
+    execute(source_dsn, "DELETE FROM streams WHERE streamed_at::date = '2026-01-08'")
+    (tmp_path / "recsys.toml").write_text(TOML)
+    environment = {"RECSYS_CONFIG": str(tmp_path / "recsys.toml"), "RECSYS_ROOT": str(tmp_path / "store")}
+    environment |= {"RECSYS_SOURCE_DSN": source_dsn, "USER": "o"}
+    words = ["tune", "--date", "2026-01-09", "--factors", "4", "--minutes", "0", "--json", *more]
+    assert main(words, environment) == 1
+    assert "--allow-empty-day" in capsys.readouterr().err
+    assert main([*words, "--allow-empty-day"], environment) == 0
