@@ -6,8 +6,10 @@ of a track is the sum of its similarities to the tracks that the listener played
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
+from threading import Lock
 
 import numpy as np
 from scipy import sparse
@@ -29,6 +31,10 @@ ASKED_TRACKS = 300
 list of one who played thousands would take tens of milliseconds, and be no better."""
 FEW = 8
 """Listeners, up to which a place for each track would take longer to make than it spares."""
+TURN = Lock()
+"""Held by the thread that goes through many listeners one by one. Each of its calls is short: two threads that make
+such calls hand the interpreter's lock to and fro, and take longer than one after the other. In turns, one does so while
+the other scores, ranks or asks the trees, in calls that are long. Few listeners never wait."""
 PLAYED, PLAYED_BY, SIMILAR = "played", "played_indptr", ("similar", "similar_indptr", "similarities")
 
 
@@ -93,13 +99,14 @@ class Neighbours:
         cols = np.full((len(user_rows), k), -1, dtype=np.int32)
         scores = np.full((len(user_rows), k), -np.inf, dtype=np.float32)
         exact, hidden = np.zeros(len(user_rows), dtype=bool), np.zeros(self.similar.matrix.shape[0], dtype=bool)
-        for row, reach in enumerate(self._reaches(user_rows)):
-            own = played.of(row)
-            hidden[own] = True
-            top = reach.best(k, len(own), hidden, allowed)
-            hidden[own] = False
-            exact[row], n = len(reach.cols) > 0, np.count_nonzero(top[1] > 0)
-            cols[row, :n], scores[row, :n] = top[0][:n], top[1][:n]
+        with _in_turn(len(user_rows)):
+            for row, reach in enumerate(self._reaches(user_rows)):
+                own = played.of(row)
+                hidden[own] = True
+                top = reach.best(k, len(own), hidden, allowed)
+                hidden[own] = False
+                exact[row], n = len(reach.cols) > 0, np.count_nonzero(top[1] > 0)
+                cols[row, :n], scores[row, :n] = top[0][:n], top[1][:n]
         return Candidates(cols, scores, exact)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
@@ -109,9 +116,10 @@ class Neighbours:
         starts = np.flatnonzero(np.diff(rising, prepend=-1))
         scores = np.zeros(len(user_rows), dtype=np.float32)
         ends = np.append(starts, len(rising))[1:].tolist()  # of no pair there is none
-        for start, end, reach in zip(starts.tolist(), ends, self._reaches(rising[starts]), strict=True):
-            pairs = by_user[start:end]
-            scores[pairs] = reach.of(item_cols[pairs])
+        with _in_turn(len(starts)):
+            for start, end, reach in zip(starts.tolist(), ends, self._reaches(rising[starts]), strict=True):
+                pairs = by_user[start:end]
+                scores[pairs] = reach.of(item_cols[pairs])
         return scores
 
     def cold_users(self) -> BoolArray:
@@ -173,6 +181,10 @@ class Reach:
         found = self.scores.take(nearest, mode="clip")  # beyond the last one it is compared with that
         found[self.cols.take(nearest, mode="clip") != cols] = 0
         return found
+
+
+def _in_turn(n_listeners: int) -> AbstractContextManager[object]:
+    return TURN if n_listeners > FEW else nullcontext()
 
 
 def _open(cols: IntArray, hidden: BoolArray, allowed: BoolArray | None) -> BoolArray:
