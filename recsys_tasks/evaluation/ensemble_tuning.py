@@ -66,7 +66,7 @@ def tune_components(material: Material, als: AlsConfig, today: Today, options: O
 
 def _told(last: Halved, options: Options, joining: Joining) -> TunedComponents:
     """What came of the settings of the last round."""
-    every = together(last)
+    every = whole(last)
     shallow = [*ensembles(joining.parts, options.trees and joining.has_trees(Ensemble(every, True)))]
     found = {each: joining.validated(each).ndcg for each in shallow}
     best, preferred = simplest(found)
@@ -101,11 +101,11 @@ def ensembles(parts: Sequence[str], trees: bool) -> Iterator[Ensemble]:
             yield from (Ensemble(some, ranked) for some in possible)
 
 
-def together(last: Halved) -> tuple[str, ...]:
+def whole(last: Halved) -> tuple[str, ...]:
     """All parts that an ensemble may have together: of the recent plays those that gain more beside ALS."""
-    tried = {each.name: each.ndcg for each in last.tried if last.settings[each.name] == each.part}
-    recent = {name: tried[name] for name in ("recent", DISCOVERIES) if name in tried}
-    best = max(recent, key=lambda name: recent[name], default="")
+    beside_als = {each.name: each.ndcg for each in last.tried if last.settings[each.name] == each.part}
+    recent = [name for name in ("recent", DISCOVERIES) if name in beside_als]
+    best = max(recent, key=lambda name: beside_als[name], default="")
     return tuple(name for name in last.settings if name not in recent or name == best)
 
 
@@ -129,7 +129,7 @@ def _confirmed(preferred: Ensemble, simpler: Ensemble, joining: Joining) -> Ense
 
 def _rows(
     joining: Joining,
-    every: Sequence[str],
+    every: tuple[str, ...],
     shallow: Sequence[Ensemble],
     besides: Sequence[Ensemble],
     chosen: Ensemble,
@@ -141,7 +141,7 @@ def _rows(
     yield Row(ALONE, means(als), None, chosen == Ensemble())
     for place, label in enumerate(joining.labels[1:], 1):
         yield _row(f"{label} alone", joining.alone(place), als)
-    asked = {str(whole): whole for whole in shallow if whole.parts == tuple(every)}
+    asked = {str(each): each for each in shallow if each.parts == every}
     fewer = {name: Ensemble(_without(every, name), ranked) for name in every if len(every) > 1}
     asked |= {f"without {name}, {each.joined_by}": each for name, each in fewer.items()}
     asked |= {str(each): each for each in besides if each.parts and each not in asked.values()}
