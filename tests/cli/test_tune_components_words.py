@@ -58,14 +58,3 @@ def test_one_day_is_no_days():
     """A half-life is told as people say it."""
     days = ((1.0,), (7.0,), (1.0, 14.0))
     assert [described(RecentConfig(half_life_days=each)) for each in days] == ["1 day", "7 days", "1 and 14 days"]
-
-
-def test_discoveries_are_a_setting_of_recent_plays():
-    """Where they are chosen, the lines to paste name the component, and what it counts."""
-    best, counting = Ensemble(("discoveries",)), RecentConfig(half_life_days=(3.0,), counts="discoveries")
-    settings = {"discoveries": counting}
-    tuned = TunedComponents(best, best, 100, settings, (), ((best, 0.1),), (), 300, (100, 40, 80), False)
-    assert values_of(tuned, 0.2) == {
-        "blend": {"components": ["als", "recent"], "depth": 100, "joined_by": "weights"},
-        "recent": {"half_life_days": [3.0], "counts": "discoveries"},
-    }
