@@ -142,8 +142,14 @@ def _for(args: Namespace, found: Answered) -> Answer:
 def _similar(args: Namespace) -> Answer:
     opened = opened_release(args)
     found = asked.similar(opened, args.id, args.k, allowed_by(args, opened))
-    named = f" ({found.like.title} by {found.like.artist})" if found.like and found.like.title else ""
+    named = in_brackets(found.like.title, found.like.artist) if found.like else ""
     return _listed(found, f"Like track {args.id}{named}, from release {found.release}:")
+
+
+def in_brackets(title: str | None, artist: str | None) -> str:
+    """`` (Fever by Mabel Elling)``, or what is known of it."""
+    known = " by ".join(each for each in (title, artist) if each)
+    return f" ({known})" if known else ""
 
 
 def _related(args: Namespace) -> Answer:

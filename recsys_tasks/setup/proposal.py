@@ -221,7 +221,7 @@ def _held_against_the_source(dsn: str, proposal: Proposal, today: Day, timeout_s
     with Source(dsn, asked.source, asked.catalogue) as source:
         source.check()
         start, said, lacking = (given, [], []) if given else _first_date(source, today)
-        last = None if lacking else source.last_day()
+        last = source.last_day() if given or said else None
         way = source.way_to_a_day(today - timedelta(days=1))
     found = [*said, f"A day is found by {way.found_by}."] if not way.create_index else said
     missing = [f"No index on the instant: every day reads the whole table. {way.create_index}"]

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from recsys_tasks.cli.main import main
+from recsys_tasks.cli.products import in_brackets
 from recsys_tasks.serving.reader import Reader
 
 
@@ -33,6 +34,19 @@ def test_a_list_with_reasons_names_played_tracks(ask, finished):
     assert len(reasons) >= 5
     assert set(reasons) <= played
     assert "because you played" in ask("recommend", "5", "--list", "discover")[1]
+
+
+@pytest.mark.parametrize(
+    ("title", "artist", "words"),
+    [
+        ("Fever", "Mabel Elling", " (Fever by Mabel Elling)"),
+        ("Fever", None, " (Fever)"),
+        (None, None, ""),
+    ],
+)
+def test_a_track_is_named_by_what_is_known_of_it(title, artist, words):
+    """A catalogue may be without artists, and a track without a name."""
+    assert in_brackets(title, artist) == words
 
 
 def test_new_releases_came_out_of_late(ask, finished):

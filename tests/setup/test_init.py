@@ -286,14 +286,16 @@ class TestFirstDate:
         assert f"history_start = {written(tmp_path)['source']['history_start']} stands for it" in done.stdout
 
     def test_strays_and_no_streams_are_told(self, source_dsn, recsys, tmp_path):
-        """A stream of 1970 begins no history; a table without any stands for one that begins now."""
+        """A stream of 1970 begins no history, and commands to type name the newest date all the same; a table without
+        any stands for one that begins now."""
         execute(source_dsn, "CREATE TABLE streams (user_id int, track_id int, at timestamptz)")
         assert "no stream before today" in recsys(source_dsn, "init").stdout
         execute(
             source_dsn,
             "INSERT INTO streams VALUES (1, 1, '1970-01-01 00:00Z')",
-            f"INSERT INTO streams SELECT n % 5, n % 3, at FROM {HOURLY}",
+            f"INSERT INTO streams SELECT n % 5, n % 3, at FROM {HOURLY} WHERE at < date '{FIRST}' + 9",
         )
         done = recsys(source_dsn, "init", "--replace")
         assert "taken for strays" in done.stdout
+        assert f"recsys run --date {FIRST + timedelta(days=8)}" in done.stdout
         assert written(tmp_path)["source"]["history_start"] == FIRST
