@@ -37,7 +37,8 @@ NEIGHBOURS_FORMAT = 1
 """Version of the way from plays to neighbours; part of a model's identity."""
 YOUNG_DAYS = 3
 """A track that was first played within so many days before a renewal, or since, is young: what its listeners of the
-first days say of it does not hold until the next one. docs/recommenders.md has what other margins lose and cost."""
+first days say of it does not hold until the next one. docs/recommenders-measured.md has what other margins lose and
+cost."""
 BM25_K1 = 1.2
 """Of BM25, as it is commonly set: how soon more plays of a track by the same listener count no more."""
 

@@ -42,7 +42,7 @@ PARAMETERS: Json = {
     "num_threads": 1,
     "verbosity": -1,
 }
-"""Fixed: what was tried is in docs/recommenders.md."""
+"""Fixed: what was tried is in docs/recommenders-measured.md."""
 
 
 def identity() -> Json:

@@ -1,4 +1,4 @@
-"""The components beside ALS and the weights that join them: trained on one split, stored as models, found again.
+"""The components beside ALS and the weights that join them, as stored models: found again, and opened.
 
 Which there are is a matter of the configuration, and their keys name neither a parent nor a moment; so the model of ALS
 alone is handed from task to task, and everybody finds the others by it. The recent plays of a date go on from those of
@@ -7,46 +7,26 @@ neighbours the similar tracks are stored alone: what listeners played stands in 
 """
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-from scipy import sparse
-from threadpoolctl import threadpool_limits
-
-from recsys_tasks.core.domain import Day, FloatArray, PlayMatrix
+from recsys_tasks.core.domain import Day, FloatArray
 from recsys_tasks.core.errors import NotStored
-from recsys_tasks.evaluation.blend_weights import fitted_weights, in_words, teachers_of
-from recsys_tasks.evaluation.lists import played_of
-from recsys_tasks.index.indexed_factors import IndexedFactors
-from recsys_tasks.index.ranked_tracks import rank_tracks
-from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
-from recsys_tasks.matrix.play_matrix import pad
-from recsys_tasks.matrix.row_ranges import whole
-from recsys_tasks.matrix.split import Holdout, Split, hold_out, training_of
-from recsys_tasks.recommenders.als import Als
-from recsys_tasks.recommenders.base import Arrays, Retriever, TrainingData, TrainingFigures
 from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.cold_tracks import ColdTracks
-from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
-from recsys_tasks.recommenders.nearest_tracks import NearestTracks
-from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
+from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.ranker import TREES, Ranker
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
-from recsys_tasks.steps.beside import Beside, beside_als, content_beside, items_for, labels_of, names_of, snapshot_of
+from recsys_tasks.steps.beside import Beside, beside_als, names_of
 from recsys_tasks.steps.cold_tracks import (
     cold_key,
     open_cold_tracks,
     similar_by_content,
-    stored_cold_tracks,
-    train_cold_tracks,
 )
-from recsys_tasks.steps.going_on import earlier_content, recent_plays, renewed_neighbours
-from recsys_tasks.steps.ranked import ranker_identity, train_ranker, trained_ranker
+from recsys_tasks.steps.ranked import ranker_identity, trained_ranker
 from recsys_tasks.steps.workplace import Workplace
 
 BLEND_FORMAT = 3
@@ -84,72 +64,6 @@ class Extras:
         return tuple(plays.before for plays in self.recent.values())
 
 
-def train_beside(at: Workplace, als: ModelKey) -> None:
-    """Store the components that the configuration names beside ALS; nothing where it names none. They need no factors,
-    so that they can be trained while ALS is; each has a thread of its own.
-
-    Args:
-        at: store and configuration.
-        als: key of the model of ALS.
-
-    Raises:
-        NotStored: no snapshot of the catalogue was taken for the day.
-        BadData: nothing was played, or EASE finds no weights.
-        CorruptArtefact: the matrix, the split or an earlier model differs from its manifest.
-    """
-    wanted = beside_als(at, als) + ([content_beside(at, als)] if at.config.content.cold_tracks else [])
-    missing = {each.key.digest: each for each in wanted if not at.models.holds(als.day, each.key.digest)}
-    if not missing:
-        return
-    matrix, split = at.matrices.load(als.day, als.matrix), at.splits.load(als.day, str(als.split))
-    training = whole(training_of(matrix, split))
-
-    def train(each: Beside) -> None:
-        at.progress(f"training {each.label} of {als.day}")
-        at.models.save(each.key, _trained(at, each, matrix, training), TrainingFigures())
-
-    with ThreadPoolExecutor(len(missing)) as pool:
-        list(pool.map(train, missing.values()))
-
-
-def train_on_als(at: Workplace, day: Day, als: str) -> None:
-    """Store what needs the factors of ALS: those of tracks without plays, and what joins the components.
-
-    Args:
-        at: store and configuration; the components beside ALS are stored.
-        day: newest date of the matrix.
-        als: digest of the model of ALS.
-
-    Raises:
-        CorruptArtefact: a matrix, a split or a model differs from its manifest.
-    """
-    of, cold = at.models.key(day, als), cold_key(at, day, als)
-    beside = beside_als(at, of)
-    keys = [_weights_key(at, day, als, beside)] if beside else []
-    if all(at.models.holds(day, key.digest) for key in [*keys, *([cold] if cold else [])]):
-        return
-    matrix, split = at.matrices.load(day, of.matrix), at.splits.load(day, str(of.split))
-    if cold is not None:
-        train_cold_tracks(at, cold, matrix, split)
-    if beside:
-        _fit_weights(at, als, beside, matrix, split)
-
-
-def _fit_weights(at: Workplace, als: str, beside: Sequence[Beside], matrix: PlayMatrix, split: Split) -> None:
-    """Store the weights of the components."""
-    day, weights = beside[0].key.day, _weights_key(at, beside[0].key.day, als, beside)
-    items = items_for(at, day, matrix)
-    holdout = hold_out(matrix, split, split.blend_rows).widened(len(items))
-    components = _blind(at, als, beside, holdout, len(items))
-    with threadpool_limits(limits=1, user_api="blas"):
-        teachers = teachers_of(components, holdout, at.config.blend.depth)
-        found = fitted_weights(teachers, len(components), at.config.evaluation.k)
-        ranker = train_ranker(at, day, teachers, labels_of(beside), holdout, items)
-    at.models.save(weights, {"weights": np.array(found), **ranker}, TrainingFigures())
-    words = in_words(labels_of(beside), found, holdout, teachers, at.config.evaluation.max_users)
-    at.progress(f"weights of {day}: {words}")
-
-
 def components_and_blend(at: Workplace, day: Day, als: str) -> tuple[tuple[str, ...], Blend]:
     """Digests of all components of a candidate, ALS first, and how they are joined.
 
@@ -159,7 +73,7 @@ def components_and_blend(at: Workplace, day: Day, als: str) -> tuple[tuple[str, 
     beside = beside_als(at, at.models.key(day, als))
     if not beside:
         return (als,), Blend()
-    weights = _weights_key(at, day, als, beside)
+    weights = weights_key(at, day, als, beside)
     if not at.models.holds(day, weights.digest):
         raise NotStored(f"The components under [blend] were not trained for {day}. Run train_als for it.")
     found = arrays_of(at.models.load(day, weights.digest))
@@ -205,7 +119,8 @@ def open_recent(at: Workplace, key: CandidateKey) -> dict[Recent, RecentPlays]:
     return found
 
 
-def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) -> ModelKey:
+def weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) -> ModelKey:
+    """What the weights of components are fitted on. als: digest of its model."""
     of = at.models.key(day, als)
     parameters = {
         "components": [als, *(each.key.digest for each in beside)],
@@ -216,36 +131,3 @@ def _weights_key(at: Workplace, day: Day, als: str, beside: Sequence[Beside]) ->
         parameters["cold"] = cold.digest
     parameters |= ranker_identity(at, day)
     return ModelKey(day, of.matrix, of.split, "blend", parameters, BLEND_FORMAT, backend=None, parent=None)
-
-
-def _trained(at: Workplace, each: Beside, matrix: PlayMatrix, training: sparse.csr_matrix) -> Arrays:
-    """The files of a component. training: (n_users, n_tracks) the matrix without the day of the hidden listeners."""
-    if isinstance(each.recommender, Recent):
-        return recent_plays(at, each.recommender, each.key, matrix).files()
-    if isinstance(each.recommender, NearestTracks) and each.recommender.renewed is not None:
-        return renewed_neighbours(at, each.recommender, each.key, matrix, training).files()
-    data = TrainingData(training, matrix.users, matrix.tracks)
-    if isinstance(each.recommender, Content):
-        items, snapshot = items_for(at, each.key.day, matrix), str(snapshot_of(at, each.key.day))
-        catalogue = at.catalogues.load(each.key.day, snapshot)
-        data = TrainingData(pad(training, (training.shape[0], len(items))), matrix.users, items, catalogue)
-        return each.recommender.similar(data, earlier_content(at, each.key, matrix)).files()
-    return each.recommender.fit(data).component.similar.files()
-
-
-def _blind(at: Workplace, als: str, beside: Sequence[Beside], holdout: Holdout, n_items: int) -> list[Retriever]:
-    """The components, which know nothing of the day of the blend's listeners; ALS answers exactly, without a budget."""
-    day, cold = beside[0].key.day, cold_key(at, beside[0].key.day, als)
-    factors = Als(at.models.key(day, als).als).open(arrays_of(at.models.load(day, als)))
-    if cold is not None:
-        factors = stored_cold_tracks(at, day, cold.digest).put_into(factors, n_items)
-    ranked = rank_tracks(factors.item_factors)
-    search = TwoTierSearch(ranked, SearchParameters(budget=max(1, len(ranked)), search_k=0, similar_search_k=1))
-    components: list[Retriever] = [IndexedFactors(search, factors.user_factors[holdout.user_rows])]
-    for each in beside:
-        files = arrays_of(at.models.load(day, each.key.digest))
-        if isinstance(each.recommender, Recent):
-            components.append(each.recommender.open(files).before.widened(n_items))
-        else:
-            components.append(Neighbours(SimilarTracks.of(files).widened(n_items), played_of(holdout.history)))
-    return components

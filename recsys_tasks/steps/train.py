@@ -18,9 +18,9 @@ from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey, StoredModel, model_to_begin_with, model_to_reuse
 from recsys_tasks.release.bundles import GATED
 from recsys_tasks.repositories.models import arrays_of
-from recsys_tasks.steps.components import train_beside, train_on_als
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Trained
+from recsys_tasks.steps.train_components import train_beside, train_on_als
 from recsys_tasks.steps.trainers import trainer_of
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.scratch import scratch_in

@@ -43,12 +43,6 @@ def test_the_depth_of_trees_is_a_line_to_paste():
     assert tomllib.loads(lines[1])["blend"] == {"components": ["als"]}
 
 
-def test_one_day_is_no_days():
-    """A half-life is told as people say it."""
-    days = ((1.0,), (7.0,), (1.0, 14.0))
-    assert [described(RecentConfig(half_life_days=each)) for each in days] == ["1 day", "7 days", "1 and 14 days"]
-
-
 def test_discoveries_are_a_setting_of_recent_plays():
     """Where they are chosen, the lines to paste name the component, and what it counts."""
     best, counting = Ensemble(("discoveries",)), RecentConfig(half_life_days=(3.0,), counts="discoveries")
@@ -58,3 +52,9 @@ def test_discoveries_are_a_setting_of_recent_plays():
         "blend": {"components": ["als", "recent"], "depth": 100, "joined_by": "weights"},
         "recent": {"half_life_days": [3.0], "counts": "discoveries"},
     }
+
+
+def test_one_day_is_no_days():
+    """A half-life is told as people say it."""
+    days = ((1.0,), (7.0,), (1.0, 14.0))
+    assert [described(RecentConfig(half_life_days=each)) for each in days] == ["1 day", "7 days", "1 and 14 days"]

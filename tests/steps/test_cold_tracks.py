@@ -15,9 +15,9 @@ from recsys_tasks.gate.exact_checks import cold_check
 from recsys_tasks.recommenders.explanations import reasons
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.steps import Workplace, components
-from recsys_tasks.steps.components import train_beside, train_on_als
+from recsys_tasks.steps import Workplace, train_components
 from recsys_tasks.steps.opened_candidate import open_candidate
+from recsys_tasks.steps.train_components import train_beside, train_on_als
 from recsys_tasks.storage.posix import PosixStore
 
 D14, D15 = (date(2026, 1, n) for n in (14, 15))
@@ -158,7 +158,7 @@ class TestTrained:
     def test_content_is_trained_once_for_both_of_its_uses(self, cold, bundle, tmp_path, monkeypatch):
         """As a component of the blend and for the factors of cold tracks it is one model."""
         made, nothing = [], {"of": np.zeros(1)}
-        monkeypatch.setattr(components, "_trained", lambda _at, each, *_: made.append(each.label) or nothing)
+        monkeypatch.setattr(train_components, "_trained", lambda _at, each, *_: made.append(each.label) or nothing)
         root = shutil.copytree(cold.store.root, tmp_path / "store")
         at = Workplace(PosixStore(root), config(**COLD | {"content": {"cold_tracks": True, "nearest": 7}}))
         train_beside(at, at.models.key(D15, bundle.gated.key.component))

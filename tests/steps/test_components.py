@@ -17,10 +17,10 @@ from recsys_tasks.release.components import beside_factors
 from recsys_tasks.release.lineage import lineage
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.steps import Workplace, build_index, components, train, train_als
+from recsys_tasks.steps import Workplace, build_index, train, train_als, train_components
 from recsys_tasks.steps.beside import beside_als
-from recsys_tasks.steps.components import train_beside, train_on_als
 from recsys_tasks.steps.stored_models import split_of
+from recsys_tasks.steps.train_components import train_beside, train_on_als
 from recsys_tasks.storage.posix import PosixStore
 
 D13, D14, D15 = (date(2026, 1, n) for n in (13, 14, 15))
@@ -130,7 +130,7 @@ class TestReleased:
         """Every component, the weights, and the candidate are found again: nothing is trained to be thrown away."""
         before = artefacts_of(joined.store.root)
         for name in ("_trained", "_fit_weights"):
-            monkeypatch.setattr(components, name, broken)
+            monkeypatch.setattr(train_components, name, broken)
         run(joined, D15)
         assert artefacts_of(joined.store.root) == before
 
@@ -209,7 +209,7 @@ class TestBeside:
         """What they are trained on is what the day is judged by, without it of any hidden listener; and what breaks
         off in a thread of its own is told."""
         als, seen = joined.models.key(D15, key_of(joined, D15).component), []
-        monkeypatch.setattr(components, "_trained", lambda *given: seen.append(given[-1]) or broken())
+        monkeypatch.setattr(train_components, "_trained", lambda *given: seen.append(given[-1]) or broken())
         other = Workplace(joined.store, config(**JOINED | {"recent": {"half_life_days": [5]}}))
         with pytest.raises(TrainerUnavailable, match="broke off"):
             train_beside(other, als)
