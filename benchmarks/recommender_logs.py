@@ -169,8 +169,8 @@ def amazon(folder: Path) -> Task:
     return Task("each quarter of 2016", year, tuple(folds[:4]), tuple(folds[4:]))
 
 
-def journey(folder: Path, repeats: bool = False) -> Task:
-    """What households buy in the last whole week of a year; chosen on the four weeks before it."""
+def journey(folder: Path, repeats: bool = False, weeks: int = WEEKS) -> Task:
+    """What households buy in the last whole week of a year; chosen on so many weeks before it."""
     path = folder / "complete-journey" / "transactions.parquet"
     if not path.exists():
         raise Absent(path.parent.name)
@@ -178,10 +178,10 @@ def journey(folder: Path, repeats: bool = False) -> Task:
     users, tracks = (coded(table.column(name)) for name in table.column_names[:2])
     days = np.asarray(table.column(2)).astype("datetime64[D]").astype(np.int64)
     log = dated(users, tracks, days)
-    cuts = [int(days.max()) - 7 * n for n in range(WEEKS + 1, 0, -1)]
+    cuts = [int(days.max()) - 7 * n for n in range(weeks + 1, 0, -1)]
     lately = log.lately(cuts)
     *before, last = (log.fold(cut, 7, lately[cut], repeats) for cut in cuts)
-    return Task("the last 7 days", log.fold(cuts[0], 7 * WEEKS, {}), tuple(before), (last,))
+    return Task("the last 7 days", log.fold(cuts[0], 7 * weeks, {}), tuple(before), (last,))
 
 
 def world(_folder: Path) -> Task:

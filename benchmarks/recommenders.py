@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,6 +23,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from benchmarks.als_defaults import Absent
+from benchmarks.neural import DATED, factors_in
 from benchmarks.own_plays import Own
 from benchmarks.recommender_logs import Fold, Lists, Task, amazon, journey, lastfm, world
 from recsys_tasks.core.components import NeighboursConfig
@@ -32,7 +34,7 @@ from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.evaluation.metrics import ndcg, precision
 from recsys_tasks.evaluation.ranker_training import lessons
 from recsys_tasks.evaluation.tuning import Watch, tune
-from recsys_tasks.evaluation.tuning_scores import Scores, interval
+from recsys_tasks.evaluation.tuning_scores import Interval, Scores, interval
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.blend import Blend
@@ -45,7 +47,7 @@ from recsys_tasks.recommenders.ranker_features import feature_names, features
 from recsys_tasks.recommenders.recent import Recent
 from recsys_tasks.recommenders.vectors import Played
 
-K, DEPTH = 10, 100
+K, DEPTH, NEURAL = 10, 100, "SASRec"
 SETS: dict[str, Callable[[Path], Task]] = {
     "demo world": world,
     "amazon-music": amazon,
@@ -152,9 +154,8 @@ def weights_of(task: Task, parts: Sequence[Parts], names: Sequence[str]) -> tupl
     return weights_for(*joined_pools(pools, task.validation), K)
 
 
-def reranked(task: Task, validation: Sequence[Parts], test: Sequence[Parts]) -> list[Lists]:
-    """Lists of each fold of the test, re-ranked by trees that were trained on validation."""
-    names = list(test[0])
+def reranked(task: Task, validation: Sequence[Parts], test: Sequence[Parts], names: Sequence[str]) -> list[Lists]:
+    """Lists of some components of each fold of the test, re-ranked by trees that were trained on validation."""
     taught = []
     for fold, parts in zip(task.validation, validation, strict=True):
         pool, hidden = pool_on(fold, [parts[name] for name in names]), fold.hidden[fold.rows]
@@ -162,7 +163,7 @@ def reranked(task: Task, validation: Sequence[Parts], test: Sequence[Parts]) -> 
     rows, hits, sizes = (np.concatenate(each) for each in zip(*taught, strict=True))
     trees = trained(rows, hits, sizes, feature_names(names))
     return [
-        _list(Ranked(tuple(parts[name] for name in names), trees, fold.facts, _history(fold), DEPTH), fold)
+        listed(Ranked(tuple(parts[name] for name in names), trees, fold.facts, _history(fold), DEPTH), fold)
         for fold, parts in zip(task.test, test, strict=True)
     ]
 
@@ -181,29 +182,33 @@ def scored(folds: Sequence[Fold], lists: Iterable[Lists]) -> Scores:
     return Scores(*(np.concatenate(values) for values in zip(*found, strict=True)))
 
 
-def measured(name: str, task: Task, seconds: float, neural: bool, say: Callable[[str], None]) -> list[list[str]]:
-    """The rows of one data set."""
+def measured(name: str, task: Task, seconds: float, neural: Path | None, say: Callable[[str], None]) -> list[list[str]]:
+    """The rows of one data set. neural: a folder with vectors of a network, one more component; None: without it."""
     chosen = chosen_on(task, seconds, say)
     on_validation, on_test = ([chosen.parts(fold) for fold in folds] for folds in (task.validation, task.test))
+    learnt = factors_in(neural, name, task) if neural and name in DATED else None
+    for parts, factors in zip([*on_validation, *on_test], chain(*learnt or ()), strict=False):
+        parts[NEURAL] = factors
     pairs, names = list(zip(task.test, on_test, strict=True)), list(on_test[0])
-    popular = [_list(Popularity().fit(fold.data).component, fold) for fold in task.test]
+    popular = [listed(Popularity().fit(fold.data).component, fold) for fold in task.test]
     found, words = {"popular tracks": scored(task.test, popular)}, {}
     for each in names:
-        found[f"{each} alone"] = scored(task.test, [_list(parts[each], fold) for fold, parts in pairs])
+        found[f"{each} alone"] = scored(task.test, [listed(parts[each], fold) for fold, parts in pairs])
     subsets = {"all": names, **{f"without {out}": [each for each in names if each != out] for out in names}}
     for label, used in subsets.items():
         blend = Blend(weights_of(task, on_validation, used), tuple(used), DEPTH)
         words[label] = ", ".join(f"{weight:g}" for weight in blend.weights)
-        lists = [_list(blend.of([parts[each] for each in used]), fold) for fold, parts in pairs]
+        lists = [listed(blend.of([parts[each] for each in used]), fold) for fold, parts in pairs]
         found[label] = scored(task.test, lists)
     if importlib.util.find_spec("lightgbm"):
-        found["all, re-ranked"] = scored(task.test, reranked(task, on_validation, on_test))
+        for label in ("all", f"without {NEURAL}") if learnt else ("all",):
+            lists = reranked(task, on_validation, on_test, subsets[label])
+            found[f"{label}, re-ranked"] = scored(task.test, lists)
     else:
         say("lightgbm is not installed: the re-ranker is left out")
-    if neural and all(fold.dated for fold in task.test):
-        from benchmarks.neural import sasrec_lists
-
-        found["SASRec alone"] = scored(task.test, sasrec_lists(task, K, say))
+    for label in (f"{NEURAL} alone", "all, re-ranked") if f"without {NEURAL}, re-ranked" in found else ():
+        gain = interval(found[label].ndcg, found[f"without {NEURAL}, re-ranked"].ndcg)
+        say(f"{name}: nDCG of {label} less without {NEURAL}, re-ranked: {_paired(gain)}")
     if all(fold.ceiling for fold in task.test):
         found["the world's own taste"] = scored(task.test, [fold.ceiling(fold) for fold in task.test if fold.ceiling])
     say(f"{name}: {chosen}")
@@ -214,11 +219,16 @@ def measured(name: str, task: Task, seconds: float, neural: bool, say: Callable[
 
 def _cells(one: Scores, als: Scores) -> list[str]:
     gain, mean = interval(one.ndcg, als.ndcg), als.ndcg.mean()
-    share = f"{signed_fraction(gain.difference)} [{signed_fraction(gain.low)}, {signed_fraction(gain.high)}]"
-    return [fraction(one.precision.mean()), fraction(one.ndcg.mean()), share, f"{100 * gain.difference / mean:+.0f} %"]
+    figures = [fraction(one.precision.mean()), fraction(one.ndcg.mean())]
+    return [*figures, _paired(gain), f"{100 * gain.difference / mean:+.0f} %"]
 
 
-def _list(retriever: Retriever, of: Fold) -> Lists:
+def _paired(gain: Interval) -> str:
+    return f"{signed_fraction(gain.difference)} [{signed_fraction(gain.low)}, {signed_fraction(gain.high)}]"
+
+
+def listed(retriever: Retriever, of: Fold) -> Lists:
+    """Lists of the listeners of a fold who are asked."""
     return retriever.candidates(of.rows, _played(of), K).cols.astype(np.int64)
 
 
@@ -239,7 +249,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of the data sets")
     parser.add_argument("--only", nargs="+", choices=list(SETS), metavar="SET", help="some of them")
     parser.add_argument("--seconds", type=float, default=300.0, help="of the processor, for tuning ALS on a set")
-    parser.add_argument("--neural", action="store_true", help="SASRec beside them; needs rectools[torch]")
+    parser.add_argument("--neural", type=Path, metavar="FOLDER", help="with SASRec, as benchmarks.neural left it there")
     args = parser.parse_args(words)
     _print([HEADING, ["---"] * len(HEADING)])
     with threadpool_limits(1):

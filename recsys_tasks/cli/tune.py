@@ -92,8 +92,9 @@ def _tune(args: Namespace) -> Answer:
         return _components(args, config, current)
     split = _random_split(args, current) if args.split == "random" else _time_split(args)
     watch = Watch(time.monotonic, 60 * args.minutes, lambda tried: args.tell(progress_line(tried, args.k)))
-    tuned = tune(split, current, _lengths(args), args.k, watch)
-    answer = Answer(as_data(tuned), as_text(tuned, args.k))
+    lengths = _lengths(args)
+    tuned = tune(split, current, lengths, args.k, watch)
+    answer = Answer(as_data(tuned), as_text(tuned, args.k, lengths))
     return _written(args, answer, current, tuned) if args.write else answer
 
 

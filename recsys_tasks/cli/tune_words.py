@@ -1,6 +1,6 @@
 """What ``tune`` says: how far it is, what it found, and what it changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
@@ -52,8 +52,9 @@ def as_data(tuned: Tuned) -> dict[str, Any]:
     }
 
 
-def as_text(tuned: Tuned, k: int) -> str:
-    """The answer for people: the best trials, and what the winner is worth to other listeners."""
+def as_text(tuned: Tuned, k: int, lengths: Sequence[int]) -> str:
+    """The answer for people: the best trials, and what the winner is worth to other listeners. lengths: of a vector, to
+    try."""
     columns = {"weight": "weight", "a": "a", "regularization": "lambda", "factors": "factors"}
     columns |= {"ndcg": f"nDCG@{k}", "precision": f"precision@{k}", "note": ""}
     shown = [*tuned.trials[:SHOWN], *(trial for trial in tuned.trials[SHOWN:] if trial == tuned.current)]
@@ -63,7 +64,7 @@ def as_text(tuned: Tuned, k: int) -> str:
         f"{count(tuned.choosing_users)} listeners:\n\n{as_table(rows, columns)}",
         _worth(tuned.reported, k),
     ]
-    if said := [*_what_to_know(tuned)]:
+    if said := _what_to_know(tuned, lengths):
         parts.append("\n".join(said))
     return "\n\n".join(parts)
 
@@ -112,7 +113,7 @@ def _worth(reported: Reported, k: int) -> str:
     return f"On {count(reported.users)} other listeners, differences with intervals of 95%:\n\n{table}"
 
 
-def _what_to_know(tuned: Tuned) -> list[str]:
+def _what_to_know(tuned: Tuned, lengths: Sequence[int]) -> list[str]:
     said = []
     if tuned.winner == tuned.current.config:
         said.append("Today's settings are the best of all that were tried.")
@@ -122,6 +123,11 @@ def _what_to_know(tuned: Tuned) -> list[str]:
         said.append(f"The winner stands at the edge of what is allowed ({', '.join(tuned.edges)}): more may be better.")
     if tuned.stopped:
         said.append("The time was up before the search had ended: this is the best of what was tried.")
+        longest = max(trial.config.factors for trial in tuned.trials)
+        if max(lengths) > longest:
+            said.append(
+                f"Vectors of more than {longest} factors were not reached: in more --minutes they may be better."
+            )
     return said
 
 

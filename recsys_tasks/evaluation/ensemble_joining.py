@@ -4,6 +4,7 @@ They are compared with the same few candidates of each component (``Options.dept
 whose trees have more to choose from finds its own, a few listeners at a time: those of all together would not fit.
 """
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from recsys_tasks.evaluation.ensemble_parts import fitted
 from recsys_tasks.evaluation.ensemble_rounds import Halved, Options, Totals, scored
 from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.metrics import ndcg, precision
-from recsys_tasks.evaluation.ranker_training import trees_for
+from recsys_tasks.evaluation.ranker_training import AT_ONCE, Taught, trees_for, trees_of
 from recsys_tasks.evaluation.tuning_scores import Scores
 from recsys_tasks.matrix.popularity import first_unplayed, popular_order
 from recsys_tasks.recommenders.base import Retriever
@@ -115,7 +116,7 @@ class Joining:
     def _deep(self, ensemble: Ensemble, group: Group) -> Scores:
         """Of candidates of its own."""
         sample, learnt = self._sample, self._learning(ensemble)
-        assert isinstance(learnt, Trees)  # noqa: S101 - with more candidates no fewer listeners teach
+        assert isinstance(learnt, Trees)  # noqa: S101 - as of every ensemble with a depth
         ranked = Ranked(self._retrievers(ensemble), learnt, sample.facts, sample.history, ensemble.depth)
         return _worth(ranked.candidates(group.rows, sample.history.rows(group.rows), self._options.k).cols, group)
 
@@ -126,19 +127,23 @@ class Joining:
         return self._learnt[ensemble]
 
     def _learn(self, ensemble: Ensemble) -> Trees | tuple[float, ...]:
-        sample, group, pool = self._sample, self._fitting, self._teaching(ensemble)
-        labels = [self.labels[place] for place in self._of(ensemble)]
-        trees = (
-            trees_for(pool, group.hidden, group.rows, labels, sample.history, sample.facts) if ensemble.ranked else None
-        )
-        return trees or weights_for(pool, group.hidden, self._options.k)
+        sample, group, labels = self._sample, self._fitting, [self.labels[place] for place in self._of(ensemble)]
+        if ensemble.depth:
+            trees = trees_of(self._taught(ensemble), labels, sample.history, sample.facts)
+            assert trees is not None  # noqa: S101 - with more candidates no fewer listeners teach
+            return trees
+        pool = group.of(self._of(ensemble))
+        taught = pool, group.hidden, group.rows, labels, sample.history, sample.facts
+        return (trees_for(*taught) if ensemble.ranked else None) or weights_for(pool, group.hidden, self._options.k)
 
-    def _teaching(self, ensemble: Ensemble) -> Pool:
-        """The candidates of the fitting listeners."""
-        rows = self._fitting.rows
-        if not ensemble.depth:
-            return self._fitting.of(self._of(ensemble))
-        return pool_of(self._retrievers(ensemble), rows, self._sample.history.rows(rows), ensemble.depth)
+    def _taught(self, ensemble: Ensemble) -> Iterator[Taught]:
+        """The fitting listeners with candidates of the ensemble's own, some at a time."""
+        retrievers, group = self._retrievers(ensemble), self._fitting
+        for start in range(0, len(group.rows), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            rows = group.rows[some]
+            pool = pool_of(retrievers, rows, self._sample.history.rows(rows), ensemble.depth)
+            yield pool, group.hidden[some], rows
 
     def _by_trees(self, trees: Trees, pool: Pool, group: Group) -> Totals:
         sample, totals = self._sample, np.zeros(pool.cols.shape)

@@ -1,6 +1,7 @@
 """The trees of a re-ranker, trained on the blend's listeners. The gate's listeners take no part."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 from scipy import sparse
@@ -20,6 +21,8 @@ LEAST_TAUGHT = LEAST_LISTENERS // 2
 """Of fewer listeners with a hidden play among their candidates trees would learn chance."""
 AT_ONCE = 256
 """Listeners whose candidates have their features at once: a third of these teach, and all of them take memory."""
+
+Taught: TypeAlias = tuple[Pool, sparse.csr_matrix, IntArray]
 
 
 def fitted_trees(teachers: Teachers | None, labels: Sequence[str], holdout: Holdout, facts: TrackFacts) -> Trees | None:
@@ -57,14 +60,22 @@ def trees_for(
         facts: of the tracks.
         at_once: listeners whose candidates have their features at once; it changes no byte.
     """
+    parts = [slice(start, start + at_once) for start in range(0, max(1, len(user_rows)), at_once)]
+    pools = ((pool.of_listeners(some), hidden[some], user_rows[some]) for some in parts)
+    return trees_of(pools, labels, history, facts)
 
-    def taught(some: slice) -> tuple[Rows, BoolArray, IntArray]:
-        own = pool.of_listeners(some)
-        return lessons(own, hidden[some], features(own, user_rows[some], history, facts))
 
-    starts = range(0, max(1, len(user_rows)), at_once)
-    parts = [taught(slice(start, start + at_once)) for start in starts]
-    rows, hits, sizes = (np.concatenate(each) for each in zip(*parts, strict=True))
+def trees_of(pools: Iterable[Taught], labels: Sequence[str], history: Played, facts: TrackFacts) -> Trees | None:
+    """The same of candidates that come for some listeners at a time, of whom nothing but their lessons is kept.
+
+    Args:
+        pools: candidates, hidden plays (n_users, n_tracks), and rows in ``history`` of some listeners.
+        labels: names of the components.
+        history: what everybody played.
+        facts: of the tracks.
+    """
+    taught = [lessons(pool, hidden, features(pool, rows, history, facts)) for pool, hidden, rows in pools]
+    rows, hits, sizes = (np.concatenate(each) for each in zip(*taught, strict=True))
     return trained(rows, hits, sizes, feature_names(labels)) if len(sizes) >= LEAST_TAUGHT else None
 
 

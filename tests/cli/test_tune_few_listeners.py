@@ -36,6 +36,14 @@ def test_a_handful_has_an_answer_for_people(handful, capsys, monkeypatch, more):
     assert "nan" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("lengths", "told"), [(["4", "64"], True), (["4", "40"], False)])
+def test_lengths_that_the_time_did_not_reach_are_told(handful, capsys, lengths, told):
+    """Longer vectors come last, and are the most that a short search misses. Today's 40 were tried."""
+    words = [each for each in handful if each not in ("--factors", "4")]
+    assert main([*words, "--factors", *lengths], {"USER": "o"}) == 0
+    assert ("Vectors of more than 40 factors were not reached" in capsys.readouterr().out) == told
+
+
 def test_trees_that_too_few_teach_are_not_tried(handful, capsys):
     """They would be the weights under another name: no row, and why."""
     pytest.importorskip("lightgbm")

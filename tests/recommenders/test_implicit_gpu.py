@@ -10,6 +10,7 @@ from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.errors import BadData, TrainerUnavailable
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.backends.implicit_gpu import ImplicitGpu
+from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.factors import cold_factors
 
 CONFIG = AlsConfig(factors=5, regularization=3.0, max_iterations=4, tolerance=1e-9, threads=1)
@@ -99,17 +100,17 @@ def test_no_third_side_lies_on_the_device(sent, monkeypatch):
     assert len(there) == 2
 
 
-@pytest.mark.parametrize("error", [MemoryError("std::bad_alloc: out_of_memory"), RuntimeError("cuda error\nat 7")])
-def test_what_the_device_says_is_told_in_a_sentence(sent, monkeypatch, error):
+@pytest.mark.parametrize("call", ["__init__", "calculate_yty", "least_squares"])
+@pytest.mark.parametrize("error", [MemoryError("std::bad_alloc: out_of_memory"), RuntimeError("cublas error\nat 7")])
+def test_what_the_device_says_is_told_in_a_sentence(sent, monkeypatch, call, error):
     """Too little memory, or a device that broke off, fails the task with what to look at, and is tried again."""
 
-    def least_squares(*_args):
+    def broken(*_args):
         raise error
 
-    monkeypatch.setattr(Solver, "least_squares", least_squares)
-    step = ImplicitGpu({}).half_step(CONFIG, warm=False)
-    with pytest.raises(TrainerUnavailable, match=r"^The CUDA device broke off \((std|cuda error at 7).* nvidia-smi"):
-        step(random_plays().astype(np.float32), np.ones((60, 5), np.float32), np.ones((40, 5), np.float32))
+    monkeypatch.setattr(Solver, call, broken)
+    with pytest.raises(TrainerUnavailable, match=r"^The CUDA device broke off \((std|cublas error at 7).* nvidia-smi"):
+        Als(CONFIG, ImplicitGpu({})).fit(TrainingData(random_plays(), vocabulary(60), vocabulary(40)))
 
 
 def test_more_factors_than_it_can_number(sent):

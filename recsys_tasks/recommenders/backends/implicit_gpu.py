@@ -48,7 +48,9 @@ class DeviceSteps:
         from implicit import gpu
 
         self._gpu, self._steps, self._regularization = gpu, steps, config.regularization
-        self._solver, self._kept = gpu.LeastSquaresSolver(), OrderedDict[int, tuple[sparse.csr_matrix, Any]]()
+        self._kept = OrderedDict[int, tuple[sparse.csr_matrix, Any]]()
+        with _told_in_a_sentence():
+            self._solver = gpu.LeastSquaresSolver()
 
     def __call__(self, weighted: sparse.csr_matrix, own: FloatArray, others: FloatArray) -> None:
         """As ``HalfStep``.

@@ -1,0 +1,42 @@
+"""Own tracks that are played again: what is asked, and what trees learn of it."""
+
+import numpy as np
+
+from benchmarks.played_again import NAMES, Asked, scored, taught
+from benchmarks.recommender_logs import dated
+
+
+def week_of(n_users=60, seed=1):
+    """Listeners play a track of theirs every fifth day, and any others once."""
+    rng = np.random.default_rng(seed)
+    days = np.repeat(np.arange(30), n_users)
+    users = np.tile(np.arange(n_users), 30)
+    often = np.where((days + users) % 5 == 0, users % 7, rng.integers(7, 60, len(days)))
+    log = dated(users, often, days)
+    cut = 23
+    return log.fold(cut, 7, log.lately([cut])[cut], repeats=True)
+
+
+def test_only_own_tracks_are_asked_for_each_with_all_that_is_known_of_it():
+    """Every played track of every listener once, and whether they play it in the week."""
+    week = week_of()
+    asked = Asked.of(week)
+    assert asked.rows.shape == (week.training[week.rows].nnz, len(NAMES))
+    assert np.isfinite(asked.rows).all()
+    played = week.training[week.rows].tocoo()
+    assert set(zip(asked.owners, asked.cols, strict=True)) == set(zip(played.row, played.col, strict=True))
+    assert asked.hits.sum() == week.hidden[week.rows].multiply(week.training[week.rows] > 0).nnz
+
+
+def test_lists_hold_the_best_of_each_listener():
+    """By score, equal ones by column; who has fewer tracks than places has empty ones."""
+    asked = Asked(np.array([0, 0, 0, 2]), np.array([4, 5, 9, 3]), np.zeros((4, 1), np.float32), np.zeros(4, bool))
+    found = asked.lists(np.array([1.0, 3.0, 1.0, 2.0]), 3)
+    assert found[:, :4].tolist() == [[5, 4, 9, -1], [-1, -1, -1, -1], [3, -1, -1, -1]]
+
+
+def test_trees_learn_what_comes_back():
+    """They are no worse than faded plays where these say all that there is."""
+    alone, by_trees = scored(week_of(seed=2), taught([week_of()]))
+    assert len(alone) == len(by_trees) == 60
+    assert by_trees.mean() >= alone.mean() - 0.01 > 0.05
