@@ -92,10 +92,10 @@ def factors_of(of: Fold, config: AlsConfig) -> Factors:
     return als.fold_in(als.fit(of.data).component, of.training[of.rows], of.rows)
 
 
-def chosen_on(task: Task, seconds: float, say: Callable[[str], None]) -> Chosen:
-    """ALS by ``tune``; half-lives and neighbours by what they add to it."""
+def chosen_on(task: Task, known: AlsConfig | None, seconds: float, say: Callable[[str], None]) -> Chosen:
+    """ALS by ``tune``, unless it is known; half-lives and neighbours by what they add to it."""
     base = AlsConfig(threads=1)
-    als = tune(task.tuning.for_tuning, base, LENGTHS, K, Watch(time.process_time, seconds)).winner
+    als = known or tune(task.tuning.for_tuning, base, LENGTHS, K, Watch(time.process_time, seconds)).winner
     say(f"als: {als.weight}, a = {als.a:g}, lambda = {als.regularization:g}, {als.factors} factors")
     factors = [factors_of(fold, als) for fold in task.validation]
     recent = {
@@ -182,9 +182,8 @@ def scored(folds: Sequence[Fold], lists: Iterable[Lists]) -> Scores:
     return Scores(*(np.concatenate(values) for values in zip(*found, strict=True)))
 
 
-def measured(name: str, task: Task, seconds: float, neural: Path | None, say: Callable[[str], None]) -> list[list[str]]:
+def measured(name: str, task: Task, chosen: Chosen, neural: Path | None, say: Callable[[str], None]) -> list[list[str]]:
     """The rows of one data set. neural: a folder with vectors of a network, one more component; None: without it."""
-    chosen = chosen_on(task, seconds, say)
     on_validation, on_test = ([chosen.parts(fold) for fold in folds] for folds in (task.validation, task.test))
     learnt = factors_in(neural, name, task) if neural and name in DATED else None
     for parts, factors in zip([*on_validation, *on_test], chain(*learnt or ()), strict=False):
@@ -250,16 +249,25 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=list(SETS), metavar="SET", help="some of them")
     parser.add_argument("--seconds", type=float, default=300.0, help="of the processor, for tuning ALS on a set")
     parser.add_argument("--neural", type=Path, metavar="FOLDER", help="with SASRec, as benchmarks.neural left it there")
+    parser.add_argument("--als", nargs=4, metavar=("WEIGHT", "A", "LAMBDA", "FACTORS"), help="found by a search before")
     args = parser.parse_args(words)
+    known = _als(*args.als) if args.als else None
     _print([HEADING, ["---"] * len(HEADING)])
     with threadpool_limits(1):
         for name in args.only or SETS:
             began = time.monotonic()
             try:
-                _print(measured(name, SETS[name](args.data), args.seconds, args.neural, _say))
+                task = SETS[name](args.data)
+                _print(measured(name, task, chosen_on(task, known, args.seconds, _say), args.neural, _say))
             except Absent as absent:
                 _say(f"{absent} is not in {args.data}: left out")
             _say(f"{name}: {time.monotonic() - began:.0f} s")
+
+
+def _als(weight: str, a: str, regularization: str, factors: str) -> AlsConfig:
+    return AlsConfig.model_validate(
+        {"weight": weight, "a": a, "regularization": regularization, "factors": factors, "threads": 1}, strict=False
+    )
 
 
 def _print(rows: Iterable[Sequence[str]]) -> None:

@@ -6,7 +6,7 @@ import pytest
 from benchmarks import neural
 from benchmarks.neural import factors_in, file_of, first_plays, read_sequences, trained, write_sequences
 from benchmarks.recommender_logs import Task, dated
-from benchmarks.recommenders import listed, measured, scored
+from benchmarks.recommenders import chosen_on, listed, measured, scored
 
 LISTENERS, TRACKS, DAYS = 60, 30, 12
 
@@ -73,7 +73,8 @@ def test_it_is_scored_beside_the_others_and_without_it(tmp_path, walks):
             vectors[f"{name} {number}"] = drawn.standard_normal((n, 4)).astype(np.float16)
     np.savez(file_of(tmp_path, "amazon-music", "vectors"), **vectors)
     told = []
-    labels = [row[3] for row in measured("amazon-music", walks, 0.0, tmp_path, told.append)]
+    chosen = chosen_on(walks, None, 0.0, told.append)
+    labels = [row[3] for row in measured("amazon-music", walks, chosen, tmp_path, told.append)]
     assert {"SASRec alone", "without SASRec", "all, re-ranked", "without SASRec, re-ranked"} <= {*labels}
     assert sum("less without SASRec, re-ranked" in line for line in told) == 2
-    assert not any("SASRec" in row[3] for row in measured("amazon-music", walks, 0.0, None, told.append))
+    assert not any("SASRec" in row[3] for row in measured("amazon-music", walks, chosen, None, told.append))
