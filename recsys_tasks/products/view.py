@@ -90,7 +90,7 @@ class ReleaseView:
 
     @cached_property
     def popular(self) -> SameForAll:
-        """The tracks that most are listening to now: by faded listeners where the release has them, else by all."""
+        """The tracks that most are listening to now: by what recent plays count where there are any, else by all."""
         recent = self.bundle.users.recent
         return recent[0] if recent else self.bundle.names.popular
 
