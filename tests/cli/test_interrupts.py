@@ -48,6 +48,7 @@ def handler(_):
         print("in order", flush=True)
 
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has its jobs in the background ignore it
 door.prepared = lambda *_: argparse.Namespace(handler=handler, found=None)
 sys.exit(run())
 """
