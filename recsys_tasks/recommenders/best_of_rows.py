@@ -15,6 +15,8 @@ from recsys_tasks.core.domain import BoolArray, IntArray
 
 SAMPLED = 8
 """Of the entries of a long row, every eighth is sampled."""
+PLACES = 1 << 21
+"""Entries that are looked at together, which bounds the memory: some tens of bytes for each."""
 LONG = 8
 """A row of more than so many times k entries is long."""
 
@@ -90,13 +92,16 @@ def _alike_long(
     matrix: sparse.csr_matrix, rows: IntArray, every: int = 1
 ) -> Iterator[tuple[IntArray, npt.NDArray[np.int64], BoolArray]]:
     """Rows of about one length; where their entries stand, (n_rows, longest); and which of these places are theirs."""
-    digits = np.frexp(np.diff(matrix.indptr)[rows])[1]
+    lengths = np.diff(matrix.indptr)
+    digits = np.frexp(lengths[rows])[1]
     for each in np.unique(digits):
-        some = rows[digits == each]
-        ends = matrix.indptr[some + 1, None].astype(np.int64)
-        places = matrix.indptr[some, None] + np.arange(0, np.diff(matrix.indptr)[some].max(), every)
-        there = places < ends
-        yield some, np.where(there, places, ends - 1), there
+        alike = rows[digits == each]
+        longest = lengths[alike].max()
+        for some in np.array_split(alike, -(-len(alike) * longest // (PLACES * every))):
+            ends = matrix.indptr[some + 1, None].astype(np.int64)
+            places = matrix.indptr[some, None] + np.arange(0, longest, every)
+            there = places < ends
+            yield some, np.where(there, places, ends - 1), there
 
 
 def _largest(values: npt.NDArray[np.floating], cols: IntArray, k: int) -> BoolArray:

@@ -10,7 +10,6 @@ import numpy as np
 from scipy import sparse
 
 from recsys_tasks.core.keyed_random import mix
-from recsys_tasks.recommenders.best_of_rows import kept_of
 from recsys_tasks.recommenders.nearest_content import blocks_of_work
 from recsys_tasks.recommenders.vectors import Played
 
@@ -19,22 +18,22 @@ DRAWN_TOGETHER = 1_000_000
 
 
 def lightened(plays: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
-    """About ``most`` plays of each row that holds more, and all of the others. (n_users, n_tracks).
+    """A one for about ``most`` plays of each row that holds more, and for all of the others. (n_users, n_tracks) uint8.
 
     Args:
         plays: (n_users, n_tracks).
         most: to be expected of each row; the number that is left varies by its square root.
     """
     lengths = np.diff(plays.indptr).astype(np.int64)
-    heavy = np.flatnonzero(lengths > most)
-    if not len(heavy):
-        return plays
-    kept, played = np.ones(plays.nnz, dtype=bool), Played(plays.indptr, plays.indices)
-
+    heavy, kept, played = np.flatnonzero(lengths > most), np.ones(plays.nnz, bool), Played(plays.indptr, plays.indices)
     for start, end in blocks_of_work(lengths[heavy], DRAWN_TOGETHER):
         rows = heavy[start:end]
-        places, shares = played.places(rows), ((most << 32) // lengths[rows]).astype(np.uint64)
-        cells = np.repeat(rows.astype(np.uint64) << np.uint64(32), lengths[rows])
+        own, shares = lengths[rows], ((most << 32) // lengths[rows]).astype(np.uint64)
+        places = played.places(rows)
+        cells = np.repeat(rows.astype(np.uint64) << np.uint64(32), own)
         cells |= played.cols[places].astype(np.uint64)
-        kept[places] = mix(cells) >> np.uint64(32) < np.repeat(shares, lengths[rows])
-    return kept_of(plays, kept)
+        drawn = mix(cells) >> np.uint64(32) < np.repeat(shares, own)
+        kept[places], lengths[rows] = drawn, np.add.reduceat(drawn, np.cumsum(own) - own, dtype=np.int64)
+    cols = plays.indices[kept] if len(heavy) else plays.indices  # a place of each would take twice the memory of all
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    return sparse.csr_matrix((np.ones(len(cols), np.uint8), cols, ends.astype(plays.indptr.dtype)), shape=plays.shape)

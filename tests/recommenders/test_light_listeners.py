@@ -29,12 +29,15 @@ def tracks(matrix, row):
 
 class TestLightened:
     def test_light_listeners_keep_everything(self):
-        """Up to the bound nothing changes, beside heavy listeners too; and what is left has its play counts."""
-        whole = plays(MOST, 20, N_TRACKS, 0)
+        """Up to the bound nothing changes, beside heavy listeners too; each play that is left is a one."""
+        whole = plays(MOST, 20, N_TRACKS, 0, N_TRACKS, 3)
         found = lightened(whole, MOST)
-        assert (found[[0, 1, 3]] != whole[[0, 1, 3]]).nnz == 0
-        assert (found != whole.multiply(found > 0)).nnz == 0
-        assert (lightened(whole[:2], MOST) != whole[:2]).nnz == 0
+        light = [0, 1, 3, 5]
+        assert (found[light] != (whole > 0)[light]).nnz == 0
+        assert (lightened(whole[:2], MOST) != (whole[:2] > 0)).nnz == 0
+        assert found.has_canonical_format
+        assert set(found.data.tolist()) == {1}
+        assert (found > whole).nnz == 0
 
     def test_about_as_many_are_left_as_were_asked_for(self):
         """A hundred listeners of 2,000 tracks keep 50 each on average, and hardly one keeps twice as many."""

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
+from recsys_tasks.recommenders import best_of_rows as rows_module
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.best_of_rows import best_of_rows
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
@@ -93,6 +94,15 @@ class TestADay:
         assert (found != best_of_rows(sparse.csr_matrix(similar), nearest)).nnz == 0
         assert (np.diff(found.indptr) == nearest).all()
         assert found.has_sorted_indices
+
+    @pytest.mark.parametrize("places", [1, 50])
+    def test_how_many_entries_are_looked_at_together_changes_nothing(self, places, monkeypatch):
+        """Rows of about one length are taken some at a time, one by one in the end."""
+        similar = sparse.random(40, 300, 0.5, "csr", np.float32, np.random.default_rng(5))
+        expected = best_of_rows(similar, 4)
+        monkeypatch.setattr(rows_module, "PLACES", places)
+        assert (best_of_rows(similar, 4) != expected).nnz == 0
+        assert (np.diff(expected.indptr) == 4).all()
 
     def test_what_is_not_alike_at_all_stands_on_no_list(self):
         """What is hardly alike may be rounded to 0: then it is no neighbour, though a place is free."""
