@@ -22,6 +22,7 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.recommender_logs import Fold, Numbers, Task
+from recsys_tasks.core.records import Json
 from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.evaluation.metrics import ndcg
 from recsys_tasks.recommenders.factors import Factors
@@ -121,7 +122,7 @@ def read_sequences(place: Path) -> tuple[list[Asked], list[Asked]]:
     return folds[: known["validation"]], folds[known["validation"] :]
 
 
-def trained(place: Path, fixed: dict[str, Any], seconds: float, say: Callable[[str], None]) -> dict[str, Any]:
+def trained(place: Path, fixed: Json, seconds: float, say: Callable[[str], None]) -> Json:
     """Vectors of each fold, by the settings and epochs that serve the last fold of validation best."""
     from benchmarks.sequence_models import DEVICE, Settings
 
@@ -133,7 +134,7 @@ def trained(place: Path, fixed: dict[str, Any], seconds: float, say: Callable[[s
         if seen and time.process_time() - began < seconds:
             best = max(best, looked_at(replace(best.settings, **{name: value}), fold, say), key=lambda look: look.score)
     say(f"chosen: {best.epochs} epochs of {best.settings}")
-    found: dict[str, Any] = {}
+    found: Json = {}
     for number, each in enumerate([*validation, *test]):
         factors = best.factors if each is fold else after(best.epochs, best.settings, each)
         found |= {f"listeners {number}": factors.user_factors, f"tracks {number}": factors.item_factors}

@@ -71,7 +71,7 @@ class Joining:
             for rows in (last.sample.fitting, last.sample.validation, last.sample.reporting)
         )
         self._learnt: dict[Ensemble, Trees | tuple[float, ...]] = {}
-        self._worth: dict[tuple[Ensemble, bool], Scores] = {}
+        self._scores_of: dict[tuple[Ensemble, bool], Scores] = {}
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -103,9 +103,9 @@ class Joining:
 
     def _scores(self, ensemble: Ensemble, group: Group) -> Scores:
         asked = ensemble, group is self._validation
-        if asked not in self._worth:
-            self._worth[asked] = self._deep(ensemble, group) if ensemble.depth else self._shallow(ensemble, group)
-        return self._worth[asked]
+        if asked not in self._scores_of:
+            self._scores_of[asked] = self._deep(ensemble, group) if ensemble.depth else self._shallow(ensemble, group)
+        return self._scores_of[asked]
 
     def _shallow(self, ensemble: Ensemble, group: Group) -> Scores:
         """Of the candidates that are there already."""

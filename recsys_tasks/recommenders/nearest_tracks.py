@@ -27,8 +27,8 @@ from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.alike import Alike, AlikeByCosine, AlikeByWeights
 from recsys_tasks.recommenders.base import Fit, Parent, Progress, TrainingData, unheard
+from recsys_tasks.recommenders.downsampling import downsampled
 from recsys_tasks.recommenders.ease import ease
-from recsys_tasks.recommenders.light_listeners import lightened
 from recsys_tasks.recommenders.neighbours import ByPlayedTracks, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
 from recsys_tasks.recommenders.vectors import Played
@@ -124,7 +124,7 @@ class NearestTracks(ByPlayedTracks):
 
     def _counted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         """The plays that similarities are made of. (n_users, n_tracks)."""
-        return lightened(plays, self._config.listener_tracks) if self._config.similarity == "cosine" else plays
+        return downsampled(plays, self._config.listener_tracks) if self._config.similarity == "cosine" else plays
 
     def weighted(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         """The matrix two columns of which multiply to a similarity. (n_users, n_tracks) float64."""

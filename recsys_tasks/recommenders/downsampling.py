@@ -17,7 +17,7 @@ DRAWN_TOGETHER = 1_000_000
 """Plays at a time, which bounds the memory."""
 
 
-def lightened(plays: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
+def downsampled(plays: sparse.csr_matrix, most: int) -> sparse.csr_matrix:
     """A one for about ``most`` plays of each row that holds more, and for all of the others. (n_users, n_tracks) uint8.
 
     Args:
