@@ -90,8 +90,7 @@ def places_of(scores: npt.NDArray[np.float64], there: BoolArray) -> IntArray:
 def _of_artist(own: Played, facts: TrackFacts, users: IntArray, cols: IntArray) -> IntArray:
     """How many tracks of a candidate's artist its listener played; 0 where the artist is unknown. (n_rows,)"""
     artists, n = facts.artists, facts.n_artists + 1
-    owners = np.repeat(np.arange(len(own.indptr) - 1), np.diff(own.indptr))
-    known, counts = np.unique(owners * n + artists[own.cols], return_counts=True)
+    known, counts = np.unique(own.owners * n + artists[own.cols], return_counts=True)
     wanted = users * n + artists[cols]
     place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
     found = (known[place] == wanted) & (artists[cols] >= 0) if len(known) else np.zeros(len(cols), dtype=bool)

@@ -28,6 +28,11 @@ class Played(NamedTuple):
         """Number of columns of each of some users: ``diff`` would go through those of everybody. (n_rows,)."""
         return (self.indptr[np.asarray(rows) + 1] - self.indptr[rows]).astype(np.int64)
 
+    @property
+    def owners(self) -> npt.NDArray[np.int64]:
+        """The user of each pair, from 0. (n_pairs,)."""
+        return np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+
     def places(self, rows: IntArray) -> IntArray:
         """Where the columns of some users stand in ``cols``, user by user."""
         starts, lengths = self.indptr[rows], self.lengths(rows)
