@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from recsys_tasks.steps import Workplace
+    from recsys_tasks.steps import Signature, Workplace
 
 
 def number_of(what: str, least: int) -> Callable[[str], int]:
@@ -44,3 +44,14 @@ def workplace_of(args: Namespace) -> "Workplace":
     from recsys_tasks.steps.workplaces import workplace  # all of the steps: the commands that only read need none
 
     return workplace(args.root, args.config, args.dsn, args.tell)
+
+
+def signature_of(args: Namespace) -> "Signature":
+    """Who acts, and why, as ``--by`` and ``--why`` say, now.
+
+    Raises:
+        ConfigError: one of them is no text that may be kept.
+    """
+    from recsys_tasks.steps import Signature
+
+    return Signature(args.by, args.why, args.now().isoformat())

@@ -5,14 +5,14 @@ from dataclasses import asdict
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
-from recsys_tasks.cli.arguments import workplace_of
+from recsys_tasks.cli.arguments import signature_of, workplace_of
 from recsys_tasks.core.errors import UnknownId
 from recsys_tasks.core.formatting import count
 from recsys_tasks.core.records import as_json
 from recsys_tasks.partitions.suppression import ERASE, EXCLUDE, Suppressed
 from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.repositories.erasures import Evidence
-from recsys_tasks.steps import Signature, Workplace
+from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.suppress import ask_to_suppress, readmit
 
 SHOWN = 12
@@ -48,7 +48,7 @@ def register(commands: Any) -> None:
 
 def _ask(args: Namespace) -> Answer:
     at = workplace_of(args)
-    person = ask_to_suppress(at, args.user, args.kind, _signature(args))
+    person = ask_to_suppress(at, args.user, args.kind, signature_of(args))
     due = person.deadline(at.config.privacy.deadline_days)
     until = f", at the latest by {due:%Y-%m-%d}" if due else ""
     todo = f"The next run does it{until}; `recsys retention` does it at once." if person.is_open else "It is done."
@@ -57,7 +57,7 @@ def _ask(args: Namespace) -> Answer:
 
 def _readmit(args: Namespace) -> Answer:
     at = workplace_of(args)
-    person = readmit(at, args.user, _signature(args), at.days.of(args.now()))
+    person = readmit(at, args.user, signature_of(args), at.days.of(args.now()))
     since = f"The streams of {person.reference[:SHOWN]} count again from {person.readmitted} on."
     return Answer(_row(at, person), since)
 
@@ -111,7 +111,3 @@ def _in_words(number: int, evidence: Evidence, person: Suppressed) -> str:
 
 def _act(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"before": row["before"][:SHOWN], "after": row["after"][:SHOWN]}
-
-
-def _signature(args: Namespace) -> Signature:
-    return Signature(args.by, args.why, args.now().isoformat())

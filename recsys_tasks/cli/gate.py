@@ -9,18 +9,18 @@ from dataclasses import asdict
 from typing import Any
 
 from recsys_tasks.cli.answers import SAID_NO, Answer
-from recsys_tasks.cli.arguments import SEEN, workplace_of
+from recsys_tasks.cli.arguments import SEEN, signature_of, workplace_of
 from recsys_tasks.cli.gate_plan import gate_plan
 from recsys_tasks.cli.suspects import suspects
 from recsys_tasks.core.domain import Verdict, parse_day
-from recsys_tasks.core.errors import ConfigError, NotStored
+from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.release.compared import incumbent_release, naming_the_incumbent
-from recsys_tasks.release.judgements import Judgement, Judgements
+from recsys_tasks.release.judgements import Judgement, Judgements, nothing_judged
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.series import judgement_row
 from recsys_tasks.reporting.overview import NEXT
 from recsys_tasks.reporting.standing import in_lines, next_steps
-from recsys_tasks.steps import Signature, judge_again, rewrite_reports
+from recsys_tasks.steps import judge_again, rewrite_reports
 from recsys_tasks.steps.verdict import recomputed
 from recsys_tasks.storage.stores import store_at
 
@@ -64,7 +64,7 @@ def _gate(args: Namespace) -> Answer:
     judgements = Judgements(store)
     judged = judgements.of(day)
     if not judged:
-        raise NotStored(f"Nothing was judged on {day}. `status` lists the judged days.")
+        raise nothing_judged(day)
     again = [_row(judgement, *recomputed(judgements, judgement, policy)) for judgement in judged]
     text = "\n\n".join(_as_text(row, bool(policy)) for row in again)
     if policy is None and not all(row["same"] for row in again):
@@ -75,7 +75,7 @@ def _gate(args: Namespace) -> Answer:
 
 def _judge_again(args: Namespace) -> Answer:
     at, day = workplace_of(args), parse_day(args.date)
-    done = judge_again(at, day, Signature(args.by, args.why, args.now().isoformat()), args.seen)
+    done = judge_again(at, day, signature_of(args), args.seen)
     rewrite_reports(at, done.candidate)
     log = at.releases.log()
     row = judgement_row(log, at.judgements, Judgement(day, done.judgement))

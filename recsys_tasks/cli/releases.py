@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from recsys_tasks.cli.answers import Answer
-from recsys_tasks.cli.arguments import SEEN, workplace_of
+from recsys_tasks.cli.arguments import SEEN, signature_of, workplace_of
 from recsys_tasks.cli.products import RELEASE_NUMBER
 from recsys_tasks.core.formatting import count
 from recsys_tasks.release.bundles import Bundles
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
-from recsys_tasks.steps import Signature, release_candidate, rewrite_reports, roll_back, set_pin
+from recsys_tasks.steps import release_candidate, rewrite_reports, roll_back, set_pin
 from recsys_tasks.steps.store_state import state_of
 from recsys_tasks.storage.stores import store_at
 
@@ -65,27 +65,23 @@ def _verify(args: Namespace) -> Answer:
 
 
 def _rollback(args: Namespace) -> Answer:
-    return _new_entry(roll_back(workplace_of(args), args.release, _signature(args), args.seen))
+    return _new_entry(roll_back(workplace_of(args), args.release, signature_of(args), args.seen))
 
 
 def _release(args: Namespace) -> Answer:
     at = workplace_of(args)
-    outcome = release_candidate(at, args.candidate, _signature(args), args.older, args.seen)
+    outcome = release_candidate(at, args.candidate, signature_of(args), args.older, args.seen)
     rewrite_reports(at, args.candidate)
     heading = "Published" if outcome.published else "Not published"
     return Answer(outcome.to_json(), f"{heading}: {outcome.reason}.", exit_code=0 if outcome.published else 1)
 
 
 def _pin(args: Namespace) -> Answer:
-    return _new_entry(set_pin(workplace_of(args), True, _signature(args), args.seen))
+    return _new_entry(set_pin(workplace_of(args), True, signature_of(args), args.seen))
 
 
 def _unpin(args: Namespace) -> Answer:
-    return _new_entry(set_pin(workplace_of(args), False, _signature(args), args.seen))
-
-
-def _signature(args: Namespace) -> Signature:
-    return Signature(args.by, args.why, args.now().isoformat())
+    return _new_entry(set_pin(workplace_of(args), False, signature_of(args), args.seen))
 
 
 def _new_entry(entry: Entry) -> Answer:

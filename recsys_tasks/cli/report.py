@@ -7,7 +7,7 @@ from typing import Any
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.cli.arguments import workplace_of
 from recsys_tasks.core.domain import parse_day
-from recsys_tasks.core.errors import NotStored
+from recsys_tasks.release.judgements import nothing_judged
 from recsys_tasks.release.series import series
 from recsys_tasks.steps import write_report
 
@@ -26,7 +26,7 @@ def _report(args: Namespace) -> Answer:
     at, day = workplace_of(args), parse_day(args.date)
     newest = series(at.store, day)[-1:]
     if not newest or newest[0]["day"] != day.isoformat():
-        raise NotStored(f"Nothing was judged on {day}. `status` lists the judged days.")
+        raise nothing_judged(day)
     written = write_report(at, day, newest[0]["judgement"])
     path = at.store.where(written.report)
     if args.out:

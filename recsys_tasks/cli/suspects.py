@@ -11,7 +11,7 @@ from recsys_tasks.cli.answers import Answer
 from recsys_tasks.core.domain import Day
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.core.formatting import count
-from recsys_tasks.release.judgements import Judgement
+from recsys_tasks.release.judgements import Judgement, nothing_judged
 from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.steps.workplace import Workplace
 
@@ -26,7 +26,7 @@ def suspects(at: Workplace, day: Day) -> Answer:
     """
     judged = at.judgements.of(day)
     if not judged:
-        raise NotStored(f"Nothing was judged on {day}. `status` lists the judged days.")
+        raise nothing_judged(day)
     rows = _rows(at, max(judged, key=at.judgements.written_at))
     text = as_table(rows, COLUMNS) if rows else f"On {day} every scored account counted as one listener."
     return Answer({"suspects": rows}, text)

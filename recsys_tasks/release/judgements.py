@@ -241,3 +241,8 @@ class Judgements:
             NotStored: it was not written yet, or never.
         """
         return self._store.read(f"{judgement.place}/{REPORT}", LARGEST_REPORT)
+
+
+def nothing_judged(day: Day) -> NotStored:
+    """The refusal of what needs a judgement of a date that has none."""
+    return NotStored(f"Nothing was judged on {day}. `status` lists the judged days.")

@@ -1,8 +1,8 @@
 """Judge a candidate again by the policy of now, on a named person's word. The earlier verdict stays beside it."""
 
 from recsys_tasks.core.domain import Day
-from recsys_tasks.core.errors import ConfigError, GateRefused, NotStored
-from recsys_tasks.release.judgements import Judgement, judgement_of
+from recsys_tasks.core.errors import ConfigError, GateRefused
+from recsys_tasks.release.judgements import Judgement, judgement_of, nothing_judged
 from recsys_tasks.release.series import judgement_row, newest
 from recsys_tasks.release.stored_verdicts import JudgedAgain
 from recsys_tasks.steps.released_models import incumbent_of
@@ -58,7 +58,7 @@ def _to_judge(at: Workplace, day: Day) -> Judgement:
     log, judged = at.releases.log(), [each for each in at.judgements.of(day) if at.judgements.is_judged(each)]
     last = newest(judgement_row(log, at.judgements, each) for each in judged)
     if last is None:
-        raise NotStored(f"Nothing was judged on {day}. `status` lists the judged days.")
+        raise nothing_judged(day)
     incumbent = incumbent_of(at, log, day)
     beside_live = judgement_of(day, last["candidate"], incumbent.candidate if incumbent else None)
     return beside_live if beside_live in judged else Judgement(day, last["judgement"])
