@@ -16,15 +16,15 @@ from recsys_tasks.core.config import ScheduleConfig, load_table
 from recsys_tasks.core.delivering import DeliverConfig
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.installation import TasksConfig
-from recsys_tasks.core.roots import Bucket, Root, connection_options, root_of
-from recsys_tasks.core.services import Service, service_of_dag, services
+from recsys_tasks.core.roots import Bucket, Root, connection_options
+from recsys_tasks.core.services import Service, service_of_dag, services_named
 
 log = logging.getLogger(__name__)
 
 
 def own_services() -> list[Service]:
     """The services that RECSYS_CONFIG and RECSYS_ROOT name."""
-    return services(config_path(), root_of(os.environ.get("RECSYS_ROOT"), os.environ), os.environ)
+    return services_named(os.environ)
 
 
 def make_dags(make: Callable[[Service], None]) -> None:
@@ -169,12 +169,6 @@ def root_with_access(service: Service) -> Root | None:
         return service.root
     options = connection_options(service.root.url, found.login, found.password, found.host, found.extra_dejson)
     return service.root.given(options)
-
-
-def config_path() -> Path | None:
-    """What ``RECSYS_CONFIG`` names; None where it is not set."""
-    value = os.environ.get("RECSYS_CONFIG")
-    return Path(value) if value else None
 
 
 def _is_executor(name: str) -> bool:

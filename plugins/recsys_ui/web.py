@@ -55,10 +55,9 @@ def service_of(request: Request) -> "Service":
 
 def own_services() -> "list[Service]":
     """The services that this server's environment names."""
-    from recsys_tasks.core.roots import root_of
-    from recsys_tasks.core.services import services
+    from recsys_tasks.core.services import services_named
 
-    return services(_path("RECSYS_CONFIG"), root_of(os.environ.get("RECSYS_ROOT"), os.environ), os.environ)
+    return services_named(os.environ)
 
 
 def readable(request: Request, every: "Iterable[Service]") -> "list[Service]":
@@ -179,8 +178,3 @@ def _named(path: Path | None, variable: str, what: str) -> Path:
         text = f"This server does not know the {what}. Set {variable} for the API server as for the workers."
         raise Sorry(f"No {what}", text, 503)
     return path
-
-
-def _path(variable: str) -> Path | None:
-    value = os.environ.get(variable)
-    return Path(value) if value else None

@@ -30,7 +30,7 @@ def told(store: ArtefactStore, key: str) -> Told | None:
         return None
 
 
-def all_told(store: ArtefactStore, read: Callable[[str], Told | None], since: str = "") -> list[Told]:
+def all_told(store: ArtefactStore, read: Callable[[str], Told | None], since: str) -> list[Told]:
     """The alerts that were written since an instant, newest first.
 
     Args:

@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeAlias
 
 from recsys_tasks.core.errors import ConfigError
@@ -54,11 +53,9 @@ class Bucket:
 OPTIONS = "RECSYS_STORE_OPTIONS"
 """Variable with options of an object store's client, a JSON object, beside the variables that the client knows."""
 Root: TypeAlias = Path | Bucket
-UNSET: Mapping[str, str] = MappingProxyType({})
-"""The environment in which nothing is set."""
 
 
-def root_of(text: str | None, environment: Mapping[str, str] = UNSET) -> Root | None:
+def root_of(text: str | None, environment: Mapping[str, str]) -> Root | None:
     """The root that a text names; None where there is none.
 
     Args:

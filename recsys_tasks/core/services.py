@@ -9,11 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from recsys_tasks.core.config import load_table
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.installation import SERVICE_NAME, ServiceConfig
-from recsys_tasks.core.roots import UNSET, Root, root_of
+from recsys_tasks.core.roots import Root, root_of
 
 COMMANDS = (
     "run ",
@@ -180,7 +181,16 @@ class Service:
         return f"{word}_{self.name}" if self.name else word
 
 
-def services(path: Path | None, root: Root | None, environment: Mapping[str, str] = UNSET) -> list[Service]:
+def services_named(environment: Mapping[str, str]) -> list[Service]:
+    """Every service that RECSYS_CONFIG and RECSYS_ROOT of an environment name."""
+    config = environment.get("RECSYS_CONFIG")
+    root = root_of(environment.get("RECSYS_ROOT"), environment)
+    return services(Path(config) if config else None, root, environment)
+
+
+def services(
+    path: Path | None, root: Root | None, environment: Mapping[str, str] = MappingProxyType({})
+) -> list[Service]:
     """Every service of an installation, by name.
 
     Args:

@@ -136,7 +136,7 @@ def _track(track: Track | None) -> Row | None:
     return {"track_id": str(track.track_id), "title": title, "artist": artist, "score": track.score}
 
 
-def choices(readers: Readers, log: ReleaseLog, asked: Question = Question()) -> list[Row]:  # noqa: B008 - frozen
+def choices(readers: Readers, log: ReleaseLog, asked: Question) -> list[Row]:
     """The releases to choose from, newest first: those whose files are stored, and those that are asked for anyway."""
     stored = set(Bundles(readers.store).candidates())
     return [

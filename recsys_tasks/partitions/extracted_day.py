@@ -28,7 +28,7 @@ class ExtractedDay:
     traces: DayTraces = field(repr=False)
 
 
-def account_for(day: Day, counts: PlayCounts, traces: DayTraces, tally: DayTally, suppressed: int = 0) -> ExtractedDay:
+def account_for(day: Day, counts: PlayCounts, traces: DayTraces, tally: DayTally, suppressed: int) -> ExtractedDay:
     """Put the play counts of a date beside the source's tally of its rows: what is in neither came twice.
 
     Args:

@@ -55,7 +55,7 @@ class Explorer:
     new: BoolArray  # (n_tracks,) tracks of which little is known
     showings: Showings
 
-    def explored(self, lists: Lists, hidden: Played, n_places: int, allowed: BoolArray | None = None) -> Lists:
+    def explored(self, lists: Lists, hidden: Played, n_places: int, allowed: BoolArray | None) -> Lists:
         """Lists whose last places hold new tracks, with propensities; a listener without new tracks keeps the list.
 
         Args:

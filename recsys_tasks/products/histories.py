@@ -32,9 +32,7 @@ PLAYLIST_PARTS = ("als", "neighbours", "artists")
 """What continues a playlist, in the order of ``playlist_weights``."""
 
 
-def for_histories(
-    view: ReleaseView, histories: Sequence[IntArray], k: int, allowed: BoolArray | None = None
-) -> TrackLists:
+def for_histories(view: ReleaseView, histories: Sequence[IntArray], k: int, allowed: BoolArray | None) -> TrackLists:
     """What the release recommends to listeners of these histories; the popular tracks where nothing is known of one.
 
     Args:

@@ -49,7 +49,7 @@ def best_tracks(
     user_rows: IntArray,
     hidden: Played,
     k: int,
-    allowed: BoolArray | None = None,
+    allowed: BoolArray | None,
     plain: bool = False,
     hour: int | None = None,
 ) -> Lists:

@@ -7,7 +7,7 @@ from recsys_tasks.products.lists import Cols, Track
 from recsys_tasks.release.bundle import Bundle
 
 
-def named_tracks(bundle: Bundle, cols: Cols, scores: FloatArray, reasons: Cols | None = None) -> tuple[Track, ...]:
+def named_tracks(bundle: Bundle, cols: Cols, scores: FloatArray, reasons: Cols | None) -> tuple[Track, ...]:
     """One list, without the places that hold nothing. (k,) each; reasons: None: nothing explains it."""
     return tuple(_named(bundle, cols, scores, reasons))
 

@@ -32,7 +32,7 @@ def on_repeat(view: ReleaseView, user_rows: IntArray, k: int, allowed: BoolArray
     return Lists(user_rows, found, scores, np.full_like(found, -1), np.zeros(len(user_rows), dtype=bool))
 
 
-def drawn_known(view: ReleaseView, user_rows: IntArray, k: int, day: date, allowed: BoolArray | None = None) -> Cols:
+def drawn_known(view: ReleaseView, user_rows: IntArray, k: int, day: date, allowed: BoolArray | None) -> Cols:
     """The known tracks of a mix: drawn without replacement, a track with the chances of its faded plays. (n_users, k).
 
     The draw (Efraimidis and Spirakis 2006: the largest of u^(1 / plays)) is from (listener, day, track), so that the

@@ -11,7 +11,7 @@ MOST_ASKED = 2_000
 """Neighbours that Annoy is asked for where only some tracks are allowed; beyond, all of these are looked at."""
 
 
-def similar_tracks(view: ReleaseView, cols: IntArray, k: int, allowed: BoolArray | None = None) -> TrackLists:
+def similar_tracks(view: ReleaseView, cols: IntArray, k: int, allowed: BoolArray | None) -> TrackLists:
     """The k allowed tracks nearest to each of some tracks; none for a track without a factor.
 
     Args:

@@ -98,7 +98,7 @@ def rule_of(verdict: Mapping[str, Any]) -> str:
     return next((rule for words, rule in OLDER_WORDS if words in first), UNKNOWN)
 
 
-def made_anew(day: str, run: commands.Run | None = None, days: BusinessDays = UTC_DAYS) -> Step:
+def made_anew(day: str, run: commands.Run | None, days: BusinessDays = UTC_DAYS) -> Step:
     """How a date is made anew when its streams were wrong: what is stored of them is used again by any later task.
 
     Args:

@@ -160,7 +160,7 @@ def _per_hundred(row: Mapping[str, Any]) -> Estimate:
     return Estimate(100 * row["difference"], low, high)
 
 
-def _marks(rows: Rows, others: Rows = ()) -> tuple[Mark, ...]:
+def _marks(rows: Rows, others: Rows) -> tuple[Mark, ...]:
     """What the gate said of each judgement: among few days always, among many only where it refused.
 
     One that nobody could be scored for has its sign at the foot of the plot.

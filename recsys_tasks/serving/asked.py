@@ -58,8 +58,8 @@ def lists_of(
     products: Products,
     which: OfListener,
     rows: IntArray,
-    k: int | None = None,
-    allowed: BoolArray | None = None,
+    k: int | None,
+    allowed: BoolArray | None,
     shown: Played | None = None,
     hour: int | None = None,
 ) -> Lists:
@@ -78,9 +78,7 @@ def lists_of(
     return products.discover(rows, k, allowed, shown, hour)
 
 
-def for_strangers(
-    products: Products, which: OfListener, k: int | None = None, allowed: BoolArray | None = None
-) -> TrackLists:
+def for_strangers(products: Products, which: OfListener, k: int | None, allowed: BoolArray | None) -> TrackLists:
     """One list in the place of theirs for all whom the release does not know: the popular tracks, of those that such a
     list may hold; nothing is on repeat with them."""
     if which == "on_repeat":

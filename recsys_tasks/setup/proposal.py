@@ -54,7 +54,7 @@ class Proposal:
         """
         return parse_config({name: dict(table) for name, table in self.values.items()}, "the proposed configuration")
 
-    def with_sentences(self, found: Sequence[str] = (), missing: Sequence[str] = ()) -> "Proposal":
+    def with_sentences(self, found: Sequence[str], missing: Sequence[str]) -> "Proposal":
         """The same with more to say."""
         return replace(self, found=(*self.found, *found), missing=(*self.missing, *missing))
 

@@ -111,13 +111,13 @@ def id_type(kind: str) -> IdType:
     return next((name for name, kinds in ID_KINDS.items() if kind in kinds), "bigint")
 
 
-def streams_candidates(relations: Iterable[Relation], given: Mapping[str, str] | None = None) -> list[Candidate]:
+def streams_candidates(relations: Iterable[Relation], given: Mapping[str, str] | None) -> list[Candidate]:
     """Tables that may hold the streams, the best first. given: columns that somebody named, by part; "" for none."""
     return _ranked(_candidate(each, STREAMS, STREAM_TABLES, given or {}) for each in relations)
 
 
 def catalogue_candidates(
-    relations: Iterable[Relation], streams: Candidate, given: Mapping[str, str] | None = None
+    relations: Iterable[Relation], streams: Candidate, given: Mapping[str, str] | None
 ) -> list[Candidate]:
     """Tables that may hold the tracks, the best first: their track ids are of the type that the streams' are.
 

@@ -157,7 +157,7 @@ def fill_artefact(
     digest: str,
     key: Mapping[str, Any],
     files: Mapping[str, Content],
-    figures: Mapping[str, Any] | None = None,
+    figures: Mapping[str, Any] | None,
 ) -> bytes:
     """Write the files of an artefact, and its manifest last, into a directory that is there; the manifest as stored.
 
