@@ -78,7 +78,7 @@ def rounding(n_factors: int) -> float:
 
 def inner_products(user_vectors: FloatArray, factors: FloatArray, rows: IntArray) -> FloatArray:
     """Scores of the listed rows (n_users, k) of ``factors``, with the same bits in any batch; row -1 scores -inf."""
-    scores = np.einsum("nf,nkf->nk", user_vectors, factors[rows], dtype=np.float64).astype(np.float32)
+    scores = np.einsum("nf,nkf->nk", user_vectors, factors.take(rows, axis=0), dtype=np.float64).astype(np.float32)
     return np.where(rows >= 0, scores, np.float32(-np.inf))
 
 
