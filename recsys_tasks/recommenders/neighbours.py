@@ -136,9 +136,7 @@ def _asked(own: Played, near: Played) -> Played:
     """The tracks of each listener that are asked. near: the neighbours of each track."""
     if np.diff(own.indptr).max(initial=0) <= ASKED_TRACKS:
         return own
-    reaching = near.lengths(own.cols) > 0
-    ends = np.concatenate([[0], np.cumsum(reaching)])[own.indptr]
-    return Played(ends, own.cols[reaching]).thinned(ASKED_TRACKS)
+    return own.where(near.lengths(own.cols) > 0).thinned(ASKED_TRACKS)
 
 
 class ByPlayedTracks:

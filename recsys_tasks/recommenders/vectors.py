@@ -41,6 +41,10 @@ class Played(NamedTuple):
         lengths[wanted >= 0] = self.indptr[known + 1] - self.indptr[known]
         return Played(np.concatenate([[0], np.cumsum(lengths)]), self.cols[self.places(known)])
 
+    def where(self, kept: BoolArray) -> "Played":
+        """Some of the columns of everybody. kept: (n_pairs,)."""
+        return Played(np.concatenate([[0], np.cumsum(kept)])[self.indptr], self.cols[kept])
+
     def thinned(self, most: int) -> "Played":
         """Of each user at most so many columns, evenly spread over all that the user has."""
         lengths = np.diff(self.indptr).astype(np.int64)
