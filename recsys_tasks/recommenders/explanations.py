@@ -12,7 +12,7 @@ import numpy.typing as npt
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.columns import places_among
-from recsys_tasks.recommenders.nearest_content import blocks_of_work
+from recsys_tasks.recommenders.in_blocks import blocks_of_work
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 

@@ -14,10 +14,13 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.best_of_rows import are_best
 from recsys_tasks.recommenders.falling import falling
+from recsys_tasks.recommenders.in_blocks import blocks_of_work
 from recsys_tasks.recommenders.vectors import Played
 
 VALUE_BITS = 32
 """Bits of a similarity in the numbers that are sorted."""
+AT_ONCE = 1 << 17
+"""Similarities that are sorted together, or those of one listener: a megabyte, which a core keeps at hand."""
 
 
 @dataclass(frozen=True)
@@ -44,22 +47,17 @@ class Reached:
         Raises:
             BadData: there are too many listeners and tracks for a whole number.
         """
-        found, n_tracks = similar[played.cols], similar.shape[1]
-        lengths = np.diff(found.indptr[played.indptr])
-        if len(lengths).bit_length() + n_tracks.bit_length() >= VALUE_BITS:
-            raise BadData(f"{len(lengths)} listeners and {n_tracks} tracks are too many at once.")
-        keys = _keys(lengths, found.indices, n_tracks)
-        keys <<= VALUE_BITS
-        keys |= found.data.view(np.uint32)
-        keys.sort()
-        values = (keys & ((1 << VALUE_BITS) - 1)).astype(np.uint32).view(np.float32)
-        keys >>= VALUE_BITS
-        is_first = np.ones(len(keys), dtype=bool)
-        np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
-        starts = np.flatnonzero(is_first)
-        scores = np.add.reduceat(values, starts, dtype=np.float64).astype(np.float32)
-        keys = keys[starts]
-        ends = np.searchsorted(keys, np.arange(len(lengths) + 1) << n_tracks.bit_length())
+        n, n_tracks = len(played.indptr) - 1, similar.shape[1]
+        if n.bit_length() + n_tracks.bit_length() >= VALUE_BITS:
+            raise BadData(f"{n} listeners and {n_tracks} tracks are too many at once.")
+        listeners = np.repeat(np.arange(n), np.diff(played.indptr))
+        near = Played(similar.indptr, similar.indices).lengths(played.cols)
+        work = np.diff(np.concatenate([[0], np.cumsum(near)])[played.indptr])
+        blocks = (slice(*played.indptr[[first, last]]) for first, last in blocks_of_work(work, AT_ONCE))
+        parts = [_summed(similar[played.cols[own]], listeners[own]) for own in blocks]
+        keys = np.concatenate([np.zeros(0, np.int64), *(keys for keys, _ in parts)])
+        scores = np.concatenate([np.zeros(0, np.float32), *(scores for _, scores in parts)])
+        ends = np.searchsorted(keys, np.arange(n + 1) << n_tracks.bit_length())
         return cls(keys, scores, ends, n_tracks)
 
     def best(self, k: int, hidden: Played, allowed: BoolArray | None) -> tuple[IntArray, FloatArray]:
@@ -72,13 +70,13 @@ class Reached:
             hidden: tracks that each listener is not to be shown.
             allowed: (n_tracks,) tracks to choose from; None: all.
         """
-        cols = (self.keys & ((1 << self.n_tracks.bit_length()) - 1)).astype(np.int32)
+        n, cols = len(self.ends) - 1, (self.keys & ((1 << self.n_tracks.bit_length()) - 1)).astype(np.int32)
         scores = self.scores.copy()
-        places, there = self._places(_keys(np.diff(hidden.indptr), hidden.cols, self.n_tracks))
+        places, there = self._places(_keys(np.arange(n), np.diff(hidden.indptr), hidden.cols, self.n_tracks))
         scores[places[there]] = -np.inf
         if allowed is not None:
             scores[~allowed[cols]] = -np.inf
-        best, n = self._best(scores, cols, k), len(self.ends) - 1
+        best = self._best(scores, cols, k)
         best = best[scores[best] > 0]
         free = np.arange(k) >= np.diff(np.searchsorted(best, self.ends))[:, None]
         best_cols, best_scores = np.full((n, k), -1, dtype=np.int32), np.full((n, k), -np.inf, dtype=np.float32)
@@ -108,8 +106,22 @@ class Reached:
         return places, self.keys.take(places, mode="clip") == keys
 
 
-def _keys(lengths: IntArray, cols: IntArray, n_tracks: int) -> npt.NDArray[np.int64]:
-    """Columns as numbers that rise by listener, then by column. lengths: columns of each listener."""
+def _summed(similar: sparse.csr_matrix, listeners: IntArray) -> tuple[npt.NDArray[np.int64], FloatArray]:
+    """Keys, rising, and the sums of their similarities. listeners: (n_rows,) whose track each row is, rising."""
+    keys = _keys(listeners, np.diff(similar.indptr), similar.indices, similar.shape[1])
+    keys <<= VALUE_BITS
+    keys |= similar.data.view(np.uint32)
+    keys.sort()
+    values = (keys & ((1 << VALUE_BITS) - 1)).astype(np.uint32).view(np.float32)
+    keys >>= VALUE_BITS
+    is_first = np.ones(len(keys), dtype=bool)
+    np.not_equal(keys[1:], keys[:-1], out=is_first[1:])
+    starts = np.flatnonzero(is_first)
+    return keys.take(starts), np.add.reduceat(values, starts, dtype=np.float64).astype(np.float32)
+
+
+def _keys(listeners: IntArray, lengths: IntArray, cols: IntArray, n_tracks: int) -> npt.NDArray[np.int64]:
+    """Columns as numbers that rise by listener, then by column. lengths: columns that belong to each of listeners."""
     keys = cols.astype(np.int64)
-    keys |= np.repeat(np.arange(len(lengths)) << n_tracks.bit_length(), lengths)
+    keys |= np.repeat(listeners << n_tracks.bit_length(), lengths)
     return keys
