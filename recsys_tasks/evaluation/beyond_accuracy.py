@@ -10,13 +10,12 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, Figures, IntArray
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS
 from recsys_tasks.evaluation.lists import Lists
 from recsys_tasks.evaluation.metrics import Values
 from recsys_tasks.evaluation.traits import Traits
 from recsys_tasks.matrix.split import Holdout
 
-MOST_LISTENERS = 2_000
-"""Of so many listeners at the most, evenly spread over the scored ones, diversity and calibration are told."""
 SMOOTHING = 0.01
 """Share of the listener's own genres mixed into those of the list, so that a missing genre costs no infinity."""
 
@@ -100,7 +99,7 @@ def beyond_accuracy(lists: dict[str, Lists], holdout: Holdout, scored: IntArray,
         traits: of the tracks.
     """
     n_users = int((np.diff(holdout.training.indptr) > 0).sum())
-    sample = slice(None, None, max(1, -(-len(scored) // MOST_LISTENERS)))
+    sample = slice(None, None, max(1, -(-len(scored) // TOLD_LISTENERS)))
     history = holdout.history[scored[sample]]
     figures: Figures = {}
     for who, found in lists.items():

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys_tasks.core.domain import IntArray
-from recsys_tasks.evaluation.estimates import Z_95, paired_difference
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, Z_95, paired_difference
 from recsys_tasks.evaluation.lists import Lists, is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg, precision
 from recsys_tasks.matrix.split import Holdout
@@ -16,8 +16,6 @@ from recsys_tasks.recommenders.blend import Blend, weighted_sum
 from recsys_tasks.recommenders.pools import best_of, blocks_of, pooled
 from recsys_tasks.recommenders.popular import PopularTracks
 
-MOST_LISTENERS = 2_000
-"""Listeners of the table at the most, evenly spread over all: no verdict hangs on it."""
 WHOLE, BY_WEIGHTS = "all components", "all by weights"
 
 
@@ -69,7 +67,7 @@ def each_component(
     scored = np.flatnonzero(np.diff(holdout.hidden.indptr))
     if len(components) < 2 or not len(scored):
         return []
-    step = -(-len(scored) // MOST_LISTENERS)
+    step = -(-len(scored) // TOLD_LISTENERS)
     scored, parts = scored[::step], _parts(labels, blend)
     lists = [whole[::step], *_lists_of(parts, components, blend, holdout, scored, k)]
     hidden = holdout.hidden[scored]

@@ -19,6 +19,8 @@ PerUser = Mapping[str, Values]
 Z_95 = 1.96
 """Half the width of a two-sided interval of 95 %, in standard errors."""
 NEW_LISTENER_DAYS = 7
+TOLD_LISTENERS = 2_000
+"""Listeners of a figure that is told alone, for no verdict hangs on it, at the most: evenly spread over all."""
 LEAST_USERS = 100
 """A slice of fewer users is shown but not tested, and they confirm no choice: their normal interval is not believed."""
 

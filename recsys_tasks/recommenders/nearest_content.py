@@ -13,8 +13,8 @@ from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of, least_of_full, with_rows
 
 Found = TypeVar("Found")
-PRODUCTS = 1 << 20
-"""Products of two numbers that are computed together: some 50 MB on the way."""
+PRODUCTS = 1 << 17
+"""Products of two numbers that are computed together: some 6 MB on the way, little more than a core keeps at hand."""
 
 
 @dataclass(frozen=True)

@@ -93,10 +93,11 @@ def _fit_weights(at: Workplace, als: str, beside: Sequence[Beside], matrix: Play
     items = items_for(at, day, matrix)
     holdout = hold_out(matrix, split, split.blend_rows).widened(len(items))
     components = _blind(at, als, beside, holdout, len(items))
-    with threadpool_limits(limits=1, user_api="blas"):
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as pool:
         teachers = teachers_of(components, holdout, at.config.blend.depth)
-        found = fitted_weights(teachers, len(components), at.config.evaluation.k)
+        fitting = pool.submit(fitted_weights, teachers, len(components), at.config.evaluation.k)
         ranker = train_ranker(at, day, teachers, labels_of(beside), holdout, items)
+        found = fitting.result()
     at.models.save(weights, {"weights": np.array(found), **ranker}, TrainingFigures())
     words = in_words(labels_of(beside), found, holdout, teachers, at.config.evaluation.max_users)
     at.progress(f"weights of {day}: {words}")

@@ -10,6 +10,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.evaluation.cold_tracks import BASELINE, cold_rows, content_retrievers, new_tracks
 from recsys_tasks.evaluation.compared import common_tracks
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS
 from recsys_tasks.evaluation.lists import EvaluatedModel
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.neighbours import SimilarTracks
@@ -113,3 +114,13 @@ def test_nobody_who_played_one_gives_no_figures(catalogue):
     new = new_tracks(*catalogue, np.array([7, 2, 3, 50, 60, 0]), DAY)
     nothing = sparse.csr_matrix((1, 6), dtype=np.uint32)
     assert cold_rows([], new, Holdout(np.arange(1), nothing, nothing, nothing), 2) == []
+
+
+def test_of_many_listeners_some_are_asked(catalogue):
+    """No more listeners are asked than a figure needs that is told alone, and they are spread over all."""
+    n = TOLD_LISTENERS + 1
+    new = new_tracks(*catalogue, np.array([7, 2, 3, 50, 60, 0]), DAY)
+    hidden = sparse.csr_matrix(np.tile(np.uint32([0, 0, 0, 1, 0, 0]), (n, 1)))
+    history = sparse.csr_matrix((n, 6), dtype=np.uint32)
+    rows = cold_rows([], new, Holdout(np.arange(n), history, history, hidden), 2)
+    assert {row.listeners for row in rows} == {n // 2 + 1}

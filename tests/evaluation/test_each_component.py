@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from evaluation.test_blend_weights import N_TRACKS, K, Table, day
 
-from recsys_tasks.evaluation.each_component import MOST_LISTENERS, each_component
+from recsys_tasks.evaluation.each_component import each_component
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS
 from recsys_tasks.evaluation.lists import EvaluatedModel, is_hit, recommend
 from recsys_tasks.evaluation.metrics import ndcg, precision
 from recsys_tasks.recommenders.blend import Blend
@@ -53,7 +54,7 @@ class TestEachComponent:
 
     def test_of_many_listeners_some_of_all_are_in_the_table(self):
         """Evenly spread, and the lists of the whole are those of the same ones."""
-        holdout, guesses, knows = day(2 * MOST_LISTENERS + 1)
+        holdout, guesses, knows = day(2 * TOLD_LISTENERS + 1)
         whole = asked(knows, holdout)
         (first, *_) = each_component(NAMES[:2], [guesses, knows], Blend((1.0, 0.5), NAMES[:2]), holdout, K, whole)
         assert first.precision == precision(is_hit(whole[::3], holdout.hidden[::3])).mean()
