@@ -15,9 +15,9 @@ N_FACTORS, N_CENTRES, HEAVY = 40, 200, 3.0
 Floats = npt.NDArray[np.float32]
 
 
-def make_factors(n_tracks: int, n_users: int, falling: bool, seed: int = 0) -> tuple[Floats, Floats]:
+def make_factors(n_tracks: int, n_users: int, falling: bool) -> tuple[Floats, Floats]:
     """Factors of tracks (n_tracks, 40) and of users (n_users, 40)."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     centres = rng.standard_normal((N_CENTRES, N_FACTORS), np.float32)
     tracks, users = (
         centres[rng.integers(N_CENTRES, size=n)] + rng.standard_normal((n, N_FACTORS), np.float32)
@@ -29,16 +29,15 @@ def make_factors(n_tracks: int, n_users: int, falling: bool, seed: int = 0) -> t
     return tracks.astype(np.float32), users
 
 
-def make_played(norms: npt.NDArray[np.floating], n_users: int, mean: int, seed: int = 0) -> Played:
+def make_played(norms: npt.NDArray[np.floating], n_users: int, mean: int) -> Played:
     """What each user has played: tracks with large norms more, a few users very much.
 
     Args:
         norms: (n_tracks,) of the tracks.
         n_users: number of users.
         mean: plays drawn a user; those of a track that was drawn before fall away.
-        seed: of the draws.
     """
-    rng, by_norm = np.random.default_rng([seed, 1]), np.argsort(-norms, kind="stable")
+    rng, by_norm = np.random.default_rng([0, 1]), np.argsort(-norms, kind="stable")
     weight = rng.pareto(HEAVY - 1, n_users) + 0.3
     drawn = np.minimum(1 + weight * mean / weight.mean(), 50 * mean).astype(np.int64)  # (n_users,)
     indptr, cols = [np.zeros(1, np.int64)], []

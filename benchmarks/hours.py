@@ -30,7 +30,7 @@ from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.pools import standardised
-from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.recommenders.vectors import Played, evenly_spread
 
 ALS = AlsConfig(weight="log", a=3.0, regularization=1.0)
 TRAINED, CHOSEN, TESTED = range(28), range(28, 30), range(30, 35)
@@ -112,7 +112,7 @@ class Asked:
         known = cold[plays.users] | (np.asarray(training[plays.users, plays.tracks]).ravel() > 0)
         halves = [counts(plays, training.shape, ~known & (plays.early == early)) for early in (True, False)]
         found = np.flatnonzero((np.diff(halves[0].indptr) > 0) | (np.diff(halves[1].indptr) > 0))
-        self.rows = found[:: -(-len(found) // most)]
+        self.rows = evenly_spread(found, most)
         played = Played(training.indptr, training.indices).rows(self.rows)
         best = model.candidates(self.rows, played, CANDIDATES)
         self.cols, self.scores = best.cols, standardised(best.scores.astype(np.float64), best.cols >= 0)

@@ -38,12 +38,11 @@ class ObjectServer:
     secret: str = SECRET
     below: str = ""  # prefix of all that this process writes: a server that runs already remembers others
 
-    def bucket(self, prefix: str, cache: Path, megabytes: int = 20_000, endpoint: str = "") -> Bucket:
-        """A place of its own in it. endpoint: another one, of what stands before it."""
+    def bucket(self, prefix: str, cache: Path) -> Bucket:
+        """A place of its own in it."""
         options = {"access_key_id": self.key, "secret_access_key": self.secret, "region": "us-east-1"}
-        return Bucket(f"s3://{BUCKET}/{self.below}{prefix}", Cache(cache, megabytes)).given(
-            options | {"endpoint": endpoint or self.endpoint}
-        )
+        place = Bucket(f"s3://{BUCKET}/{self.below}{prefix}", Cache(cache, 20_000))
+        return place.given(options | {"endpoint": self.endpoint})
 
     @property
     def environment(self) -> dict[str, str]:

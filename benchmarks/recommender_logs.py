@@ -25,6 +25,7 @@ from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.recommenders.base import Parent, TrainingData
 from recsys_tasks.recommenders.ranker_features import TrackFacts
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
+from recsys_tasks.recommenders.vectors import evenly_spread
 
 MOST_ASKED = 2_000
 """Listeners of a fold that are asked at the most: one set keeps a core busy for some minutes."""
@@ -64,7 +65,7 @@ class Fold:
     def rows(self) -> Numbers:
         """Rows of the listeners who are asked, evenly spread over those with a hidden play."""
         found = np.flatnonzero(np.diff(self.hidden.indptr))
-        return found[:: -(-len(found) // MOST_ASKED)]
+        return evenly_spread(found, MOST_ASKED)
 
     @property
     def data(self) -> TrainingData:

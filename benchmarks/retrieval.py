@@ -54,9 +54,8 @@ Answer = Callable[[Floats, Played], Lists]
 
 @dataclass(frozen=True)
 class World:
-    """Tracks, the users that are asked about, and their exact answers."""
+    """The users that are asked about, and their exact answers."""
 
-    tracks: Floats
     queries: Query
     exact: Lists  # (n_users, K) columns of the exact answer
 
@@ -90,7 +89,7 @@ def tables(size: str, n_tracks: int, norms: str, left_out: tuple[str, ...]) -> I
     played = make_played(np.linalg.norm(tracks, axis=1), 2 * USERS, MEAN_PLAYED)
     order = np.argsort(np.diff(played.indptr)[:USERS], kind="stable")  # batches of users who played about as much
     queries = (users[order], _of_rows(played, order))
-    world = World(tracks, queries, exact_top(tracks, *queries, K).cols)
+    world = World(queries, exact_top(tracks, *queries, K).cols)
     ours, note = two_tiers(tracks, part(users, played, USERS, 2 * USERS))
     peers = [tuned(world, built) for built in build_all(tracks, left_out)]
     sides: dict[str, tuple[Answer, str]] = {"two tiers": (ours, note), "exact BLAS": (exact_blas(tracks), "")}

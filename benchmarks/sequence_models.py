@@ -87,8 +87,8 @@ class Network(nn.Module):
 class Training:
     """A model that is trained as long as somebody asks it to."""
 
-    def __init__(self, log: Sequences, settings: Settings, seed: int = 1) -> None:
-        torch.manual_seed(seed)
+    def __init__(self, log: Sequences, settings: Settings) -> None:
+        torch.manual_seed(1)
         self._windows = Windows(log, settings)
         self._model = Network(log.n_tracks, settings).to(DEVICE)
         self._mean = AveragedModel(self._model, multi_avg_fn=get_ema_multi_avg_fn(KEPT))

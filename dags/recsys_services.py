@@ -9,7 +9,7 @@ from pathlib import Path
 if (here := str(Path(__file__).parent)) not in sys.path:  # this folder need not be Airflow's folder of DAGs itself
     sys.path.insert(0, here)
 
-from recsys_dag.services import own_services, path_of, problem_of
+from recsys_dag.services import config_path, own_services, problem_of
 
 from recsys_tasks.core.errors import ConfigError
 
@@ -17,6 +17,6 @@ EVERY = own_services()
 PROBLEMS = [problem for service in EVERY if (problem := problem_of(service))]
 
 if not EVERY:
-    raise ConfigError(f"{path_of('RECSYS_CONFIG')} holds no *.toml, so there is no service. Put one there for each.")
+    raise ConfigError(f"{config_path()} holds no *.toml, so there is no service. Put one there for each.")
 if PROBLEMS and len(EVERY) > 1:  # the only one is refused in its own file
     raise ConfigError(" ".join(PROBLEMS))

@@ -91,9 +91,7 @@ def every_pair(candidates: Scores, incumbents: Scores) -> Pairs:
     return [(one, other) for one in candidates for other in incumbents if one is not other]
 
 
-def compare(
-    pool: Pool, pairs: Pairs, policy: GateConfig, n: int, runs: int, seed: int = 1, how: str = DRAWN
-) -> Outcomes:
+def compare(pool: Pool, pairs: Pairs, policy: GateConfig, n: int, runs: int, how: str = DRAWN) -> Outcomes:
     """Verdicts of the gate on drawn models and drawn listeners.
 
     Args:
@@ -102,10 +100,9 @@ def compare(
         policy: of the gate.
         n: listeners of a comparison, at most len(pool).
         runs: comparisons.
-        seed: of the draws.
         how: listeners are drawn: ``DRAWN``, ``REPEATED`` or ``SWAPPED``.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(1)
     counts: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     warned, errors = 0, []

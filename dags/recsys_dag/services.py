@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 def own_services() -> list[Service]:
     """The services that RECSYS_CONFIG and RECSYS_ROOT name."""
-    return services(path_of("RECSYS_CONFIG"), root_of(os.environ.get("RECSYS_ROOT"), os.environ), os.environ)
+    return services(config_path(), root_of(os.environ.get("RECSYS_ROOT"), os.environ), os.environ)
 
 
 def make_dags(make: Callable[[Service], None]) -> None:
@@ -171,9 +171,9 @@ def root_with_access(service: Service) -> Root | None:
     return service.root.given(options)
 
 
-def path_of(variable: str) -> Path | None:
-    """What an environment variable names; None where it is not set."""
-    value = os.environ.get(variable)
+def config_path() -> Path | None:
+    """What ``RECSYS_CONFIG`` names; None where it is not set."""
+    value = os.environ.get("RECSYS_CONFIG")
     return Path(value) if value else None
 
 

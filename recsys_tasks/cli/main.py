@@ -38,8 +38,10 @@ DESCRIPTION = """The daily recommendation pipeline without Airflow.
   store                      which store this is, and whose; --group NAME shares it, --private keeps it, copy moves it
   rollback N --by --why      an earlier release goes live again, and is pinned
   release DIGEST --by --why  a held candidate goes live on a named person's word
+  pin, unpin --by --why      what is live stays live; is let go
   erase USER --by --why      a listener is forgotten; exclude a bot or a test account; readmit either
   erasures [REFERENCE]       who was to be forgotten, by when, and the evidence that nothing is left
+  retention                  what nobody can need any more is removed; --dry-run lists it
   tune                       choose weight, a, lambda and factors on your own days
   world, load                make a synthetic music service, or load a real log, into Postgres
 """

@@ -30,7 +30,7 @@ from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.tuning import time_split
 
 DESCRIPTION = """Search weight, a, lambda and factors on hidden plays: from coarse to fine, following a winner beyond
-the grid (a up to 400, lambda up to 100), then with longer vectors as long as these help. Half of the listeners choose,
+the grid (a and lambda up to 400), then with longer vectors as long as these help. Half of the listeners choose,
 by nDCG; on the other half the winner is reported, beside today's settings and the popular tracks.
 
   tune --split time --date 2026-11-22 --days 3 --write

@@ -22,7 +22,6 @@ class Column(NamedTuple):
 class Product(NamedTuple):
     """A product as it is delivered."""
 
-    name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]  # columns that tell its rows apart, in the order in which rows are sorted
 
@@ -37,10 +36,9 @@ _LISTS = (Column("user_id", USER), *_LISTED, _RELEASE)
 DISCOVER, NEW_RELEASES, RELATED_ARTISTS, POPULAR = "discover", "new_releases", "related_artists", "popular"
 SIMILAR_TRACKS = "similar_tracks"
 PRODUCTS = {
-    DISCOVER: Product(DISCOVER, _LISTS, ("user_id", "rank")),
-    NEW_RELEASES: Product(NEW_RELEASES, _LISTS, ("user_id", "rank")),
+    DISCOVER: Product(_LISTS, ("user_id", "rank")),
+    NEW_RELEASES: Product(_LISTS, ("user_id", "rank")),
     RELATED_ARTISTS: Product(
-        RELATED_ARTISTS,
         (
             Column("artist_id", ARTIST),
             Column("rank", NUMBER),
@@ -50,9 +48,8 @@ PRODUCTS = {
         ),
         ("artist_id", "rank"),
     ),
-    POPULAR: Product(POPULAR, (Column("segment", TEXT), *_LISTED[:3], _RELEASE), ("segment", "rank")),
+    POPULAR: Product((Column("segment", TEXT), *_LISTED[:3], _RELEASE), ("segment", "rank")),
     SIMILAR_TRACKS: Product(
-        SIMILAR_TRACKS,
         (
             Column("track_id", TRACK),
             Column("rank", NUMBER),
@@ -64,5 +61,5 @@ PRODUCTS = {
     ),
 }
 """By name, which is also the name of its table."""
-EXPLORED = Product(DISCOVER, (*_LISTS, Column(PROPENSITY, SCORE)), ("user_id", "rank"))
+EXPLORED = Product((*_LISTS, Column(PROPENSITY, SCORE)), ("user_id", "rank"))
 """Discover whose last places hold new tracks."""

@@ -15,6 +15,7 @@ from recsys_tasks.evaluation.lists import Lists
 from recsys_tasks.evaluation.metrics import Values
 from recsys_tasks.evaluation.traits import Traits
 from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.vectors import evenly_spread
 
 SMOOTHING = 0.01
 """Share of the listener's own genres mixed into those of the list, so that a missing genre costs no infinity."""
@@ -99,7 +100,7 @@ def beyond_accuracy(lists: dict[str, Lists], holdout: Holdout, scored: IntArray,
         traits: of the tracks.
     """
     n_users = int((np.diff(holdout.training.indptr) > 0).sum())
-    sample = slice(None, None, max(1, -(-len(scored) // TOLD_LISTENERS)))
+    sample = evenly_spread(np.arange(len(scored)), TOLD_LISTENERS)
     history = holdout.history[scored[sample]]
     figures: Figures = {}
     for who, found in lists.items():

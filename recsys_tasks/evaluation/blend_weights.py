@@ -20,6 +20,7 @@ from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.pools import Pool, pool_of, together
+from recsys_tasks.recommenders.vectors import evenly_spread
 
 GRID = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0, 5.0)
 """Weights that a component may have beside the first one's 1."""
@@ -48,10 +49,9 @@ def teachers_of(components: Sequence[Retriever], holdout: Holdout, depth: int) -
         holdout: the day as the blend's listeners are asked about it.
         depth: candidates that each component lists of each listener.
     """
-    asked = np.flatnonzero(np.diff(holdout.hidden.indptr))
+    asked = evenly_spread(np.flatnonzero(np.diff(holdout.hidden.indptr)), MOST_LISTENERS)
     if len(asked) < LEAST_LISTENERS:
         return None
-    asked = asked[:: -(-len(asked) // MOST_LISTENERS)]
 
     def pooled(rows: IntArray) -> Pool:
         return pool_of(components, rows, played_of(holdout.history[rows]), depth)

@@ -26,7 +26,7 @@ from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.pools import blocks_of
 from recsys_tasks.recommenders.popular import PopularTracks
-from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.recommenders.vectors import Played, evenly_spread
 
 NEW_DAYS = 7
 """A track is new that was released, or first played, within so many days."""
@@ -110,10 +110,9 @@ def cold_rows(parts: Parts, new: NewTracks, holdout: Holdout, k: int) -> list[Co
     """
     wanted = holdout.hidden.multiply((new.unplayed & new.pool)[None, :]).tocsr()
     wanted.eliminate_zeros()
-    rows = np.flatnonzero(np.diff(wanted.indptr))
+    rows = evenly_spread(np.flatnonzero(np.diff(wanted.indptr)), TOLD_LISTENERS)
     if not len(rows):
         return []
-    rows = rows[:: -(-len(rows) // TOLD_LISTENERS)]
     hidden, played, n_hidden = wanted[rows], played_of(holdout.history[rows]), np.diff(wanted.indptr)[rows]
     baselines: Parts = [
         (BASELINE, PopularTracks(new.artist_listeners, len(rows))),

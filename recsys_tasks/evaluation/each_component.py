@@ -15,6 +15,7 @@ from recsys_tasks.recommenders.base import Candidates, Retriever
 from recsys_tasks.recommenders.blend import Blend, weighted_sum
 from recsys_tasks.recommenders.pools import best_of, blocks_of, pooled
 from recsys_tasks.recommenders.popular import PopularTracks
+from recsys_tasks.recommenders.vectors import evenly_spread
 
 WHOLE, BY_WEIGHTS = "all components", "all by weights"
 
@@ -67,9 +68,9 @@ def each_component(
     scored = np.flatnonzero(np.diff(holdout.hidden.indptr))
     if len(components) < 2 or not len(scored):
         return []
-    step = -(-len(scored) // TOLD_LISTENERS)
-    scored, parts = scored[::step], _parts(labels, blend)
-    lists = [whole[::step], *_lists_of(parts, components, blend, holdout, scored, k)]
+    told = evenly_spread(np.arange(len(scored)), TOLD_LISTENERS)
+    scored, parts = scored[told], _parts(labels, blend)
+    lists = [whole[told], *_lists_of(parts, components, blend, holdout, scored, k)]
     hidden = holdout.hidden[scored]
     named = [Part(WHOLE, None, (), ()), *parts]
     found = {part.lists: _scored(each, hidden) for part, each in zip(named, lists, strict=True)}

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
 from recsys_tasks.core.keyed_random import keyed_hash
+from recsys_tasks.evaluation.blend_weights import MOST_LISTENERS
 from recsys_tasks.evaluation.tuning_split import TuningSplit
 from recsys_tasks.matrix.first_plays import FirstPlays
 from recsys_tasks.matrix.popularity import listeners_of
@@ -20,10 +21,7 @@ from recsys_tasks.recommenders.base import Candidates, Parent, Retriever, Traini
 from recsys_tasks.recommenders.pools import Pool, pooled, standardised
 from recsys_tasks.recommenders.ranker_features import TrackFacts
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
-from recsys_tasks.recommenders.vectors import Played
-
-MOST_ASKED = 5_000
-"""Listeners of a group that are asked at the most, as when a day's weights are fitted."""
+from recsys_tasks.recommenders.vectors import Played, evenly_spread
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Material:
         ages = np.maximum(day_number(self.day) - split.tracks.first_days, 0)
         choosing, reporting = (np.flatnonzero(np.isin(drawn, rows)) for rows in (split.choosing, split.reporting))
         fits = keyed_hash(ids.take(pa.array(choosing)), "tune weights") % np.uint64(2) == 0
-        groups = (_spread(rows) for rows in (choosing[fits], choosing[~fits], reporting))
+        groups = (evenly_spread(rows, MOST_LISTENERS) for rows in (choosing[fits], choosing[~fits], reporting))
         facts = TrackFacts(listeners_of(training), ages, self.artists)
         recent = {counting: replace(plays, n_users=len(drawn)) for counting, plays in self.recent.items()}
         return Sample(data, split.hidden[drawn], facts, recent, self.day, *groups)
@@ -157,8 +155,3 @@ def _is_listed(pool: Pool, found: Candidates, n_tracks: int) -> BoolArray:
     asked = owners + pool.cols
     nearest = np.append(keys, -1)[np.searchsorted(keys, asked)]
     return np.asarray((nearest == asked) & (pool.cols >= 0))
-
-
-def _spread(rows: IntArray) -> IntArray:
-    """At most ``MOST_ASKED`` of some rows, evenly spread."""
-    return rows[:: max(1, -(-len(rows) // MOST_ASKED))]

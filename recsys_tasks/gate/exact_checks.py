@@ -41,7 +41,7 @@ def coverage_check(vectors: FloatArray, plays: sparse.csr_matrix, least: float) 
     """Share of the users with plays who have a vector that is not zero."""
     known, has_vector = np.diff(plays.indptr) > 0, np.asarray(vectors.any(axis=1))
     share = float((has_vector & known).sum() / known.sum()) if known.any() else 0.0
-    return _at_least("share of listeners with a vector", share, least)
+    return Check("share of listeners with a vector", share >= least, fraction(share), f"at least {fraction(least)}")
 
 
 def loss_check(found: float, recorded: float) -> Check:
@@ -216,10 +216,6 @@ def _drawn(rng: np.random.Generator, of: BoolArray, but: IntArray, n: int) -> In
     others = of.copy()
     others[but] = False
     return np.sort(rng.permutation(np.flatnonzero(others if others.any() else of))[:n])
-
-
-def _at_least(name: str, found: float, least: float) -> Check:
-    return Check(name, found >= least, fraction(found), f"at least {fraction(least)}")
 
 
 def check_sizes(tracks: Vocabulary, matrix: PlayMatrix, factors: Factors, items: Vocabulary | None = None) -> None:

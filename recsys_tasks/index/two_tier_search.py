@@ -79,7 +79,6 @@ class ScanSizes:
 class Found:
     """The answer for n users: best first, equal scores by rank, padded with -1 and -inf where nothing is left."""
 
-    ranks: npt.NDArray[np.int32]  # (n_users, k)
     cols: npt.NDArray[np.int32]  # (n_users, k)
     scores: FloatArray  # (n_users, k) inner products
     scored: npt.NDArray[np.int64]  # (n_users,) tracks scanned + search_k + tracks that Annoy found
@@ -150,7 +149,7 @@ class TwoTierSearch:
         ranks, scores = ranks[order], scores[order]
         cols = self.tracks.rank_cols[ranks]
         cols[ranks < 0] = -1
-        return Found(ranks, cols, scores, users.scored, users.exact)
+        return Found(cols, scores, users.scored, users.exact)
 
     def _scan(self, users: Users) -> None:
         """Score blocks of falling norm until each user is certified, or has a full list at the budget."""
@@ -185,7 +184,7 @@ def _nothing_found(norms: npt.NDArray[np.float64], k: int) -> Found:
     """The answer over no tracks: certified for every user with a vector."""
     nothing = np.full((len(norms), k), -1, dtype=np.int32)
     scores = np.full((len(norms), k), -np.inf, dtype=np.float32)
-    return Found(nothing, nothing.copy(), scores, np.zeros(len(norms), dtype=np.int64), norms > 0)
+    return Found(nothing, scores, np.zeros(len(norms), dtype=np.int64), norms > 0)
 
 
 def _together(parts: list[Found]) -> Found:

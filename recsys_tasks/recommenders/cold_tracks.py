@@ -27,7 +27,7 @@ from recsys_tasks.recommenders.base import Arrays
 from recsys_tasks.recommenders.exact_search import exact_top
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import SimilarTracks
-from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.recommenders.vectors import Played, evenly_spread
 
 COLD_FORMAT = 1
 """Version of the way from factors and similar tracks to those of cold tracks; part of a model's identity."""
@@ -144,8 +144,8 @@ def calibrated_scale(learned: Factors, means: FloatArray, plays: DayOfPlays, k: 
         plays: of the day.
         k: length of a list.
     """
-    rows = np.flatnonzero((np.diff(plays.today.indptr) > 0) & ~learned.cold_users())
-    rows = rows[:: max(1, -(-len(rows) // CALIBRATION_LISTENERS))]
+    listening = np.flatnonzero((np.diff(plays.today.indptr) > 0) & ~learned.cold_users())
+    rows = evenly_spread(listening, CALIBRATION_LISTENERS)
     today = plays.today[rows]
     before = canonical(sparse.csr_matrix(plays.training[rows] - today))
     found = canonical(sparse.csr_matrix(today - today.multiply(before > 0)))

@@ -57,6 +57,11 @@ class Played(NamedTuple):
         return Played(np.concatenate([[0], ends]), self.cols[places])
 
 
+def evenly_spread(rows: IntArray, most: int) -> IntArray:
+    """At most so many of some rows, evenly spread over all of them: every second, every third, and so on."""
+    return rows[:: max(1, -(-len(rows) // most))]
+
+
 def has_direction(norms: npt.NDArray[np.floating[Any]]) -> BoolArray:
     """Whether each factor has a direction: a norm under NEGLIGIBLE of the largest is a residue of the solver. (n,).
 

@@ -196,7 +196,7 @@ class Judgements:
         """Every verdict, the first one first, from their manifests alone."""
         names = [verdict_name(number) for number in range(1, self._count(judgement) + 1)]
         stored = [self._store.manifest(f"{judgement.place}/{name}") for name in names]
-        return [StoredVerdict(verdict_in(each.figures), policy_in(each.key), word_in(each.key)) for each in stored]
+        return [StoredVerdict(verdict_in(each.figures), word_in(each.key)) for each in stored]
 
     def judged_again(self, judgement: Judgement) -> JudgedAgain | None:
         """On whose word the newest verdict was given; None where it is the first, or there is none."""

@@ -20,10 +20,9 @@ class JudgedAgain:
 
 @dataclass(frozen=True)
 class StoredVerdict:
-    """A verdict as it lies in the store: what was said, by which policy, and on whose word if it was not the first."""
+    """A verdict as it lies in the store: what was said, and on whose word if it was not the first."""
 
     verdict: Verdict
-    policy: GateConfig
     again: JudgedAgain | None = None
 
 

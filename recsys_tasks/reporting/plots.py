@@ -146,8 +146,8 @@ def column(rows: Rows, *names: str) -> Values:
     return tuple(values)
 
 
-def line_of_estimates(name: str, look: str, estimates: Sequence[Estimate | None], scale: float = 1.0) -> Line:
-    """A line with its intervals, where any is known. scale: what a value is multiplied with, 100 for per cent."""
+def line_of_estimates(name: str, estimates: Sequence[Estimate | None], scale: float = 1.0) -> Line:
+    """The candidates' line, with its intervals where any is known. scale: of its values, 100 for per cent."""
 
     def scaled(of: Callable[[Estimate], Value]) -> Values:
         found = (None if each is None else of(each) for each in estimates)
@@ -155,4 +155,4 @@ def line_of_estimates(name: str, look: str, estimates: Sequence[Estimate | None]
 
     values, low, high = map(scaled, (attrgetter("value"), attrgetter("low"), attrgetter("high")))
     known = any(value is not None for value in low)
-    return Line(name, look, values, low if known else None, high if known else None)
+    return Line(name, "candidate", values, low if known else None, high if known else None)

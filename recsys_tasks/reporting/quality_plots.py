@@ -40,7 +40,7 @@ def precision_over_days(rows: Rows, floor: float, k: int, others: Rows = ()) -> 
     blocks = "below the floor, or not above the popular tracks" if floor else "not above the popular tracks"
     asks = "" if floor else "; the policy asks for no floor"
     lines = with_values(
-        line_of_estimates("candidate", "candidate", found),
+        line_of_estimates("candidate", found),
         Line("release live that day", "live", column(rows, "honest", "precision")),
         Line("popular tracks", "popular", column(rows, "popularity")),
     )
@@ -82,7 +82,7 @@ def differences_over_days(rows: Rows, slow: Drift, median_days: int, margin: flo
         digits=2,
         points=days_of(rows),
         lines=(
-            line_of_estimates("candidate − live", "candidate", shares, scale=100),
+            line_of_estimates("candidate − live", shares, scale=100),
             *((median,) if has_median else ()),
         ),
         bounds=(Bound(f"margin −{setting_percent(margin)}", -100 * margin),),

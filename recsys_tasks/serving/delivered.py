@@ -64,7 +64,6 @@ class ShownBefore:
 class Delivered:
     """What was found in them; None: nothing."""
 
-    names: DeliveryNames = DeliveryNames()
     never_again: pa.Table | None = None  # user_id, track_id, artist_id
     shown: ShownBefore | None = None
     related: ArtistLists | None = None  # (n_artists, k), by number
@@ -109,7 +108,7 @@ def delivered(
     """
     marks = marks_of(deliveries, names)
     if not names.release:
-        return Delivered(names, marks)
+        return Delivered(marks)
     manifest = deliveries.manifest(names.release)
     arrays = [name for name in (f"{SHOWN}.npy", f"{SHOWN_INDPTR}.npy") if name in manifest.files]
     related, kept = files_of(manifest, RELATED), kept_arrays(manifest.files)
@@ -120,10 +119,9 @@ def delivered(
     hours = hours_of(deliveries, names, len(bundle.gated.tracks))
     segments = segment_lists(deliveries, names.release, bundle.gated.tracks)
     if not (wanted := [*arrays, *related, *lists]):
-        return Delivered(names, marks, segments=segments, hours=hours, other_settings=other)
+        return Delivered(marks, segments=segments, hours=hours, other_settings=other)
     opened, places = deliveries.opened(names.release, wanted), places_of(bundle.users.order)
     return Delivered(
-        names,
         marks,
         _shown(opened, places) if arrays else None,
         _related(opened, related, artists) if related else None,

@@ -59,7 +59,7 @@ class TestScan:
         found = TwoTierSearch(ranked, EVERYTHING, sizes=SMALL).find(users, nobody_played(50), 10)
         assert_lists_hold(found, factors, users, nobody_played(50))
         truth = users.astype(np.float64) @ ranked.ranked_factors.T.astype(np.float64)
-        for row, ranks in enumerate(found.ranks):
+        for row, ranks in enumerate(ranked.col_ranks[found.cols]):
             assert truth[row, found.scored[row] :].max(initial=-np.inf) <= truth[row, ranks].min()
 
     def test_a_damaged_factor_does_not_keep_the_search_for_ever(self):
@@ -127,10 +127,11 @@ class TestBudget:
         """On flat norms nothing is certified early, and no user with a full list is scanned for past the budget."""
         rng = np.random.default_rng(2)
         factors, users = make_factors("flat", rng, 5000), rng.normal(size=(70, 8)).astype(np.float32)
-        found = TwoTierSearch(rank_tracks(factors), SearchParameters(1500, 0, 1)).find(users, nobody_played(70), 10)
+        ranked = rank_tracks(factors)
+        found = TwoTierSearch(ranked, SearchParameters(1500, 0, 1)).find(users, nobody_played(70), 10)
         assert not found.exact.any()
         assert (found.scored == 1500).all()
-        assert found.ranks.max() < 1500
+        assert ranked.col_ranks[found.cols].max() < 1500
 
     def test_a_list_that_is_not_full_is_scanned_on_for(self):
         """A listener who played all of the tracks with the largest norms still gets a full list of others."""

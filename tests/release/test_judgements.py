@@ -116,7 +116,7 @@ class TestJudgedAgain:
         return judgement, digest
 
     def test_the_newest_answers_and_the_older_stay(self, judgements):
-        """Verdict, policy and stored form are the newest; the first can still be read, with what it was judged by."""
+        """Verdict, policy and stored form are the newest; the first verdict can still be read, with nobody's word."""
         (judgement, digest), policy = self.judged(judgements), GateConfig(min_users=7)
         assert judgements.judged_again(judgement) is None
         judgements.save_verdict_again(judgement, digest, policy, PASSED, self.WORD)
@@ -126,8 +126,8 @@ class TestJudgedAgain:
         assert judgements.verdict_figures(judgement)["outcome"] == "PASS"
         assert judgements.judged_again(judgement) == self.WORD
         first, second = judgements.verdicts(judgement)
-        assert (first.verdict.outcome, first.policy, first.again) == ("HOLD", GateConfig(), None)
-        assert (second.verdict, second.policy, second.again) == (PASSED, policy, self.WORD)
+        assert (first.verdict.outcome, first.again) == ("HOLD", None)
+        assert (second.verdict, second.again) == (PASSED, self.WORD)
         third = replace(PASSED, outcome="BLOCK")
         judgements.save_verdict_again(judgement, digest, GateConfig(min_users=8), third, self.WORD)
         assert judgements.verdict(judgement) == third

@@ -138,7 +138,7 @@ class LiveRelease:
         entry, settings = opened.entry, (self._products.model_dump(), self._bounds.longest_list)
         added = self._from_deliveries(
             lambda: delivered(self._deliveries, names, opened.bundle, opened.products.artists, self._products),
-            Delivered(names),
+            Delivered(),
         )
         if added.other_settings:
             self._tell("made", "What is delivered was made by other [products] settings: lists are made here.")
