@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from recsys_tasks.core.errors import BadData, ConfigError
+from recsys_tasks.core.lookup import places_in
 
 Day = date
 Ids: TypeAlias = pa.Array  # int64 or string, without nulls
@@ -94,10 +95,7 @@ class Vocabulary:
 
     def rows_of(self, ids: Ids) -> npt.NDArray[np.int64]:
         """Row number of each id, -1 for an id that is not in the vocabulary. (n_ids,)."""
-        if len(self.ids) == 0 or len(ids) == 0:
-            return np.full(len(ids), -1, dtype=np.int64)
-        rows = pc.index_in(ids, value_set=self.ids)
-        return np.asarray(pc.fill_null(rows, -1)).astype(np.int64)
+        return places_in(self.ids, ids)
 
 
 @dataclass(frozen=True)

@@ -77,7 +77,7 @@ def ragged(rows: IntArray, cols: IntArray, n_rows: int) -> Played:
 def together(every: Iterable[Played], n_rows: int) -> Played:
     """The columns of several, by row."""
     found = list(every)
-    rows = [np.repeat(np.arange(n_rows), np.diff(each.indptr)) for each in found]
+    rows = [each.owners for each in found]
     cols = [np.asarray(each.cols) for each in found]
     nothing = np.zeros(0, np.int64)
     return ragged(np.concatenate([nothing, *rows]), np.concatenate([nothing, *cols]), n_rows)

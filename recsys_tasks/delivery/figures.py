@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.core.domain import BoolArray, Figures, IntArray
+from recsys_tasks.core.lookup import are_in
 from recsys_tasks.recommenders.vectors import Played
 
 
@@ -87,10 +88,8 @@ def _distinct(cols: IntArray, of_col: IntArray | None) -> int:
 
 def _common(rows: IntArray, cols: IntArray, shown: Played, n_tracks: int) -> int:
     """How many places hold a track that their listener was shown."""
-    owners = np.repeat(np.arange(len(shown.indptr) - 1), np.diff(shown.indptr))
-    asked, known = _keys(rows, cols, n_tracks), np.sort(_keys(owners, shown.cols, n_tracks))
-    places = np.minimum(np.searchsorted(known, asked), max(len(known) - 1, 0))
-    return int((known[places] == asked).sum()) if len(known) else 0
+    known = np.sort(_keys(shown.owners, shown.cols, n_tracks))
+    return int(are_in(known, _keys(rows, cols, n_tracks)).sum())
 
 
 def _keys(rows: IntArray, values: IntArray, n: int) -> npt.NDArray[np.int64]:

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys_tasks.core.domain import BoolArray, Figures, Ids, IntArray
+from recsys_tasks.core.lookup import are_in, places_in
 from recsys_tasks.delivery.products import PROPENSITY
 from recsys_tasks.recommenders.vectors import Played
 
@@ -63,14 +64,13 @@ def outcomes(files: Iterable[Path], users: Ids, tracks: Ids, played: Played) -> 
 
 def _count(found: Outcomes, rows: pa.Table, users: Ids, tracks: Ids, played: Played) -> None:
     listeners = rows["user_id"].combine_chunks().dictionary_encode()
-    known = np.asarray(pc.fill_null(pc.index_in(listeners.dictionary.cast(users.type), value_set=users), -1))
-    cols = np.asarray(pc.fill_null(pc.index_in(rows["track_id"].cast(tracks.type), value_set=tracks), -1))
+    known = places_in(users, listeners.dictionary.cast(users.type))
+    cols = places_in(tracks, rows["track_id"].cast(tracks.type))
     places, n_tracks = np.asarray(listeners.indices), len(tracks)
     there = (cols >= 0) & (known[places] >= 0)
     drawn = rows[PROPENSITY] if PROPENSITY in rows.column_names else pa.nulls(len(rows))
     explored = np.asarray(pc.is_valid(drawn))
-    own = played.rows(known.astype(np.int64))
-    keys = np.sort(np.repeat(np.arange(len(known)), np.diff(own.indptr)) * n_tracks + own.cols)
-    asked = places.astype(np.int64) * n_tracks + cols
-    was_played = np.append(keys, -1)[np.searchsorted(keys, asked)] == asked
+    own = played.rows(known)
+    keys = np.sort(own.owners * n_tracks + own.cols)
+    was_played = are_in(keys, places.astype(np.int64) * n_tracks + cols)
     found.add(cols[there], was_played[there], explored[there])

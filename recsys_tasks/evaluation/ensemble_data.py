@@ -13,6 +13,7 @@ from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
 from recsys_tasks.core.keyed_random import keyed_hash
+from recsys_tasks.core.lookup import are_in
 from recsys_tasks.evaluation.blend_weights import MOST_LISTENERS
 from recsys_tasks.evaluation.tuning_split import TuningSplit
 from recsys_tasks.matrix.first_plays import FirstPlays
@@ -152,6 +153,4 @@ def _is_listed(pool: Pool, found: Candidates, n_tracks: int) -> BoolArray:
     """Whether each place of a pool is on a component's lists. (n_users, n_places)."""
     owners = np.arange(len(pool.cols), dtype=np.int64)[:, None] * n_tracks
     keys = np.sort((owners + found.cols)[found.cols >= 0])
-    asked = owners + pool.cols
-    nearest = np.append(keys, -1)[np.searchsorted(keys, asked)]
-    return np.asarray((nearest == asked) & (pool.cols >= 0))
+    return np.asarray(are_in(keys, owners + pool.cols) & (pool.cols >= 0))

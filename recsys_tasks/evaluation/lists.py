@@ -11,6 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.core.lookup import are_in
 from recsys_tasks.evaluation.metrics import Values
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.joined import lists_from
@@ -102,8 +103,7 @@ def is_hit(found: Lists, hidden: sparse.csr_matrix) -> BoolArray:
     cells = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr)) * n_tracks + hidden.indices
     cells.sort(kind="stable")  # quick where they are in order, as those of a canonical matrix are
     asked = np.arange(len(found))[:, None] * n_tracks + found
-    nearest = np.append(cells, -1)[np.searchsorted(cells, asked)]  # the first cell that is not before
-    return np.asarray((nearest == asked) & (found >= 0))
+    return np.asarray(are_in(cells, asked) & (found >= 0))
 
 
 def translated(

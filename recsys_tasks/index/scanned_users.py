@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
+from recsys_tasks.core.lookup import are_in
 from recsys_tasks.index.best_lists import BestLists, best_of
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.recommenders.vectors import Played
@@ -58,7 +59,7 @@ class OneUser:
 
     def score_more(self, row: int, ranks: IntArray) -> int:
         """As ``UserBatch.score_more``."""
-        ranks = _allowed_of(ranks[~_is_in(self._played, ranks)], self._tracks, self._allowed)
+        ranks = _allowed_of(ranks[~are_in(self._played, ranks)], self._tracks, self._allowed)
         self._keep(ranks, self._tracks.ranked_factors[ranks] @ self._vector)
         return len(ranks)
 
@@ -148,7 +149,7 @@ class UserBatch:
 
     def score_more(self, row: int, ranks: IntArray) -> int:
         """Score some more tracks (n,) for one user, those that it may be shown, and keep the best; their number."""
-        ranks = _allowed_of(ranks[~_is_in(self._played, ranks * len(self.vectors) + row)], self._tracks, self._allowed)
+        ranks = _allowed_of(ranks[~are_in(self._played, ranks * len(self.vectors) + row)], self._tracks, self._allowed)
         scores = self._tracks.ranked_factors[ranks] @ self.vectors[row]
         self._lists.merge(np.array([row]), np.zeros(len(ranks), dtype=np.int64), ranks, scores)
         return len(ranks)
@@ -164,17 +165,9 @@ Users: TypeAlias = OneUser | UserBatch
 def _played_keys(tracks: RankedTracks, played: Played) -> npt.NDArray[np.int64]:
     """rank * n_users + user of every pair with a rank, rising: the pairs of a block of ranks are one slice. (n,)."""
     n_users = len(played.indptr) - 1
-    users = np.repeat(np.arange(n_users), np.diff(played.indptr))
-    keys = tracks.col_ranks[played.cols[played.indptr[0] : played.indptr[-1]]] * np.int64(n_users) + users
+    keys = tracks.col_ranks[played.cols[played.indptr[0] : played.indptr[-1]]] * np.int64(n_users) + played.owners
     keys.sort()
     return keys[np.searchsorted(keys, 0) :]  # below are the tracks without a rank
-
-
-def _is_in(rising: IntArray, values: IntArray) -> BoolArray:
-    """Which values stand in rising ones: ``isin`` would sort these first."""
-    if not len(rising):
-        return np.zeros(len(values), dtype=np.bool_)
-    return np.asarray(rising.take(rising.searchsorted(values), mode="clip") == values)
 
 
 def _allowed_of(ranks: IntArray, tracks: RankedTracks, allowed: BoolArray | None) -> IntArray:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import Ids, IntArray, PlayCounts, Vocabulary
+from recsys_tasks.core.lookup import places_in
 from recsys_tasks.partitions.day_traces import SAMPLED_EVENTS, SAMPLED_PAIRS, DayTraces, Tally, seen_before
 
 RANKED_TRACKS = 2_000
@@ -53,8 +54,7 @@ class Artists:
 
     def of(self, track_ids: Ids) -> IntArray:
         """The artist of each track, -1 where it is not known. (n_ids,)."""
-        rows = np.asarray(pc.fill_null(pc.index_in(track_ids, value_set=self.track_ids), -1))
-        codes: IntArray = np.append(self.codes, NO_ARTIST)[rows]
+        codes: IntArray = np.append(self.codes, NO_ARTIST)[places_in(self.track_ids, track_ids)]
         return codes
 
 
@@ -119,8 +119,8 @@ def _summed(tallies: Sequence[Tally]) -> Tally | None:
 
 def _track_ranks(usual: Tally, today: Tally) -> float | None:
     ranked = usual.track_ids[:RANKED_TRACKS]
-    places = np.asarray(pc.fill_null(pc.index_in(ranked, value_set=today.track_ids), -1))
-    return _rank_correlation(usual.listeners[:RANKED_TRACKS], np.append(today.listeners, 0)[places])
+    listeners = np.append(today.listeners, 0)[places_in(today.track_ids, ranked)]
+    return _rank_correlation(usual.listeners[:RANKED_TRACKS], listeners)
 
 
 def _artist_ranks(usual: Tally, today: Tally, artists: Artists) -> float | None:

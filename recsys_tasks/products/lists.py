@@ -102,8 +102,7 @@ def hidden_together(parts: Sequence[Played], n_tracks: int) -> Played:
 
 def keys_of(played: Played, n_tracks: int) -> npt.NDArray[np.int64]:
     """One number for each pair of listener, by place, and column. (n_pairs,)."""
-    owners = np.repeat(np.arange(len(played.indptr) - 1, dtype=np.int64), np.diff(played.indptr))
-    return owners * n_tracks + played.cols[played.indptr[0] : played.indptr[-1]]
+    return played.owners * n_tracks + played.cols[played.indptr[0] : played.indptr[-1]]
 
 
 def as_played(lists: Sequence[IntArray]) -> Played:

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from recsys_tasks.core.domain import Ids, IntArray
+from recsys_tasks.core.lookup import places_in
 from recsys_tasks.products.artists import Artists
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import Bundle
@@ -19,10 +18,10 @@ def unwanted(marks: pa.Table, bundle: Bundle, artists: Artists) -> Played:
         bundle: the release.
         artists: its artists.
     """
-    rows = _places(bundle.users.ids, as_ids(marks["user_id"]))
+    rows = places_in(bundle.users.ids, as_ids(marks["user_id"]))
     cols = bundle.gated.tracks.rows_of(as_ids(marks["track_id"]))
     names = as_ids(marks["artist_id"]).cast(artists.ids.type, safe=False)
-    numbers = _places(artists.ids, names)
+    numbers = places_in(artists.ids, names)
     whole = np.flatnonzero((rows >= 0) & (numbers >= 0))
     lists = [artists.cols(number) for number in numbers[whole].tolist()]
     single = (rows >= 0) & (cols >= 0)
@@ -31,8 +30,3 @@ def unwanted(marks: pa.Table, bundle: Bundle, artists: Artists) -> Played:
     keys = np.unique(owners * n_tracks + np.concatenate([cols[single], *lists]).astype(np.int64))
     ends = np.searchsorted(keys, np.arange(len(bundle.users.ids) + 1) * n_tracks)
     return Played(ends, (keys % n_tracks).astype(np.int32))
-
-
-def _places(ids: Ids, wanted: Ids) -> IntArray:
-    """Where each wanted id stands; -1: nowhere, or it is null."""
-    return np.asarray(pc.fill_null(pc.index_in(wanted, value_set=ids), -1)).astype(np.int64)

@@ -35,7 +35,7 @@ class RelatedArtists:
         """(n_users, n_artists) 1 where a listener played any of the artist's tracks."""
         artists, played = self.view.artists.of_col[self.view.played.cols], self.view.played
         known = artists >= 0
-        owners = np.repeat(np.arange(len(played.indptr) - 1), np.diff(played.indptr))[known]
+        owners = played.owners[known]
         shape = (len(played.indptr) - 1, len(self.view.artists))
         found = sparse.csr_matrix((np.ones(len(owners), np.float32), (owners, artists[known])), shape=shape)
         found.data[:] = 1

@@ -25,7 +25,7 @@ class SameArtists:
     def of(cls, view: ReleaseView, histories: Played) -> "SameArtists":
         """Those of some histories."""
         artists = view.artists.of_col[histories.cols]
-        owners, known = np.repeat(np.arange(len(histories.indptr) - 1), np.diff(histories.indptr)), artists >= 0
+        owners, known = histories.owners, artists >= 0
         shape = (len(histories.indptr) - 1, len(view.artists))
         cells = (np.ones(int(known.sum()), np.float32), (owners[known], artists[known]))
         listeners = view.bundle.names.listeners

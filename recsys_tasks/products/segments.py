@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.lookup import places_in
 from recsys_tasks.release.bundle import Bundle
 from recsys_tasks.storage.stored_forms import as_ids
 
@@ -25,7 +26,7 @@ def segments_of(table: pa.Table, bundle: Bundle, least: int) -> dict[str, IntArr
         BadData: a segment has the name of that of everybody.
     """
     users = as_ids(table["user_id"]).cast(bundle.users.ids.type)
-    rows = np.asarray(pc.fill_null(pc.index_in(users, value_set=bundle.users.ids), -1)).astype(np.int64)
+    rows = places_in(bundle.users.ids, users)
     names = pc.dictionary_encode(table["segment"].combine_chunks())
     segments = np.asarray(names.indices)
     found = {}

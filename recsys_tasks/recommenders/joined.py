@@ -8,10 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.core.domain import BoolArray, IntArray
-from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.recommenders.base import Candidates, Retriever
 from recsys_tasks.recommenders.pools import Pool, best_of, blocks_of, pool_of
-from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.recommenders.vectors import Played, check_lists
 
 
 class Joined(ABC):
@@ -92,10 +91,7 @@ def some_at_a_time(
         BadData: there are played tracks of more or fewer listeners.
         ConfigError: k is not positive.
     """
-    if k < 1:
-        raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
-    if len(played.indptr) != len(user_rows) + 1:
-        raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(user_rows)} listeners.")
+    check_lists(len(user_rows), played, k)
     found = [best(rows, own) for rows, own in blocks_of(user_rows, played)]
     if len(found) == 1:
         return found[0]

@@ -12,10 +12,10 @@ import numpy as np
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
-from recsys_tasks.core.errors import BadData, ConfigError
+from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.base import Arrays, Candidates
 from recsys_tasks.recommenders.reached import Reached
-from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.recommenders.vectors import Played, check_lists
 
 LISTENERS_AT_ONCE = 64
 """Listeners whose tracks' neighbours are fetched together: one by one, the calls take longer than the copying."""
@@ -82,10 +82,7 @@ class Neighbours:
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
         """As ``Retriever``: exact, for only tracks that are near to one of the listener's have a score. One that has a
         score of zero or less, as EASE gives, stands on no list."""
-        if k < 1:
-            raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
-        if len(played.indptr) != len(user_rows) + 1:
-            raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(user_rows)} listeners.")
+        check_lists(len(user_rows), played, k)
         cols, scores = np.empty((len(user_rows), k), np.int32), np.empty((len(user_rows), k), np.float32)
         exact = np.empty(len(user_rows), dtype=bool)
         for start in range(0, len(user_rows), LISTENERS_AT_ONCE):

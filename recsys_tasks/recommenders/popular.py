@@ -10,11 +10,11 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
-from recsys_tasks.core.errors import BadData, ConfigError
+from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.matrix.popularity import first_of, first_unplayed, listeners_of, popular_order
 from recsys_tasks.recommenders.base import Arrays, Candidates, Fit, Parent, Progress, TrainingData, unheard
-from recsys_tasks.recommenders.vectors import Played
+from recsys_tasks.recommenders.vectors import Played, check_lists
 
 
 class SameForAll(ABC):
@@ -35,10 +35,7 @@ class SameForAll(ABC):
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
         """As ``Retriever``; whoever asks for a listener of no row at all may say so by any number."""
         n_users, order = len(user_rows), self.order
-        if k < 1:
-            raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
-        if len(played.indptr) != n_users + 1:
-            raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {n_users} listeners.")
+        check_lists(n_users, played, k)
         if allowed is not None:
             order = order[allowed[order]]
         order = order[: k + int(np.diff(played.indptr).max(initial=0))]  # nobody needs to look further

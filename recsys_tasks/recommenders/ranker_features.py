@@ -91,8 +91,7 @@ def places_of(scores: npt.NDArray[np.float64], there: BoolArray) -> IntArray:
 def _of_artist(own: Played, facts: TrackFacts, users: IntArray, cols: IntArray) -> IntArray:
     """How many tracks of a candidate's artist its listener played; 0 where the artist is unknown. (n_rows,)"""
     artists, n = facts.artists, facts.n_artists + 1
-    owners = np.repeat(np.arange(len(own.indptr) - 1), np.diff(own.indptr))
-    known, counts = np.unique(owners * n + artists[own.cols], return_counts=True)
+    known, counts = np.unique(own.owners * n + artists[own.cols], return_counts=True)
     places, equals = places_among(users * n + artists.take(cols), known)
     played = np.zeros(len(cols), dtype=np.int64)
     played[places] = counts[equals]

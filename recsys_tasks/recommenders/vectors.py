@@ -28,6 +28,11 @@ class Played(NamedTuple):
         """Number of columns of each of some users: ``diff`` would go through those of everybody. (n_rows,)."""
         return (self.indptr[np.asarray(rows) + 1] - self.indptr[rows]).astype(np.int64)
 
+    @property
+    def owners(self) -> npt.NDArray[np.int64]:
+        """The user of each pair, from 0. (n_pairs,)."""
+        return np.repeat(np.arange(len(self.indptr) - 1), np.diff(self.indptr))
+
     def places(self, rows: IntArray) -> IntArray:
         """Where the columns of some users stand in ``cols``, user by user."""
         starts, lengths = self.indptr[rows], self.lengths(rows)
@@ -96,6 +101,24 @@ def _as_unsigned(numbers: IntArray) -> IntArray:
     return numbers.view(f"u{numbers.itemsize}")
 
 
+def check_lists(n_users: int, played: Played, k: int) -> None:
+    """Check what every retriever is asked.
+
+    Args:
+        n_users: how many listeners are asked about.
+        played: items that each of them is not to be shown.
+        k: length of the lists.
+
+    Raises:
+        BadData: there are played items of more or fewer listeners.
+        ConfigError: k is not positive.
+    """
+    if k < 1:
+        raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
+    if len(played.indptr) != n_users + 1 or played.indptr[-1] > len(played.cols):
+        raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {n_users} listeners.")
+
+
 def check_query(
     user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None, shape: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
@@ -116,12 +139,9 @@ def check_query(
         ConfigError: k is not positive.
     """
     n_tracks, n_factors = shape
-    if k < 1:
-        raise ConfigError(f"A list of {k} tracks was asked for. Ask for one or more.")
     if user_vectors.ndim != 2 or user_vectors.shape[1] != n_factors:
         raise BadData(f"User vectors of shape {user_vectors.shape} do not fit {n_factors} factors.")
-    if len(played.indptr) != len(user_vectors) + 1 or played.indptr[-1] > len(played.cols):
-        raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(user_vectors)} user vectors.")
+    check_lists(len(user_vectors), played, k)
     if len(played.cols) and _as_unsigned(played.cols).max() >= n_tracks:
         raise BadData(f"A played track lies outside of the {n_tracks} tracks.")
     if allowed is not None and allowed.shape != (n_tracks,):

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import CorruptArtefact
+from recsys_tasks.core.lookup import places_in
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.products.artists import Artists
 from recsys_tasks.products.hours import HOURS as HOURS_A_DAY
@@ -168,7 +168,7 @@ def _shown(opened: Artefact, places: Places) -> ShownBefore:
 
 def _related(opened: Artefact, files: tuple[str, ...], artists: Artists) -> ArtistLists:
     table = pa.concat_tables([pq.read_table(opened.file(name), memory_map=False) for name in files])
-    rows, found = (_numbers(table[name], artists) for name in ("artist_id", "related_id"))
+    rows, found = (places_in(artists.ids, table[name]) for name in ("artist_id", "related_id"))
     places = np.asarray(table["rank"]) - 1
     there = (rows >= 0) & (found >= 0)
     shape = (len(artists), int(places.max(initial=-1)) + 1)
@@ -176,7 +176,3 @@ def _related(opened: Artefact, files: tuple[str, ...], artists: Artists) -> Arti
     lists.artists[rows[there], places[there]] = found[there]
     lists.scores[rows[there], places[there]] = np.asarray(table["score"])[there]
     return lists
-
-
-def _numbers(ids: pa.ChunkedArray, artists: Artists) -> IntArray:
-    return np.asarray(pc.fill_null(pc.index_in(ids, value_set=artists.ids), -1)).astype(np.int64)

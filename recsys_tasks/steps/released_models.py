@@ -6,10 +6,10 @@ from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary
 from recsys_tasks.core.errors import UnknownId
+from recsys_tasks.core.lookup import places_in
 from recsys_tasks.evaluation.lists import EvaluatedModel, played_of, translated
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.recent import RecentPlays
@@ -78,8 +78,7 @@ def incumbent_model(parts: Parts, matrix: PlayMatrix, items: Vocabulary, rows: n
         rows: (n_hidden,) rows of the hidden listeners in it.
     """
     users = open_users(parts[USERS])
-    found = pa.compute.index_in(matrix.users.ids.take(rows), value_set=users.ids)
-    own_rows = np.asarray(pa.compute.fill_null(found, -1)).astype(np.int64)
+    own_rows = places_in(users.ids, matrix.users.ids.take(rows))
     vectors = np.zeros((len(rows), users.vectors.shape[1]), dtype=np.float32)
     vectors[own_rows >= 0] = users.vectors[own_rows[own_rows >= 0]]
     listeners = Listeners(vectors, users.asking.played.rows(own_rows), users.recent)

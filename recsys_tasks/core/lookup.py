@@ -1,0 +1,22 @@
+"""Where ids and numbers stand among others."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def places_in(among: pa.Array, ids: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Where each id stands among others, which are of the same type; -1: nowhere, or it is null. (n_ids,)."""
+    if len(among) == 0 or len(ids) == 0:
+        return np.full(len(ids), -1, dtype=np.int64)
+    return np.asarray(pc.fill_null(pc.index_in(ids, value_set=among), -1)).astype(np.int64)
+
+
+def are_in(rising: npt.NDArray[np.integer[Any]], values: npt.NDArray[np.integer[Any]]) -> npt.NDArray[np.bool_]:
+    """Which values stand in rising numbers: ``isin`` would sort these first. As ``values``."""
+    if not len(rising):
+        return np.zeros(values.shape, dtype=np.bool_)
+    return np.asarray(rising.take(rising.searchsorted(values), mode="clip") == values)
