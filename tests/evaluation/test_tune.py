@@ -52,6 +52,17 @@ class TestSplits:
         split = split_time(matrix, [(date(2026, 1, 2), later)])
         assert list(zip(*(axis.tolist() for axis in split.hidden.nonzero()), strict=True)) == [(0, 1)]
         assert (split.training != matrix.counts).nnz == 0
+        assert split.earlier is None
+
+    def test_time_tells_the_first_third_of_the_dates_with_plays_apart(self):
+        """Of four dates, one of them empty, the first has earlier discoveries; of two with plays as well."""
+        matrix = fold(empty_matrix(pa.int64(), pa.int64()), date(2026, 1, 1), play_counts({(1, 1): 1, (2, 2): 1}), "")
+        days = [{(1, 2): 1}, {}, {(2, 1): 1}, {(1, 2): 2}]
+        dated = [(date(2026, 1, 2 + n), play_counts(plays)) for n, plays in enumerate(days)]
+        for last in (4, 3):
+            split = split_time(matrix, dated[:last])
+            assert split.earlier.toarray().tolist() == [[0, 1], [0, 0]]
+            assert split.hidden.toarray().tolist() == [[0, 1 if last == 3 else 3], [1, 0]]
 
 
 def searched(split, current=LOG, factors=(4,), **watch):
