@@ -55,7 +55,7 @@ class Material:
         )
         facts = TrackFacts(listeners_of(training), ages, self.artists)
         recent = {counting: replace(plays, n_users=len(drawn)) for counting, plays in self.recent.items()}
-        return Sample(data, hidden, facts, recent, self.day, *groups)
+        return Sample(data, hidden, facts, recent, self.day, *(evenly_spread(rows, MOST_LISTENERS) for rows in groups))
 
 
 @dataclass(frozen=True)
