@@ -18,11 +18,13 @@ def gate_plan(at: Workplace) -> Answer:
     """What to expect of the configuration's policy.
 
     Raises:
+        NoRelease: nothing is live that a candidate could be compared with.
         NotStored: no candidate was ever compared with a live release.
     """
+    at.releases.log().require_live()
     found = plan(past_days(series(at.store), DAYS), at.config.gate)
     if found is None:
-        raise NotStored("No candidate was compared with a live release yet. Run two days or more, then ask again.")
+        raise NotStored("No candidate was compared with a live release yet. Run another day, then ask again.")
     return Answer(asdict(found), _text(found, at.config.gate))
 
 

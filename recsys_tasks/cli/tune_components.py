@@ -57,7 +57,8 @@ def _answer(
     )
     tuned = tune_components(material, als, today, options)
     values = values_of(tuned, blend_share)
-    answer = Answer(as_data(tuned, values), f"{as_text(tuned, args.k, trees)}\n\n{lines_of(values)}")
+    one_date = bool(material.recent) and material.split.earlier is None
+    answer = Answer(as_data(tuned, values), f"{as_text(tuned, args.k, trees, one_date)}\n\n{lines_of(values)}")
     return _written(args, answer, values) if args.write else answer
 
 

@@ -85,8 +85,8 @@ def as_data(tuned: TunedComponents, values: Values) -> dict[str, Any]:
     }
 
 
-def as_text(tuned: TunedComponents, k: int, trees: bool) -> str:
-    """The answer for people: what each component gains, and what was chosen."""
+def as_text(tuned: TunedComponents, k: int, trees: bool, one_date: bool = False) -> str:
+    """The answer for people: what each component gains, and what was chosen. one_date: of the hidden ones has plays."""
     columns = {"lists": "lists of", "ndcg": f"nDCG@{k}", "precision": f"precision@{k}"}
     columns |= {"gain": f"nDCG@{k} less ALS", "share": "", "note": ""}
     fitting, validation, reporting = (count(n) for n in tuned.asked)
@@ -96,12 +96,12 @@ def as_text(tuned: TunedComponents, k: int, trees: bool) -> str:
         f"{said}\n\n{as_table([_shown(row, tuned.rows) for row in tuned.rows], columns)}",
         f"Trained on {count(tuned.listeners)} listeners. Of those with hidden plays, weights and trees were learnt on "
         f"{fitting}, settings chosen on {validation} others. The best settings:\n{best}",
-        "\n".join(_what_to_know(tuned, trees)),
+        "\n".join(_what_to_know(tuned, trees, one_date)),
     ]
     return "\n\n".join(parts)
 
 
-def _what_to_know(tuned: TunedComponents, trees: bool) -> Iterator[str]:
+def _what_to_know(tuned: TunedComponents, trees: bool, one_date: bool) -> Iterator[str]:
     best, preferred = tuned.validation[0][0], tuned.preferred
     yield f"Chosen: {tuned.chosen}."
     if best != preferred:
@@ -115,6 +115,11 @@ def _what_to_know(tuned: TunedComponents, trees: bool) -> Iterator[str]:
         yield (
             f"Only {count(tuned.asked[0])} listeners taught. A day needs {LEAST_LISTENERS} blend listeners who play "
             "anything new, or ALS stays alone: see that [evaluation] blend_share and max_users hide so many."
+        )
+    if one_date:
+        yield (
+            "One date is hidden that has plays: it taught the weights and trees that it judges, which may be worth "
+            "less on the next. Hide more dates (--days)."
         )
     if not trees:
         yield "Trees were not tried: LightGBM is not installed (recsys-pipeline[ranker])."

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 from typing import Any
 
-from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.config import MOST_FACTORS, AlsConfig
 from recsys_tasks.core.formatting import count, fraction, significant, with_interval
 from recsys_tasks.evaluation.tuning import Reported, Trial, Tried, Tuned
 from recsys_tasks.evaluation.tuning_scores import Gains
@@ -121,6 +121,9 @@ def _what_to_know(tuned: Tuned, lengths: Sequence[int]) -> list[str]:
         said.append("On the other listeners the winner is not surely better than today's settings.")
     if tuned.edges:
         said.append(f"The winner stands at the edge of what is allowed ({', '.join(tuned.edges)}): more may be better.")
+        if len(lengths) > 1 and max(lengths) == tuned.winner.factors < MOST_FACTORS:
+            longer = min(2 * max(lengths), MOST_FACTORS)
+            said.append(f"For longer vectors: --factors {min(lengths)} {max(lengths)} {longer}.")
     if tuned.stopped:
         said.append("The time was up before the search had ended: this is the best of what was tried.")
         longest = max(trial.config.factors for trial in tuned.trials)

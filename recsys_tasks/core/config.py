@@ -74,10 +74,14 @@ class ScheduleConfig(Section):
         return BusinessDays(self.timezone, time.fromisoformat(self.day_starts_at))
 
 
+MOST_FACTORS = 512
+"""The training of one vector takes their square, and the index holds as many numbers of each track."""
+
+
 class AlsConfig(Section):
     """Weighted matrix factorisation: confidence 1 + a * w(plays)."""
 
-    factors: Annotated[int, Field(ge=1, le=512)] = 40
+    factors: Annotated[int, Field(ge=1, le=MOST_FACTORS)] = 40
     """Length of a factor vector."""
     weight: Literal["linear", "log"] = "log"
     """w: ``linear`` is plays, ``log`` is log(1 + plays)."""

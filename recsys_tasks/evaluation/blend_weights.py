@@ -78,7 +78,7 @@ def in_words(
         return (
             f"not fitted, {labels[0]} stays alone: {asked} of {n} blend listeners played anything new, and "
             f"{LEAST_LISTENERS} are needed. More listeners teach with a larger [evaluation] "
-            f"{'blend_share' if n < most else 'max_users'}."
+            f"{'blend_share' if n < most else 'max_users'}, where a day has so many."
         )
     found = ", ".join(f"{label} {weight:g}" for label, weight in zip(labels, weights, strict=True))
     return f"fitted on {len(teachers.user_rows)} listeners: {found}"

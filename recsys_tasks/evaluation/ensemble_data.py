@@ -1,7 +1,8 @@
 """What components are chosen on: sampled listeners to train on, and three groups of them who are asked.
 
 On the *fitting* listeners weights and trees are learnt, on those of *validation* settings are chosen, and the
-*reporting* ones are asked at the end. The first two are halves of a tuning split's choosing users.
+*reporting* ones are asked at the end. The first two are halves of a tuning split's choosing users. Where several dates
+are hidden, the fitting listeners teach by the first of them, and the others are asked for the later ones.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +18,7 @@ from recsys_tasks.core.lookup import are_in
 from recsys_tasks.evaluation.blend_weights import MOST_LISTENERS
 from recsys_tasks.evaluation.tuning_split import TuningSplit
 from recsys_tasks.matrix.first_plays import FirstPlays
+from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.popularity import listeners_of
 from recsys_tasks.recommenders.base import Candidates, Parent, Retriever, TrainingData
 from recsys_tasks.recommenders.pools import Pool, pooled, standardised
@@ -46,10 +48,14 @@ class Material:
         ages = np.maximum(day_number(self.day) - split.tracks.first_days, 0)
         choosing, reporting = (np.flatnonzero(np.isin(drawn, rows)) for rows in (split.choosing, split.reporting))
         fits = keyed_hash(ids.take(pa.array(choosing)), "tune weights") % np.uint64(2) == 0
-        groups = (evenly_spread(rows, MOST_LISTENERS) for rows in (choosing[fits], choosing[~fits], reporting))
+        hidden = _told_apart(split, drawn, choosing[fits])
+        there = np.diff(hidden.indptr) > 0
+        groups = (
+            evenly_spread(rows[there[rows]], MOST_LISTENERS) for rows in (choosing[fits], choosing[~fits], reporting)
+        )
         facts = TrackFacts(listeners_of(training), ages, self.artists)
         recent = {counting: replace(plays, n_users=len(drawn)) for counting, plays in self.recent.items()}
-        return Sample(data, split.hidden[drawn], facts, recent, self.day, *groups)
+        return Sample(data, hidden, facts, recent, self.day, *(evenly_spread(rows, MOST_LISTENERS) for rows in groups))
 
 
 @dataclass(frozen=True)
@@ -147,6 +153,21 @@ def faded(
             if before is not None or plays.nnz:
                 found[counting] = counting.fit(data[counting.counts], parent).component
     return found
+
+
+def _told_apart(split: TuningSplit, drawn: IntArray, fitting: IntArray) -> sparse.csr_matrix:
+    """Hidden plays of a sample: of the fitting listeners those of the first dates, of the others those of later ones.
+
+    Whoever serves a release asks it on a later date than those that taught its weights and trees, when other tracks are
+    played. Of a single date, and without dates, everybody has all hidden plays. drawn: rows of the split. fitting: rows
+    of the sample.
+    """
+    hidden = split.hidden[drawn]
+    if split.earlier is None:
+        return hidden
+    earlier, fits = split.earlier[drawn], np.zeros((len(drawn), 1), hidden.dtype)
+    fits[fitting] = 1
+    return canonical(sparse.csr_matrix(earlier.multiply(fits) + (hidden - earlier).multiply(1 - fits)))
 
 
 def _is_listed(pool: Pool, found: Candidates, n_tracks: int) -> BoolArray:

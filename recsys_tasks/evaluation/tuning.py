@@ -4,7 +4,8 @@ Settings are compared by nDCG@k: it sees the place of a hit and not only that th
 hidden play counts as much as one with many. precision@k, by which the gate decides, stands beside it. The search goes
 from coarse to fine: a grid in decades of a and lambda for each weight, then a pattern search (Hooke and Jeeves 1961)
 around the best in steps of a decade, a half and a quarter, which walks on as long as a neighbour is better, beyond the
-grid up to what is allowed; then longer vectors, as long as these help.
+grid up to what is allowed; then longer vectors, as long as these help. One trial of each length comes before the finer
+steps, for those who have not the time for all.
 """
 
 from collections import Counter
@@ -120,10 +121,16 @@ def tune(split: TuningSplit, current: AlsConfig, factors: Sequence[int], k: int,
 
 
 def _search(search: "Search", lengths: Sequence[int]) -> None:
-    """From coarse to fine with the shortest vectors, then with longer ones as long as they help."""
+    """From coarse to fine with the shortest vectors, then with longer ones as long as they help.
+
+    What longer vectors are worth is asked before the fine steps: should the time be up, that is often worth more.
+    """
     shortest, *longer = lengths
     best = search.best_of(coarse(shortest))
-    for step in FINE:
+    decade, *fine = FINE
+    best = search.walk(best, decade)
+    _lengthened(search, best, longer)
+    for step in fine:
         best = search.walk(best, step)
     search.leave(shortest)
     for n in longer:
@@ -133,6 +140,18 @@ def _search(search: "Search", lengths: Sequence[int]) -> None:
         if search.score(found) <= search.score(best):
             return
         search.leave(n)
+        best = found
+
+
+def _lengthened(search: "Search", best: Point, longer: Sequence[int]) -> None:
+    """Try a point with longer vectors, as long as these help and the time is not up: finer steps take less of it."""
+    for n in longer:
+        found = replace(best, factors=n)
+        try:
+            if search.score(found) <= search.score(best):
+                return
+        except TimeIsUp:
+            return
         best = found
 
 
@@ -152,7 +171,7 @@ class Search:
         """Expect the current settings, and a search over these lengths."""
         shortest, *longer = lengths
         self._planned = Counter({shortest: len(coarse(shortest)) + len(DIRECTIONS) * len(FINE)})
-        self._planned.update(dict.fromkeys(longer, 1 + len(DIRECTIONS) * len(MEDIUM)))
+        self._planned.update(dict.fromkeys(longer, 2 + len(DIRECTIONS) * len(MEDIUM)))
         self._planned[self._current.factors] += 1
 
     def leave(self, factors: int) -> None:

@@ -1,7 +1,7 @@
 """Plays to tune on, and plays to hide: of dated days or of undated counts, for two groups of users who never mix."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +24,7 @@ class TuningSplit:
     hidden: sparse.csr_matrix  # (n_users, n_tracks), no cell of training among them
     choosing: npt.NDArray[np.int64]  # rows of the users that the parameters are chosen on
     reporting: npt.NDArray[np.int64]  # rows of the others
+    earlier: sparse.csr_matrix | None = None  # hidden plays of the first third of the dates; None: there is one date
 
 
 def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary, seed: int) -> TuningSplit:
@@ -38,14 +39,26 @@ def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary
 
 
 def split_time(before: PlayMatrix, after: Sequence[tuple[Day, PlayCounts]]) -> TuningSplit:
-    """Hide the discoveries of the last days: tracks that a known user had not played before them."""
-    whole = before
-    for day, counts in after:
+    """Hide the discoveries of the last days: tracks that a known user had not played before them.
+
+    Those of the first third of the dates, at least one of them, are told apart where others follow.
+    """
+    heard = [n for n, (_, counts) in enumerate(after) if len(counts.plays)]
+    first_third = heard[len(heard) // 3 or 1 :][:1]  # the date that it ends before
+    whole, earlier = before, None
+    for n, (day, counts) in enumerate(after):
+        if n in first_third:
+            earlier = _discoveries(before, whole)
         whole = fold(whole, day, counts, "")
+    split = _grouped(before.users, before.tracks, before.counts, _discoveries(before, whole))
+    return replace(split, earlier=earlier)
+
+
+def _discoveries(before: PlayMatrix, whole: PlayMatrix) -> sparse.csr_matrix:
+    """Plays since ``before`` of tracks that its listeners had not played. (n_users, n_tracks) of it."""
     n_users, n_tracks = before.counts.shape
     later = canonical(whole.counts[:n_users, :n_tracks] - before.counts)
-    known = later.multiply(before.counts > 0)
-    return _grouped(before.users, before.tracks, before.counts, canonical(sparse.csr_matrix(later - known)))
+    return canonical(sparse.csr_matrix(later - later.multiply(before.counts > 0)))
 
 
 def _grouped(

@@ -1,8 +1,17 @@
 """The reasons of a verdict in words: the figure, what it is held against, and the setting that decides."""
 
 from recsys_tasks.core.domain import Figures
-from recsys_tasks.core.formatting import count, fraction, percent, setting_percent, signed_percent, significant
+from recsys_tasks.core.formatting import (
+    count,
+    fraction,
+    percent,
+    setting_percent,
+    signed_fraction,
+    signed_percent,
+    significant,
+)
 from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.evaluation.joined_later import JoinedLater
 from recsys_tasks.gate.collapse import Fall
 from recsys_tasks.gate.past import Loss
 from recsys_tasks.gate.pooled import Pooled
@@ -103,3 +112,14 @@ def fell_over_days(fall: Pooled, earlier: int | None, policy: GateConfig) -> str
 def few_decide(outcome: str) -> str:
     """The verdict hangs on few accounts."""
     return f"without the most influential 1% of the listeners the verdict would be {outcome}"
+
+
+def joining_loses(found: JoinedLater, k: int) -> str:
+    """The live release would have been better by its first component alone."""
+    low, high = (signed_fraction(value) for value in (found.low or 0.0, found.high or 0.0))
+    difference = f"{signed_fraction(found.difference)} [{low}, {high}], {count(found.listeners)} listeners"
+    return (
+        f"the live release has precision@{k} {fraction(found.joined)} on this day, which taught it nothing, and by ALS "
+        f"alone it would have {fraction(found.first)} ({difference}): what joins its components does not hold from one "
+        'day to the next. Ask recsys tune --components --days 3, or set [blend] components = ["als"]'
+    )

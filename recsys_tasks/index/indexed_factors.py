@@ -25,8 +25,8 @@ class IndexedFactors:
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``: inner products, summed in float64."""
         ranks = self.search.tracks.col_ranks[item_cols]
-        found = inner_products(self.user_factors[user_rows], self.search.tracks.ranked_factors, ranks[:, None])[:, 0]
-        return np.where(ranks >= 0, found, np.float32(0))
+        users, tracks = self.user_factors.take(user_rows, axis=0), self.search.tracks.ranked_factors
+        return np.where(ranks >= 0, inner_products(users, tracks, ranks[:, None])[:, 0], np.float32(0))
 
     def cold_users(self) -> BoolArray:
         """As ``Retriever``: those whose factors are zero."""

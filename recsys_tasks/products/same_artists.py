@@ -9,7 +9,7 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.products.artists import Artists
 from recsys_tasks.products.view import ReleaseView
 from recsys_tasks.recommenders.base import Candidates
-from recsys_tasks.recommenders.neighbours import best_scored
+from recsys_tasks.recommenders.falling import PLACE_BITS, rising_keys
 from recsys_tasks.recommenders.vectors import Played
 
 
@@ -41,7 +41,7 @@ class SameArtists:
             found = np.concatenate([np.zeros(0, np.int64), *lists])
             values = np.repeat(self.times.data[some], [len(each) for each in lists]) + self.share[found]
             open_ = ~np.isin(found, played.of(place)) & (True if allowed is None else allowed[found])
-            best = best_scored(found[open_], values[open_], k)
+            best = _best(found[open_], values[open_], k)
             cols[place, : len(best[0])], scores[place, : len(best[0])] = best
         return Candidates(cols, scores, np.ones(len(user_rows), dtype=bool))
 
@@ -58,3 +58,12 @@ class SameArtists:
     def cold_items(self) -> BoolArray:
         """As ``Retriever``: those of unknown artists."""
         return np.asarray(self.artists.of_col < 0)
+
+
+def _best(cols: IntArray, scores: FloatArray, k: int) -> tuple[IntArray, FloatArray]:
+    """The k best, best first, equal ones by column. (at most k,) each."""
+    if len(cols) > k:
+        least = np.partition(scores, len(scores) - k)[len(scores) - k]
+        cols, scores = cols[scores >= least], scores[scores >= least]
+    order = np.argsort(rising_keys(scores) << PLACE_BITS | cols)[:k]
+    return cols[order], scores[order]

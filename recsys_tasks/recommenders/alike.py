@@ -13,7 +13,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.core.domain import FloatArray, IntArray
-from recsys_tasks.recommenders.nearest_content import work_of
+from recsys_tasks.recommenders.in_blocks import work_of
 
 
 class Alike(Protocol):

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys_tasks.core.keyed_random import mix
-from recsys_tasks.recommenders.nearest_content import blocks_of_work
+from recsys_tasks.recommenders.in_blocks import blocks_of_work
 from recsys_tasks.recommenders.vectors import Played
 
 DRAWN_TOGETHER = 1_000_000

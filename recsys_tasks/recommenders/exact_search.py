@@ -129,7 +129,7 @@ def _best(
     item_factors: FloatArray, user_vector: FloatArray, places: IntArray, k: int, slack: float
 ) -> tuple[IntArray, FloatArray]:
     """Columns and scores of the k best of some places, best first, equal ones by column. (at most k,) each."""
-    scores = item_factors[places] @ user_vector
+    scores = item_factors.take(places, axis=0) @ user_vector
     near = places[scores >= _kth(scores, k) - slack]
     exact = inner_products(user_vector[None], item_factors, near[None])[0]
     best = np.argsort(-exact, kind="stable")[:k]

@@ -12,8 +12,12 @@ import numpy.typing as npt
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.columns import places_among
+from recsys_tasks.recommenders.in_blocks import blocks_of_work
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
+
+AT_ONCE = 1 << 18
+"""Neighbours of listeners' tracks that are looked through together, or those of one listener."""
 
 
 def reasons(similar: Sequence[SimilarTracks], played: Played, cols: IntArray) -> npt.NDArray[np.int32]:
@@ -35,23 +39,29 @@ def reasons(similar: Sequence[SimilarTracks], played: Played, cols: IntArray) ->
         raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {len(cols)} lists.")
     found = np.full(np.shape(cols), -1, dtype=np.int32)
     for each in similar:
-        for row in np.flatnonzero(((found < 0) & (cols >= 0)).any(axis=1)).tolist():
-            found[row] = np.where(found[row] < 0, _reasons(each, played.of(row), cols[row]), found[row])
+        rows = np.flatnonzero(((found < 0) & (cols >= 0)).any(axis=1))
+        own, near = played.rows(rows), np.diff(each.matrix.indptr)
+        own = own.where(own.cols < len(near))
+        before = np.concatenate([[0], np.cumsum(near[own.cols], dtype=np.int64)])
+        for start, end in blocks_of_work(np.diff(before[own.indptr]), AT_ONCE):
+            some = np.arange(start, end)
+            named = _reasons(each, own.rows(some), cols[rows[some]])
+            found[rows[some]] = np.where(found[rows[some]] < 0, named, found[rows[some]])
     return found
 
 
-def _reasons(similar: SimilarTracks, played: IntArray, wanted: IntArray) -> npt.NDArray[np.int32]:
-    """The reasons of one listener's list. (k,)."""
-    matrix = similar.matrix
-    played = played[played < matrix.shape[0]]
-    near = Played(matrix.indptr, matrix.indices)
-    places = near.places(played)
-    rising, asked = np.unique(wanted, return_inverse=True)
-    hit, at = places_among(near.cols[places], rising)
-    sources = np.repeat(played, near.lengths(played))[hit]
-    best = np.lexsort((sources, -matrix.data[places[hit]], at))
+def _reasons(similar: SimilarTracks, played: Played, wanted: IntArray) -> npt.NDArray[np.int32]:
+    """The reasons of the lists of some listeners. (n_users, k)."""
+    n_tracks, near = similar.matrix.shape[1], similar.matrix[played.cols]
+    first_keys = np.arange(len(wanted)) * n_tracks
+    keys = near.indices + np.repeat(first_keys, np.diff(near.indptr[played.indptr]))
+    there = (wanted >= 0) & (wanted < n_tracks)
+    rising, asked = np.unique(np.where(there, wanted + first_keys[:, None], -1), return_inverse=True)
+    hit, at = places_among(keys, rising)
+    sources, values = np.repeat(played.cols, np.diff(near.indptr))[hit], near.data.take(hit)
+    best = np.lexsort((sources, -values, at))
     first = best[np.diff(at[best], prepend=-1) > 0]  # the largest of each wanted track
-    first = first[matrix.data[places[hit]][first] > 0]  # what speaks against a track is no reason for it
+    first = first[values[first] > 0]  # what speaks against a track is no reason for it
     found = np.full(len(rising), -1, dtype=np.int32)
     found[at[first]] = sources[first]
-    return found[asked]
+    return found[asked].reshape(wanted.shape)

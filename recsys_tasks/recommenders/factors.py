@@ -47,7 +47,7 @@ class Factors:
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``: inner products, summed in float64."""
-        pairs = self.user_factors[user_rows], self.item_factors[item_cols]
+        pairs = self.user_factors.take(user_rows, axis=0), self.item_factors.take(item_cols, axis=0)
         return np.asarray(np.einsum("nf,nf->n", *pairs, dtype=np.float64), dtype=np.float32)
 
     def cold_users(self) -> BoolArray:

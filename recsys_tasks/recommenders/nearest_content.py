@@ -1,9 +1,6 @@
 """Which tracks are most alike by their features: a product of sparse matrices, some rows at a time."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,10 +8,7 @@ from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of, least_of_full, with_rows
-
-Found = TypeVar("Found")
-PRODUCTS = 1 << 17
-"""Products of two numbers that are computed together: some 6 MB on the way, little more than a core keeps at hand."""
+from recsys_tasks.recommenders.in_blocks import PRODUCTS, in_blocks, work_of
 
 
 @dataclass(frozen=True)
@@ -97,33 +91,3 @@ def _as_columns(nearest: sparse.csr_matrix) -> sparse.csr_matrix:
     found = sparse.csr_matrix(nearest.T)
     found.sort_indices()
     return found
-
-
-def work_of(features: sparse.csr_matrix, chosen: sparse.csr_matrix) -> npt.NDArray[np.int64]:
-    """Products that each row takes. (n_rows,)."""
-    each = np.concatenate([[0], np.cumsum(np.diff(chosen.indptr)[features.indices], dtype=np.int64)])
-    return np.asarray(np.diff(each[features.indptr]))
-
-
-def in_blocks(of: Callable[[int, int], Found], work: npt.NDArray[np.int64], products: int, threads: int) -> list[Found]:
-    """What a function gives for each run of rows, in their order. Products of sparse matrices, and most of what NumPy
-    does with them, hold no lock of the interpreter, so that threads share the runs; each has one in memory.
-
-    Args:
-        of: of a run's first row, and the one after its last.
-        work: (n_rows,) products that each row takes.
-        products: of a run, at the most.
-        threads: that share the runs.
-    """
-    with ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(lambda run: of(*run), blocks_of_work(work, products)))
-
-
-def blocks_of_work(work: npt.NDArray[np.int64], products: int) -> Iterator[tuple[int, int]]:
-    """First row and the one after the last of runs of rows that take at most so much work, or are one row."""
-    total, start = np.cumsum(work), 0
-    while start < len(work):
-        before = total[start - 1] if start else 0
-        end = max(start + 1, int(np.searchsorted(total, before + products, side="right")))
-        yield start, end
-        start = end

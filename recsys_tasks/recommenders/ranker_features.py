@@ -10,6 +10,7 @@ import numpy.typing as npt
 from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.base import Arrays
+from recsys_tasks.recommenders.columns import places_among
 from recsys_tasks.recommenders.falling import falling
 from recsys_tasks.recommenders.pools import Pool
 from recsys_tasks.recommenders.vectors import Played
@@ -91,7 +92,8 @@ def _of_artist(own: Played, facts: TrackFacts, users: IntArray, cols: IntArray) 
     """How many tracks of a candidate's artist its listener played; 0 where the artist is unknown. (n_rows,)"""
     artists, n = facts.artists, facts.n_artists + 1
     known, counts = np.unique(own.owners * n + artists[own.cols], return_counts=True)
-    wanted = users * n + artists[cols]
-    place = np.minimum(np.searchsorted(known, wanted), max(len(known) - 1, 0))
-    found = (known[place] == wanted) & (artists[cols] >= 0) if len(known) else np.zeros(len(cols), dtype=bool)
-    return np.where(found, counts[place] if len(known) else 0, 0)
+    places, equals = places_among(users * n + artists.take(cols), known)
+    played = np.zeros(len(cols), dtype=np.int64)
+    played[places] = counts[equals]
+    played[artists.take(cols) < 0] = 0
+    return played

@@ -16,7 +16,7 @@ from recsys_tasks.core.domain import IntArray
 from recsys_tasks.recommenders.alike import Alike
 from recsys_tasks.recommenders.base import Arrays
 from recsys_tasks.recommenders.best_of_rows import are_best, best_of_rows, kept_of, least_of_full, promising, with_rows
-from recsys_tasks.recommenders.nearest_content import PRODUCTS, in_blocks
+from recsys_tasks.recommenders.in_blocks import PRODUCTS, in_blocks
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 
 LEFT = ("left_rows", "left_cols", "left_similarities")

@@ -46,6 +46,10 @@ class Played(NamedTuple):
         lengths[wanted >= 0] = self.indptr[known + 1] - self.indptr[known]
         return Played(np.concatenate([[0], np.cumsum(lengths)]), self.cols[self.places(known)])
 
+    def where(self, kept: BoolArray) -> "Played":
+        """Some of the columns of everybody. kept: (n_pairs,)."""
+        return Played(np.concatenate([[0], np.cumsum(kept)])[self.indptr], self.cols[kept])
+
     def thinned(self, most: int) -> "Played":
         """Of each user at most so many columns, evenly spread over all that the user has."""
         lengths = np.diff(self.indptr).astype(np.int64)
@@ -88,7 +92,7 @@ def rounding(n_factors: int) -> float:
 
 def inner_products(user_vectors: FloatArray, factors: FloatArray, rows: IntArray) -> FloatArray:
     """Scores of the listed rows (n_users, k) of ``factors``, with the same bits in any batch; row -1 scores -inf."""
-    scores = np.einsum("nf,nkf->nk", user_vectors, factors[rows], dtype=np.float64).astype(np.float32)
+    scores = np.einsum("nf,nkf->nk", user_vectors, factors.take(rows, axis=0), dtype=np.float64).astype(np.float32)
     return np.where(rows >= 0, scores, np.float32(-np.inf))
 
 

@@ -127,7 +127,10 @@ class ReleaseLog:
             NoRelease: nothing has been published.
         """
         if self.live is None:
-            raise NoRelease("Nothing has been published yet. Run the pipeline for a day: run --date YYYY-MM-DD.")
+            raise NoRelease(
+                "Nothing has been published yet. Run a day (recsys run --date YYYY-MM-DD); where one was run, recsys "
+                "status says why its candidate was held, and what to do."
+            )
         return self.live
 
     def require_seen(self, seen: int | None) -> None:

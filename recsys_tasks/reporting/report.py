@@ -121,6 +121,7 @@ def _context(m: Material) -> dict[str, Any]:
         "drift_lines": tables.drift_lines(slow, m.verdict.figures, m.drift),
         "changes": tables.changes(m.figures, k),
         "components": m.figures.get("components", ()),
+        "joined_later": m.figures.get("joined_later"),
         "importances": tables.importances(m.figures),
         "cold_tracks": m.figures.get("cold_tracks", ()),
         "listeners": lists,

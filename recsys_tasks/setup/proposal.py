@@ -186,7 +186,8 @@ def _catalogue(relations: Sequence[Relation], streams: Candidate, corrections: C
     if corrections.catalogue:
         raise ConfigError(
             f"{corrections.catalogue} lacks a track id of the streams' type, a title or an artist. "
-            "Name them: --set catalogue.title=COLUMN, or --set catalogue.artist= where there is none"
+            "Name them: --set catalogue.track_id=COLUMN --set catalogue.title=COLUMN --set catalogue.artist=COLUMN, "
+            "or --set catalogue.artist= where there is none"
         )
 
     several = [each for each in chosen.problems if "equally" in each]
@@ -227,16 +228,15 @@ def _held_against_the_source(dsn: str, proposal: Proposal, today: Day, timeout_s
     missing = [f"No index on the instant: every day reads the whole table. {way.create_index}"]
     values = {**proposal.values, "source": {**proposal.values["source"], "history_start": start}}
     last = min(last, today - timedelta(days=1)) if last else None
-    return replace(proposal, values=values, last_day=last).with_sentences(
-        found, [*lacking, *(missing if way.create_index else [])]
-    )
+    lacking += missing if way.create_index else []
+    return replace(proposal, values=values, last_day=last).with_sentences(found, lacking)
 
 
 def _first_date(source: Source, today: Day) -> tuple[Day, list[str], list[str]]:
     """The first date with streams, or one that stands for it; what was found, and what was not."""
     try:
-        first = source.first_day(since=NO_STREAMS_BEFORE)
-        strays = source.first_day() != first
+        earliest = source.first_day()
+        first = source.first_day(since=NO_STREAMS_BEFORE) or earliest  # all of them old: an archive, and no strays
     except SourceUnavailable as error:
         start = today - timedelta(days=28)
         return start, [], [f"The first date with streams was not found. {error} history_start = {start} stands for "
@@ -244,5 +244,8 @@ def _first_date(source: Source, today: Day) -> tuple[Day, list[str], list[str]]:
     if first is None or first >= today:
         start = today - timedelta(days=1)
         return start, [], [f"There is no stream before today yet: history_start = {start}."]
-    early = f"Streams of before {NO_STREAMS_BEFORE} are taken for strays, and are not extracted."
-    return first, [f"First date with streams: {first}."], [early] if strays else []
+    early = (
+        f"Streams of before {NO_STREAMS_BEFORE}, the first of {earliest}, are taken for strays, and are not extracted. "
+        f"Are they none? --set source.history_start={earliest}"
+    )
+    return first, [f"First date with streams: {first}."], [early] if earliest != first else []

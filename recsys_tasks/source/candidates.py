@@ -128,7 +128,7 @@ def catalogue_candidates(
     """
     column = streams.columns["track_id"]
     fitting = ID_KINDS[id_type(streams.relation.columns[column])]
-    parts = CATALOGUE | {"track_id": Part((column, *CATALOGUE["track_id"].names), fitting, needed=True)}
+    parts = CATALOGUE | {"track_id": Part((column.lower(), *CATALOGUE["track_id"].names), fitting, needed=True)}
     if given and given.get("artist") == "":
         del parts["artist"]  # somebody says that there is none, and it is not needed
     others = (each for each in relations if each != streams.relation)

@@ -19,6 +19,7 @@ from recsys_tasks.evaluation.cold_tracks import ColdRow, cold_rows, content_retr
 from recsys_tasks.evaluation.compared import LongLists
 from recsys_tasks.evaluation.each_component import ComponentRow, each_component
 from recsys_tasks.evaluation.evaluated_models import Evaluation, evaluate_models
+from recsys_tasks.evaluation.joined_later import JoinedLater, joined_later
 from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, played_of
 from recsys_tasks.evaluation.samples import samples
 from recsys_tasks.evaluation.traits import traits_of
@@ -96,7 +97,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         measuring = beside.submit(recall_of, at, opened)
         checks = checks_of(at, opened, measuring, beside)
         cold = _cold_tracks(opened, at.bundles.names(candidate).table, at.config.evaluation.k)
-        result = scoring.result()
+        result, later = scoring.result()
         parts = _each_component(opened, at.config.evaluation.k, result.lists["candidate"])
     evaluation = {"k": at.config.evaluation.k} | split_settings_of(at, opened.model.key)
     key = JudgementKey(
@@ -122,6 +123,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     figures |= beyond_accuracy(result.lists, opened.asked, result.scored, traits_of(names))
     if parts:
         figures["components"] = [as_json(row) for row in parts]
+    if later is not None:
+        figures["joined_later"] = as_json(later)
     if opened.gated.ranker is not None:
         figures["importances"] = opened.gated.ranker.trees.importances()
     if cold:
@@ -158,8 +161,9 @@ def _scored(
     incumbent: Parts | None,
     reference: Parts | None,
     earlier: Entry | None,
-) -> Evaluation:
-    """Candidate, incumbent and reference, each through its own built index; the earlier one if a day needs it."""
+) -> tuple[Evaluation, JoinedLater | None]:
+    """Candidate, incumbent and reference, each through its own built index; the earlier one if a day needs it; and what
+    joining its components is worth to the incumbent."""
     gated, matrix, holdout, today = opened.gated, opened.matrix, opened.asked, day_number(day)
     own = np.arange(len(gated.tracks))
     policy = at.config.gate
@@ -171,16 +175,19 @@ def _scored(
         return reference_model(at, parts, opened.items, holdout, opened.extras)
 
     candidate = EvaluatedModel(gated.retriever(_asking(opened)), PopularTracks(holdout.listeners, 0), own, len(own))
-    return evaluate_models(
+    live = incumbent_model(incumbent, matrix, opened.items, holdout.user_rows) if incumbent else None
+    result = evaluate_models(
         holdout,
         candidate,
-        incumbent_model(incumbent, matrix, opened.items, holdout.user_rows) if incumbent else None,
+        live,
         gated.tracks.first_days > today - NEW_TRACK_DAYS,
         at.config.evaluation.k,
         (today - matrix.users.first_days[holdout.user_rows]).astype(np.float64),
         reference_model(at, reference, opened.items, holdout, opened.extras) if reference else None,
         LongLists(policy.evidence_places, policy.fine_error, policy.evidence_users, opened_earlier),
     )
+    later = joined_later(live, result.lists["incumbent"], holdout, at.config.evaluation.k) if live else None
+    return result, later
 
 
 def _asking(opened: Opened) -> Listeners:

@@ -5,7 +5,8 @@ from dataclasses import replace
 from recsys_tasks.core.domain import Day, Figures, Verdict
 from recsys_tasks.core.policy import GateConfig
 from recsys_tasks.core.records import from_json
-from recsys_tasks.gate import rules
+from recsys_tasks.evaluation.joined_later import JoinedLater
+from recsys_tasks.gate import rules, wording
 from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.drift import drift
 from recsys_tasks.gate.past import PastDay
@@ -108,8 +109,12 @@ def recomputed(
 
 
 def _with_releases(figures: Figures, judged: JudgedFigures) -> Figures:
-    """The figures with the releases that they speak of, and the warnings of the data beside those of the slices."""
+    """The figures with the releases that they speak of, and the warnings of the data and of what joins components
+    beside those of the slices."""
     releases = {"honest": judged.key.incumbent_release, "reference": judged.key.reference_release}
     named = {name: figures[name] | {"release": number} for name, number in releases.items() if name in figures}
     data = [str(DataCheck(**check)) for check in judged.figures["data_checks"] if check["outcome"] != OK]
-    return figures | named | {"warnings": [*data, *figures["warnings"]]}
+    stored = judged.figures.get("joined_later")
+    later = None if stored is None else from_json(JoinedLater, stored)
+    joined = [wording.joining_loses(later, judged.key.evaluation["k"])] if later and later.surely_loses else []
+    return figures | named | {"warnings": [*data, *figures["warnings"], *joined]}

@@ -31,6 +31,13 @@ class TestPlan:
         found = json.loads(capsys.readouterr().out)
         assert 0 < found["error"] < found["found_in"]["1"]
 
+    def test_where_nothing_is_live_it_does_not_ask_for_more_days_alone(self, tmp_path, capsys):
+        """On a small service every candidate may be held: more days alone would never give it one to compare with."""
+        (tmp_path / "recsys.toml").write_text(TOML)
+        where = {"RECSYS_ROOT": str(tmp_path / "store"), "RECSYS_CONFIG": str(tmp_path / "recsys.toml"), "USER": "olga"}
+        assert main(["gate", "plan"], where) == 1
+        assert "recsys status says why its candidate was held" in capsys.readouterr().err
+
     def test_a_date_or_the_plan_is_asked_for(self, gate, capsys):
         """Neither of them: one line that says what may be asked."""
         assert gate() == 2

@@ -3,6 +3,7 @@
 import json
 import re
 import tomllib
+from dataclasses import replace
 
 import pytest
 from two_tastes import played_pairs
@@ -10,7 +11,9 @@ from two_tastes import played_pairs
 from recsys_tasks.cli.main import main
 from recsys_tasks.cli.tune import read_play_counts
 from recsys_tasks.cli.tune_toml import with_values
-from recsys_tasks.core.config import AlsConfig, load_config
+from recsys_tasks.cli.tune_words import as_text
+from recsys_tasks.core.config import MOST_FACTORS, AlsConfig, load_config
+from recsys_tasks.evaluation.tuning import Watch, tune
 from recsys_tasks.evaluation.tuning_scores import Interval, means, scores_of, scores_of_popular, trained
 from recsys_tasks.evaluation.tuning_split import split_random
 
@@ -99,6 +102,16 @@ class TestCommand:
         first, *_, last = told.err.splitlines()
         assert re.match(r"trial 1 of about 40, about \d+ s left: log, a = 7, lambda = .*: nDCG@5 0\.\d{4} \(", first)
         assert last.startswith(f"trial {len(told.err.splitlines())} of about ")
+
+    def test_a_winner_with_the_longest_vectors_is_followed_by_what_tries_longer_ones(self, two_tastes):
+        """The option to type begins with the shortest length, and is told only where a longer one is allowed."""
+        split = split_random(*read_play_counts(two_tastes, ("who", "what", "times"), ","), 1)
+        found = tune(split, AlsConfig(factors=4, threads=1), [4], 5, Watch(lambda: 0.0, -1))
+        at_edge = replace(found, edges=("4 factors",))
+        assert "For longer vectors: --factors 2 4 8." in as_text(at_edge, 5, (2, 4))
+        assert "--factors" not in as_text(at_edge, 5, (4,))
+        longest = replace(found.trials[0], config=AlsConfig(factors=MOST_FACTORS))
+        assert "--factors" not in as_text(replace(at_edge, trials=(longest,)), 5, (2, MOST_FACTORS))
 
     def test_a_winner_that_is_worth_no_more_is_not_written(self, two_tastes, config, capsys, monkeypatch):
         """Where the other listeners have no more of the winner, the configuration stays, and why is said."""

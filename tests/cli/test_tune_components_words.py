@@ -22,6 +22,14 @@ def test_a_choice_that_a_day_would_not_follow_is_told(fitting, told):
     assert ("A day needs 100 blend listeners" in as_text(tuned, 10, True)) == told
 
 
+@pytest.mark.parametrize("one_date", [True, False])
+def test_a_date_that_teaches_and_judges_is_told(one_date):
+    """Trees learn which tracks are played on a date: what they gain on it they may lose on the next."""
+    tuned = TunedComponents(Ensemble(), Ensemble(), 100, {}, (), ((Ensemble(), 0.1),),
+                            (Row(ALONE, Means(0.1, 0.1), None),), 300, (100, 100, 200), False)  # fmt: skip
+    assert ("it taught the weights and trees that it judges" in as_text(tuned, 10, True, one_date)) == one_date
+
+
 @pytest.mark.parametrize(("others", "why"), [(99, "The 99 other listeners are too few"), (100, "not surely better")])
 def test_why_a_choice_was_not_confirmed_is_told(others, why):
     """Too few others to say, or others who do not say so."""

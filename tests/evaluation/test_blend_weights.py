@@ -22,7 +22,10 @@ from recsys_tasks.recommenders.blend import Pool
 from recsys_tasks.recommenders.exact_search import exact_top
 
 N_TRACKS, K = 40, 5
-TOO_FEW = "not fitted, als stays alone: 99 of 99 blend listeners played anything new, and 100 are needed."
+TOO_FEW = (
+    "not fitted, als stays alone: 99 of 99 blend listeners played anything new, and 100 are needed. More listeners "
+    "teach with a larger"
+)
 
 
 @dataclass(frozen=True)
@@ -124,8 +127,8 @@ class TestWeights:
         ("n_users", "most", "said"),
         [
             (LEAST_LISTENERS, 10_000, "fitted on 100 listeners: als 1, recent 5"),
-            (99, 10_000, f"{TOO_FEW} More listeners teach with a larger [evaluation] blend_share."),
-            (99, 99, f"{TOO_FEW} More listeners teach with a larger [evaluation] max_users."),
+            (99, 10_000, f"{TOO_FEW} [evaluation] blend_share, where a day has so many."),
+            (99, 99, f"{TOO_FEW} [evaluation] max_users, where a day has so many."),
         ],
     )
     def test_it_is_said_on_whom_they_were_fitted(self, n_users, most, said):

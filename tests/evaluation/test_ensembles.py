@@ -123,6 +123,20 @@ class TestChoice:
         expected = ndcg(is_hit(lists, hidden), np.diff(hidden.indptr)).mean()
         assert one["recent (2-day half-life) alone"].ndcg == pytest.approx(expected)
 
+    def test_what_teaches_is_of_earlier_dates_than_what_judges(self, fashionable):
+        """The fitting listeners have the hidden plays of the first dates, the others those of later ones alone; who has
+        none there is not asked."""
+        split = fashionable.split
+        later = sparse.csr_matrix(np.arange(N_TRACKS) % 2, dtype=np.uint32)  # the odd tracks, say, are played later
+        earlier = sparse.csr_matrix(split.hidden - split.hidden.multiply(later))
+        sample = replace(fashionable, split=replace(split, earlier=earlier)).sample(N_USERS)
+        whole = fashionable.sample(N_USERS)
+        for name, odd in (("fitting", 0), ("validation", 1), ("reporting", 1)):
+            rows = getattr(sample, name)
+            assert {column % 2 for column in sample.hidden[rows].indices} == {odd}
+            assert (np.diff(sample.hidden[rows].indptr) > 0).all()
+            assert 0 < len(rows) < len(getattr(whole, name))
+
     @pytest.mark.parametrize(("errors", "near"), [(0.9, True), (1.1, False), (-3.0, True)])
     def test_one_standard_error_less_than_the_best_is_near(self, errors, near):
         """Of the paired difference; listeners who are all alike have none, and then a tie alone is near."""

@@ -13,8 +13,8 @@ from strategies import play_counts
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.evaluation.tuning import Search, Watch, tune
-from recsys_tasks.evaluation.tuning_grid import FINE, Point, edges_of
+from recsys_tasks.evaluation.tuning import Search, TimeIsUp, Watch, _search, tune
+from recsys_tasks.evaluation.tuning_grid import DECADE, FINE, Point, edges_of
 from recsys_tasks.evaluation.tuning_split import split_random, split_time
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
 
@@ -52,6 +52,17 @@ class TestSplits:
         split = split_time(matrix, [(date(2026, 1, 2), later)])
         assert list(zip(*(axis.tolist() for axis in split.hidden.nonzero()), strict=True)) == [(0, 1)]
         assert (split.training != matrix.counts).nnz == 0
+        assert split.earlier is None
+
+    def test_time_tells_the_first_third_of_the_dates_with_plays_apart(self):
+        """Of four dates, one of them empty, the first has earlier discoveries; of two with plays as well."""
+        matrix = fold(empty_matrix(pa.int64(), pa.int64()), date(2026, 1, 1), play_counts({(1, 1): 1, (2, 2): 1}), "")
+        days = [{(1, 2): 1}, {}, {(2, 1): 1}, {(1, 2): 2}]
+        dated = [(date(2026, 1, 2 + n), play_counts(plays)) for n, plays in enumerate(days)]
+        for last in (4, 3):
+            split = split_time(matrix, dated[:last])
+            assert split.earlier.toarray().tolist() == [[0, 1], [0, 0]]
+            assert split.hidden.toarray().tolist() == [[0, 1 if last == 3 else 3], [1, 0]]
 
 
 def searched(split, current=LOG, factors=(4,), **watch):
@@ -88,6 +99,28 @@ class Ridge(Peak):
     def score(self, point):
         """How near the point is, and how near to the ridge."""
         return super().score(point) - 9 * abs(point.a - point.regularization)
+
+
+class Longer(Peak):
+    """A peak that is higher with longer vectors, and what was asked; trials above a length would take too long."""
+
+    def __init__(self, most):
+        super().__init__(5, 3)
+        self.most, self.asked = most, []
+
+    def score(self, point):
+        """How near the point is, with as many factors."""
+        if point.factors > self.most:
+            raise TimeIsUp
+        self.asked.append(point)
+        return super().score(point) + point.factors
+
+    def leave(self, _factors):
+        """Nothing is planned."""
+
+    def fine(self):
+        """Places of the points between decades in what was asked."""
+        return [n for n, point in enumerate(self.asked) if point.a % DECADE or point.regularization % DECADE]
 
 
 class TestSearch:
@@ -145,6 +178,21 @@ class TestSearch:
         lengths = {trial.config.factors for trial in tuned.trials[1:]}
         assert 16 in lengths
         assert 24 not in lengths
+
+    def test_longer_vectors_are_tried_before_the_fine_steps(self):
+        """Who has no time for the whole search learns first what longer vectors are worth."""
+        search = Longer(most=128)
+        _search(search, (40, 64, 128))
+        first_of = [min(n for n, point in enumerate(search.asked) if point.factors == each) for each in (64, 128)]
+        assert first_of[0] < first_of[1] < search.fine()[0]
+        assert max(point.factors for point in search.asked) == 128
+
+    def test_fine_steps_go_on_where_there_is_no_time_for_longer_vectors(self):
+        """A trial of longer vectors that would end too late takes nothing from those of the shortest."""
+        search = Longer(most=40)
+        with pytest.raises(TimeIsUp):
+            _search(search, (40, 64))
+        assert Point("log", 5, 3, 40) in search.asked
 
     def test_when_the_time_is_up_the_best_so_far_is_told(self, split):
         """A trial that would end beyond the budget is not begun; the current settings are tried in any case."""

@@ -14,7 +14,8 @@ from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, least_of_full
 from recsys_tasks.recommenders.content import COUNTED_ANEW_DAYS, Content
-from recsys_tasks.recommenders.nearest_content import Before, blocks_of_work, nearest_content
+from recsys_tasks.recommenders.in_blocks import blocks_of_work
+from recsys_tasks.recommenders.nearest_content import Before, nearest_content
 
 FIRST, N_DAYS, AT_FIRST, A_DAY = date(2026, 1, 5), 26, 200, 12
 CONFIG = ContentConfig(nearest=6, most_tracks=90)

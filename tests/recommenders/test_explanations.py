@@ -5,6 +5,7 @@ import pytest
 from scipy import sparse
 
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.recommenders import explanations
 from recsys_tasks.recommenders.explanations import reasons
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
@@ -43,6 +44,23 @@ def test_what_speaks_against_a_track_is_no_reason_for_it() -> None:
     """Of similarities below zero, as EASE has, none is named, though there is no other."""
     near = similar({(0, 3): -0.2, (1, 3): 0.1, (5, 4): -0.5})
     assert reasons([near], PLAYED, np.array([[3, 4], [3, 4], [3, 4]])).tolist() == [[1, -1], [-1, -1], [-1, -1]]
+
+
+@pytest.mark.parametrize("at_once", [1, 50, explanations.AT_ONCE])
+def test_each_listener_gets_the_reasons_that_they_get_alone(monkeypatch, at_once) -> None:
+    """However many are looked through together, each place names the listener's own track that is nearest to it."""
+    monkeypatch.setattr(explanations, "AT_ONCE", at_once)
+    rng, n_users, n_tracks = np.random.default_rng(4), 40, 30
+    near = rng.choice(np.float32([-1, 0, 0, 0, 1, 2]), (n_tracks, n_tracks))
+    histories = [np.sort(rng.choice(n_tracks, rng.integers(0, 9), replace=False)) for _ in range(n_users)]
+    lists = np.array([rng.choice(np.arange(-1, n_tracks + 3), 7, replace=False) for _ in range(n_users)])
+    lists[5] = -1
+    played = Played(np.cumsum([0, *map(len, histories)]), np.concatenate(histories))
+    found = reasons([SimilarTracks(sparse.csr_matrix(near))], played, lists)
+    for own, wanted, named in zip(histories, lists, found, strict=True):
+        for track, reason in zip(wanted.tolist(), named.tolist(), strict=True):
+            values = near[own, track] if 0 <= track < n_tracks and len(own) else np.zeros(1)
+            assert reason == (own[np.argmax(values)] if values.max() > 0 else -1)
 
 
 def test_no_component_gives_no_reason() -> None:

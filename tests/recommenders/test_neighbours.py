@@ -1,16 +1,14 @@
 """What the tracks of listeners reach: kept from one question to the next, and no answer depends on that."""
 
-from concurrent.futures import ThreadPoolExecutor, wait
-
 import numpy as np
 import pytest
 from scipy import sparse
 
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.recommenders.neighbours import ASKED_TRACKS, FEW, SIMILAR, TURN, Neighbours, SimilarTracks
+from recsys_tasks.recommenders.neighbours import ASKED_TRACKS, LISTENERS_AT_ONCE, SIMILAR, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 
-N_USERS, N_TRACKS, K = 3 * FEW, 400, 5
+N_USERS, N_TRACKS, K = LISTENERS_AT_ONCE + 6, 400, 5
 
 
 def neighbours():
@@ -110,7 +108,7 @@ class TestHeavyListeners:
 
     def test_who_else_is_asked_changes_nothing(self):
         """A listener alone and the last of many get the same."""
-        many = 2 * FEW
+        many = LISTENERS_AT_ONCE + 1
         assert self.reached(self.asked(self.N, many), many).tolist() == self.reached(self.asked(self.N)).tolist()
 
     def test_who_played_little_keeps_all_beside_one_who_played_much(self):
@@ -121,28 +119,3 @@ class TestHeavyListeners:
             np.array([0, 1]), Played(np.zeros(3, np.int64), played.cols[:0]), 9
         )
         assert both.cols[1].tolist() == [self.N + 1, *[-1] * 8]
-
-
-class TestTurns:
-    @pytest.mark.parametrize("n_listeners", [1, FEW])
-    def test_few_listeners_never_wait_for_many(self, n_listeners):
-        """Who is asked alone gets a list and scores while another thread goes through a batch."""
-        asked, rows = neighbours(), np.arange(n_listeners)
-        with ThreadPoolExecutor(1) as other, TURN:
-            found = other.submit(asked.candidates, rows, asked.played.rows(rows), K).result(timeout=20)
-            scores = other.submit(asked.scores, rows, found.cols[:, 0].astype(np.int64)).result(timeout=20)
-        assert scores.tolist() == found.scores[:, 0].tolist()
-
-    def test_many_listeners_take_turns(self):
-        """A batch waits until no other thread goes through one, and gets what it gets alone; an error ends a turn."""
-        asked, rows = neighbours(), np.arange(N_USERS)
-        with pytest.raises(IndexError):
-            asked.scores(np.arange(N_USERS) + N_USERS, np.zeros(N_USERS, np.int64))
-        with ThreadPoolExecutor(2) as others:
-            with TURN:
-                waiting = [others.submit(asked.candidates, rows, asked.played, K)]
-                waiting += [others.submit(asked.scores, rows, np.zeros(N_USERS, np.int64))]
-                assert not wait(waiting, timeout=0.2).done
-            found, scores = (each.result(timeout=20) for each in waiting)
-        assert found.cols.tolist() == neighbours().candidates(rows, asked.played, K).cols.tolist()
-        assert scores.tolist() == neighbours().scores(rows, np.zeros(N_USERS, np.int64)).tolist()

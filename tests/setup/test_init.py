@@ -169,6 +169,18 @@ class TestShapes:
         assert "public.songs and public.tracks look equally like the catalogue" in done.stdout
         assert "catalogue" not in written(tmp_path)
 
+    def test_a_catalogue_is_found_by_a_column_in_capitals_that_the_streams_have_too(self, source_dsn, recsys, tmp_path):
+        """The column that is named for the streams is looked for in the catalogue, however it is written."""
+        execute(
+            source_dsn,
+            'CREATE TABLE edits (who text, "File Path" text, at timestamptz)',
+            f"INSERT INTO edits SELECT n % 5, n % 3, at FROM {HOURLY}",
+            'CREATE TABLE names (path text, "File Path" text, title text, artist text)',
+        )
+        done = recsys(source_dsn, "init", "--streams", "public.edits", "--set", "source.track_id=File Path")
+        assert done.returncode == 0, done.stderr
+        assert written(tmp_path)["catalogue"]["track_id"] == "File Path"
+
     def test_a_catalogue_without_artists_is_taken_where_somebody_says_so(self, source_dsn, recsys, tmp_path):
         """By itself a table of ids and titles is not taken for one: albums and genres have them too."""
         execute(source_dsn, f"CREATE TABLE plays AS SELECT n % 5 AS user_id, n % 3 AS track_id, at FROM {HOURLY}")
@@ -296,6 +308,19 @@ class TestFirstDate:
             f"INSERT INTO streams SELECT n % 5, n % 3, at FROM {HOURLY} WHERE at < date '{FIRST}' + 9",
         )
         done = recsys(source_dsn, "init", "--replace")
-        assert "taken for strays" in done.stdout
+        assert "the first of 1970-01-01, are taken for strays" in done.stdout
+        assert "--set source.history_start=1970-01-01" in done.stdout
         assert f"recsys run --date {FIRST + timedelta(days=8)}" in done.stdout
         assert written(tmp_path)["source"]["history_start"] == FIRST
+
+    def test_an_archive_that_is_all_of_last_century_is_history(self, source_dsn, recsys, tmp_path):
+        """Where every stream is older than any service, they are no strays: the history begins with them."""
+        execute(
+            source_dsn,
+            "CREATE TABLE streams (user_id int, track_id int, at timestamptz)",
+            "INSERT INTO streams VALUES (1, 1, '1997-09-20 03:00Z'), (2, 1, '1998-04-22 23:00Z')",
+        )
+        done = recsys(source_dsn, "init")
+        assert "First date with streams: 1997-09-20." in done.stdout
+        assert "strays" not in done.stdout
+        assert "recsys run --date 1998-04-22" in done.stdout

@@ -1,5 +1,6 @@
 """A service whose candidates trees put in order: trained, stored, judged, released and served, the same bytes again."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -13,6 +14,7 @@ from recsys_tasks.recommenders.ranker import FILES, lightgbm
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, retain
 from recsys_tasks.steps.suppress import ask_to_suppress
+from recsys_tasks.steps.verdict import verdict_on
 from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.search import Search, every_file
 
@@ -97,6 +99,22 @@ class TestRanked:
             lightgbm()
 
 
+def joining_is_told_a_day_later(at, day):
+    """What the live release is worth beside its ALS alone stands in the report; where that is less, the gate warns."""
+    judgement = at.judgements.of(day)[0]
+    judged = at.judgements.load(judgement)
+    later = judged.figures["joined_later"]
+    assert later["joined"] == pytest.approx(judged.figures["incumbent_precision"]["mean"])
+    assert 0 < later["first"] != later["joined"]
+    (page,) = (path.read_text() for path in at.store.root.glob(f"evaluations/{day}/*/*.html"))
+    assert "What joining is worth a day later" in page
+    worse = {**later, "difference": -0.02, "low": -0.03, "high": -0.01}
+    for stored, warned in ((later, later["high"] < 0), (worse, True)):
+        again = verdict_on(replace(judged, figures=judged.figures | {"joined_later": stored}), at.config.gate)
+        assert any("what joins its components" in each for each in again.figures["warnings"]) == warned
+        assert again.outcome == "PASS"
+
+
 class TestKept:
     def test_retention_an_erasure_and_drift_know_all_that_a_candidate_is_made_of(self, world_dsn, tmp_path):
         """With trees and tracks without plays, content not being in the blend: old dates go, and the reference of drift
@@ -110,6 +128,7 @@ class TestKept:
         at = Workplace(PosixStore(tmp_path / "store"), config(**tables), world_dsn)
         for n in (13, 14, 15):
             assert run(at, date(2026, 1, n)).verdict.outcome == "PASS"
+        joining_is_told_a_day_later(at, date(2026, 1, 14))
         first = at.bundles.key(at.releases.log().entries[0].candidate)
         assert first.cold
         assert first.blend.trees

@@ -1,0 +1,43 @@
+"""Work on many rows in blocks of about equally much work, which bounds the memory."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+Found = TypeVar("Found")
+PRODUCTS = 1 << 17
+"""Products of two numbers that are computed together: some 6 MB on the way, little more than a core keeps at hand."""
+
+
+def work_of(features: sparse.csr_matrix, chosen: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+    """Products that each row takes. (n_rows,)."""
+    each = np.concatenate([[0], np.cumsum(np.diff(chosen.indptr)[features.indices], dtype=np.int64)])
+    return np.asarray(np.diff(each[features.indptr]))
+
+
+def in_blocks(of: Callable[[int, int], Found], work: npt.NDArray[np.int64], products: int, threads: int) -> list[Found]:
+    """What a function gives for each run of rows, in their order. Products of sparse matrices, and most of what NumPy
+    does with them, hold no lock of the interpreter, so that threads share the runs; each has one in memory.
+
+    Args:
+        of: of a run's first row, and the one after its last.
+        work: (n_rows,) products that each row takes.
+        products: of a run, at the most.
+        threads: that share the runs.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(lambda run: of(*run), blocks_of_work(work, products)))
+
+
+def blocks_of_work(work: npt.NDArray[np.int64], products: int) -> Iterator[tuple[int, int]]:
+    """First row and the one after the last of runs of rows that take at most so much work, or are one row."""
+    total, start = np.cumsum(work), 0
+    while start < len(work):
+        before = total[start - 1] if start else 0
+        end = max(start + 1, int(np.searchsorted(total, before + products, side="right")))
+        yield start, end
+        start = end

@@ -1,0 +1,77 @@
+"""What the tracks of listeners reach is the plain sum for each of them, whoever else is asked."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.recommenders.reached import Reached
+from recsys_tasks.recommenders.vectors import Played
+
+N_TRACKS = 60
+HISTORIES = st.lists(st.lists(st.integers(0, N_TRACKS - 1), unique=True, max_size=20), min_size=1, max_size=5)
+NOBODY = Played(np.zeros(2, np.int64), np.zeros(0, np.int32))
+
+
+def similarities(seed, below_zero=False):
+    """A third of all pairs, of very different sizes; some below zero, as EASE has them."""
+    rng = np.random.default_rng(seed)
+    found = sparse.random(N_TRACKS, N_TRACKS, 0.3, "csr", np.float32, rng)
+    found.data *= np.float32(10) ** rng.integers(-3, 4, found.nnz).astype(np.float32)
+    if below_zero:
+        found.data *= rng.choice(np.float32([-1, 1]), found.nnz)
+    return found
+
+
+def played(histories):
+    """The same as tracks of listeners."""
+    ends = np.cumsum([0, *map(len, histories)])
+    return Played(ends, np.array([track for tracks in histories for track in tracks], np.int32))
+
+
+class TestReached:
+    @given(HISTORIES, st.integers(0, 99), st.booleans())
+    def test_scores_are_sums_over_the_tracks_of_each_listener(self, histories, seed, below_zero):
+        """Each pair has its sum to the last bit but one, and 0 where nothing is reached."""
+        similar = similarities(seed, below_zero)
+        owners, cols = (each.ravel() for each in np.indices((len(histories), N_TRACKS)))
+        found = Reached.by(played(histories), similar).of(owners, cols).reshape(len(histories), N_TRACKS)
+        sums = [np.asarray(similar[tracks].astype(np.float64).sum(axis=0)).ravel() for tracks in histories]
+        parts = [np.asarray(abs(similar[tracks]).astype(np.float64).sum(axis=0)).ravel() for tracks in histories]
+        assert (np.abs(found - sums) <= 2.0**-23 * np.array(parts)).all()
+
+    @given(HISTORIES, st.integers(0, 99), st.randoms())
+    def test_neither_company_nor_order_changes_a_bit(self, histories, seed, random):
+        """A listener alone, with the tracks in another order, has the list and scores that they have with others."""
+        similar, everybody = similarities(seed), played(histories)
+        lists, scores = Reached.by(everybody, similar).best(5, everybody, None)
+        for place, tracks in enumerate(histories):
+            alone = played([random.sample(tracks, len(tracks))])
+            own_list, own_scores = Reached.by(alone, similar).best(5, alone, None)
+            assert own_list.tobytes() == lists[place].tobytes()
+            assert own_scores.tobytes() == scores[place].tobytes()
+
+    @given(HISTORIES, st.integers(0, 99), st.integers(1, N_TRACKS + 5))
+    def test_lists_hold_the_best_that_may_be_shown_and_score_more_than_zero(self, histories, seed, k):
+        """Best first, equal ones by column; what was played, not allowed, or has nothing for it is not among them."""
+        reached, allowed = (
+            Reached.by(played(histories), similarities(seed, below_zero=True)),
+            np.arange(N_TRACKS) % 3 > 0,
+        )
+        lists, scores = reached.best(k, played(histories), allowed)
+        for place, tracks in enumerate(histories):
+            of_all = reached.of(np.full(N_TRACKS, place), np.arange(N_TRACKS))
+            open_ = np.flatnonzero(allowed & (of_all > 0) & ~np.isin(np.arange(N_TRACKS), tracks))
+            wanted = open_[np.lexsort((open_, -of_all[open_]))][:k]
+            assert lists[place].tolist() == [*wanted.tolist(), *[-1] * (k - len(wanted))]
+            assert scores[place, : len(wanted)].tolist() == of_all[wanted].tolist()
+            assert np.isneginf(scores[place, len(wanted) :]).all()
+
+    def test_more_listeners_and_tracks_than_a_number_holds_are_refused(self):
+        """A column must never run into the number of its listener."""
+        similar = sparse.csr_matrix((1, (1 << 31) - 1), dtype=np.float32)
+        assert not len(Reached.by(Played(np.array([0, 0]), NOBODY.cols), similar[:, : 1 << 20]).keys)
+        with pytest.raises(BadData, match="too many at once"):
+            Reached.by(NOBODY, similar)
