@@ -14,7 +14,7 @@ thirteen weeks, from 2017-10-02, as a service would have met them that runs ever
 
 - what is a setting (ALS by ``tune``, half-life and kind of recent plays, kind of neighbours, half-life of own
   purchases) is chosen once, on the four weeks from 2017-09-04, and kept; ALS is searched for alike with and without
-  repeats, so that the second run may be given what the first one found (``--als``);
+  repeats, to the end of the search, so that a second run may be given what a first one found (``--als``);
 - components are fitted for each week on all days before it;
 - weights and trees are fitted for each week on the four weeks before it, whose components are those of their own weeks.
 
@@ -96,8 +96,7 @@ def factors_of(of: Fold, config: AlsConfig) -> Factors:
 
 def chosen_on(task: Task, known: AlsConfig | None, seconds: float, say: Callable[[str], None]) -> Chosen:
     """ALS by ``tune``, unless it is known; half-lives and neighbours by what they add to it."""
-    base = AlsConfig(threads=1)
-    als = known or tune(task.tuning.for_tuning, base, LENGTHS, K, Watch(time.process_time, seconds)).winner
+    als = known or _searched_for(task, seconds, say)
     say(f"als: {als.weight}, a = {als.a:g}, lambda = {als.regularization:g}, {als.factors} factors")
     factors = [factors_of(fold, als) for fold in task.validation]
     recent = {
@@ -117,6 +116,14 @@ def chosen_on(task: Task, known: AlsConfig | None, seconds: float, say: Callable
     }
     say(f"nDCG of ALS and own plays by half-life: {_rounded(by_own)}")
     return Chosen(als, _best(similar)[0], next(iter(_best(recent)), None), next(iter(_best(by_own)), None))
+
+
+def _searched_for(task: Task, seconds: float, say: Callable[[str], None]) -> AlsConfig:
+    """ALS by ``tune``, which says where the time was up before the end of its search."""
+    found = tune(task.tuning.for_tuning, AlsConfig(threads=1), LENGTHS, K, Watch(time.process_time, seconds))
+    if found.stopped:
+        say(f"als: {len(found.trials)} settings were tried in {seconds:.0f} s; more --seconds would try more")
+    return found.winner
 
 
 def _rounded(scores: dict[float, float]) -> dict[float, float]:
