@@ -21,7 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.bundles import bundle_of
 from benchmarks.gate_calibration.recorded_worlds import DAYS, HISTORY, demo
-from benchmarks.recommender_logs import Fold, world
+from benchmarks.recommender_logs import Fold
+from benchmarks.recommender_sets import world
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.demo.world import PRESETS, build_world

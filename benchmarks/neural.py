@@ -22,6 +22,7 @@ import numpy as np
 from scipy import sparse
 
 from benchmarks.recommender_logs import Fold, Numbers, Task
+from benchmarks.recommender_sets import SETS
 from recsys_tasks.core.records import Json
 from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.evaluation.metrics import ndcg
@@ -72,8 +73,6 @@ def main() -> None:
     for name in args.only:
         sequences, vectors = (file_of(args.folder, name, content) for content in ("sequences", "vectors"))
         if not sequences.exists():
-            from benchmarks.recommenders import SETS
-
             write_sequences(sequences, SETS[name](args.data))
         if importlib.util.find_spec("torch") is None:
             print(f"{name}: {sequences} is there; PyTorch is not installed, so nothing is trained")

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from benchmarks import neural
+from benchmarks.joining import listed, scored
 from benchmarks.neural import factors_in, file_of, first_plays, read_sequences, trained, write_sequences
 from benchmarks.recommender_logs import Task, dated
-from benchmarks.recommenders import chosen_on, listed, measured, scored
+from benchmarks.recommenders import chosen_on, measured
 
 LISTENERS, TRACKS, DAYS = 60, 30, 12
 
@@ -74,7 +75,7 @@ def test_it_is_scored_beside_the_others_and_without_it(tmp_path, walks):
     np.savez(file_of(tmp_path, "amazon-music", "vectors"), **vectors)
     told = []
     chosen = chosen_on(walks, None, 0.0, told.append)
-    labels = [row[3] for row in measured("amazon-music", walks, chosen, tmp_path, told.append)]
-    assert {"SASRec alone", "without SASRec", "all, re-ranked", "without SASRec, re-ranked"} <= {*labels}
+    labels = {*measured("amazon-music", walks, chosen, tmp_path, told.append).scores}
+    assert {"SASRec alone", "without SASRec", "all, re-ranked", "without SASRec, re-ranked"} <= labels
     assert sum("less without SASRec, re-ranked" in line for line in told) == 2
-    assert not any("SASRec" in row[3] for row in measured("amazon-music", walks, chosen, None, told.append))
+    assert not any("SASRec" in each for each in measured("amazon-music", walks, chosen, None, told.append).scores)

@@ -2,24 +2,26 @@
 
 import numpy as np
 
-from benchmarks.played_again import NAMES, Asked, scored, taught
-from benchmarks.recommender_logs import dated
+from benchmarks.joining import listed, scored
+from benchmarks.own_plays import NAMES, Asked, Own, own_by_trees
+from benchmarks.recommender_logs import Task, dated
 
 
-def week_of(n_users=60, seed=1):
-    """Listeners play a track of theirs every fifth day, and any others once."""
+def weeks(n_users=60, seed=1):
+    """Listeners play a track of theirs every fifth day, and any others once: two weeks, of which the first teaches."""
     rng = np.random.default_rng(seed)
-    days = np.repeat(np.arange(30), n_users)
-    users = np.tile(np.arange(n_users), 30)
+    days = np.repeat(np.arange(37), n_users)
+    users = np.tile(np.arange(n_users), 37)
     often = np.where((days + users) % 5 == 0, users % 7, rng.integers(7, 60, len(days)))
     log = dated(users, often, days)
-    cut = 23
-    return log.fold(cut, 7, log.lately([cut])[cut], repeats=True)
+    lately = log.lately(cuts := [23, 30])
+    first, second = (log.fold(cut, 7, lately[cut], repeats=True) for cut in cuts)
+    return Task("the next 7 days", first, (first,), (second,))
 
 
 def test_only_own_tracks_are_asked_for_each_with_all_that_is_known_of_it():
     """Every played track of every listener once, and whether they play it in the week."""
-    week = week_of()
+    week = weeks().validation[0]
     asked = Asked.of(week)
     assert asked.rows.shape == (week.training[week.rows].nnz, len(NAMES))
     assert np.isfinite(asked.rows).all()
@@ -35,8 +37,19 @@ def test_lists_hold_the_best_of_each_listener():
     assert found[:, :4].tolist() == [[5, 4, 9, -1], [-1, -1, -1, -1], [3, -1, -1, -1]]
 
 
+def test_what_was_played_again_teaches_all_of_it_and_every_third_of_the_rest():
+    """The sizes of the listeners sum to the rows that teach."""
+    asked = Asked.of(weeks().validation[0])
+    rows, hits, sizes = asked.lesson()
+    assert hits.sum() == asked.hits.sum()
+    assert len(rows) == len(hits) == sizes.sum()
+    assert abs((~hits).sum() - (~asked.hits).sum() / 3) < len(sizes)
+
+
 def test_trees_learn_what_comes_back():
     """They are no worse than faded plays where these say all that there is."""
-    alone, by_trees = scored(week_of(seed=2), taught([week_of()]))
+    task = weeks()
+    alone = scored(task.test, [listed(Own(fold.own[90.0]), fold) for fold in task.test]).precision
+    by_trees = scored(task.test, own_by_trees(task)).precision
     assert len(alone) == len(by_trees) == 60
     assert by_trees.mean() >= alone.mean() - 0.01 > 0.05
