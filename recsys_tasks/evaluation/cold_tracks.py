@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
-from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, Z_95, mean_and_error, paired_difference
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, interval_of, mean_and_error, paired_difference
 from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg, recall
 from recsys_tasks.matrix.split import Holdout
@@ -143,11 +143,5 @@ def _at_random(n_hidden: IntArray, n_pool: int, k: int) -> tuple[Values, Values]
 def _row(name: str, recalls: Values, ndcgs: Values, baseline: Values) -> ColdRow:
     mean, error = mean_and_error(recalls)
     pair = paired_difference(recalls, baseline)
-    own, other = (_interval(*each) for each in ((mean, error), (pair["difference"], pair["standard_error"])))
+    own, other = (interval_of(*each) for each in ((mean, error), (pair["difference"], pair["standard_error"])))
     return ColdRow(name, len(recalls), float(mean or 0), *own, float(ndcgs.mean()), float(pair["difference"]), *other)
-
-
-def _interval(mean: float | None, error: float | None) -> tuple[float | None, float | None]:
-    if mean is None or error is None:
-        return None, None
-    return mean - Z_95 * error, mean + Z_95 * error

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys_tasks.core.domain import IntArray
-from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, Z_95, paired_difference
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, interval_of, paired_difference
 from recsys_tasks.evaluation.lists import Lists, is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg, precision
 from recsys_tasks.matrix.split import Holdout
@@ -130,7 +130,6 @@ def _scored(lists: Lists, hidden: sparse.csr_matrix) -> tuple[Values, Values]:
 def _row(part: Part, found: Mapping[str, tuple[Values, Values]]) -> ComponentRow:
     own, own_ndcg = found[part.lists]
     pair = paired_difference(own, found[part.beside][0])
-    half = None if pair["standard_error"] is None else Z_95 * pair["standard_error"]
-    low, high = (None, None) if half is None else (pair["difference"] - half, pair["difference"] + half)
+    low, high = interval_of(pair["difference"], pair["standard_error"])
     means = float(own.mean()), float(own_ndcg.mean())
     return ComponentRow(part.lists, part.weight, *means, pair["difference"], low, high, part.beside)

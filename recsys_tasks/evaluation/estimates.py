@@ -43,6 +43,13 @@ def mean_and_error(values: Values, weights: Values | None = None) -> tuple[float
     return mean, spread * float(np.sqrt(n / (n - 1))) if n > 1 else None
 
 
+def interval_of(mean: float | None, error: float | None) -> tuple[float | None, float | None]:
+    """The bounds of the interval of 95 % of a mean; None where it or its standard error is not known."""
+    if mean is None or error is None:
+        return None, None
+    return mean - Z_95 * error, mean + Z_95 * error
+
+
 def paired_difference(
     candidate: Values, incumbent: Values, training_noise: float = 0.0, weights: Values | None = None
 ) -> Figures:

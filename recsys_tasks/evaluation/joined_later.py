@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, Z_95, paired_difference
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, interval_of, paired_difference
 from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, recommend
 from recsys_tasks.evaluation.metrics import precision
 from recsys_tasks.matrix.split import Holdout
@@ -51,6 +51,5 @@ def joined_later(live: EvaluatedModel, lists: Lists, holdout: Holdout, k: int) -
     first = recommend(alone, rows, holdout.history[rows], k)
     by_all, by_first = (precision(is_hit(found, holdout.hidden[rows])) for found in (lists[told], first))
     pair = paired_difference(by_all, by_first)
-    half = None if pair["standard_error"] is None else Z_95 * pair["standard_error"]
-    low, high = (None, None) if half is None else (pair["difference"] - half, pair["difference"] + half)
+    low, high = interval_of(pair["difference"], pair["standard_error"])
     return JoinedLater(len(rows), float(by_all.mean()), float(by_first.mean()), pair["difference"], low, high)

@@ -176,6 +176,7 @@ def _plots(seen: Viewed, rows: Sequence[Row], others: Sequence[Row], gate: GateC
         quality_plots.precision_over_days(rows, gate.floor, k, others),
         quality_plots.recall_over_days(rows, gate.min_recall),
         quality_plots.cold_tracks_over_days(rows, k),
+        quality_plots.joined_over_days(rows, k),
         run_plots.streams_over_days(rows, counted),
         run_plots.listeners_over_days(rows, counted),
         run_plots.new_over_days(rows),

@@ -50,11 +50,10 @@ class Reached:
         n, n_tracks = len(played.indptr) - 1, similar.shape[1]
         if n.bit_length() + n_tracks.bit_length() >= VALUE_BITS:
             raise BadData(f"{n} listeners and {n_tracks} tracks are too many at once.")
-        listeners = np.repeat(np.arange(n), np.diff(played.indptr))
-        near = Played(similar.indptr, similar.indices).lengths(played.cols)
+        owners, near = played.owners, Played(similar.indptr, similar.indices).lengths(played.cols)
         work = np.diff(np.concatenate([[0], np.cumsum(near)])[played.indptr])
         blocks = (slice(*played.indptr[[first, last]]) for first, last in blocks_of_work(work, AT_ONCE))
-        parts = [_summed(similar[played.cols[own]], listeners[own]) for own in blocks]
+        parts = [_summed(similar[played.cols[own]], owners[own]) for own in blocks]
         keys = np.concatenate([np.zeros(0, np.int64), *(keys for keys, _ in parts)])
         scores = np.concatenate([np.zeros(0, np.float32), *(scores for _, scores in parts)])
         ends = np.searchsorted(keys, np.arange(n + 1) << n_tracks.bit_length())

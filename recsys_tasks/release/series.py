@@ -138,6 +138,7 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
         **{"pairs": None, "weight": None, **figures["training"]},
         **{name: _recall_of_cold(figures, lists) for name, lists in COLD_LISTS.items()},
         "components": figures.get("components", ()),
+        "joined_later": figures.get("joined_later"),
         "new_tracks": figures["new_tracks"],
         "new_listeners": figures["new_listeners"],
         "outcome": verdict.get("outcome", NOT_JUDGED),

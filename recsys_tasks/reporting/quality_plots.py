@@ -140,6 +140,23 @@ def cold_tracks_over_days(rows: Rows, k: int) -> Plot:
     )
 
 
+def joined_over_days(rows: Rows, k: int) -> Plot:
+    """What the live release's components are worth joined, and by ALS alone, on days that taught it nothing."""
+    return Plot(
+        name="joined_later",
+        title=f"What joining components is worth a day later: precision@{k} of the live release",
+        caption="Of up to 2,000 of each day's test listeners. A candidate is judged on the day that taught its weights "
+        "and trees; the live release is asked a day later.",
+        unit=f"precision@{k}",
+        digits=4,
+        points=days_of(rows),
+        lines=(
+            Line("components joined", "candidate", column(rows, "joined_later", "joined")),
+            Line("its ALS alone", "popular", column(rows, "joined_later", "first")),
+        ),
+    )
+
+
 def slices(rows: Rows) -> Forest:
     """The difference in each slice with its interval. rows: of the verdict's figures, differences of precision."""
     return Forest(

@@ -140,6 +140,8 @@ def plots(m: Material, slow: Drift, k: int) -> list[Plot | Forest]:
     found.append(quality_plots.recall_over_days(m.rows, m.gate.min_recall))
     if any(row.get("cold_recall") is not None for row in m.rows):
         found.append(quality_plots.cold_tracks_over_days(m.rows, k))
+    if any(row.get("joined_later") for row in m.rows):
+        found.append(quality_plots.joined_over_days(m.rows, k))
     found.append(run_plots.loss_by_iteration(m.figures["training"]["losses"]))
     if m.verdict.figures["slices"]:
         found.append(quality_plots.slices(m.verdict.figures["slices"]))

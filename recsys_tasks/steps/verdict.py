@@ -80,7 +80,7 @@ def _decide_again(at: Workplace, judgement: Judgement, word: Acceptance) -> Verd
     return at.judgements.verdict(judgement)
 
 
-def verdict_on(judged: JudgedFigures, policy: GateConfig, accepted: bool) -> Verdict:
+def verdict_on(judged: JudgedFigures, policy: GateConfig, accepted: bool = False) -> Verdict:
     """The verdict on stored figures, from these files, the policy and a person's word on the day's streams alone."""
     checks = [Check(**check) for check in judged.figures["checks"]]
     key, past = judged.key, [from_json(PastDay, each) for each in judged.figures.get("past", ())]

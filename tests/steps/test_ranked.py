@@ -11,6 +11,8 @@ from settings import SIGNED, artefacts_of, config, run
 from recsys_tasks.pages.lineage import lineage
 from recsys_tasks.pages.site import render
 from recsys_tasks.recommenders.ranker import FILES, lightgbm
+from recsys_tasks.release.series import series
+from recsys_tasks.reporting.quality_plots import joined_over_days
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, retain
 from recsys_tasks.steps.suppress import ask_to_suppress
@@ -108,6 +110,9 @@ def joining_is_told_a_day_later(at, day):
     assert 0 < later["first"] != later["joined"]
     (page,) = (path.read_text() for path in at.store.root.glob(f"evaluations/{day}/*/*.html"))
     assert "What joining is worth a day later" in page
+    assert "What joining components is worth a day later: precision@10 of the live release" in page
+    row = next(row for row in series(at.store) if row["day"] == day.isoformat())
+    assert [line.values[-1] for line in joined_over_days([row], 10).lines] == [later["joined"], later["first"]]
     worse = {**later, "difference": -0.02, "low": -0.03, "high": -0.01}
     for stored, warned in ((later, later["high"] < 0), (worse, True)):
         again = verdict_on(replace(judged, figures=judged.figures | {"joined_later": stored}), at.config.gate)
