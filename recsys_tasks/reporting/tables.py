@@ -112,7 +112,8 @@ def _asked(figures: Figures, gate: GateConfig) -> str:
         return f"Passes if surely above −{setting_percent(gate.margin)}; {blocked}."
     margin = setting_percent(gate.margin)
     return (
-        f"Too few listeners to exclude a loss of {margin} in one day: held if beyond that and beyond chance; {blocked}."
+        f"So few listeners tell a loss of {margin} by long lists alone, which decide (next row): held if beyond that "
+        f"and beyond chance; {blocked}."
     )
 
 

@@ -55,6 +55,15 @@ class TestFigures:
         lines = deciding(FIGURES | {"pair": pair}, GateConfig(), 10)
         assert [line.found for line in lines if line.name == "against release 1, the one before"] == ["not known"]
 
+    def test_where_long_lists_decide_nothing_else_is_said_of_the_day(self):
+        """Precision may be surely better and the long lists surely worse: which of them decide stands beside both."""
+        pair, longer = paired_difference(np.full(5, 0.4), np.full(5, 0.3)), FIGURES["pair"]
+        lines = deciding(FIGURES | {"pair": pair, "evidence": longer}, GateConfig(), 10)
+        (said,) = (line.meaning for line in lines if line.name == "against release 1, the one before")
+        assert "by long lists alone, which decide (next row)" in said
+        names = [line.name for line in lines]
+        assert names[names.index("against release 1, the one before") + 1] == "the same in long lists"
+
     def test_slices_stand_with_their_warnings(self):
         """Interval, p, the warning, and where too few listeners were asked."""
         text = usual().text
