@@ -36,6 +36,7 @@ class Material:
     recent: Mapping[Recent, RecentPlays]  # by what counts them, at the end of that date; none without dates
     artists: IntArray  # (n_tracks,) a number for each artist, -1 where nobody says
     catalogue: pa.Table | None = None  # snapshot; None: nothing is known of the tracks
+    later: Mapping[Recent, RecentPlays] = field(default_factory=dict)  # after the dates that teach alone
 
     def sample(self, n: int) -> "Sample":
         """So many listeners; a smaller sample is part of a larger one."""
@@ -54,7 +55,11 @@ class Material:
             evenly_spread(rows[there[rows]], MOST_LISTENERS) for rows in (choosing[fits], choosing[~fits], reporting)
         )
         facts = TrackFacts(listeners_of(training), ages, self.artists)
-        recent = {counting: replace(plays, n_users=len(drawn)) for counting, plays in self.recent.items()}
+        teaches = np.isin(np.arange(len(drawn)), choosing[fits])
+        recent: dict[Recent, Retriever] = {}
+        for counting, plays in self.recent.items():
+            first, later = (replace(each, n_users=len(drawn)) for each in (plays, self.later.get(counting, plays)))
+            recent[counting] = TwoDates(first, later, teaches) if self.later else first
         return Sample(data, hidden, facts, recent, self.day, *(evenly_spread(rows, MOST_LISTENERS) for rows in groups))
 
 
@@ -65,7 +70,7 @@ class Sample:
     data: TrainingData
     hidden: sparse.csr_matrix  # (n_users, n_tracks)
     facts: TrackFacts
-    recent: Mapping[Recent, RecentPlays]
+    recent: Mapping[Recent, Retriever]
     day: Day
     fitting: IntArray  # rows
     validation: IntArray
@@ -75,6 +80,37 @@ class Sample:
     def history(self) -> Played:
         """What each of them played."""
         return Played(self.data.plays.indptr, self.data.plays.indices)
+
+
+@dataclass(frozen=True)
+class TwoDates:
+    """Recent plays as those who teach have them, and as those who judge have them on later dates."""
+
+    first: RecentPlays
+    later: RecentPlays
+    teaches: BoolArray  # (n_users,) who is asked about the first dates
+
+    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
+        """As ``Retriever``."""
+        one, other = (each.candidates(user_rows, played, k, allowed) for each in (self.first, self.later))
+        teaches = self.teaches[user_rows]
+        cols, scores = (
+            np.where(teaches[:, None], getattr(one, name), getattr(other, name)) for name in ("cols", "scores")
+        )
+        return Candidates(cols, scores, np.where(teaches, one.exact, other.exact))
+
+    def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
+        """As ``Retriever``."""
+        one, other = (each.scores(user_rows, item_cols) for each in (self.first, self.later))
+        return np.where(self.teaches[user_rows], one, other)
+
+    def cold_users(self) -> BoolArray:
+        """As ``Retriever``: nobody."""
+        return self.first.cold_users()
+
+    def cold_items(self) -> BoolArray:
+        """As ``Retriever``: those without any play."""
+        return self.later.cold_items()
 
 
 @dataclass(frozen=True)
@@ -132,25 +168,42 @@ class Group:
 
 
 def faded(
-    days: Iterable[sparse.csr_matrix], total: sparse.csr_matrix, tracks: Vocabulary, recents: Sequence[Recent]
-) -> dict[Recent, RecentPlays]:
-    """Recent plays after some days.
+    days: Iterable[sparse.csr_matrix],
+    total: sparse.csr_matrix,
+    tracks: Vocabulary,
+    recents: Sequence[Recent],
+    later: Sequence[sparse.csr_matrix] = (),
+) -> tuple[dict[Recent, RecentPlays], dict[Recent, RecentPlays]]:
+    """Recent plays after some days, and after some more; nothing where there are no more.
 
     Args:
         days: (n_users, n_tracks) play counts of each date from the first one on, one after the other.
         total: (n_users, n_tracks) their sum.
         tracks: their columns.
         recents: what counts them.
+        later: play counts of the dates that follow.
     """
-    found: dict[Recent, RecentPlays] = {}
-    firsts = FirstPlays(total, [total])
+    whole = canonical(sparse.csr_matrix(sum(later, total)))
+    firsts = FirstPlays(whole, [whole])
+    found = _faded_on({}, days, firsts, tracks, recents)
+    return found, _faded_on(found, later, firsts, tracks, recents) if later else {}
+
+
+def _faded_on(
+    before: Mapping[Recent, RecentPlays],
+    days: Iterable[sparse.csr_matrix],
+    firsts: FirstPlays,
+    tracks: Vocabulary,
+    recents: Sequence[Recent],
+) -> dict[Recent, RecentPlays]:
+    """Recent plays after some more days."""
+    found = dict(before)
     for plays in days:
         data = {"listeners": TrainingData(plays, tracks, tracks)}
         data["discoveries"] = TrainingData(firsts.of(plays), tracks, tracks)
         for counting in recents:
-            before = found.get(counting)
-            parent = None if before is None else Parent(before, tracks, tracks)
-            if before is not None or plays.nnz:
+            parent = Parent(found[counting], tracks, tracks) if counting in found else None
+            if parent is not None or plays.nnz:
                 found[counting] = counting.fit(data[counting.counts], parent).component
     return found
 

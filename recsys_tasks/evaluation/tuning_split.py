@@ -25,6 +25,7 @@ class TuningSplit:
     choosing: npt.NDArray[np.int64]  # rows of the users that the parameters are chosen on
     reporting: npt.NDArray[np.int64]  # rows of the others
     earlier: sparse.csr_matrix | None = None  # hidden plays of the first third of the dates; None: there is one date
+    n_earlier: int = 0  # how many dates these are
 
 
 def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary, seed: int) -> TuningSplit:
@@ -51,7 +52,7 @@ def split_time(before: PlayMatrix, after: Sequence[tuple[Day, PlayCounts]]) -> T
             earlier = _discoveries(before, whole)
         whole = fold(whole, day, counts, "")
     split = _grouped(before.users, before.tracks, before.counts, _discoveries(before, whole))
-    return replace(split, earlier=earlier)
+    return replace(split, earlier=earlier, n_earlier=sum(first_third))
 
 
 def _discoveries(before: PlayMatrix, whole: PlayMatrix) -> sparse.csr_matrix:

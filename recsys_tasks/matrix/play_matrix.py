@@ -134,6 +134,13 @@ def day_counts(counts: PlayCounts, users: Vocabulary, tracks: Vocabulary) -> spa
     return _cells(counts.plays, rows, cols, (len(users), len(tracks)))
 
 
+def known_counts(counts: PlayCounts, users: Vocabulary, tracks: Vocabulary) -> sparse.csr_matrix:
+    """The same without what is in no vocabulary."""
+    rows, cols = users.rows_of(counts.user_ids), tracks.rows_of(counts.track_ids)
+    known = (rows >= 0) & (cols >= 0)
+    return _cells(counts.plays[known], rows[known], cols[known], (len(users), len(tracks)))
+
+
 def _cells(plays: npt.NDArray[np.uint32], rows: IntArray, cols: IntArray, shape: tuple[int, int]) -> sparse.csr_matrix:
     return canonical(sparse.csr_matrix((plays, (rows, cols)), shape=shape, dtype=np.uint32))
 

@@ -8,7 +8,7 @@ from recsys_tasks.core.domain import Day
 from recsys_tasks.evaluation.ensemble_data import Material, faded
 from recsys_tasks.evaluation.tuning_split import TuningSplit, split_time
 from recsys_tasks.matrix.chain import Chain
-from recsys_tasks.matrix.play_matrix import day_counts, empty_matrix, fold
+from recsys_tasks.matrix.play_matrix import day_counts, empty_matrix, fold, known_counts
 from recsys_tasks.recommenders.recent import Recent
 from recsys_tasks.steps.beside import snapshot_of
 from recsys_tasks.steps.extract import extract_streams
@@ -39,15 +39,19 @@ def ensemble_material(
         recents: what counts recent plays.
         allow_empty: whether a date without a qualified stream is a day like others.
     """
-    split, chain = time_split(at, last, days, allow_empty), chain_of(at, last)[:-days]
+    split, whole = time_split(at, last, days, allow_empty), chain_of(at, last)
+    chain, teaching = whole[:-days], whole[-days:][: split.n_earlier]
     every = (day_counts(at.partitions.load(*each), split.users, split.tracks) for each in chain)
+    later = [known_counts(at.partitions.load(*each), split.users, split.tracks) for each in teaching]
+    recent, recent_later = faded(every, split.training, split.tracks, recents, later)
     snapshot = snapshot_of(at, last)
     return Material(
         split,
         chain[-1][0],
-        faded(every, split.training, split.tracks, recents),
+        recent,
         artists_of(at, last, split.tracks),
         None if snapshot is None else at.catalogues.load(last, snapshot),
+        recent_later,
     )
 
 

@@ -15,7 +15,7 @@ from recsys_tasks.core.errors import BadData
 from recsys_tasks.evaluation import ensemble_rounds
 from recsys_tasks.evaluation.ensemble_data import Group, Once, faded
 from recsys_tasks.evaluation.ensemble_joining import Ensemble
-from recsys_tasks.evaluation.ensemble_parts import parts_to_try
+from recsys_tasks.evaluation.ensemble_parts import parts_to_try, recents_to_try
 from recsys_tasks.evaluation.ensemble_rounds import GROWTH, factors_of, halved, sizes_of
 from recsys_tasks.evaluation.ensemble_tuning import is_near, tune_components
 from recsys_tasks.evaluation.lists import is_hit
@@ -247,8 +247,33 @@ def test_discoveries_are_the_first_plays_of_all_days():
     days = [sparse.csr_matrix(np.array(cells, np.uint32)) for cells in ([[2, 0], [1, 0]], [[1, 1], [0, 0]])]
     tracks = Vocabulary(pa.array(range(2)), np.zeros(2, np.int32))
     long = [Recent(1e9, counts) for counts in ("listeners", "discoveries")]
-    found = faded(days, sparse.csr_matrix(days[0] + days[1]), tracks, long)
+    found, _ = faded(days, sparse.csr_matrix(days[0] + days[1]), tracks, long)
     assert [np.round(found[each].sums).tolist() for each in long] == [[3, 1], [2, 1]]
+
+
+def test_recent_plays_of_who_judges_know_the_dates_that_teach(fashionable):
+    """Lists and scores of those who teach are of before the hidden dates, of the others of after the first of these."""
+    counting = Recent(1.0)
+    first = fashionable.recent[counting]
+    turned = replace(first, sums=first.sums[::-1].copy())
+    sample = replace(fashionable, later={counting: turned}).sample(N_USERS)
+    for rows, known in ((sample.fitting, first), (sample.validation, turned), (sample.reporting, turned)):
+        played, cols = sample.history.rows(rows), np.arange(len(rows)) % N_TRACKS
+        found, wanted = (each.candidates(rows, played, 5) for each in (sample.recent[counting], known))
+        assert found.cols.tolist() == wanted.cols.tolist()
+        assert found.scores.tolist() == wanted.scores.tolist()
+        assert found.exact.tolist() == wanted.exact.tolist()
+        assert sample.recent[counting].scores(rows, cols).tolist() == known.scores(rows, cols).tolist()
+
+
+def test_later_recent_plays_go_on_from_the_earlier_ones():
+    """They are those of all days, and the earlier ones those of the first days alone."""
+    days = [sparse.csr_matrix(np.array(cells, np.uint32)) for cells in ([[2, 0], [1, 0]], [[1, 1], [0, 0]])]
+    tracks, recents = Vocabulary(pa.array(range(2)), np.zeros(2, np.int32)), recents_to_try(TODAY)
+    first, later = faded(days[:1], days[0], tracks, recents, days[1:])
+    for each in recents:
+        assert first[each].sums.tolist() == faded(days[:1], days[0], tracks, recents)[0][each].sums.tolist()
+        assert later[each].sums.tolist() == faded(days, days[0] + days[1], tracks, recents)[0][each].sums.tolist()
 
 
 def test_the_pool_of_some_components_is_theirs_alone(fashionable):

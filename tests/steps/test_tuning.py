@@ -32,6 +32,20 @@ def test_everything_is_known_up_to_the_hidden_days_and_nothing_of_them(copied):
     assert found.catalogue.num_rows >= len(split.tracks)
 
 
+def test_recent_plays_of_who_judges_know_what_teaches(copied):
+    """Of three hidden dates the first teaches: those who judge know its listeners of known tracks. Of one, none do."""
+    last = date(2026, 1, 15)
+    found = ensemble_material(copied, last, 3, (FOREVER,))
+    assert found.split.n_earlier == 1
+    told = ensemble_material(copied, last, 2, (FOREVER,))
+    columns = told.split.tracks.rows_of(found.split.tracks.ids)
+    more = found.later[FOREVER].sums - found.recent[FOREVER].sums
+    whole = told.recent[FOREVER].sums[columns] - found.recent[FOREVER].sums
+    assert (more <= whole + 1e-3).all(), "of listeners who were known before the hidden dates"
+    assert more.sum() > 0.8 * whole.sum() > 0
+    assert ensemble_material(copied, last, 1, (FOREVER,)).later == {}
+
+
 def test_a_sample_is_part_of_a_larger_one(copied):
     """Who is drawn first stays drawn, in the same group, with the same plays."""
     found = ensemble_material(copied, date(2026, 1, 15), 1, (FADING,))
