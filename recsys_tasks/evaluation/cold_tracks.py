@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
-from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, interval_of, mean_and_error, paired_difference
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, interval_of, mean_and_error, paired_interval
 from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg, recall
 from recsys_tasks.matrix.split import Holdout
@@ -142,6 +142,6 @@ def _at_random(n_hidden: IntArray, n_pool: int, k: int) -> tuple[Values, Values]
 
 def _row(name: str, recalls: Values, ndcgs: Values, baseline: Values) -> ColdRow:
     mean, error = mean_and_error(recalls)
-    pair = paired_difference(recalls, baseline)
-    own, other = (interval_of(*each) for each in ((mean, error), (pair["difference"], pair["standard_error"])))
-    return ColdRow(name, len(recalls), float(mean or 0), *own, float(ndcgs.mean()), float(pair["difference"]), *other)
+    low, high = interval_of(mean, error)
+    beside = paired_interval(recalls, baseline)
+    return ColdRow(name, len(recalls), float(mean or 0), low, high, float(ndcgs.mean()), *beside)

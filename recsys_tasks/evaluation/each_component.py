@@ -7,7 +7,7 @@ import numpy as np
 from scipy import sparse
 
 from recsys_tasks.core.domain import IntArray
-from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, interval_of, paired_difference
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, paired_interval
 from recsys_tasks.evaluation.lists import Lists, is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg, precision
 from recsys_tasks.matrix.split import Holdout
@@ -129,7 +129,6 @@ def _scored(lists: Lists, hidden: sparse.csr_matrix) -> tuple[Values, Values]:
 
 def _row(part: Part, found: Mapping[str, tuple[Values, Values]]) -> ComponentRow:
     own, own_ndcg = found[part.lists]
-    pair = paired_difference(own, found[part.beside][0])
-    low, high = interval_of(pair["difference"], pair["standard_error"])
+    difference, low, high = paired_interval(own, found[part.beside][0])
     means = float(own.mean()), float(own_ndcg.mean())
-    return ComponentRow(part.lists, part.weight, *means, pair["difference"], low, high, part.beside)
+    return ComponentRow(part.lists, part.weight, *means, difference, low, high, part.beside)

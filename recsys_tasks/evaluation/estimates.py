@@ -50,6 +50,12 @@ def interval_of(mean: float | None, error: float | None) -> tuple[float | None, 
     return mean - Z_95 * error, mean + Z_95 * error
 
 
+def paired_interval(one: Values, other: Values) -> tuple[float, float | None, float | None]:
+    """By how much one scores more than the other on the same users, and the bounds of its interval of 95 %."""
+    pair = paired_difference(one, other)
+    return (pair["difference"], *interval_of(pair["difference"], pair["standard_error"]))
+
+
 def paired_difference(
     candidate: Values, incumbent: Values, training_noise: float = 0.0, weights: Values | None = None
 ) -> Figures:

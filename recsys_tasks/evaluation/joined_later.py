@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, interval_of, paired_difference
+from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, paired_interval
 from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, recommend
 from recsys_tasks.evaluation.metrics import precision
 from recsys_tasks.matrix.split import Holdout
@@ -50,6 +50,5 @@ def joined_later(live: EvaluatedModel, lists: Lists, holdout: Holdout, k: int) -
     rows, alone = scored[told], replace(live, retriever=live.retriever.components[0])
     first = recommend(alone, rows, holdout.history[rows], k)
     by_all, by_first = (precision(is_hit(found, holdout.hidden[rows])) for found in (lists[told], first))
-    pair = paired_difference(by_all, by_first)
-    low, high = interval_of(pair["difference"], pair["standard_error"])
-    return JoinedLater(len(rows), float(by_all.mean()), float(by_first.mean()), pair["difference"], low, high)
+    gain = paired_interval(by_all, by_first)
+    return JoinedLater(len(rows), float(by_all.mean()), float(by_first.mean()), *gain)
