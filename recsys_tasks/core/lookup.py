@@ -20,3 +20,22 @@ def are_in(rising: npt.NDArray[np.integer[Any]], values: npt.NDArray[np.integer[
     if not len(rising):
         return np.zeros(values.shape, dtype=np.bool_)
     return np.asarray(rising.take(rising.searchsorted(values), mode="clip") == values)
+
+
+def places_among(
+    values: npt.NDArray[np.integer[Any]], wanted: npt.NDArray[np.integer[Any]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Which of many whole numbers are among few wanted ones: their places, rising, and the places of their equals.
+
+    A table of the last 16 bits of the wanted ones leaves few that are looked up.
+
+    Args:
+        values: (n,) whole numbers.
+        wanted: (n_wanted,) whole numbers, rising, each once.
+    """
+    ends = np.zeros(1 << 16, dtype=bool)
+    ends[wanted.astype(np.uint16)] = True
+    places = np.flatnonzero(ends[values.astype(np.uint16)])
+    equals = np.searchsorted(wanted, values[places])
+    there = np.append(wanted, -1)[equals] == values[places]
+    return places[there], equals[there]

@@ -14,6 +14,7 @@ from scipy import sparse
 
 from recsys_tasks.core.domain import FloatArray, IntArray
 from recsys_tasks.recommenders.in_blocks import work_of
+from recsys_tasks.recommenders.vectors import Played
 
 
 class Alike(Protocol):
@@ -36,7 +37,7 @@ class AlikeByWeights:
             first: column of the first row.
         """
         self._weighted, self._own = weighted, sparse.csr_matrix(weighted[:, first:].T)
-        self.work = work_of(self._own, weighted)
+        self.work = work_of(Played(self._own.indptr, self._own.indices), weighted)
 
     def rows(self, start: int, end: int) -> sparse.csr_matrix:
         """As ``Alike``, columns in any order."""
@@ -59,7 +60,7 @@ class AlikeByCosine:
         self._own = sparse.csr_matrix(self._plays[:, first:].T)
         heard = np.where(norms > 0, norms, 1)  # nobody looks up the others
         self._each, self._first = (1 / heard).astype(np.float32), first
-        self.work = work_of(self._own, self._plays)
+        self.work = work_of(Played(self._own.indptr, self._own.indices), self._plays)
 
     def rows(self, start: int, end: int) -> sparse.csr_matrix:
         """As ``Alike``; columns rise."""

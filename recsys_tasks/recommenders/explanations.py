@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.recommenders.columns import places_among
-from recsys_tasks.recommenders.in_blocks import blocks_of_work
+from recsys_tasks.core.lookup import places_among
+from recsys_tasks.recommenders.in_blocks import blocks_of_work, work_of
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.vectors import Played
 
@@ -40,10 +40,9 @@ def reasons(similar: Sequence[SimilarTracks], played: Played, cols: IntArray) ->
     found = np.full(np.shape(cols), -1, dtype=np.int32)
     for each in similar:
         rows = np.flatnonzero(((found < 0) & (cols >= 0)).any(axis=1))
-        own, near = played.rows(rows), np.diff(each.matrix.indptr)
-        own = own.where(own.cols < len(near))
-        before = np.concatenate([[0], np.cumsum(near[own.cols], dtype=np.int64)])
-        for start, end in blocks_of_work(np.diff(before[own.indptr]), AT_ONCE):
+        own = played.rows(rows)
+        own = own.where(own.cols < each.matrix.shape[0])
+        for start, end in blocks_of_work(work_of(own, each.matrix), AT_ONCE):
             some = np.arange(start, end)
             named = _reasons(each, own.rows(some), cols[rows[some]])
             found[rows[some]] = np.where(found[rows[some]] < 0, named, found[rows[some]])

@@ -8,15 +8,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
+from recsys_tasks.recommenders.vectors import Played
+
 Found = TypeVar("Found")
 PRODUCTS = 1 << 17
 """Products of two numbers that are computed together: some 6 MB on the way, little more than a core keeps at hand."""
 
 
-def work_of(features: sparse.csr_matrix, chosen: sparse.csr_matrix) -> npt.NDArray[np.int64]:
-    """Products that each row takes. (n_rows,)."""
-    each = np.concatenate([[0], np.cumsum(np.diff(chosen.indptr)[features.indices], dtype=np.int64)])
-    return np.asarray(np.diff(each[features.indptr]))
+def work_of(rows: Played, chosen: sparse.csr_matrix) -> npt.NDArray[np.int64]:
+    """Products that each row takes: the entries that its columns have as rows of the other. (n_rows,)."""
+    each = Played(chosen.indptr, chosen.indices).lengths(rows.cols)
+    return np.asarray(np.diff(np.concatenate([[0], np.cumsum(each)])[rows.indptr]))
 
 
 def in_blocks(of: Callable[[int, int], Found], work: npt.NDArray[np.int64], products: int, threads: int) -> list[Found]:

@@ -9,6 +9,7 @@ from scipy import sparse
 from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of, least_of_full, with_rows
 from recsys_tasks.recommenders.in_blocks import PRODUCTS, in_blocks, work_of
+from recsys_tasks.recommenders.vectors import Played
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def _products(
         alike = kept_of(alike, (alike.data >= enough) & (alike.indices != own))
         return best_of_rows(alike, n_nearest)
 
-    parts = in_blocks(nearest, work_of(asked, chosen), products, threads)
+    parts = in_blocks(nearest, work_of(Played(asked.indptr, asked.indices), chosen), products, threads)
     found = sparse.vstack([nothing, *parts], format="csr")
     return sparse.csr_matrix((found.data, choice[found.indices], found.indptr), shape=(len(rows), n_tracks))
 

@@ -18,9 +18,9 @@ from recsys_tasks.recommenders.reached import Reached
 from recsys_tasks.recommenders.vectors import Played, check_lists
 
 LISTENERS_AT_ONCE = 64
-"""Listeners whose tracks' neighbours are fetched together: one by one, the calls take longer than the copying."""
+"""Listeners whose tracks' neighbours are fetched and summed together: one by one, the calls take longer."""
 BLOCKS_KEPT = 4
-"""Blocks of so many listeners of whom a retriever knows what their tracks reach, some 60 kilobytes a listener: a blend
+"""Blocks of so many listeners of whom a retriever knows what their tracks reach, twelve bytes for each of it: a blend
 asks for candidates, then for scores of those of all components, and two threads may do so at a time."""
 ASKED_TRACKS = 300
 """Tracks of a listener that are asked for their neighbours at the most, evenly spread over those that have any: the

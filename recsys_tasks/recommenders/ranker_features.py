@@ -9,8 +9,8 @@ import numpy.typing as npt
 
 from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.lookup import places_among
 from recsys_tasks.recommenders.base import Arrays
-from recsys_tasks.recommenders.columns import places_among
 from recsys_tasks.recommenders.falling import falling
 from recsys_tasks.recommenders.pools import Pool
 from recsys_tasks.recommenders.vectors import Played

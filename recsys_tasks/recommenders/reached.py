@@ -14,7 +14,7 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.best_of_rows import are_best
 from recsys_tasks.recommenders.falling import falling
-from recsys_tasks.recommenders.in_blocks import blocks_of_work
+from recsys_tasks.recommenders.in_blocks import blocks_of_work, work_of
 from recsys_tasks.recommenders.vectors import Played
 
 VALUE_BITS = 32
@@ -50,9 +50,8 @@ class Reached:
         n, n_tracks = len(played.indptr) - 1, similar.shape[1]
         if n.bit_length() + n_tracks.bit_length() >= VALUE_BITS:
             raise BadData(f"{n} listeners and {n_tracks} tracks are too many at once.")
-        owners, near = played.owners, Played(similar.indptr, similar.indices).lengths(played.cols)
-        work = np.diff(np.concatenate([[0], np.cumsum(near)])[played.indptr])
-        blocks = (slice(*played.indptr[[first, last]]) for first, last in blocks_of_work(work, AT_ONCE))
+        owners, runs = played.owners, blocks_of_work(work_of(played, similar), AT_ONCE)
+        blocks = (slice(*played.indptr[[first, last]]) for first, last in runs)
         parts = [_summed(similar[played.cols[own]], owners[own]) for own in blocks]
         keys = np.concatenate([np.zeros(0, np.int64), *(keys for keys, _ in parts)])
         scores = np.concatenate([np.zeros(0, np.float32), *(scores for _, scores in parts)])
