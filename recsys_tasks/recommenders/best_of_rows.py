@@ -15,8 +15,8 @@ from recsys_tasks.core.domain import BoolArray, IntArray
 
 SAMPLED = 8
 """Of the entries of a long row, every eighth is sampled."""
-PLACES = 1 << 21
-"""Entries that are looked at together, which bounds the memory: some tens of bytes for each."""
+PLACES = 1 << 19
+"""Entries that are looked at together: some ten megabytes, of which a core keeps much at hand."""
 LONG = 8
 """A row of more than so many times k entries is long."""
 

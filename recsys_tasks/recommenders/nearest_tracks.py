@@ -87,13 +87,15 @@ class NearestTracks(ByPlayedTracks):
         similar = SimilarTracks(self._ease(data.plays) if self._is_ease else self._nearest(data.plays))
         return Fit(Neighbours(similar, Played(data.plays.indptr, data.plays.indices)))
 
-    def with_young(self, old: sparse.csr_matrix, plays: sparse.csr_matrix) -> RenewedNeighbours:
+    def with_young(self, old: sparse.csr_matrix | RenewedNeighbours, plays: sparse.csr_matrix) -> RenewedNeighbours:
         """The neighbours of a day from those of the old tracks.
 
         Args:
-            old: (n_old, n_old), as ``fit`` found them in the plays before the date of renewal.
+            old: (n_old, n_old), as ``fit`` found them in the plays before the date of renewal; or an earlier day's.
             plays: (n_users, n_tracks) play counts of the day's training, the old tracks first.
         """
+        if isinstance(old, RenewedNeighbours):
+            old = old.old(self._threads)
         return with_young(old, self.alike(plays, old.shape[0]), self._config.nearest, threads=self._threads)
 
     def alike(self, plays: sparse.csr_matrix, first: int) -> Alike:

@@ -7,15 +7,15 @@ places that they take among those of old tracks, are found each day on all plays
 the day and of its partitions, whichever days were made before.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
-from recsys_tasks.core.domain import IntArray
 from recsys_tasks.recommenders.alike import Alike
 from recsys_tasks.recommenders.base import Arrays
-from recsys_tasks.recommenders.best_of_rows import are_best, best_of_rows, kept_of, least_of_full, promising, with_rows
+from recsys_tasks.recommenders.best_of_rows import are_best, best_of_rows, kept_of, least_of_full, promising
 from recsys_tasks.recommenders.in_blocks import PRODUCTS, in_blocks
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 
@@ -29,13 +29,19 @@ class RenewedNeighbours:
     similar: SimilarTracks  # of all tracks; old ones have the first columns
     left: sparse.csr_matrix  # (n_old, n_old) float32
 
-    def old(self) -> sparse.csr_matrix:
-        """The neighbours of old tracks as they were on the date of renewal. (n_old, n_old)."""
-        n_old = self.left.shape[0]
-        rows = self.similar.matrix[:n_old]
-        kept = kept_of(rows, rows.indices < n_old)
-        cells = kept.data, kept.indices, kept.indptr
-        return sparse.csr_matrix(sparse.csr_matrix(cells, shape=self.left.shape) + self.left)
+    def old(self, threads: int = 1) -> sparse.csr_matrix:
+        """The neighbours of old tracks as they were on the date of renewal. (n_old, n_old).
+
+        Args:
+            threads: that share the work.
+        """
+        now, n_old = self.similar.matrix, self.left.shape[0]
+
+        def some(start: int, end: int) -> sparse.csr_matrix:
+            rows = now[start:end]
+            return _as_wide_as(kept_of(rows, rows.indices < n_old), n_old) + self.left[start:end]
+
+        return _stacked(in_blocks(some, np.diff(now.indptr[: n_old + 1]), PRODUCTS, threads), n_old)
 
     def files(self) -> Arrays:
         """Name -> array."""
@@ -65,7 +71,6 @@ def with_young(
     n_old, n_tracks = old.shape[0], old.shape[0] + len(alike.work)
     least = np.full(n_tracks, np.inf, dtype=np.float32)
     least[:n_old] = least_of_full(old, n_nearest)  # what a young track has to exceed to enter a list of an old one
-    nothing = sparse.csr_matrix((0, n_tracks), dtype=np.float32)
 
     def some(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """The neighbours of some young tracks, and where these may be neighbours themselves."""
@@ -78,15 +83,18 @@ def with_young(
         return best_of_rows(found, n_nearest), kept_of(found, found.data > least[found.indices])
 
     blocks = in_blocks(some, alike.work, products, threads)
-    own, entering = [nothing, *(each for each, _ in blocks)], [nothing, *(each for _, each in blocks)]
-    new = sparse.vstack(entering, format="csr")[:, :n_old].T.tocsr()  # (n_old, n_young): those that may enter
-    crowded = np.flatnonzero(np.diff(new.indptr))
-    both = sparse.csr_matrix(sparse.hstack([old[crowded], new[crowded]], format="csr", dtype=np.float32))
-    best = are_best(both, n_nearest)
-    left = _as_wide_as(kept_of(both, ~best & (both.indices < n_old)), n_old)
-    rows = with_rows(_as_wide_as(old, n_tracks), (crowded, kept_of(both, best)))
-    similar = sparse.vstack([rows, *own], format="csr")
-    return RenewedNeighbours(SimilarTracks(similar), _placed(left, crowded, n_old))
+    own, entering = [each for each, _ in blocks], [each for _, each in blocks]
+    new = _stacked(entering, n_tracks)[:, :n_old].T.tocsr()  # (n_old, n_young): those that may enter
+
+    def of_old(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        """The neighbours of some old tracks, and those that leave their lists."""
+        both = sparse.csr_matrix(sparse.hstack([old[start:end], new[start:end]], format="csr", dtype=np.float32))
+        best = are_best(both, n_nearest)
+        return kept_of(both, best), _as_wide_as(kept_of(both, ~best & (both.indices < n_old)), n_old)
+
+    blocks = in_blocks(of_old, np.diff(old.indptr) + np.diff(new.indptr), products, threads)
+    similar = _stacked([*(each for each, _ in blocks), *own], n_tracks)
+    return RenewedNeighbours(SimilarTracks(similar), _stacked([left for _, left in blocks], n_old))
 
 
 def _as_wide_as(matrix: sparse.csr_matrix, n_columns: int) -> sparse.csr_matrix:
@@ -94,9 +102,6 @@ def _as_wide_as(matrix: sparse.csr_matrix, n_columns: int) -> sparse.csr_matrix:
     return sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], n_columns))
 
 
-def _placed(matrix: sparse.csr_matrix, rows: IntArray, n_rows: int) -> sparse.csr_matrix:
-    """Its rows as some of many, rising; the others are empty."""
-    lengths = np.zeros(n_rows, dtype=np.int64)
-    lengths[rows] = np.diff(matrix.indptr)
-    ends = np.concatenate([[0], np.cumsum(lengths)])
-    return sparse.csr_matrix((matrix.data, matrix.indices, ends), shape=(n_rows, matrix.shape[1]))
+def _stacked(blocks: Sequence[sparse.csr_matrix], n_columns: int) -> sparse.csr_matrix:
+    """Blocks of rows below each other; there may be none."""
+    return sparse.vstack([sparse.csr_matrix((0, n_columns), dtype=np.float32), *blocks], format="csr")
