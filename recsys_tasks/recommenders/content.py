@@ -71,7 +71,6 @@ class SimilarByContent:
         lost = np.diff(kept.indptr) < np.diff(nearest.indptr)  # a neighbour is gone altogether
         kept.resize(len(cols) + 1, len(hashes))  # the last row is that of tracks that were not there
         kept = kept[np.where(there, found, len(cols))]
-        kept.sort_indices()
         settled = there & (self.marks[found] == marks) & ~lost[found]
         return Before(kept, settled, there & self.known[found])
 

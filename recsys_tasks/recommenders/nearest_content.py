@@ -16,7 +16,7 @@ from recsys_tasks.recommenders.vectors import Played
 class Before:
     """What an earlier day found, in today's columns."""
 
-    nearest: sparse.csr_matrix  # (n_tracks, n_tracks) float32: row i holds the nearest of track i
+    nearest: sparse.csr_matrix  # (n_tracks, n_tracks) float32: row i holds the nearest of track i, in any order
     settled: BoolArray  # (n_tracks,) has the same features as then
     known: BoolArray  # (n_tracks,) could be chosen then
 
@@ -55,7 +55,9 @@ def nearest_content(
     least = least_of_full(kept[settled], n_nearest)
     new = _products(features, settled, others, least, n_nearest, products, threads)
     grown = np.flatnonzero(np.diff(new.indptr))
-    best = best_of_rows(sparse.csr_matrix(kept[settled[grown]] + new[grown]), n_nearest)
+    before_new = sparse.csr_matrix(kept[settled[grown]])
+    before_new.sort_indices()
+    best = best_of_rows(sparse.csr_matrix(before_new + new[grown]), n_nearest)
     rows = np.flatnonzero(anew)
     whole = _products(features, rows, known, np.zeros(len(rows)), n_nearest, products, threads)
     return _as_columns(with_rows(kept, (settled[grown], best), (rows, whole)))
