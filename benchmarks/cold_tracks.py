@@ -4,8 +4,9 @@
 
 - ``citeulike-a``: articles with their tags and citations. 3,396 of them are hidden from the training with all of their
   readers (the split of ALDI), and are all that lists are drawn from. Known are the other articles of each reader.
-- ``demo world``: the day after 24. Lists are drawn from the new tracks of the week, hits are those that nobody had
-  played before; beside them, what the factors by content do to lists of all tracks.
+- ``demo world``, and the same drawn anew three times: the day after 24. Lists are drawn from the new tracks of the
+  week, hits are those that nobody had played before; beside them, what the factors by content do to lists of all
+  tracks.
 
 The number of similar tracks is chosen on articles that are hidden from the training in the same way. Intervals are of
 95 %, over listeners.
@@ -16,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,7 @@ from benchmarks.cold_data import (
     world_plays,
     world_snapshot,
 )
+from recsys_tasks.core.components import ContentConfig
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.formatting import fraction, signed_fraction
@@ -62,7 +65,7 @@ from recsys_tasks.recommenders.vectors import Played
 USERS_AT_ONCE = 500
 EVERY = 4
 """Of the readers of hidden articles every fourth is asked."""
-NEAREST = (60, 200, 400)
+NEAREST = (30, 60, 200, 400)
 ALS = {
     "citeulike-a": AlsConfig(factors=128, weight="linear", a=10.0, regularization=10.0, threads=1),
     "demo world": AlsConfig(weight="log", a=3.0, regularization=1.0, threads=1),
@@ -162,9 +165,9 @@ def _found(
     return recall(hits, n_hidden), ndcg(hits[:, :20], n_hidden)
 
 
-def demo_world(_folder: Path, say: Say) -> Iterator[list[str]]:
+def demo_world(name: str, seed: int, _folder: Path, say: Say) -> Iterator[list[str]]:
     """Recall@10 and nDCG@10 among the week's new tracks; precision@10 of lists of all tracks."""
-    world = build_world(replace(PRESETS["demo"], days=HISTORY + 1))
+    world = build_world(replace(PRESETS["demo"], days=HISTORY + 1, seed=seed))
     day = world.params.start + timedelta(days=HISTORY)
     items, plays = world_plays(world, day)
     before = canonical(sparse.csr_matrix(sum(plays[:-1])))
@@ -173,7 +176,7 @@ def demo_world(_folder: Path, say: Say) -> Iterator[list[str]]:
     factors = Als(ALS["demo world"]).fit(fit).component
     catalogue = world_snapshot(world).take(pa.array(np.asarray(items.ids) - 1))
     features = content_features(catalogue, items.ids, {}, MOST_TRACKS).features
-    similar = SimilarTracks(nearest_content(features, played_tracks(before), NEAREST[0]))
+    similar = SimilarTracks(nearest_content(features, played_tracks(before), ContentConfig().nearest))
     rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(before.indptr) > 0))[::3]
     holdout = Holdout(rows, before, before[rows], hidden[rows])
     new = new_tracks(catalogue, items, holdout.listeners, day)
@@ -186,21 +189,21 @@ def demo_world(_folder: Path, say: Say) -> Iterator[list[str]]:
         *content_retrievers(factors.user_factors[rows], means, similar, played),
         ("the world's own taste", Dense(taste)),
     ]
-    say(f"demo world: {new.pool.sum():,} new tracks, {(new.pool & new.unplayed).sum():,} without a play before")
+    say(f"{name}: {new.pool.sum():,} new tracks, {(new.pool & new.unplayed).sum():,} without a play before")
     for row in cold_rows(parts, new, holdout, K):
         cells = [_in_interval(row.recall, row.low, row.high), fraction(row.ndcg)]
         gain = _in_interval(row.difference, row.difference_low, row.difference_high, signed_fraction)
-        yield ["demo world", "new tracks", f"{row.listeners:,}", row.lists, *cells, gain]
+        yield [name, "new tracks", f"{row.listeners:,}", row.lists, *cells, gain]
     today = DayOfPlays(before, plays[-2], items, day - timedelta(days=1))
     cold = fit_cold_tracks(factors, similar, today, FEW, K)
-    say(f"demo world: {len(cold.cols):,} tracks have factors by content, scaled by {cold.scale:.3g}")
+    say(f"{name}: {len(cold.cols):,} tracks have factors by content, scaled by {cold.scale:.3g}")
     yield from _whole_lists(
-        Factors(factors.user_factors[rows], factors.item_factors), cold.put_into, holdout, new.unplayed
+        name, Factors(factors.user_factors[rows], factors.item_factors), cold.put_into, holdout, new.unplayed
     )
 
 
 def _whole_lists(
-    factors: Factors, put_into: Callable[[Factors, int], Factors], holdout: Holdout, unplayed: BoolArray
+    world: str, factors: Factors, put_into: Callable[[Factors, int], Factors], holdout: Holdout, unplayed: BoolArray
 ) -> Iterator[list[str]]:
     """precision@10 and nDCG@10 of lists of all tracks, without and with factors by content."""
     found = {}
@@ -215,7 +218,7 @@ def _whole_lists(
         words = f"{name}; {share:.1%} of places without plays, {wanted:.1%} of discoveries"
         cells = [_with_interval(precise), fraction(graded.mean())]
         yield [
-            *("demo world", "all tracks (P@10)", f"{len(everybody):,}", words, *cells),
+            *(world, "all tracks (P@10)", f"{len(everybody):,}", words, *cells),
             _in_interval(gain.difference, gain.low, gain.high, signed_fraction),
         ]
 
@@ -230,7 +233,10 @@ def _in_interval(mean: float, low: float | None, high: float | None, form: Calla
     return form(mean) if low is None or high is None else f"{form(mean)} [{form(low)}, {form(high)}]"
 
 
-SETS: dict[str, Callable[[Path, Say], Iterator[list[str]]]] = {"citeulike-a": citeulike, "demo world": demo_world}
+WORLDS = {"demo world": PRESETS["demo"].seed} | {f"demo world, seed {seed}": seed for seed in (2, 3, 4)}
+SETS: dict[str, Callable[[Path, Say], Iterator[list[str]]]] = {"citeulike-a": citeulike} | {
+    name: partial(demo_world, name, seed) for name, seed in WORLDS.items()
+}
 HEADING = ["data", "of", "listeners", "lists by", "recall@100 or @10", "nDCG@20 or @10", "less the artist's popularity"]
 
 

@@ -21,6 +21,7 @@ from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 from benchmarks.harness import FULL, SMALL
+from recsys_tasks.core.components import ContentConfig, NeighboursConfig
 from recsys_tasks.core.domain import FloatArray, IntArray
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
@@ -101,7 +102,7 @@ def _sides(
     vectors: FloatArray = rng.normal(size=(BATCH, 40)).astype(np.float32)
     own = np.sort(np.stack([rng.choice(n_tracks, OWN, replace=False) for _ in range(BATCH)]), axis=1)
     history, sums = Played(np.arange(0, BATCH * OWN + 1, OWN), own.ravel()), rng.random(n_tracks)
-    near, alike = (_similar(rng, n_tracks, nearest) for nearest in (100, 60))
+    near, alike = (_similar(rng, n_tracks, of.nearest) for of in (NeighboursConfig(), ContentConfig()))
     facts = TrackFacts(*(rng.integers(0, most, n_tracks) for most in (1_000, 400, n_tracks // 10)))
 
     opened = IndexedFactors(search, vectors), RecentPlays(sums, sums, BATCH)

@@ -45,7 +45,7 @@ class NeighboursConfig(Section):
     with the cube."""
     ease_regularization: float = Field(default=500.0, gt=0)
     """Of EASE: lambda; a larger one trusts tracks of few listeners less."""
-    nearest: Positive = 100
+    nearest: Positive = 50
     """Similar tracks that are kept of each; eight bytes for each of them."""
     renewed_every_days: Positive = 7
     """On a date whose number since 1970 is a multiple of this, tracks that were first played more than three days
@@ -73,7 +73,7 @@ class ContentConfig(Section):
     """Name of a feature, or ``artist`` -> factor of what it says, 1 for one that is not named; 0 leaves it out."""
     most_tracks: int = Field(default=10_000, ge=2)
     """A tag, word or value of more tracks than this says nothing; more takes longer."""
-    nearest: Positive = 60
+    nearest: Positive = 30
     """Similar tracks that are kept of each; eight bytes for each of them."""
     few_listeners: Positive = 5
     """A track of fewer listeners has factors in part by its content: wholly without any, and less with each one."""

@@ -19,14 +19,16 @@ COUNTS: tuple[Literal["listeners", "discoveries"], ...] = ("listeners", "discove
 DISCOVERIES = "discoveries"
 """Name of the settings of ``recent`` that count these: weights may want them where trees want the others, so that the
 best of both go on, and an ensemble has one of them at most."""
-SHRINKAGES, NEAREST, ALIKE = (1.0, 10.0, 50.0), (50, 100, 200), (60, 200)
+SHRINKAGES, NEAREST, ALIKE = (1.0, 10.0, 50.0), (50, 100, 200), (30, 60, 200)
 """Of neighbours by cosine: listeners added to the norms, and tracks kept of each; of content: tracks kept of each."""
 LISTENER_TRACKS = (50, 400)
 """Of neighbours by cosine, beside today's: tracks of a listener that count."""
 BM25_BS = (0.1, 0.3, 0.8)
 """Of neighbours by BM25: how far many plays of a track make each count less."""
 LAMBDAS = (200.0, 1_000.0, 5_000.0)
-"""Of neighbours by EASE, which take the inverse of a square of their tracks each: with today's ``nearest`` alone."""
+"""Of neighbours by EASE, which take the inverse of a square of their tracks each: with one ``nearest`` alone."""
+PLENTY = 100
+"""Neighbours by BM25 and EASE that are kept of each track, where today's are fewer: both lose more by fewer."""
 DEPTHS = (100, 300, 500)
 """Candidates that each component lists: what ensembles are compared with, and what trees may have beyond it."""
 
@@ -48,9 +50,10 @@ def parts_to_try(today: Today, material: Material) -> dict[str, list[Part]]:
     similarities: list[Json] = [
         {"similarity": "cosine", "shrinkage": each, "nearest": nearest} for each in SHRINKAGES for nearest in NEAREST
     ]
-    similarities += [{"similarity": "bm25", "bm25_b": each} for each in BM25_BS]
+    plenty = max(today.neighbours.nearest, PLENTY)
+    similarities += [{"similarity": "bm25", "bm25_b": each, "nearest": plenty} for each in BM25_BS]
     similarities += [{"similarity": "cosine", "listener_tracks": each} for each in LISTENER_TRACKS]
-    similarities += [{"similarity": "ease", "ease_regularization": each} for each in LAMBDAS]
+    similarities += [{"similarity": "ease", "ease_regularization": each, "nearest": plenty} for each in LAMBDAS]
     tried: dict[str, list[Part]] = {
         "recent": [part for part in recent if part.counts == "listeners"],
         DISCOVERIES: [part for part in recent if part.counts == "discoveries"],

@@ -1,7 +1,7 @@
 """Factors of tracks that nobody, or hardly anybody, has played: the mean of those that are most alike by content.
 
-With m_i the mean of the factors of the known tracks that are nearest to track i, weighted by their similarity, n_i the
-listeners of track i and y_i what ALS learned of it,
+With m_i the mean of the factors of the known tracks that are nearest to track i, weighted by a power of their
+similarity, n_i the listeners of track i and y_i what ALS learned of it,
 
     y'_i = s * g * m_i + (1 - s) * y_i,    s = max(0, 1 - n_i / few)
 
@@ -29,8 +29,11 @@ from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.vectors import Played, evenly_spread
 
-COLD_FORMAT = 1
+COLD_FORMAT = 2
 """Version of the way from factors and similar tracks to those of cold tracks; part of a model's identity."""
+AMPLIFIED = 3
+"""Power of the similarities that weigh the mean, so that what is most alike says most: case amplification (Breese,
+Heckerman and Kadie, "Empirical analysis of predictive algorithms for collaborative filtering", UAI 1998, eq. 8)."""
 COLD_DAYS = 14
 """Tracks that were cold so many days ago are what the scale is chosen on; at most half of the history is taken."""
 CALIBRATION_LISTENERS = 2_000
@@ -124,8 +127,9 @@ def mixed(
 
 
 def content_means(item_factors: FloatArray, similar: SimilarTracks) -> FloatArray:
-    """Mean factors of the tracks that are most like each item, by similarity. (n_items, n_factors)."""
+    """Mean factors of the tracks that are most like each item, by similarity, amplified. (n_items, n_factors)."""
     by_item = similar.matrix.T.tocsr()  # row i holds the nearest of item i
+    by_item.data **= AMPLIFIED
     total = np.asarray(by_item.sum(axis=1), dtype=np.float32).ravel()
     there = total[:, None] > 0
     return np.asarray(np.divide(by_item @ item_factors, total[:, None], out=np.zeros_like(item_factors), where=there))

@@ -39,6 +39,7 @@ def exact_top(
     k: int,
     allowed: BoolArray | None = None,
     users_at_once: int = USERS_AT_ONCE,
+    lengths: npt.NDArray[np.float64] | None = None,
 ) -> Top:
     """The k best unplayed tracks of each user, found by scoring all of them; equal scores stand by column.
 
@@ -49,12 +50,14 @@ def exact_top(
         k: length of the lists.
         allowed: (n_tracks,) bool, the tracks to choose from; None: all.
         users_at_once: users that are scored together; changes no answer.
+        lengths: (n_tracks,) norms of the factors, of who knows them already.
 
     Raises:
         BadData: shapes do not fit, or a vector is not finite.
         ConfigError: k is not positive.
     """
-    norms, lengths = check_query(user_vectors, played, k, allowed, item_factors.shape), row_norms(item_factors)
+    norms = check_query(user_vectors, played, k, allowed, item_factors.shape)
+    lengths = row_norms(item_factors) if lengths is None else lengths
     listed = has_direction(lengths)  # (n_tracks,)
     if allowed is not None:
         listed &= allowed

@@ -1,6 +1,7 @@
 """User and item factors as a fitted component, and the factors that a training begins with."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,8 @@ class Factors:
 
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
         """As ``Retriever``: the exact answer, by scoring every item."""
-        top = exact_top(self.item_factors, self.user_factors[user_rows], played, k, allowed)
+        asked = self.item_factors, self.user_factors[user_rows]
+        top = exact_top(*asked, played, k, allowed, lengths=self._lengths)
         return Candidates(top.cols, top.scores, ~self.cold_users()[user_rows])
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
@@ -56,7 +58,12 @@ class Factors:
 
     def cold_items(self) -> BoolArray:
         """As ``Retriever``: those whose norm is a residue of the solver."""
-        return np.asarray(~has_direction(row_norms(self.item_factors)))
+        return np.asarray(~has_direction(self._lengths))
+
+    @cached_property
+    def _lengths(self) -> npt.NDArray[np.float64]:
+        """Norms of the items' factors, which are many where few listeners ask at a time. (n_tracks,)."""
+        return row_norms(self.item_factors)
 
     def files(self) -> Arrays:
         """As ``Component``."""

@@ -220,7 +220,7 @@ class TestComponents:
         """A line for each setting, a row for each part with an interval, and TOML that the configuration takes."""
         assert tuned(two_tastes, config, "--components") == 0
         told = capsys.readouterr()
-        for setting in ("cosine, shrinkage 10, 50 tracks of a listener", "ease, lambda 200"):
-            assert re.search(rf"listeners: neighbours, {setting}, 100 nearest: nDCG@5 0\.\d+ with ALS", told.err)
+        for setting in ("cosine, shrinkage 10, 50 tracks of a listener, 50 nearest", "ease, lambda 200, 100 nearest"):
+            assert re.search(rf"listeners: neighbours, {setting}: nDCG@5 0\.\d+ with ALS", told.err)
         assert re.search(r"neighbours alone .*\[", told.out)
         assert tomllib.loads(told.out[told.out.index("[blend]") :])["blend"]["components"][0] == "als"

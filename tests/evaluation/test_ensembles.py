@@ -40,11 +40,15 @@ def tuned(fashionable):
 
 
 def test_neighbours_by_ease_are_tried_with_what_the_configuration_says_of_them(fashionable):
-    """Three lambdas, each with the nearest tracks and the size of today's settings."""
+    """Three lambdas, each with the size of today's settings, and with a hundred neighbours where today has fewer; so
+    has BM25, while the cosine is asked about few as well."""
     today = replace(TODAY, neighbours=NeighboursConfig(nearest=20, ease_tracks=30))
-    found = [part for part in parts_to_try(today, fashionable)["neighbours"] if part.similarity == "ease"]
+    tried = parts_to_try(today, fashionable)["neighbours"]
+    found = [part for part in tried if part.similarity == "ease"]
     assert [part.ease_regularization for part in found] == [200, 1_000, 5_000]
-    assert {(part.nearest, part.ease_tracks) for part in found} == {(20, 30)}
+    assert {(part.nearest, part.ease_tracks) for part in found} == {(100, 30)}
+    assert {part.nearest for part in tried if part.similarity == "bm25"} == {100}
+    assert {part.nearest for part in tried if part.similarity == "cosine"} == {20, 50, 100, 200}
 
 
 class TestChoice:
@@ -56,8 +60,9 @@ class TestChoice:
         (chosen,) = (row for row in tuned.rows if row.chosen)
         assert chosen.over_als.ndcg.low > 0
         alone = {f"{each.label} alone" for each in recents_of(tuned.settings[name])}
-        assert {"ALS alone", "neighbours alone", f"without {name}, by weights"} | alone <= rows.keys()
-        assert rows[f"without {name}, by weights"].means.ndcg < chosen.means.ndcg
+        assert {"ALS alone", "neighbours alone"} | alone <= rows.keys()
+        (without,) = rows.keys() & {f"without {each}, by weights" for each in ("recent", "discoveries")}
+        assert rows[without].means.ndcg < chosen.means.ndcg
 
     def test_an_ensemble_counts_listeners_or_discoveries(self, tuned):
         """The best of both are tried in every ensemble that could have them, and in none together; what gains more

@@ -42,14 +42,15 @@ def similar(cells, n):
 
 
 def test_a_track_without_plays_is_the_mean_of_what_is_like_it():
-    """The mean goes by similarity, and a track of which content says nothing keeps what it has."""
+    """The mean goes by the cubes of similarities, and a track of which content says nothing keeps what it has."""
     learned = np.array([[1, 0], [0, 1], [5, 5], [0, 0]], np.float32)
     near = similar({(0, 3): 0.75, (1, 3): 0.25}, 4)
     means = content_means(learned, near)
-    np.testing.assert_allclose(means[3], [0.75, 0.25])
+    np.testing.assert_allclose(means[3], [27 / 28, 1 / 28])
+    assert near.matrix.data.tolist() == [0.75, 0.25]
     found = mixed(learned, means, np.array([9, 9, 0, 0]), 5, 2.0)
     assert found.cols.tolist() == [3]
-    np.testing.assert_allclose(found.factors[0], [1.5, 0.5])
+    np.testing.assert_allclose(found.factors[0], [27 / 14, 1 / 14])
 
 
 def test_plays_take_over_from_content():

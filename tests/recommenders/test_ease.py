@@ -81,7 +81,7 @@ class TestNeighboursByEase:
             "similarity": "cosine",
             "shrinkage": 10.0,
             "listener_tracks": 100,
-            "nearest": 100,
+            "nearest": 50,
         }
         assert set(by_ease.identity()["parameters"]) == {"similarity", "ease_tracks", "ease_regularization", "nearest"}
         renewed = NearestTracks(NeighboursConfig(similarity="ease"), renewed=date(2026, 1, 1))

@@ -271,7 +271,7 @@ class TestEase:
         at = Workplace(PosixStore(tmp_path), config(**JOINED | {"neighbours": by_ease}), world_dsn)
         assert run(at, D15).verdict.outcome == "PASS"
         parameters = at.models.key(D15, key_of(at, D15).components[-1]).parameters
-        assert parameters == by_ease | {"nearest": 100}
+        assert parameters == by_ease | {"nearest": 50}
         reader = Reader(at.store)
         weights = reader.bundle.gated.similar.matrix
         assert 0 < np.count_nonzero(np.diff(weights.indptr)) <= 200

@@ -129,6 +129,7 @@ class TestKept:
             "content": {"cold_tracks": True},
             "source": {"late_window_days": 0},
             "retention": {"keep_days": 2, "keep_written_days": 2, "keep_releases": 1},
+            "index": {"calibration_queries": 500},  # of 100 one build in 700 misses its recall by chance
         }
         at = Workplace(PosixStore(tmp_path / "store"), config(**tables), world_dsn)
         for n in (13, 14, 15):
