@@ -7,7 +7,8 @@ similarity, n_i the listeners of track i and y_i what ALS learned of it,
 
 so that a track passes from its content to its plays as these arrive. The scale g decides how often cold tracks stand on
 a list. It is the one with which tracks that were cold two weeks ago, known by their content alone, take as large a
-share of the lists of today's listeners as they have of what these listeners discovered today.
+share of the lists of today's listeners as they have of what these listeners discovered today; a smaller share where
+content does not tell who discovers them, for then they drive out tracks that would be played.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -18,19 +19,22 @@ import numpy.typing as npt
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
-from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
+from recsys_tasks.core.domain import BoolArray, Day, FloatArray, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.lookup import are_in
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.row_ranges import PlayRows
 from recsys_tasks.matrix.trained_plays import track_listeners
+from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays
-from recsys_tasks.recommenders.exact_search import exact_top
+from recsys_tasks.recommenders.exact_search import Top, exact_top
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.vectors import Played, evenly_spread
 
 COLD_FORMAT = 2
-"""Version of the way from factors and similar tracks to those of cold tracks; part of a model's identity."""
+"""Version of the way from factors and similar tracks to those of cold tracks; part of a model's identity. In format 1
+they took their share of the lists whatever it cost, and were plain means."""
 AMPLIFIED = 3
 """Power of the similarities that weigh the mean, so that what is most alike says most: case amplification (Breese,
 Heckerman and Kadie, "Empirical analysis of predictive algorithms for collaborative filtering", UAI 1998, eq. 8)."""
@@ -90,10 +94,13 @@ class DayOfPlays:
     day: Day
 
 
-def fit_cold_tracks(factors: Factors, similar: SimilarTracks, plays: DayOfPlays, few: int, k: int) -> ColdTracks:
+def fit_cold_tracks(
+    als: Als, factors: Factors, similar: SimilarTracks, plays: DayOfPlays, few: int, k: int
+) -> ColdTracks:
     """Factors of the items with less than ``few`` listeners of which the catalogue says anything.
 
     Args:
+        als: what learned the factors.
         factors: of ALS; user_factors (n_users, n_factors), item_factors (n_tracks, n_factors).
         similar: by content, of all items.
         plays: on which the scale is chosen.
@@ -103,7 +110,7 @@ def fit_cold_tracks(factors: Factors, similar: SimilarTracks, plays: DayOfPlays,
     learned = NO_COLD_TRACKS.put_into(factors, len(plays.items))
     means = content_means(learned.item_factors, similar)
     with threadpool_limits(limits=1, user_api="blas"):
-        scale = calibrated_scale(learned, means, plays, k)
+        scale = calibrated_scale(als, learned, means, plays, k)
     return mixed(learned.item_factors, means, track_listeners(plays.training), few, scale)
 
 
@@ -135,14 +142,17 @@ def content_means(item_factors: FloatArray, similar: SimilarTracks) -> FloatArra
     return np.asarray(np.divide(by_item @ item_factors, total[:, None], out=np.zeros_like(item_factors), where=there))
 
 
-def calibrated_scale(learned: Factors, means: FloatArray, plays: DayOfPlays, k: int) -> float:
-    """The scale of content's factors with which fresh tracks are listed as often as they are discovered.
+def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOfPlays, k: int) -> float:
+    """The scale of content's factors with which fresh tracks are listed as often as they are discovered, at the most.
 
     A listener's j-th best fresh track (from 0) takes a place of a list of k as soon as its scaled score exceeds that of
     the known track that it drives out, the one at place k - 1 - j. So each of them has a scale of its own from which on
-    it is listed, and the wanted number of them is listed from the one of that rank on.
+    it is listed, and the wanted number of them is listed from the one of that rank on. Fewer are listed where these
+    places would then hold fewer of today's discoveries (``worthwhile``). Listeners are known by what they played before
+    the day: their own factors know what they discovered.
 
     Args:
+        als: what learned the factors.
         learned: factors of ALS, with a row for each item.
         means: (n_items, n_factors) of content.
         plays: of the day.
@@ -152,15 +162,35 @@ def calibrated_scale(learned: Factors, means: FloatArray, plays: DayOfPlays, k: 
     rows = evenly_spread(listening, CALIBRATION_LISTENERS)
     today = plays.today[rows]
     before = canonical(sparse.csr_matrix(plays.training[rows] - today))
-    found = canonical(sparse.csr_matrix(today - today.multiply(before > 0)))
+    known = np.diff(before.indptr) > 0
+    before, found = before[known], canonical(sparse.csr_matrix(today - today.multiply(before > 0)))[known]
     fresh = is_fresh(plays.items, plays.day)
     share = float(fresh[found.indices].mean()) if found.nnz else 0.0
-    wanted = round(share * k * len(rows))
+    wanted = round(share * k * found.shape[0])
     if not wanted:
         return LEAST_SCALE
-    scales = np.sort(_scales(learned, means, before, rows, fresh, k), axis=None)
-    scales = scales[np.isfinite(scales)]
-    return max(LEAST_SCALE, float(scales[min(wanted, len(scales)) - 1])) if len(scales) else LEAST_SCALE
+    users, played = als.user_vectors(before, learned.item_factors), Played(before.indptr, before.indices)
+    asked = (learned.item_factors, ~fresh), (means, fresh)
+    with ThreadPoolExecutor(len(asked)) as pool:
+        others, own = pool.map(lambda of: exact_top(of[0], users, played, k, of[1]), asked)
+    gains = _is_found(own, found).astype(np.int8) - _is_found(others, found)[:, ::-1]
+    scales = _scales(others, own)
+    order = np.argsort(scales, axis=None, kind="stable")[: min(wanted, np.count_nonzero(np.isfinite(scales)))]
+    n = worthwhile(gains.ravel()[order])
+    return max(LEAST_SCALE, float(scales.ravel()[order][n - 1])) if n else LEAST_SCALE
+
+
+def worthwhile(gains: npt.NDArray[np.int8]) -> int:
+    """How many places may go to fresh tracks, in their order: the most within one standard error of the best number.
+
+    Args:
+        gains: (n_places,) 1 where the fresh track was discovered and the known one that it drives out was not, -1 where
+            it is the other way round, 0 elsewhere.
+    """
+    total, n_differing = (np.concatenate([[0], np.cumsum(each)]) for each in (gains.astype(np.int64), gains != 0))
+    best = int(np.argmax(total))
+    error = np.sqrt(n_differing - n_differing[best], where=np.arange(len(total)) >= best, out=np.zeros(len(total)))
+    return int(np.flatnonzero(total >= total[best] - error)[-1])
 
 
 def is_fresh(items: Vocabulary, day: Day) -> BoolArray:
@@ -169,14 +199,21 @@ def is_fresh(items: Vocabulary, day: Day) -> BoolArray:
     return np.asarray(items.first_days > day_number(day) - min(COLD_DAYS, history // 2))
 
 
-def _scales(
-    learned: Factors, means: FloatArray, before: sparse.csr_matrix, rows: IntArray, fresh: BoolArray, k: int
-) -> npt.NDArray[np.float64]:
-    """From which scale on the j-th best fresh track of each listener is listed; infinite: never. (n_rows, k)."""
-    users, played = learned.user_factors[rows], Played(before.indptr, before.indices)
-    asked = (learned.item_factors, ~fresh), (means, fresh)
-    with ThreadPoolExecutor(len(asked)) as pool:
-        known, own = pool.map(lambda of: exact_top(of[0], users, played, k, of[1]).scores.astype(np.float64), asked)
-    known = known[:, ::-1]
-    needed = np.maximum(known, 0)  # a list that is not full takes anything
-    return np.divide(needed, own, out=np.full_like(own, np.inf), where=own > 0)
+def _scales(others: Top, own: Top) -> npt.NDArray[np.float64]:
+    """From which scale on the j-th best fresh track of each listener is listed; infinite: never. (n_rows, k).
+
+    Args:
+        others: lists of known tracks.
+        own: lists of fresh ones.
+    """
+    needed = np.maximum(others.scores[:, ::-1].astype(np.float64), 0)  # a list that is not full takes anything
+    gained = own.scores.astype(np.float64)
+    return np.divide(needed, gained, out=np.full_like(gained, np.inf), where=gained > 0)
+
+
+def _is_found(lists: Top, found: sparse.csr_matrix) -> BoolArray:
+    """Which listed tracks were discovered. found: (n_rows, n_items). (n_rows, k)."""
+    n_rows, n_items = found.shape
+    keys = np.repeat(np.arange(n_rows, dtype=np.int64) * n_items, np.diff(found.indptr)) + found.indices
+    places = np.arange(n_rows, dtype=np.int64)[:, None] * n_items + lists.cols
+    return np.asarray(are_in(keys, places) & (lists.cols >= 0))

@@ -37,9 +37,10 @@ def train_cold_tracks(at: Workplace, key: ModelKey, matrix: PlayMatrix, split: S
     if at.models.holds(key.day, key.digest):
         return
     of, plays = key.parameters, _plays(at, key.day, matrix, split)
-    factors = Als(at.models.key(key.day, of["als"]).als).open(arrays_of(at.models.load(key.day, of["als"])))
+    als = Als(at.models.key(key.day, of["als"]).als)
+    factors = als.open(arrays_of(at.models.load(key.day, of["als"])))
     similar = SimilarTracks.of(arrays_of(at.models.load(key.day, of["content"])))
-    found = fit_cold_tracks(factors, similar, plays, of["few_listeners"], of["k"])
+    found = fit_cold_tracks(als, factors, similar, plays, of["few_listeners"], of["k"])
     at.models.save(key, found.files(), TrainingFigures())
     n_cold = len(plays.items) - len(matrix.tracks)
     words = f"{count(len(found.cols))} tracks have factors by content, scaled by {found.scale:.3g}"

@@ -10,8 +10,10 @@ from recommenders.catalogues import snapshot
 from scipy import sparse
 
 from recsys_tasks.core.components import ContentConfig
+from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.cold_tracks import (
     CALIBRATION_LISTENERS,
@@ -22,6 +24,7 @@ from recsys_tasks.recommenders.cold_tracks import (
     fit_cold_tracks,
     is_fresh,
     mixed,
+    worthwhile,
 )
 from recsys_tasks.recommenders.content import Content, heard_before
 from recsys_tasks.recommenders.exact_search import exact_top
@@ -31,6 +34,7 @@ from recsys_tasks.recommenders.vectors import Played
 
 DAY = date(2026, 3, 1)
 TODAY = day_number(DAY)
+ALS = Als(AlsConfig(factors=3))
 
 
 def similar(cells, n):
@@ -67,19 +71,37 @@ def test_factors_that_do_not_fit_are_refused():
         ColdTracks(np.array([1], np.int32), np.array([[np.nan]], np.float32), 1.0)
 
 
-def world(n_fresh_found):
-    """Sixty listeners of forty tracks, the last ten of them first heard today by some; who listened when."""
+def means_of(factors, near):
+    """Factors by content of all forty tracks."""
+    return content_means(np.concatenate([factors.item_factors, np.zeros((10, 3), np.float32)]), near)
+
+
+def fresh_places(factors, near, found, older, k):
+    """Places that cold tracks have on everybody's lists, and all places."""
+    items = np.concatenate([factors.item_factors, found.scale * (1 + 1e-6) * means_of(factors, near)[30:]])
+    users, played = ALS.user_vectors(older[:, :30], factors.item_factors), Played(older.indptr, older.indices)
+    lists = exact_top(items.astype(np.float32), users, played, k).cols
+    return np.count_nonzero(lists >= 30), lists.size
+
+
+def world(n_fresh_found, best=True):
+    """Sixty listeners of forty tracks, the last ten of them first heard today by some; who listened when.
+
+    best: whether they discover what content finds for them, or what it finds last.
+    """
     rng = np.random.default_rng(2)
     factors = Factors(rng.random((60, 3), np.float32), rng.random((30, 3), np.float32))
     older = sparse.csr_matrix(rng.random((60, 40)) < np.where(np.arange(40) < 30, 0.3, 0)).astype(np.uint32)
+    near = similar({(n, 30 + n): 1.0 for n in range(10)} | {(n + 10, 30 + n): 0.5 for n in range(10)}, 40)
+    users = ALS.user_vectors(older[:, :30], factors.item_factors)
+    scores = users @ means_of(factors, near)[30:].T * (1 if best else -1)
     today = np.zeros((60, 40), np.uint32)
     for user in range(60):
         fresh = user < n_fresh_found
         unheard = np.setdiff1d(np.arange(30), older[user].indices)
-        today[user, 30 + user % 10 if fresh else unheard[0]] = 1
+        today[user, 30 + scores[user].argmax() if fresh else unheard[0]] = 1
     days = np.concatenate([np.full(30, TODAY - 40), np.full(10, TODAY)]).astype(np.int32)
     items = Vocabulary(pa.array(range(40), pa.int64()), days)
-    near = similar({(n, 30 + n): 1.0 for n in range(10)} | {(n + 10, 30 + n): 0.5 for n in range(10)}, 40)
     plays = DayOfPlays(sparse.csr_matrix(older + today), sparse.csr_matrix(today), items, DAY)
     return factors, near, plays, older
 
@@ -89,20 +111,41 @@ def test_cold_tracks_are_shown_as_often_as_they_are_discovered(k):
     """With a fifth of the discoveries on tracks that were cold, a fifth of the places of the lists goes to them, to the
     place; also where lists are longer than the known tracks that are left."""
     factors, near, plays, older = world(12)
-    found = fit_cold_tracks(factors, near, plays, few=100, k=k)
-    means = content_means(np.concatenate([factors.item_factors, np.zeros((10, 3), np.float32)]), near)
-    items = np.concatenate([factors.item_factors, found.scale * (1 + 1e-6) * means[30:]]).astype(np.float32)
-    lists = exact_top(items, factors.user_factors, Played(older.indptr, older.indices), k).cols
-    assert (lists >= 30).sum() == 0.2 * lists.size
+    found = fit_cold_tracks(ALS, factors, near, plays, few=100, k=k)
+    places, size = fresh_places(factors, near, found, older, k)
+    assert places == 0.2 * size
+
+
+def test_cold_tracks_of_which_content_says_nothing_drive_nothing_out():
+    """Half of the discoveries fall on them, but on those that content finds last: half of the places would be lost."""
+    factors, near, plays, older = world(30, best=False)
+    found = fit_cold_tracks(ALS, factors, near, plays, few=100, k=5)
+    places, size = fresh_places(factors, near, found, older, 5)
+    assert places < 0.1 * size
+
+
+@pytest.mark.parametrize(
+    ("gains", "n"),
+    [
+        pytest.param([], 0, id="no place is wanted"),
+        pytest.param([0, 1, 0, 1, 0], 5, id="those that change nothing are had too"),
+        pytest.param([1, 1, 1, -1, 0, 0], 6, id="a loss within one standard error is borne"),
+        pytest.param([1, 1, 1, -1, -1, 0], 4, id="a larger one is not, nor what follows it"),
+        pytest.param([-1] * 9, 1, id="nor is one from the first on"),
+    ],
+)
+def test_places_end_where_they_cost_discoveries(gains, n):
+    """Of the numbers of places within one standard error of the best the largest is taken."""
+    assert worthwhile(np.array(gains, np.int8)) == n
 
 
 def test_repeats_and_who_did_not_listen_say_nothing_of_discoveries():
     """Neither known tracks that are played again on the day nor listeners without a play of it change the scale."""
     factors, near, plays, older = world(12)
-    expected = fit_cold_tracks(factors, near, plays, few=5, k=5).scale
+    expected = fit_cold_tracks(ALS, factors, near, plays, few=5, k=5).scale
     again = sparse.csr_matrix(older * 2)
     repeated = replace(plays, training=sparse.csr_matrix(plays.training + again), today=plays.today + again)
-    assert fit_cold_tracks(factors, near, repeated, few=5, k=5).scale == expected
+    assert fit_cold_tracks(ALS, factors, near, repeated, few=5, k=5).scale == expected
     more = Factors(np.concatenate([factors.user_factors, 9 * factors.user_factors[::-1] ** 2]), factors.item_factors)
     silent = sparse.csr_matrix(plays.today.shape, dtype=np.uint32)
     wider = replace(
@@ -110,7 +153,7 @@ def test_repeats_and_who_did_not_listen_say_nothing_of_discoveries():
         training=sparse.csr_matrix(sparse.vstack([plays.training, older])),
         today=sparse.csr_matrix(sparse.vstack([plays.today, silent])),
     )
-    assert fit_cold_tracks(more, near, wider, few=5, k=5).scale == expected
+    assert fit_cold_tracks(ALS, more, near, wider, few=5, k=5).scale == expected
 
 
 def test_of_many_listeners_some_of_all_are_asked():
@@ -122,13 +165,13 @@ def test_of_many_listeners_some_of_all_are_asked():
                ((plays.training, other.training), (plays.today, other.today))]  # fmt: skip
     factors = Factors(np.tile(one.user_factors, (2 * times, 1)), one.item_factors)
     many = replace(plays, training=stacked[0], today=stacked[1])
-    assert fit_cold_tracks(factors, near, many, few=5, k=5).scale > LEAST_SCALE
+    assert fit_cold_tracks(ALS, factors, near, many, few=5, k=5).scale > LEAST_SCALE
 
 
 def test_tracks_that_nobody_discovers_stand_on_no_list():
     """Where no discovery fell on a track that was cold, their factors are short, and point where content says."""
     factors, near, plays, _ = world(0)
-    found = fit_cold_tracks(factors, near, plays, few=5, k=5)
+    found = fit_cold_tracks(ALS, factors, near, plays, few=5, k=5)
     assert found.scale == LEAST_SCALE
     assert set(range(30, 40)) <= set(found.cols.tolist())
     assert (np.linalg.norm(found.factors[-10:], axis=1) > 0).all()
