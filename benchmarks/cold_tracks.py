@@ -149,7 +149,9 @@ def _articles(
     new = np.bincount(hidden.indices, minlength=ARTICLES) > 0
     rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(kept.indptr) > 0))[::EVERY]
     depth = int(new.sum())
-    for name, retriever in content_retrievers(factors.user_factors, means, similar, played_of(kept)):
+    for name, retriever in content_retrievers(
+        factors.user_factors, means, similar, played_of(kept), np.zeros(len(means), int)
+    ):
         deep = Blend((1.0, 1.0), ("als", "content"), depth).of(retriever.components) if "both" in name else retriever
         found = [_found(deep, kept, hidden, own, new) for own in np.array_split(rows, len(rows) // USERS_AT_ONCE + 1)]
         cells = [_with_interval(np.concatenate(each)) for each in zip(*found, strict=True)]
@@ -186,7 +188,7 @@ def demo_world(name: str, seed: int, _folder: Path, say: Say) -> Iterator[list[s
     places = items.rows_of(pa.array(ids))
     taste[:, places[places >= 0]] = scores[:, places >= 0]
     parts: Parts = [
-        *content_retrievers(factors.user_factors[rows], means, similar, played),
+        *content_retrievers(factors.user_factors[rows], means, similar, played, new.lots),
         ("the world's own taste", Dense(taste)),
     ]
     say(f"{name}: {new.pool.sum():,} new tracks, {(new.pool & new.unplayed).sum():,} without a play before")

@@ -3,7 +3,8 @@
 Asked are some of the gate's listeners who played a track on the day that nobody had played before it. The lists are
 drawn from the week's new tracks, and those alone that had no play count as hits. What the day itself taught of these
 tracks is kept out: content names similar tracks that were played before, and the listeners are known as they were
-before the day.
+before the day. Equals, as the tracks of an album may be, stand by lot: by column those would come first that
+somebody played on the day.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray, Vocabulary, day_number
+from recsys_tasks.core.keyed_random import keyed_hash
 from recsys_tasks.evaluation.estimates import TOLD_LISTENERS, interval_of, mean_and_error, paired_interval
 from recsys_tasks.evaluation.lists import is_hit, played_of
 from recsys_tasks.evaluation.metrics import Values, ndcg, recall
@@ -31,6 +34,10 @@ from recsys_tasks.recommenders.vectors import Played, evenly_spread
 NEW_DAYS = 7
 """A track is new that was released up to the day, or first played before it, within so many days."""
 BASELINE = "popularity of the artist"
+LOTS = 1 << 9
+"""Lots that decide between equals,"""
+NUDGE = 1e-3
+"""and by how much of itself the highest moves a score: neighbouring lots differ by more than float32 rounds."""
 Parts: TypeAlias = Sequence[tuple[str, Retriever]]
 """Whose lists, in words, and what gives them."""
 
@@ -58,6 +65,7 @@ class NewTracks:
     unplayed: BoolArray  # (n_items,) nobody had played it before the day
     newness: npt.NDArray[np.int64]  # (n_items,) day of its release, or of its first play before the day, from 1
     artist_listeners: npt.NDArray[np.int64]  # (n_items,) of all tracks of its artist, before the day
+    lots: npt.NDArray[np.int64]  # (n_items,) by a hash of its id: from 0, below ``LOTS``
 
 
 def new_tracks(names: pa.Table, items: Vocabulary, listeners: IntArray, day: Day) -> NewTracks:
@@ -84,10 +92,13 @@ def new_tracks(names: pa.Table, items: Vocabulary, listeners: IntArray, day: Day
     codes = np.asarray(pc.fill_null(artists.indices, 0)).astype(np.int64)
     before = np.where(known & ~unplayed, listeners, 0)
     total = np.bincount(codes, before, minlength=1).astype(np.int64)
-    return NewTracks(pool, unplayed, np.maximum(newness, 1), np.where(known, total[codes], 0))
+    lots = (keyed_hash(items.ids, "lots") % np.uint64(LOTS)).astype(np.int64)
+    return NewTracks(pool, unplayed, np.maximum(newness, 1), np.where(known, total[codes], 0), lots)
 
 
-def content_retrievers(user_factors: FloatArray, means: FloatArray, similar: SimilarTracks, played: Played) -> Parts:
+def content_retrievers(
+    user_factors: FloatArray, means: FloatArray, similar: SimilarTracks, played: Played, lots: IntArray
+) -> Parts:
     """What content says to listeners: by factors, by their own tracks, and both as equals.
 
     Args:
@@ -95,8 +106,12 @@ def content_retrievers(user_factors: FloatArray, means: FloatArray, similar: Sim
         means: (n_items, n_factors) factors by content.
         similar: by content.
         played: their tracks.
+        lots: (n_items,) that decide between equals.
     """
-    by_factors, by_tracks = Factors(user_factors, means), Neighbours(similar, played)
+    nudge = (1 + NUDGE / LOTS * lots).astype(np.float32)
+    near = similar.matrix
+    near = sparse.csr_matrix((near.data * nudge[near.indices], near.indices, near.indptr), shape=near.shape)
+    by_factors, by_tracks = Factors(user_factors, means * nudge[:, None]), Neighbours(SimilarTracks(near), played)
     both = Blend((1.0, 1.0), ("als", "content")).of([by_factors, by_tracks])
     return [("content, both ways", both), ("factors by content", by_factors), ("similar to their tracks", by_tracks)]
 
@@ -117,8 +132,8 @@ def cold_rows(parts: Parts, new: NewTracks, holdout: Holdout, k: int) -> list[Co
         return []
     hidden, played, n_hidden = wanted[rows], played_of(holdout.history[rows]), np.diff(wanted.indptr)[rows]
     baselines: Parts = [
-        (BASELINE, PopularTracks(new.artist_listeners, len(rows))),
-        ("newest first", PopularTracks(new.newness, len(rows))),
+        (BASELINE, PopularTracks(_by_lot(new.artist_listeners, new.lots), len(rows))),
+        ("newest first", PopularTracks(_by_lot(new.newness, new.lots), len(rows))),
     ]
     asked = [*parts, *baselines]
     blocks = [  # who joins others asks them about a few listeners, and they know what they found for these
@@ -132,6 +147,11 @@ def cold_rows(parts: Parts, new: NewTracks, holdout: Holdout, k: int) -> list[Co
     found["at random"] = _at_random(n_hidden, int(new.pool.sum()), k)
     told = [_row(name, *values, found[BASELINE][0]) for name, values in found.items()]
     return [*told[:-1], replace(told[-1], low=None, high=None)]  # what chance gives is computed, not measured
+
+
+def _by_lot(numbers: IntArray, lots: IntArray) -> npt.NDArray[np.int64]:
+    """Numbers in the same order, equal ones by lot; 0 stays 0."""
+    return np.where(numbers > 0, numbers * LOTS + lots, 0)
 
 
 def _at_random(n_hidden: IntArray, n_pool: int, k: int) -> tuple[Values, Values]:

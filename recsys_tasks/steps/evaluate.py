@@ -209,8 +209,8 @@ def _cold_tracks(opened: Opened, names: pa.Table, k: int) -> list[ColdRow]:
     if cold is None or similar is None:
         return []
     users = opened.model.component.user_factors[asked.user_rows]
-    parts = content_retrievers(users, opened.content_means, similar, played_of(asked.history))
     new = new_tracks(names, opened.items, asked.listeners, opened.gated.key.day)
+    parts = content_retrievers(users, opened.content_means, similar, played_of(asked.history), new.lots)
     return cold_rows(parts, new, asked, k)
 
 

@@ -95,9 +95,36 @@ def test_both_ways_of_content_count():
     means = np.array([[0.0], [2.0], [1.9], [0.1]], np.float32)
     near = sparse.csr_matrix((np.float32([0.9, 0.1]), ([0, 0], [2, 3])), shape=(4, 4))
     played = Played(np.array([0, 1]), np.array([0], np.int32))
-    parts = dict(content_retrievers(np.ones((1, 1), np.float32), means, SimilarTracks(near), played))
+    parts = dict(content_retrievers(np.ones((1, 1), np.float32), means, SimilarTracks(near), played, np.zeros(4, int)))
     first = {name: part.candidates(np.array([0]), played, 1).cols[0, 0] for name, part in parts.items()}
     assert first == {"content, both ways": 2, "factors by content": 1, "similar to their tracks": 2}
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_equals_stand_by_lot_whatever_their_columns(seed):
+    """New tracks of one date, one artist and one content: in any order of their columns, of which those played on the
+    day have the first, lists hold the same tracks."""
+    n = 40
+    found = []
+    for order in (np.arange(n), np.random.default_rng(seed).permutation(n)):
+        items = Vocabulary(pa.array(order), np.full(n, TODAY, np.int32))
+        released = pa.array([TODAY] * n, pa.int32()).cast(pa.date32())
+        new = new_tracks(pa.table({"artist": ["a"] * n, "released_on": released}), items, np.zeros(n, int), DAY)
+        near = sparse.csr_matrix(np.full((n, n), 0.5, np.float32))
+        played, means = (
+            Played(np.array([0, 1]), np.flatnonzero(order == 7).astype(np.int32)),
+            np.ones((n, 2), np.float32),
+        )
+        parts = content_retrievers(np.ones((1, 2), np.float32), means, SimilarTracks(near), played, new.lots)
+        hidden = sparse.csr_matrix(
+            (np.ones(10, np.uint32), (np.zeros(10, int), np.flatnonzero(order < 11)[:10])), (1, n)
+        )
+        hidden[0, np.flatnonzero(order == 7)] = 0
+        hidden.eliminate_zeros()
+        history = sparse.csr_matrix((np.ones(1, np.uint32), played.cols, played.indptr), (1, n))
+        rows = cold_rows(parts, new, Holdout(np.zeros(1, int), history, history, hidden), 5)
+        found.append([(row.lists, row.recall) for row in rows])
+    assert found[0] == found[1]
 
 
 def test_a_week_has_seven_days():
