@@ -37,8 +37,17 @@ class TrackFacts:
 
     def files(self) -> Arrays:
         """As a part of a candidate."""
-        arrays = (self.listeners, self.ages, self.artists)
-        return {name: array.astype(np.int32) for name, array in zip(FACTS, arrays, strict=True)}
+        return {name: array.astype(np.int32) for name, array in zip(FACTS, self._arrays, strict=True)}
+
+    def of_columns(self, cols: IntArray) -> "TrackFacts":
+        """The same in other columns. cols: (n_others,) own column of each, -1 for a track of which nothing is known."""
+        known = cols >= 0
+        nothing = (0, 0, -1)
+        return TrackFacts(*(np.where(known, of[cols], none) for of, none in zip(self._arrays, nothing, strict=True)))
+
+    @property
+    def _arrays(self) -> tuple[IntArray, IntArray, IntArray]:
+        return self.listeners, self.ages, self.artists
 
     @classmethod
     def of(cls, files: Arrays) -> "TrackFacts":
@@ -48,7 +57,7 @@ class TrackFacts:
             BadData: they are not of equally many tracks.
         """
         found = cls(*(files[name] for name in FACTS))
-        if len({len(array) for array in (found.listeners, found.ages, found.artists)}) > 1:
+        if len({len(array) for array in found._arrays}) > 1:
             raise BadData("The facts of the re-ranker are of different numbers of tracks. Run the day again.")
         return found
 
