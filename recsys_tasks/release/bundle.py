@@ -32,6 +32,8 @@ RECENT = "recent"
 """In the user part: (n_components, n_tracks) faded plays, with the day of the data."""
 OWN = "own"
 """In the user part: (n_pairs,) each listener's own plays of a track, faded to the day of the data."""
+AGAIN = "again"
+"""In the user part: (n_pairs,) how likely each listener plays a track of theirs again."""
 SHOWN = ("title", "artist", "released_on", "plays", "listeners")
 """What pages and lists show of a track."""
 CONTENT = ("content", "content_indptr", "content_similarities")
@@ -202,6 +204,7 @@ class Users:
     order: npt.NDArray[np.integer[Any]]  # (n_users,) rows by rising id
     recent: tuple[RecentPlays, ...] = ()  # one for each component of that name, in their order
     own: FloatArray | None = None  # (n_pairs,) faded plays of each pair; None: the release holds none
+    again: FloatArray | None = None  # (n_pairs,) the chance of each pair to be played again; None: it holds none
 
     @property
     def asking(self) -> Listeners:
@@ -229,8 +232,11 @@ def open_users(artefact: Artefact) -> Users:
         np.asarray(artefact.array(name, mapped=True)) for name in ("user_vectors", "indptr", "cols", "order")
     )
     ids = as_ids(artefact.table("users").column("id"))
-    own = np.asarray(artefact.array(OWN, mapped=True)) if f"{OWN}.npy" in artefact.manifest.files else None
-    return Users(vectors, indptr, cols, ids, order, _recent(artefact, len(ids)), own)
+    own, again = (
+        np.asarray(artefact.array(name, mapped=True)) if f"{name}.npy" in artefact.manifest.files else None
+        for name in (OWN, AGAIN)
+    )
+    return Users(vectors, indptr, cols, ids, order, _recent(artefact, len(ids)), own, again)
 
 
 def _recent(artefact: Artefact, n_users: int) -> tuple[RecentPlays, ...]:

@@ -58,6 +58,7 @@ class TestRefusals:
             (SOURCE + "[schedule]\ntimezone = 'Europe/Berln'\n", r"schedule.timezone.*Did you mean Europe/Berlin"),
             (SOURCE + "[schedule]\nday_starts_at = '24:00'\n", "schedule.day_starts_at.*HH:MM"),
             (SOURCE + "[schedule]\nday_starts_at = 04:00:00\n", "schedule.day_starts_at"),
+            (SOURCE + "[products]\nplayed_again_days = 7\n", "without own_half_life_days"),
             ("[source", "not TOML"),
         ],
     )
