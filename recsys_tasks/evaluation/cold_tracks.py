@@ -29,7 +29,7 @@ from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.recommenders.vectors import Played, evenly_spread
 
 NEW_DAYS = 7
-"""A track is new that was released, or first played, within so many days."""
+"""A track is new that was released up to the day, or first played before it, within so many days."""
 BASELINE = "popularity of the artist"
 Parts: TypeAlias = Sequence[tuple[str, Retriever]]
 """Whose lists, in words, and what gives them."""
@@ -56,12 +56,14 @@ class NewTracks:
 
     pool: BoolArray  # (n_items,) new in the week
     unplayed: BoolArray  # (n_items,) nobody had played it before the day
-    newness: npt.NDArray[np.int64]  # (n_items,) day of its release, or of its first play, from 1
+    newness: npt.NDArray[np.int64]  # (n_items,) day of its release, or of its first play before the day, from 1
     artist_listeners: npt.NDArray[np.int64]  # (n_items,) of all tracks of its artist, before the day
 
 
 def new_tracks(names: pa.Table, items: Vocabulary, listeners: IntArray, day: Day) -> NewTracks:
-    """The week's new tracks.
+    """The week's new tracks, as they were known before the day: whether somebody plays a track on it decides nothing.
+
+    A track that nobody had played, and of whose release the catalogue says nothing, may have come out on the day.
 
     Args:
         names: released_on, artist, and artist_id where the source has it, of each item.
@@ -70,11 +72,11 @@ def new_tracks(names: pa.Table, items: Vocabulary, listeners: IntArray, day: Day
         day: the date.
     """
     today = day_number(day)
-    released = np.asarray(pc.fill_null(names["released_on"].cast(pa.int32()), today + NEW_DAYS)).astype(np.int64)
+    released = np.asarray(pc.fill_null(names["released_on"].cast(pa.int32()), today)).astype(np.int64)
     first_played = items.first_days.astype(np.int64)
-    newness = np.minimum(released, first_played)
     unplayed = first_played >= today
-    lately = (first_played > today - NEW_DAYS) & (first_played <= today)
+    newness = np.where(unplayed, released, np.minimum(released, first_played))
+    lately = ~unplayed & (first_played > today - NEW_DAYS)
     pool = lately | ((newness > today - NEW_DAYS) & (newness <= today))
     column = "artist_id" if "artist_id" in names.column_names else "artist"
     artists = names[column].combine_chunks().dictionary_encode()

@@ -49,7 +49,7 @@ class Material:
         ages = np.maximum(day_number(self.day) - split.tracks.first_days, 0)
         choosing, reporting = (np.flatnonzero(np.isin(drawn, rows)) for rows in (split.choosing, split.reporting))
         fits = keyed_hash(ids.take(pa.array(choosing)), "tune weights") % np.uint64(2) == 0
-        hidden = _told_apart(split, drawn, choosing[fits])
+        hidden, heard = _told_apart(split, drawn, choosing[fits])
         there = np.diff(hidden.indptr) > 0
         groups = (
             evenly_spread(rows[there[rows]], MOST_LISTENERS) for rows in (choosing[fits], choosing[~fits], reporting)
@@ -60,7 +60,7 @@ class Material:
         for counting, plays in self.recent.items():
             first, later = (replace(each, n_users=len(drawn)) for each in (plays, self.later.get(counting, plays)))
             recent[counting] = TwoDates(first, later, teaches) if self.later else first
-        return Sample(data, hidden, facts, recent, self.day, *(evenly_spread(rows, MOST_LISTENERS) for rows in groups))
+        return Sample(data, hidden, heard, facts, recent, self.day, *groups)
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class Sample:
 
     data: TrainingData
     hidden: sparse.csr_matrix  # (n_users, n_tracks)
+    heard: sparse.csr_matrix  # (n_users, n_tracks) all plays before the hidden ones: left out of every list
     facts: TrackFacts
     recent: Mapping[Recent, Retriever]
     day: Day
@@ -78,8 +79,8 @@ class Sample:
 
     @property
     def history(self) -> Played:
-        """What each of them played."""
-        return Played(self.data.plays.indptr, self.data.plays.indices)
+        """What each of them played before the dates that they are asked about."""
+        return Played(self.heard.indptr, self.heard.indices)
 
 
 @dataclass(frozen=True)
@@ -208,19 +209,28 @@ def _faded_on(
     return found
 
 
-def _told_apart(split: TuningSplit, drawn: IntArray, fitting: IntArray) -> sparse.csr_matrix:
-    """Hidden plays of a sample: of the fitting listeners those of the first dates, of the others those of later ones.
+def _told_apart(split: TuningSplit, drawn: IntArray, fitting: IntArray) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Hidden plays of a sample, and what was played before them: the fitting listeners are asked about the first dates,
+    the others about later ones.
 
     Whoever serves a release asks it on a later date than those that taught its weights and trees, when other tracks are
-    played. Of a single date, and without dates, everybody has all hidden plays. drawn: rows of the split. fitting: rows
-    of the sample.
+    played. What the others discovered on the first dates is known by then, to recent plays among others: it is no hit,
+    and stands on no list. Of a single date, and without dates, everybody has all hidden plays.
+
+    Args:
+        split: the plays.
+        drawn: rows of the split.
+        fitting: rows of the sample.
     """
-    hidden = split.hidden[drawn]
+    hidden, training = split.hidden[drawn], split.training[drawn]
     if split.earlier is None:
-        return hidden
-    earlier, fits = split.earlier[drawn], np.zeros((len(drawn), 1), hidden.dtype)
-    fits[fitting] = 1
-    return canonical(sparse.csr_matrix(earlier.multiply(fits) + (hidden - earlier).multiply(1 - fits)))
+        return hidden, training
+    earlier, judges = split.earlier[drawn], np.ones((len(drawn), 1), hidden.dtype)
+    judges[fitting] = 0
+    known = sparse.csr_matrix(earlier.multiply(judges))
+    later = hidden.multiply(judges)
+    asked = earlier - known + later - later.multiply(known > 0)
+    return canonical(sparse.csr_matrix(asked)), canonical(training + known)
 
 
 def _is_listed(pool: Pool, found: Candidates, n_tracks: int) -> BoolArray:

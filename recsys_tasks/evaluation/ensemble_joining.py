@@ -94,7 +94,7 @@ class Joining:
     def popular(self) -> Scores:
         """What lists of the popular tracks are worth to them."""
         sample, group = self._sample, self._reporting
-        found = first_unplayed(popular_order(sample.facts.listeners), sample.data.plays[group.rows], self._options.k)
+        found = first_unplayed(popular_order(sample.facts.listeners), sample.heard[group.rows], self._options.k)
         return _worth(found, group)
 
     def has_trees(self, ensemble: Ensemble) -> bool:

@@ -203,7 +203,7 @@ def _features(catalogue: Candidate) -> Iterator[str]:
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
         yield (
             f"The catalogue has {', '.join(others[:SHOWN])}{more} besides: [catalogue.features] may name what is said "
-            "there of a track (docs/recommenders.md)."
+            "there of a track, but no counts of plays (docs/recommenders.md)."
         )
 
 

@@ -109,6 +109,20 @@ def test_a_week_has_seven_days():
     assert new.pool.tolist() == [False, True, False, True]
 
 
+@pytest.mark.parametrize("played_on_the_day", [[0, 1, 2, 3], [0], []])
+def test_whether_a_track_is_played_on_the_day_does_not_make_it_new(played_on_the_day):
+    """Of tracks that nobody had played the catalogue alone says which are new, and how new: an old one that is played
+    for the first time is not, and one without a date may be. Who chose by the day's plays would list the hits."""
+    first_days = np.full(4, TODAY + 1, np.int32)
+    first_days[played_on_the_day] = TODAY
+    released = pa.array([TODAY - 99, TODAY - 2, None, TODAY + 1], pa.int32()).cast(pa.date32())
+    names = pa.table({"artist": pa.nulls(4, pa.string()), "released_on": released})
+    new = new_tracks(names, Vocabulary(pa.array(range(4)), first_days), np.zeros(4, int), DAY)
+    assert new.pool.tolist() == [False, True, True, False]
+    assert new.newness.tolist() == [TODAY - 99, TODAY - 2, TODAY, TODAY + 1]
+    assert new.unplayed.all()
+
+
 def test_nobody_who_played_one_gives_no_figures(catalogue):
     """Without a listener there is nothing to say."""
     new = new_tracks(*catalogue, np.array([7, 2, 3, 50, 60, 0]), DAY)

@@ -142,6 +142,23 @@ class TestChoice:
             assert (np.diff(sample.hidden[rows].indptr) > 0).all()
             assert 0 < len(rows) < len(getattr(whole, name))
 
+    def test_what_was_discovered_while_others_taught_is_neither_asked_nor_listed(self, fashionable):
+        """Who judges discovered half of their tracks on the first date, and played all on the later ones: the others
+        alone are hits, as for whoever asks a release that knows the first date. Those who teach know nothing of it."""
+        split = fashionable.split
+        first = sparse.csr_matrix(np.arange(N_TRACKS) % 2, dtype=np.uint32)
+        earlier = sparse.csr_matrix(split.hidden.multiply(first))
+        again = replace(split, hidden=sparse.csr_matrix(split.hidden + earlier), earlier=earlier)
+        sample = replace(fashionable, split=again).sample(N_USERS)
+        judges = np.concatenate([sample.validation, sample.reporting])
+        assert earlier[judges].nnz > 0
+        assert sample.hidden[judges].multiply(earlier[judges]).nnz == 0
+        assert earlier[judges].multiply(sample.heard[judges]).nnz == earlier[judges].nnz
+        assert (sample.heard[sample.fitting] != split.training[sample.fitting]).nnz == 0
+        for rows in (sample.fitting, judges):
+            listed = sample.recent[Recent(2.0)].candidates(rows, sample.history.rows(rows), 5).cols
+            assert not is_hit(listed.astype(np.int64), sample.heard[rows]).any()
+
     @pytest.mark.parametrize(("errors", "near"), [(0.9, True), (1.1, False), (-3.0, True)])
     def test_one_standard_error_less_than_the_best_is_near(self, errors, near):
         """Of the paired difference; listeners who are all alike have none, and then a tie alone is near."""
