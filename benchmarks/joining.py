@@ -1,7 +1,7 @@
 """How the components of a data set are joined: the candidates of its folds, what some folds teach, and the lists."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import TypeVar
 
 import numpy as np
@@ -31,10 +31,10 @@ def taught(task: Task, lesson: Callable[[int], Lesson], learn: Callable[[Sequenc
 
     Args:
         task: whose folds.
-        lesson: what one fold teaches, by its place among all; each is asked once.
+        lesson: what one fold teaches, by its place among all; each is asked once, and forgotten after its last pupil.
         learn: from the lessons of some folds; done once where the same ones teach.
     """
-    lesson = cache(lesson)
+    lesson = lru_cache(maxsize=len(task.validation))(lesson)
 
     @cache
     def learnt(teachers: range) -> Learnt:

@@ -1,27 +1,19 @@
 """Each listener's own plays: as a retriever, faded, and as what trees put in order, of what is played again."""
 
 from dataclasses import dataclass
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from benchmarks.joining import K, grown, taught
-from benchmarks.recommender_logs import OWN_HALF_LIVES, Fold, Lists, Numbers, Task
+from benchmarks.joining import K, taught
+from benchmarks.recommender_logs import Fold, Lists, Numbers, Task
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.recommenders.base import Candidates
-from recsys_tasks.recommenders.ranker import Rows
-from recsys_tasks.recommenders.recent import Recent
+from recsys_tasks.recommenders.played_again import habits, lesson_of, own_tracks, trees_of
+from recsys_tasks.recommenders.ranker_features import Rows
 from recsys_tasks.recommenders.vectors import Played
-
-OTHERS = 3
-"""Of the tracks that were not played again every third teaches, as in the program's own trees."""
-LATELY = (7.0, 30.0)
-NAMES = [f"own, {days:g} days" for days in OWN_HALF_LIVES]
-NAMES += [f"{what}, {days:g} days" for days in LATELY for what in ("listeners", "discoveries", "share that comes back")]
-NAMES += ["listeners", "tracks of the listener"]
 
 
 @dataclass(frozen=True)
@@ -62,18 +54,12 @@ class Asked(NamedTuple):
     hits: BoolArray
 
     @classmethod
-    def of(cls, week: Fold) -> "Asked":
-        """Those of a week."""
-        own = [sparse.csr_matrix(plays[week.rows]) for plays in week.own.values()]
-        cols, lengths = own[0].indices.astype(np.int64), np.diff(own[0].indptr)
-        owners = np.repeat(np.arange(len(lengths)), lengths)
-        columns = [plays.data for plays in own]
-        for days in LATELY:
-            listeners, new = (week.recent[Recent(days, each)].sums[cols] for each in ("listeners", "discoveries"))
-            columns += [listeners, new, 1 - new / np.maximum(listeners, 1e-9)]
-        columns += [week.facts.listeners[cols], lengths[owners]]
-        hits = np.asarray(week.hidden[week.rows][owners, cols]).ravel() > 0
-        return cls(owners, cols, np.stack(columns, axis=1, dtype=np.float32, casting="unsafe"), hits)
+    def of(cls, week: Fold, half_life: float) -> "Asked":
+        """Those of a week. half_life: the longest by which own plays are faded."""
+        dates = week.dates
+        own = own_tracks(dates.of_users(week.rows), week.cut, half_life, habits(dates, week.cut))
+        users, cols = np.divmod(own.pairs, dates.n_tracks)
+        return cls(np.searchsorted(week.rows, users), cols, own.rows, np.asarray(week.hidden[users, cols]).ravel() > 0)
 
     def lists(self, scores: npt.NDArray[np.floating], n: int) -> Lists:
         """The best of each of n listeners. (n, K), -1 where nothing is left."""
@@ -84,17 +70,16 @@ class Asked(NamedTuple):
         found[self.owners[places < K], places[places < K]] = self.cols[order][places < K]
         return found
 
-    def lesson(self) -> tuple[Rows, BoolArray, Numbers]:
-        """What was played again, and some of the others: rows, which of them were, how many each listener has."""
-        kept = self.hits | (np.arange(len(self.hits)) % OTHERS == 0)
-        return self.rows[kept], self.hits[kept], np.unique(self.owners[kept], return_counts=True)[1]
 
-
-def own_by_trees(task: Task) -> list[Lists]:
+def own_by_trees(task: Task, half_life: float) -> list[Lists]:
     """Lists of each fold of the test: own tracks alone, put in order by trees that its teachers teach."""
-    trees = taught(task, lambda place: Asked.of(task.folds[place]).lesson(), partial(grown, NAMES))
+
+    def lesson(place: int) -> tuple[Rows, BoolArray]:
+        asked = Asked.of(task.folds[place], half_life)
+        return lesson_of(asked.rows, asked.hits)
+
     found = []
-    for fold, each in zip(task.test, trees, strict=True):
-        asked = Asked.of(fold)
-        found.append(asked.lists(each.scores(asked.rows), len(fold.rows)))
+    for fold, trees in zip(task.test, taught(task, lesson, trees_of), strict=True):
+        asked = Asked.of(fold, half_life)
+        found.append(asked.lists(trees.scores(asked.rows), len(fold.rows)))
     return found

@@ -15,6 +15,7 @@ from recsys_tasks.evaluation.tuning_split import TuningSplit
 from recsys_tasks.matrix.first_plays import FirstPlays
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.recommenders.base import Parent, TrainingData
+from recsys_tasks.recommenders.played_again import PlayDates
 from recsys_tasks.recommenders.ranker_features import TrackFacts
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.recommenders.vectors import evenly_spread
@@ -36,11 +37,11 @@ class Fold:
     hidden: sparse.csr_matrix  # (n_users, n_tracks)
     repeats: bool = False  # whether what was played before may be listed, and is hidden too
     recent: dict[Recent, RecentPlays] = field(default_factory=dict)  # by what counts them; none without dates
-    own: dict[float, sparse.csr_matrix] = field(default_factory=dict)  # by half-life; each listener's own plays, faded
     ceiling: Callable[["Fold"], Lists] | None = None  # lists of who knows every taste
     ages: Numbers | None = None  # (n_tracks,) days since the first play of each track; None without dates
     artists: Numbers | None = None  # (n_tracks,) a number for each artist; None where nobody says
     dated: tuple[Numbers, Numbers, Numbers] | None = None  # (n_rows,) users, tracks, days learnt from, by day
+    cut: int = 0  # the day from which on plays are hidden
 
     @property
     def facts(self) -> TrackFacts:
@@ -49,6 +50,23 @@ class Fold:
         ages = np.zeros(n_tracks, np.int64) if self.ages is None else self.ages
         artists = np.full(n_tracks, -1) if self.artists is None else self.artists
         return TrackFacts(np.bincount(self.training.indices, minlength=n_tracks), ages, artists)
+
+    @property
+    def dates(self) -> PlayDates:
+        """The dates that are learnt from; made anew each time, for those of all folds would not fit.
+
+        Raises:
+            ValueError: the plays have none.
+        """
+        if self.dated is None:
+            raise ValueError("plays without dates were asked for these")
+        return PlayDates.of(*self.dated, self.training.shape[1])
+
+    def own(self, half_life: float) -> sparse.csr_matrix:
+        """Each listener's own dates with a track, one of so many days ago counting half. (n_users, n_tracks)"""
+        dates = self.dates
+        faded = (0.5 ** ((self.cut - dates.days) / half_life)).astype(np.float32)
+        return sparse.csr_matrix((faded, (dates.users, dates.cols)), shape=self.training.shape)
 
     @property
     def rows(self) -> Numbers:
@@ -116,7 +134,7 @@ class Log:
         np.minimum.at(first, self.tracks, self.days)
         own = slice(0, np.searchsorted(self.days, cut))
         dated = self.users[own], self.tracks[own], self.days[own]
-        return Fold(before, hidden, repeats, lately, self._faded(cut) if repeats else {}, ages=cut - first, dated=dated)
+        return Fold(before, hidden, repeats, lately, ages=cut - first, dated=dated, cut=cut)
 
     def lately(self, cuts: Sequence[int]) -> dict[int, dict[Recent, RecentPlays]]:
         """Cut -> what is counted -> the component, folded day by day."""
@@ -139,17 +157,6 @@ class Log:
         own = slice(*np.searchsorted(self.days, (first, beyond)))
         cells = (self.plays[own], (self.users[own], self.tracks[own]))
         return sparse.csr_matrix(cells, shape=self.shape, dtype=np.uint32)
-
-    def _faded(self, cut: int) -> dict[float, sparse.csr_matrix]:
-        """Half-life -> each listener's own days with a track, a day of so long ago counting half."""
-        own = slice(0, np.searchsorted(self.days, cut))
-        users, tracks, days = np.unique(np.stack([self.users[own], self.tracks[own], self.days[own]]), axis=1)
-        return {
-            half_life: sparse.csr_matrix(
-                ((0.5 ** ((cut - days) / half_life)).astype(np.float32), (users, tracks)), shape=self.shape
-            )
-            for half_life in OWN_HALF_LIVES
-        }
 
 
 def dated(users: Numbers, tracks: Numbers, days: Numbers) -> Log:

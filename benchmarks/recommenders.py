@@ -42,7 +42,7 @@ from benchmarks.joining import DEPTH, K, Parts, joined_pools, listed, pool_on, r
 from benchmarks.neural import DATED, factors_in
 from benchmarks.over_time import ALS, gain_in_words, listeners_of, tables
 from benchmarks.own_plays import Own, own_by_trees
-from benchmarks.recommender_logs import Fold, Numbers, Task
+from benchmarks.recommender_logs import OWN_HALF_LIVES, Fold, Numbers, Task
 from benchmarks.recommender_sets import SETS
 from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.config import AlsConfig
@@ -85,7 +85,7 @@ class Chosen:
         if self.recent is not None:
             found[self.recent.label] = of.recent[self.recent]
         found["neighbours"] = NearestTracks(self.neighbours).fit(of.data).component
-        return found | ({} if self.own is None else {"own": Own(of.own[self.own])})
+        return found | ({} if self.own is None else {"own": Own(of.own(self.own))})
 
 
 def factors_of(of: Fold, config: AlsConfig) -> Factors:
@@ -111,8 +111,8 @@ def chosen_on(task: Task, known: AlsConfig | None, seconds: float, say: Callable
         similar[config] = _added(task, factors, others)
         say(f"nDCG of ALS and neighbours, {config}: {similar[config]:.4f}")
     by_own = {
-        half_life: _added(task, factors, [Own(fold.own[half_life]) for fold in task.validation])
-        for half_life in task.validation[0].own
+        half_life: _added(task, factors, [Own(fold.own(half_life)) for fold in task.validation])
+        for half_life in (OWN_HALF_LIVES if task.validation[0].repeats else ())
     }
     say(f"nDCG of ALS and own plays by half-life: {_rounded(by_own)}")
     return Chosen(als, _best(similar)[0], next(iter(_best(recent)), None), next(iter(_best(by_own)), None))
@@ -182,8 +182,8 @@ def measured(name: str, task: Task, chosen: Chosen, neural: Path | None, say: Ca
     if importlib.util.find_spec("lightgbm"):
         for label in ("all", f"without {NEURAL}") if learnt else ("all",):
             scores[f"{label}, re-ranked"] = scored(task.test, reranked(task, parts, subsets[label]))
-        if "own" in names:
-            scores["own, by trees"] = scored(task.test, own_by_trees(task))
+        if chosen.own is not None:
+            scores["own, by trees"] = scored(task.test, own_by_trees(task, chosen.own))
     else:
         say("lightgbm is not installed: the re-ranker is left out")
     for label in (f"{NEURAL} alone", "all, re-ranked") if f"without {NEURAL}, re-ranked" in scores else ():

@@ -226,5 +226,8 @@ def _figures(figures: Mapping[str, Any]) -> list[str]:
         values = (pair["difference"], figures["low"], figures["high"])
         found, low, high = (signed_percent(value / pair["incumbent"], minus="-") for value in values)
         other = incumbent_name(incumbent_release(figures))
-        lines.append(f"Against {other}, the incumbent when it was judged: {found}, 95% interval {low} to {high}.")
+        alike = "joined as that joins its components, " if "as_is" in figures else ""
+        lines.append(
+            f"Against {other}, the incumbent when it was judged: {alike}{found}, 95% interval {low} to {high}."
+        )
     return lines

@@ -7,6 +7,8 @@ from pydantic import Field, field_validator
 from recsys_tasks.core.sections import Positive, Section
 
 Days = Annotated[float, Field(gt=0, le=3650)]
+Kept = Annotated[int, Field(ge=1, le=10_000)]
+"""Of each track or listener: a slip of many zeros would take all memory in the night."""
 
 
 class RecentConfig(Section):
@@ -45,7 +47,7 @@ class NeighboursConfig(Section):
     with the cube."""
     ease_regularization: float = Field(default=500.0, gt=0)
     """Of EASE: lambda; a larger one trusts tracks of few listeners less."""
-    nearest: Positive = 50
+    nearest: Kept = 50
     """Similar tracks that are kept of each; eight bytes for each of them."""
     renewed_every_days: Positive = 7
     """On a date whose number since 1970 is a multiple of this, tracks that were first played more than three days
@@ -73,7 +75,7 @@ class ContentConfig(Section):
     """Name of a feature, or ``artist`` -> factor of what it says, 1 for one that is not named; 0 leaves it out."""
     most_tracks: int = Field(default=10_000, ge=2)
     """A tag, word or value of more tracks than this says nothing; more takes longer."""
-    nearest: Positive = 30
+    nearest: Kept = 30
     """Similar tracks that are kept of each; eight bytes for each of them."""
     few_listeners: Positive = 5
     """A track of fewer listeners has factors in part by its content: wholly without any, and less with each one."""
@@ -84,7 +86,7 @@ class BlendConfig(Section):
 
     components: tuple[Literal["als", "recent", "neighbours", "content"], ...] = ("als",)
     """Their names, ``als`` first. The others are trained only where they stand here."""
-    depth: Positive = 100
+    depth: Kept = 100
     """Candidates that each component names of each listener; their z-scores are joined. Trees may gain by more,
     which ``tune --components`` finds out."""
     joined_by: Literal["weights", "ranker"] = "weights"

@@ -184,7 +184,21 @@ class Config(Section):
             raise ValueError("content is asked for, and there is no catalogue: name its table under [catalogue]")
         return self
 
+    @model_validator(mode="after")
+    def _features_are_there(self) -> "Config":
+        there = {} if self.catalogue is None else self.catalogue.features
+        named = {"content.weights": [name for name in self.content.weights if name != "artist"]}
+        named |= {f"products.{name}": [getattr(self.products, name)] for name in FEATURES_OF_PRODUCTS}
+        if unknown := [(field, name) for field, names in named.items() for name in names if name and name not in there]:
+            said = ", ".join(f"{field} names {name!r}" for field, name in unknown)
+            raise ValueError(
+                f"{said}, which [catalogue.features] has not: it has {', '.join(there) or 'nothing'}. Add it there"
+            )
+        return self
 
+
+FEATURES_OF_PRODUCTS = ("explicit", "countries", "tags", "origin")
+"""Fields of [products] that hold the name of a feature."""
 MOST_COMPLAINTS = 20
 """So many fields are named at once."""
 
@@ -240,5 +254,6 @@ def _checked(table: type[Table], values: Any, where: str, *prefix: str) -> Table
 def _complaint(item: Mapping[str, Any], prefix: Sequence[str]) -> str:
     """What is wrong with a field and what it holds; of fields that do not go together, what is wrong alone."""
     said, field = item["msg"].removeprefix("Value error, "), ".".join(map(str, (*prefix, *item["loc"])))
+    said = "Input should be a list in square brackets" if item["type"] == "tuple_type" else said
     found = "" if item["type"] == "value_error" and not item["loc"] else f" (found {item.get('input')!r})"
     return in_one_line(f"{field}: {said}{found}" if field else f"{said}{found}")

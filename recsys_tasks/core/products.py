@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from recsys_tasks.core.sections import Positive, Section, Share
 
@@ -33,6 +33,11 @@ class ProductsConfig(Section):
     """A listener's own play of so many days ago counts half in what is on repeat. 0: a release holds no such plays, and
     the products that need them refuse. Otherwise four bytes for each pair of listener and track, and one day's
     partition read for each of the last four half-lives."""
+    played_again_days: int = Field(default=0, ge=0, le=90)
+    """What is on repeat stands in the order of the chance that the listener plays it again within so many days, which
+    trees learn of the days before (LightGBM); faded plays decide where trees were no better on the newest days. Needs
+    ``own_half_life_days``, four bytes more for each pair, and so many more partitions read four times over. 0: by
+    faded plays."""
     reasons: bool = True
     """Whether each track of a listener's list names the played track that explains it best."""
     least_reason: Share = 0.2
@@ -88,3 +93,9 @@ class ProductsConfig(Section):
     """Its column: the artist's id, as the catalogue has it; empty: only tracks can be marked."""
     never_again_until: str = ""
     """Its column: date or timestamp until which the mark holds, null for ever; empty: all hold for ever."""
+
+    @model_validator(mode="after")
+    def _who_plays_again_has_played(self) -> "ProductsConfig":
+        if self.played_again_days and not self.own_half_life_days:
+            raise ValueError("played_again_days is set without own_half_life_days: set that too, for example to 14")
+        return self

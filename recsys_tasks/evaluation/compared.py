@@ -1,7 +1,7 @@
 """Two models on the same listeners: lists of length k, and long ones where these tell the two apart too coarsely.
 
 The candidate has seen the day of the *other* listeners, which the model beside it has not; so both lists are drawn from
-the tracks that both know.
+the tracks that both know, and the candidate's components are joined as that one joins its own, where they can be.
 """
 
 from collections.abc import Callable
@@ -13,8 +13,9 @@ from scipy import sparse
 from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.evaluation.estimates import paired_difference
 from recsys_tasks.evaluation.influence import too_lucky, twins_of, weights_of
-from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, played_of, recommend
+from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, played_of, recommend, recommend_from
 from recsys_tasks.evaluation.metrics import Values, discounted_hits, precision
+from recsys_tasks.recommenders.joined import Choice
 from recsys_tasks.recommenders.popular import PopularTracks
 
 
@@ -90,16 +91,20 @@ def long_lists(
     fine = pair["standard_error"] is not None and pair["standard_error"] <= wanted.enough * pair["incumbent"]
     if fine:
         return {}
-    common = common_tracks(candidate, incumbent)
-    lists = _of_common(candidate, incumbent, "incumbent", asked, wanted.places)
-    lists["popularity"] = popular_lists(popular, asked, wanted.places, common)
-    found = _evidence(lists, asked, common)
-    earlier = wanted.earlier()
+    models, earlier = {"incumbent": incumbent}, wanted.earlier()
     if earlier is not None:
-        lists = _of_common(candidate, earlier, "earlier", asked, wanted.places)
-        beside = _evidence(lists, asked, common_tracks(candidate, earlier))
-        found |= {"candidate_earlier_evidence": beside["candidate_evidence"]}
-        found |= {"earlier_evidence": beside["earlier_evidence"]}
+        models["earlier"] = earlier
+    common = {name: common_tracks(candidate, model) for name, model in models.items()}
+    choices = [Choice(common[name], model.alike) for name, model in models.items()]
+    own = recommend_from(candidate, asked.scored, asked.played, wanted.places, choices)
+    beside = [
+        recommend(model, asked.scored, asked.played, wanted.places, common[name]) for name, model in models.items()
+    ]
+    by_popularity = popular_lists(popular, asked, wanted.places, common["incumbent"])
+    lists = {"candidate": own[0], "incumbent": beside[0], "popularity": by_popularity}
+    found = _evidence(lists, asked, common["incumbent"])
+    if earlier is not None:
+        found |= _evidence({"candidate_earlier": own[1], "earlier": beside[1]}, asked, common["earlier"])
     return found
 
 
@@ -116,14 +121,6 @@ def common_tracks(candidate: EvaluatedModel, other: EvaluatedModel) -> BoolArray
 def popular_lists(popular: PopularTracks, asked: Asked, places: int, allowed: BoolArray | None = None) -> Lists:
     """Lists of the popular tracks. (n_scored, places)."""
     return popular.candidates(asked.scored, played_of(asked.played), places, allowed).cols.astype(np.int64)
-
-
-def _of_common(
-    candidate: EvaluatedModel, other: EvaluatedModel, name: str, asked: Asked, places: int
-) -> dict[str, Lists]:
-    """A list of each model, drawn from the tracks that both know."""
-    models, common = {"candidate": candidate, name: other}, common_tracks(candidate, other)
-    return {who: recommend(model, asked.scored, asked.played, places, common) for who, model in models.items()}
 
 
 def _evidence(lists: dict[str, Lists], asked: Asked, common: BoolArray) -> dict[str, Values]:

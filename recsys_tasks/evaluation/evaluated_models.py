@@ -3,6 +3,9 @@
 Every list comes through the built index. All three leave out exactly the candidate's knowledge of plays before the
 day. The candidate has seen the day of the *other* listeners, which the incumbent has not; so the paired comparison
 draws both lists from the tracks that both know, and the headline figures from all tracks.
+
+What joins the candidate's components was taught on the very day, by other listeners. So the paired comparison takes
+them as the live release joins its own (``EvaluatedModel.alike``), and the candidate as it is beside.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +29,7 @@ from recsys_tasks.evaluation.lists import EvaluatedModel, Lists, is_hit, overlap
 from recsys_tasks.evaluation.metrics import Values, all_metrics
 from recsys_tasks.matrix.popularity import head_tracks
 from recsys_tasks.matrix.split import Holdout
+from recsys_tasks.recommenders.joined import Choice
 from recsys_tasks.recommenders.popular import PopularTracks
 
 THREADS = 2
@@ -70,11 +74,14 @@ def evaluate_models(
     asked = Asked(scored, played, hidden, k)
     others = {name: model for name, model in (("incumbent", incumbent), ("reference", reference)) if model is not None}
     common = {name: common_tracks(candidate, model) for name, model in others.items()}
-    choices: dict[str, list[BoolArray | None]] = {"candidate": [None, *common.values()]}
-    choices |= {name: [common[name]] if name == "reference" else [None, common[name]] for name in others}
+    beside = {name: Choice(common[name], model.alike) for name, model in others.items()}
+    if incumbent is not None and incumbent.alike is not None:
+        beside["as_is"] = Choice(common["incumbent"])
+    choices = {"candidate": [Choice(), *beside.values()]}
+    choices |= {name: [*([] if name == "reference" else [Choice()]), Choice(common[name])] for name in others}
     found_of = _recommended({"candidate": candidate, **others}, choices, asked)
     lists = {"candidate": found_of["candidate"][0], "popularity": popular_lists(baseline, asked, k)}
-    of_candidate = dict(zip(common, found_of["candidate"][1:], strict=True))
+    of_candidate = dict(zip(beside, found_of["candidate"][1:], strict=True))
     both = {name: {"candidate": of_candidate[name], name: found_of[name][-1]} for name in others}
     per_user: dict[str, Values] = {
         "activity": np.diff(played.indptr).astype(np.float64),
@@ -85,27 +92,29 @@ def evaluate_models(
     if incumbent is not None:
         lists["incumbent"] = found_of["incumbent"][0]
         per_user["overlap"] = overlap(lists["candidate"], lists["incumbent"])
-    for name, found in lists.items():
-        for metric, values in all_metrics(is_hit(found, hidden), np.diff(hidden.indptr)).items():
+    for name, listed in lists.items():
+        for metric, values in all_metrics(is_hit(listed, hidden), np.diff(hidden.indptr)).items():
             per_user[f"{name}_{metric}"] = values
     per_user |= slice_of(lists, hidden, new_tracks, "new") | influence(lists, hidden, k)
     if incumbent is not None:
         kinds = _kinds(new_tracks, holdout.listeners)
         per_user |= compared(both["incumbent"], common["incumbent"], hidden, kinds)
+        if "as_is" in of_candidate:
+            per_user |= slice_of({"as_is": of_candidate["as_is"]}, hidden, common["incumbent"], "common")
         if long is not None:
             per_user |= long_lists(candidate, incumbent, baseline, asked, per_user, long)
     if reference is not None:
-        beside = compared(both["reference"], common["reference"], hidden, {})
-        per_user["candidate_reference_precision"] = beside["candidate_common_precision"]
-        per_user["reference_precision"] = beside["reference_common_precision"]
+        found = compared(both["reference"], common["reference"], hidden, {})
+        per_user["candidate_reference_precision"] = found["candidate_common_precision"]
+        per_user["reference_precision"] = found["reference_common_precision"]
     rows = {"user_row": holdout.user_rows[scored].astype(np.float64)}
     return Evaluation(per_user | rows, _figures(per_user, lists, holdout.listeners, new_tracks), scored, lists)
 
 
 def _recommended(
-    models: dict[str, EvaluatedModel], choices: dict[str, list[BoolArray | None]], asked: Asked
+    models: dict[str, EvaluatedModel], choices: dict[str, list[Choice]], asked: Asked
 ) -> dict[str, list[Lists]]:
-    """Lists of each model from each of its choices of tracks, each half of the listeners by itself: no list needs
+    """Lists of each model for each of its choices, each half of the listeners by itself: no list needs
     anything of another."""
 
     def of_some(name: str, rows: IntArray) -> list[Lists]:

@@ -4,7 +4,7 @@ Every list is in the candidate's track columns, and leaves out exactly what the 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.core.lookup import are_in
 from recsys_tasks.evaluation.metrics import Values
 from recsys_tasks.recommenders.base import Retriever
-from recsys_tasks.recommenders.joined import lists_from
+from recsys_tasks.recommenders.joined import Choice, lists_from
 from recsys_tasks.recommenders.pools import blocks_of
 from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.recommenders.vectors import Played
@@ -30,13 +30,14 @@ class EvaluatedModel:
     popular: PopularTracks  # what a listener gets who is cold to the retriever
     own_cols: npt.NDArray[np.int64]  # (n_tracks,) its own column of each candidate track, -1 where it has none
     n_own: int  # number of its own track columns
+    alike: Retriever | None = None  # the candidate's components, joined as this release joins its own
 
 
 def recommend(
     model: EvaluatedModel, listeners: IntArray, played: sparse.csr_matrix, k: int, allowed: BoolArray | None = None
 ) -> Lists:
     """Lists of a model: as ``recommend_from``, of one choice of tracks."""
-    return recommend_from(model, listeners, played, k, [allowed])[0]
+    return recommend_from(model, listeners, played, k, [Choice(allowed)])[0]
 
 
 def recommend_from(
@@ -44,7 +45,7 @@ def recommend_from(
     listeners: IntArray,
     played: sparse.csr_matrix,
     k: int,
-    choices: Sequence[BoolArray | None],
+    choices: Sequence[Choice],
 ) -> list[Lists]:
     """Lists of a model in the candidate's track columns; a listener who is cold to it gets the popular tracks.
 
@@ -55,7 +56,7 @@ def recommend_from(
         listeners: (n_users,) places among the hidden listeners.
         played: (n_users, n_tracks) in the candidate's columns, left out of every list.
         k: length of a list.
-        choices: (n_tracks,) each, the candidate's columns that may appear; None for all.
+        choices: the candidate's columns (n_tracks,) that may appear in each.
 
     Returns:
         (n_users, k) for each choice.
@@ -64,7 +65,7 @@ def recommend_from(
     back = np.full(model.n_own + 1, -1, dtype=np.int64)  # the last entry serves -1
     back[model.own_cols[known]] = known
     own_played = translated(played, model.own_cols, model.n_own)
-    own_choices = [None if allowed is None else _own(allowed, model, known) for allowed in choices]
+    own_choices = [replace(choice, allowed=_own(choice.allowed, model, known)) for choice in choices]
     found = [np.empty((len(listeners), k), dtype=np.int64) for _ in choices]
     start = 0
     for rows, own in blocks_of(listeners, played_of(own_played)):
@@ -74,13 +75,15 @@ def recommend_from(
     cold = np.flatnonzero(model.retriever.cold_users()[listeners])
     if len(cold):
         without = played_of(own_played[cold])
-        for lists, allowed in zip(found, own_choices, strict=True):
-            lists[cold] = model.popular.candidates(listeners[cold], without, k, allowed).cols
+        for lists, choice in zip(found, own_choices, strict=True):
+            lists[cold] = model.popular.candidates(listeners[cold], without, k, choice.allowed).cols
     return [back[lists] for lists in found]
 
 
-def _own(allowed: BoolArray, model: EvaluatedModel, known: IntArray) -> BoolArray:
-    """A choice of the candidate's tracks in a model's own columns. known: columns that the model has too."""
+def _own(allowed: BoolArray | None, model: EvaluatedModel, known: IntArray) -> BoolArray | None:
+    """The candidate's tracks that may appear, in a model's own columns. known: columns that the model has too."""
+    if allowed is None:
+        return None
     own = np.zeros(model.n_own, dtype=bool)
     own[model.own_cols[known]] = allowed[known]
     return own

@@ -32,7 +32,7 @@ def measured(per_user: PerUser, policy: GateConfig) -> Figures:
         mean, error = mean_and_error(per_user["incumbent_precision"])
         figures["honest"] = {"precision": mean, "error": error, "users": users}
     for name, (candidate, other) in PAIRS.items():
-        if other in per_user:
+        if candidate in per_user and other in per_user:
             pair = (per_user[candidate], per_user[other])
             figures[name] = paired_difference(*pair, policy.training_noise, weights)
     if "pair" in figures:
@@ -48,12 +48,14 @@ def measured(per_user: PerUser, policy: GateConfig) -> Figures:
 
 PAIRS = {
     "pair": ("candidate_common_precision", "incumbent_common_precision"),
+    "as_is": ("as_is_common_precision", "incumbent_common_precision"),
     "evidence": ("candidate_evidence", "incumbent_evidence"),
     "reference": ("candidate_reference_precision", "reference_precision"),
     "earlier": ("candidate_earlier_evidence", "earlier_evidence"),
     "lead_evidence": ("candidate_evidence", "popularity_evidence"),
 }
-"""Figure -> columns of the candidate and of the model beside it."""
+"""Figure -> columns of the candidate and of the model beside it. There joined components are joined as the release
+beside joins its own; in ``as_is``, and in ``reference``, by what the day itself taught."""
 LONG = " in long lists"
 """Behind the name of a level that is not precision@k."""
 

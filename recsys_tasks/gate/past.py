@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from recsys_tasks.core.domain import Day
+from recsys_tasks.core.records import Json, as_json
 from recsys_tasks.partitions.shape_checks import NORMAL_MAD
 
 
@@ -25,6 +26,12 @@ class PastDay:
     levels: Mapping[str, float] = field(default_factory=dict)  # what candidate, live release, popular tracks scored
     against_live: Loss | None = None  # this and the next of a candidate that passed, or was released
     against_earlier: Loss | None = None  # against a release of a week before
+    as_is: Loss | None = None  # against the live release, by what the day itself taught to join its components
+
+    def to_json(self) -> Json:
+        """The stored form; where nothing is joined, it is what it was before anything could be."""
+        stored = as_json(self)
+        return stored if self.as_is else {name: stored[name] for name in stored if name != "as_is"}
 
 
 @dataclass(frozen=True)

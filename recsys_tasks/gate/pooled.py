@@ -45,9 +45,16 @@ class Ordinary:
     scatter: float = 0.0  # how far such days differ beyond their standard errors: cold starts, weekends
 
 
-def ordinary(past: Sequence[PastDay], days: int) -> Ordinary:
-    """What the last days say; no lead and no scatter while they are too few."""
-    known = [day.against_live for day in past[-days:] if day.against_live]
+def ordinary(past: Sequence[PastDay], days: int, as_is: bool = False) -> Ordinary:
+    """What the last days say; no lead and no scatter while they are too few.
+
+    Args:
+        past: the days before that count, oldest first.
+        days: so many of them.
+        as_is: of candidates whose components are joined by what the day itself taught.
+    """
+    losses = (day.as_is if as_is else day.against_live for day in past[-days:])
+    known = [loss for loss in losses if loss]
     found = usual([loss.share for loss in known])
     if found is None or found.days < LEAST_BEFORE:
         return Ordinary()

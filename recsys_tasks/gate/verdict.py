@@ -10,7 +10,8 @@ In this order, each rule with its name:
 - popular: not above the popular tracks, paired over the same listeners: BLOCK beyond the error, HOLD within it.
 - incumbent: paired against the live release, d = candidate - incumbent with its standard error. PASS where a loss of
   the margin is excluded (d - pass_z * SE > -margin, non-inferiority), or where the listeners are too few to exclude
-  it and the loss found is within chance (d > -hold_z * SE). Else BLOCK where it is surely a loss, else HOLD.
+  it and the loss found is within chance (d > -hold_z * SE). Else BLOCK where it is surely a loss, else HOLD. Joined
+  components are asked twice: joined as the live release joins its own, which the day taught nothing, and as they are.
 - pooled: over several days worse than over the days before, each against a release of a week before: HOLD.
 
 Margins and losses are shares of the other model's mean. Where the listeners are too few for lists of length k, both
@@ -31,8 +32,10 @@ from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.collapse import falls
 from recsys_tasks.gate.measured import loss_in, measured, without_influential
 from recsys_tasks.gate.past import Loss, PastDay
-from recsys_tasks.gate.pooled import ordinary, pooled
+from recsys_tasks.gate.pooled import Ordinary, ordinary, pooled
 
+AS_IS = "as_is"
+"""The comparison of a candidate whose components are joined by what its own day taught, as it would be published."""
 RUIN_Z = 4.0
 """Where long lists decide, precision@k alone stops a candidate only at a loss of so many standard errors."""
 
@@ -92,13 +95,15 @@ def _decided(checks: Sequence[Check], figures: Figures, beside: Beside, policy: 
 def _not_above_popular(figures: Figures, policy: GateConfig) -> Verdict | None:
     """BLOCK where the candidate is surely below the popular tracks, or has no hit; HOLD where it is not above them.
 
-    By the long lists where there are any; by precision@k a candidate is refused beside them only where it is sure.
+    By the long lists where there are any; by precision@k a candidate is refused beside them only where it is sure. Long
+    lists of joined components are not those that would be published, and say nothing of it.
     """
-    for name in ("lead_evidence", "lead"):
-        lead = figures.get(name) or {}
-        own = lead["incumbent"] + lead["difference"] if lead else 0.0
-        sure = bool(lead) and (lead["difference"] + policy.block_z * (lead["standard_error"] or 0.0) < 0 or own <= 0)
-        if sure or (lead and lead["difference"] <= 0 and (name != "lead" or "lead_evidence" not in figures)):
+    asked = ("lead",) if AS_IS in figures else ("lead_evidence", "lead")
+    leads = {name: figures[name] for name in asked if figures.get(name)}
+    for name, lead in leads.items():
+        own = lead["incumbent"] + lead["difference"]
+        sure = lead["difference"] + policy.block_z * (lead["standard_error"] or 0.0) < 0 or own <= 0
+        if sure or (lead["difference"] <= 0 and name == next(iter(leads))):
             reason = wording.not_above_popular(lead, name == "lead_evidence")
             return _verdict("BLOCK" if sure else "HOLD", rules.POPULAR, (reason,), figures)
     return None
@@ -115,27 +120,45 @@ def _against_releases(figures: Figures, beside: Beside, policy: GateConfig) -> V
         return _verdict("HOLD", rules.USERS, (wording.too_few_common(pair["users"], policy),), figures)
     if pair["incumbent"] <= 0:
         return _verdict("HOLD", rules.INCUMBENT, (wording.NO_HIT,), figures)
-    usually = ordinary(beside.past, policy.history_days)
-    views = {name: loss for name in ("evidence", "pair") if (loss := _widened(figures, name, usually.scatter))}
-    best = next(iter(views.values()))
-    for loss in views.values():
-        if not (_allowed(best, usually.lead, policy) if loss is best else _is_no_ruin(loss)):
-            sure = loss.share + policy.block_z * loss.error < 0 and loss.share < -policy.block_loss
-            reason = wording.loses(figures, loss, policy, sure)
-            return _verdict("BLOCK" if sure else "HOLD", rules.INCUMBENT, (reason,), figures)
+    compared = _views(figures, ("evidence", "pair"), ordinary(beside.past, policy.history_days), policy)
+    as_is = _views(figures, (AS_IS,), ordinary(beside.past, policy.history_days, as_is=True), policy)
+    if lost := sorted((view for view in (*compared, *as_is) if view.lost), key=lambda view: not view.sure):
+        reasons = tuple(wording.loses(figures, view.name, view.loss, policy, view.sure) for view in lost)
+        stopped = figures | ({"stopped_by": AS_IS} if lost[0].name == AS_IS else {})
+        return _verdict("BLOCK" if lost[0].sure else "HOLD", rules.INCUMBENT, reasons, stopped)
     fall = pooled(loss_in(figures.get("earlier")), beside.past, policy)
     if fall is not None:
         figures = figures | {"pooled": vars(fall)}
         if fall.z < -policy.pooled_z and fall.today < -policy.margin:
             return _verdict("HOLD", rules.POOLED, (wording.fell_over_days(fall, beside.earlier, policy),), figures)
-    reasons = (wording.above_popular(figures), wording.holds(figures, best, policy))
+    reasons = (wording.above_popular(figures), wording.holds(figures, compared[0].name, compared[0].loss, policy))
     return _verdict("PASS", rules.NONE, reasons, figures)
 
 
-def _widened(figures: Figures, name: str, scatter: float) -> Loss | None:
-    """A comparison with the live release, its error as wide as ordinary days of this service scatter."""
-    loss = loss_in(figures.get(name))
-    return loss and Loss(loss.share, float(np.hypot(loss.error, scatter)))
+@dataclass(frozen=True)
+class View:
+    """One comparison with the live release."""
+
+    name: str  # of the figure
+    loss: Loss  # its error as wide as ordinary days of this service scatter
+    lost: bool  # that is not let pass
+    sure: bool  # and surely so
+
+
+def _views(figures: Figures, names: Sequence[str], usually: Ordinary, policy: GateConfig) -> list[View]:
+    """What the comparisons of these names say, as far as there are any, up to one that stops the candidate: the first
+    decides, the others stop it only where it is ruined."""
+    views: list[View] = []
+    for name in names:
+        if (found := loss_in(figures.get(name))) is None:
+            continue
+        loss = Loss(found.share, float(np.hypot(found.error, usually.scatter)))
+        lost = loss.share <= -RUIN_Z * loss.error if views else not _allowed(loss, usually.lead, policy)
+        sure = lost and loss.share + policy.block_z * loss.error < 0 and loss.share < -policy.block_loss
+        views.append(View(name, loss, lost, sure))
+        if lost:
+            break
+    return views
 
 
 def _allowed(loss: Loss, lead: float, policy: GateConfig) -> bool:
@@ -146,8 +169,3 @@ def _allowed(loss: Loss, lead: float, policy: GateConfig) -> bool:
     if loss.error <= policy.fine_error:
         return loss.share > policy.pass_z * loss.error - policy.margin
     return loss.share > min(-policy.margin, lead - policy.hold_z * loss.error)
-
-
-def _is_no_ruin(loss: Loss) -> bool:
-    """Whether precision@k beside long lists is not so much worse that these cannot make up for it."""
-    return loss.share > -RUIN_Z * loss.error

@@ -1,5 +1,7 @@
 """The reasons of a verdict in words: the figure, what it is held against, and the setting that decides."""
 
+from collections.abc import Sequence
+
 from recsys_tasks.core.domain import Figures
 from recsys_tasks.core.formatting import (
     count,
@@ -67,19 +69,24 @@ def not_above_popular(lead: Figures, in_long_lists: bool) -> str:
     )
 
 
-def _difference(figures: Figures, loss: Loss) -> str:
-    evidence = figures.get("evidence")
-    how = " in long lists" if evidence and loss.share == evidence["difference"] / evidence["incumbent"] else ""
+def _difference(figures: Figures, name: str, loss: Loss) -> str:
+    """A comparison with the live release in words. name: of its figure."""
+    whose = "against the live release"
+    if name == "as_is":
+        whose = f"as it is, {whose}"
+    elif "as_is" in figures:
+        whose = "joined as the live release joins, against it"
+    how = " in long lists" if name == "evidence" else ""
     listeners = count(figures["pair"]["users"])
     return (
-        f"against the live release {signed_percent(loss.share, minus='-')}{how} (standard error "
-        f"{percent(loss.error, 2)}, {listeners} listeners)"
+        f"{whose} {signed_percent(loss.share, minus='-')}{how} (standard error {percent(loss.error, 2)}, "
+        f"{listeners} listeners)"
     )
 
 
-def loses(figures: Figures, loss: Loss, policy: GateConfig, sure: bool) -> str:
+def loses(figures: Figures, name: str, loss: Loss, policy: GateConfig, sure: bool) -> str:
     """A loss on this day that is not let pass."""
-    said = _difference(figures, loss)
+    said = _difference(figures, name, loss)
     if sure:
         return f"{said}: surely worse ([gate] block_z, block_loss)"
     if loss.error > policy.fine_error:
@@ -87,9 +94,9 @@ def loses(figures: Figures, loss: Loss, policy: GateConfig, sure: bool) -> str:
     return f"{said}: a loss of {setting_percent(policy.margin)} cannot be excluded ([gate] margin)"
 
 
-def holds(figures: Figures, loss: Loss, policy: GateConfig) -> str:
+def holds(figures: Figures, name: str, loss: Loss, policy: GateConfig) -> str:
     """No loss on this day, or none that the day could show."""
-    said = _difference(figures, loss)
+    said = _difference(figures, name, loss)
     if loss.share - policy.pass_z * loss.error > -policy.margin:
         return f"{said}: surely not worse by {setting_percent(policy.margin)}"
     seen = percent(min(1.0, (policy.hold_z + policy.pass_z) * loss.error), 0)
@@ -112,6 +119,14 @@ def fell_over_days(fall: Pooled, earlier: int | None, policy: GateConfig) -> str
 def few_decide(outcome: str) -> str:
     """The verdict hangs on few accounts."""
     return f"without the most influential 1% of the listeners the verdict would be {outcome}"
+
+
+def flattered(lacks: Sequence[str]) -> str:
+    """A candidate that could be compared as it is alone."""
+    return (
+        f"the live release joins {', '.join(lacks)}, which the candidate does not have or makes otherwise: so it was "
+        "compared with that as it is alone, by what this very day taught to join its components, which flatters it"
+    )
 
 
 def joining_loses(found: JoinedLater, k: int) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from recsys_tasks.core.domain import BoolArray, Id
 from recsys_tasks.core.errors import ConfigError, UnknownId
-from recsys_tasks.core.formatting import decimal, fraction
+from recsys_tasks.core.formatting import decimal, fraction, percent
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.pages.kinds import Kind
 from recsys_tasks.pages.narrowing import Offered
@@ -48,6 +48,7 @@ class Listing(NamedTuple):
     places: tuple[Place, ...]
     subject: str  # what the release calls that which was asked of
     offered: Offered
+    chance: bool = False  # a score is the chance that the listener plays the track again
 
 
 class _Asked(NamedTuple):
@@ -78,13 +79,18 @@ def listing_of(opened: Opened, question: Question, terms: Terms) -> Listing:
         named = shown(answer.like.name) or f"artist {answer.like.artist_id}"
         return Listing(answer.release, True, False, places, named, opened.offered(terms.settings))
     places = tuple(map(_place, answer.tracks))
-    return Listing(answer.release, answer.known, answer.popular, places, subject, opened.offered(terms.settings))
+    chance = kind.name == "on_repeat" and release.products.view.bundle.users.again is not None
+    return Listing(
+        answer.release, answer.known, answer.popular, places, subject, opened.offered(terms.settings), chance
+    )
 
 
 def score_of(kind: Kind, listing: Listing, score: float) -> str:
     """A score as the page writes it."""
     if listing.popular or kind.measure == "listeners":
         return decimal(score, 0 if score == round(score) else 1)
+    if listing.chance:
+        return percent(score)
     if kind.name == "mix" and not score:
         return "played before"
     return decimal(score, 1) if kind.name == "on_repeat" else fraction(score)

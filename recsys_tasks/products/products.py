@@ -151,7 +151,9 @@ class Products:
         return self._explorer.explored(lists, self._hidden(lists.user_rows, shown), n_places, self._open(allowed))
 
     def on_repeat(self, user_rows: IntArray, k: int | None = None, allowed: BoolArray | None = None) -> Lists:
-        """The tracks that each listener plays most of late; a score is the number of their faded plays.
+        """The tracks that each listener is likeliest to play again, with that chance, where the release knows it.
+
+        Elsewhere those that they play most of late; a score is then the number of their faded plays.
 
         Raises:
             ConfigError: the release holds no such plays, or k is not positive.

@@ -16,7 +16,7 @@ DRAWN_FROM = 3
 
 
 def on_repeat(view: ReleaseView, user_rows: IntArray, k: int, allowed: BoolArray | None = None) -> Lists:
-    """The tracks that each listener plays most, by their own faded plays.
+    """The tracks that each listener is likeliest to play again, where the release knows that; else by faded plays.
 
     Args:
         view: the release.
@@ -79,7 +79,7 @@ def _spread(n: int, wanted: int) -> FloatArray:
 
 
 def _own(view: ReleaseView, user_rows: IntArray, allowed: BoolArray | None) -> tuple[IntArray, Cols, FloatArray]:
-    """Listener by place, column and faded plays of each played track. (n_entries,) each."""
+    """Listener by place, column, and chance or faded plays, of each played track. (n_entries,) each."""
     own = view.bundle.users.own
     if own is None:
         raise ConfigError(
@@ -92,4 +92,5 @@ def _own(view: ReleaseView, user_rows: IntArray, allowed: BoolArray | None) -> t
     kept = own[places] > 0 if allowed is None else (own[places] > 0) & allowed[cols]
     if view.unwanted is not None:
         kept &= ~np.isin(owners * view.n_tracks + cols, keys_of(view.unwanted.rows(user_rows), view.n_tracks))
-    return owners[kept], cols[kept].astype(np.int32), own[places][kept]
+    scores = own if view.bundle.users.again is None else view.bundle.users.again
+    return owners[kept], cols[kept].astype(np.int32), scores[places][kept]

@@ -7,7 +7,7 @@ Montague and Aslam, CIKM 2001). The sum of the z-scores under the weights ranks 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,17 +43,23 @@ class Blend:
         if len(self.names) != len(self.weights):
             raise ConfigError(f"{len(self.names)} components do not fit {len(self.weights)} weights.")
 
-    def of(self, components: Sequence[Retriever]) -> Retriever:
-        """The components as one retriever. One component alone answers as it is, whatever its scale.
+    @property
+    def used(self) -> tuple[int, ...]:
+        """Places of the components that are joined: trees look at all of them, weights at those above zero.
 
         The first stays even where its weight is zero: who is cold to it gets no list.
+        """
+        return tuple(n for n, weight in enumerate(self.weights) if weight or n == 0 or self.trees)
+
+    def of(self, components: Sequence[Retriever]) -> Retriever:
+        """The components as one retriever, by their weights. One component alone answers as it is, whatever its scale.
 
         Raises:
             ConfigError: weights and components are not equally many.
         """
         if len(components) != len(self.weights):
             raise ConfigError(f"{len(components)} components do not fit {len(self.weights)} weights.")
-        used = [n for n, weight in enumerate(self.weights) if weight or n == 0]
+        used = replace(self, trees="").used
         if len(used) == 1:
             return components[0]
         return Blended(tuple(components[n] for n in used), tuple(self.weights[n] for n in used), self.depth)

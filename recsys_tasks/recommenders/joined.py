@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -41,26 +41,45 @@ class Joined(ABC):
         return np.asarray(np.logical_and.reduce([component.cold_items() for component in self.components]))
 
 
-def lists_from(
-    retriever: Retriever, user_rows: IntArray, played: Played, k: int, choices: Sequence[BoolArray | None]
-) -> list[npt.NDArray[np.int32]]:
-    """A list of each listener from each of several choices of items. (n_users, k) each, -1 for a missing place.
+@dataclass(frozen=True)
+class Choice:
+    """What a list is drawn from, and whose."""
 
-    Joined components are asked for their candidates once. Of these each choice takes the best that it allows: what the
-    listener would be shown, without the others. Only who has fewer than k there is asked anew.
+    allowed: BoolArray | None = None  # (n_items,) items to choose from; None: all
+    by: Retriever | None = None  # who puts them in order in place of the retriever that is asked; None: it does
+
+
+def lists_from(
+    retriever: Retriever, user_rows: IntArray, played: Played, k: int, choices: Sequence[Choice]
+) -> list[npt.NDArray[np.int32]]:
+    """A list of each listener for each of several choices. (n_users, k) each, -1 for a missing place.
+
+    Components are asked for their candidates once, whatever joins them. Of these each choice takes the best that it
+    allows: what the listener would be shown, without the others. Only who has fewer than k there is asked anew.
 
     Args:
         retriever: whose lists.
         user_rows: (n_users,) rows of the listeners.
         played: items that each of them is not to be shown.
         k: length of a list.
-        choices: (n_items,) each; None: all items.
+        choices: what the lists are drawn from.
     """
-    if not isinstance(retriever, Joined):
-        return [retriever.candidates(user_rows, played, k, allowed).cols for allowed in choices]
-    pool = pool_of(retriever.components, user_rows, played, max(k, retriever.depth))
-    totals = retriever.totals(pool, user_rows)
-    return [_best_allowed(retriever, pool, totals, user_rows, played, k, allowed) for allowed in choices]
+    pools: dict[tuple[int, ...], Pool] = {}
+    totals: dict[int, npt.NDArray[np.float64]] = {}
+    lists = []
+    for choice in choices:
+        asked = choice.by or retriever
+        if not isinstance(asked, Joined):
+            lists.append(asked.candidates(user_rows, played, k, choice.allowed).cols)
+            continue
+        parts = (asked.depth, *map(id, asked.components))
+        if parts not in pools:
+            pools[parts] = pool_of(asked.components, user_rows, played, max(k, asked.depth))
+        pool = pools[parts]
+        if id(asked) not in totals:
+            totals[id(asked)] = asked.totals(pool, user_rows)
+        lists.append(_best_allowed(asked, pool, totals[id(asked)], user_rows, played, k, choice.allowed))
+    return lists
 
 
 def _best_allowed(

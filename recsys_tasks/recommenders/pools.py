@@ -6,6 +6,7 @@ deviation 1), because the scores of different components are on different scales
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,11 @@ class Pool:
     warm: BoolArray  # (n_users,) the first component lists anything
     complete: BoolArray  # (n_users,) no item is missing that has a score
     raw: npt.NDArray[np.float64]  # (n_components, n_users, n_places) the scores as they are; of a missing one, anything
+
+    @cached_property
+    def places(self) -> list[IntArray]:
+        """Places of the candidates by each component; whatever else joins these components asks for them again."""
+        return [places_of(raw, self.cols >= 0) for raw in self.raw]
 
     def of_listeners(self, rows: IntArray | slice) -> "Pool":
         """The same of some of the listeners. rows: their places among these."""
@@ -86,6 +92,17 @@ def raw_scores(
     for scores, component in zip(raw, components, strict=True):
         scores[there] = component.scores(listeners, items)
     return raw
+
+
+def places_of(scores: npt.NDArray[np.float64], there: BoolArray) -> IntArray:
+    """The place of each candidate among those of its listener by a score of float32, the best having 0.
+
+    Equal ones stand in their order, and missing ones behind all others. (n_users, n_places)
+    """
+    order = falling(np.where(there, scores, -np.inf).astype(np.float32))
+    places = np.empty_like(order)
+    np.put_along_axis(places, order, np.arange(order.shape[1])[None], axis=1)
+    return places
 
 
 def standardised(scores: npt.NDArray[np.float64], there: BoolArray) -> npt.NDArray[np.float64]:

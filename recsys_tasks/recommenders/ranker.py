@@ -54,8 +54,12 @@ def identity() -> Json:
     return {"lightgbm": lightgbm().__version__, "n_trees": N_TREES, **PARAMETERS}
 
 
-def lightgbm() -> Any:
+def lightgbm(wanted: str = '[blend] joined_by = "ranker"', else_do: str = "join by weights") -> Any:
     """The library, imported where it is first asked for.
+
+    Args:
+        wanted: the setting that asks for it.
+        else_do: what to do without it.
 
     Raises:
         ConfigError: it is not installed.
@@ -64,8 +68,7 @@ def lightgbm() -> Any:
         import lightgbm as library
     except ImportError:
         raise ConfigError(
-            '[blend] joined_by = "ranker" needs LightGBM, which is not installed. '
-            "Install recsys-pipeline[ranker], or join by weights."
+            f"{wanted} needs LightGBM, which is not installed. Install recsys-pipeline[ranker], or {else_do}."
         ) from None
     return library
 
@@ -94,7 +97,7 @@ class Trees:
             return np.zeros(0)
         if len(rows) >= MANY_ROWS and self._small is not None:
             return scores_of(self._small, rows)
-        return np.asarray(self._booster.predict(rows, num_threads=1), dtype=np.float64)
+        return np.asarray(self._booster.predict(rows, raw_score=True, num_threads=1), dtype=np.float64)
 
     def importances(self) -> dict[str, float]:
         """Share of the gain of all splits that each feature has, largest first; features without a split left out."""
@@ -141,10 +144,21 @@ def trained(rows: Rows, hits: BoolArray, sizes: IntArray, names: Sequence[str]) 
         sizes: (n_listeners,) candidates of each listener.
         names: (n_features,).
     """
+    return boosted(rows, hits, names, PARAMETERS, N_TREES, sizes)
+
+
+def boosted(
+    rows: Rows, hits: BoolArray, names: Sequence[str], parameters: Json, n_trees: int, sizes: IntArray | None = None
+) -> Trees:
+    """Trees by LightGBM; arguments as for ``trained``. sizes: None where the parameters ask for no order of a list.
+
+    Raises:
+        ConfigError: LightGBM is not installed.
+    """
     library = lightgbm()
     spelt = [re.sub(r'[][{}",:]', "", name).replace(" ", "_") for name in names]  # LightGBM refuses what JSON uses
-    data = library.Dataset(rows, hits.astype(np.int8), group=sizes, feature_name=spelt, params=dict(PARAMETERS))
-    return Trees(library.train(dict(PARAMETERS), data, N_TREES).model_to_string().encode())
+    data = library.Dataset(rows, hits.astype(np.int8), group=sizes, feature_name=spelt, params=dict(parameters))
+    return Trees(library.train(dict(parameters), data, n_trees).model_to_string().encode())
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.core.domain import IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.lookup import places_among
 from recsys_tasks.recommenders.base import Arrays
-from recsys_tasks.recommenders.falling import falling
 from recsys_tasks.recommenders.pools import Pool
 from recsys_tasks.recommenders.vectors import Played
 
@@ -37,8 +36,17 @@ class TrackFacts:
 
     def files(self) -> Arrays:
         """As a part of a candidate."""
-        arrays = (self.listeners, self.ages, self.artists)
-        return {name: array.astype(np.int32) for name, array in zip(FACTS, arrays, strict=True)}
+        return {name: array.astype(np.int32) for name, array in zip(FACTS, self._arrays, strict=True)}
+
+    def of_columns(self, cols: IntArray) -> "TrackFacts":
+        """The same in other columns. cols: (n_others,) own column of each, -1 for a track of which nothing is known."""
+        known = cols >= 0
+        nothing = (0, 0, -1)
+        return TrackFacts(*(np.where(known, of[cols], none) for of, none in zip(self._arrays, nothing, strict=True)))
+
+    @property
+    def _arrays(self) -> tuple[IntArray, IntArray, IntArray]:
+        return self.listeners, self.ages, self.artists
 
     @classmethod
     def of(cls, files: Arrays) -> "TrackFacts":
@@ -48,7 +56,7 @@ class TrackFacts:
             BadData: they are not of equally many tracks.
         """
         found = cls(*(files[name] for name in FACTS))
-        if len({len(array) for array in (found.listeners, found.ages, found.artists)}) > 1:
+        if len({len(array) for array in found._arrays}) > 1:
             raise BadData("The facts of the re-ranker are of different numbers of tracks. Run the day again.")
         return found
 
@@ -69,23 +77,11 @@ def features(pool: Pool, user_rows: IntArray, history: Played, facts: TrackFacts
         facts: of the tracks.
     """
     there = pool.cols >= 0
-    places = [places_of(raw, there) for raw in pool.raw]
     cols, users = pool.cols[there], np.repeat(np.arange(len(pool.cols)), there.sum(axis=1))
     own = history.rows(user_rows)
-    columns = [values[there] for values in (*pool.raw, *pool.z, *places)]
+    columns = [values[there] for values in (*pool.raw, *pool.z, *pool.places)]
     columns += [facts.listeners[cols], facts.ages[cols], np.diff(own.indptr)[users]]
     return np.stack([*columns, _of_artist(own, facts, users, cols)], axis=1, dtype=np.float32, casting="unsafe")
-
-
-def places_of(scores: npt.NDArray[np.float64], there: BoolArray) -> IntArray:
-    """The place of each candidate among those of its listener by a score of float32, the best having 0.
-
-    Equal ones stand in their order, and missing ones behind all others. (n_users, n_places)
-    """
-    order = falling(np.where(there, scores, -np.inf).astype(np.float32))
-    places = np.empty_like(order)
-    np.put_along_axis(places, order, np.arange(order.shape[1])[None], axis=1)
-    return places
 
 
 def _of_artist(own: Played, facts: TrackFacts, users: IntArray, cols: IntArray) -> IntArray:

@@ -191,7 +191,7 @@ def cause(verdict: Mapping[str, Any]) -> str:
     if rule == POPULAR:
         ours, theirs = fraction(figures["precision"]), fraction(figures["popularity"])
         return f"precision {ours} is not above the popular tracks' {theirs}"
-    pair = figures.get("pair")
+    pair = figures.get(figures.get("stopped_by", "pair"))
     if rule == INCUMBENT and pair and pair["incumbent"] > 0:
         share, other = pair["difference"] / pair["incumbent"], incumbent_name(incumbent_release(figures))
         if verdict["outcome"] == "BLOCK":

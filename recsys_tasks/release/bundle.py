@@ -1,7 +1,8 @@
 """A bundle opened for asking: the gated part as a search, the names, the users."""
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 from uuid import UUID
@@ -11,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from recsys_tasks.core.domain import FloatArray, Id, Ids, Vocabulary
+from recsys_tasks.core.domain import FloatArray, Id, Ids, IntArray, Vocabulary
 from recsys_tasks.core.errors import BadData, UnknownId
 from recsys_tasks.index.annoy_index import metric_of, open_index, stored_vectors
 from recsys_tasks.index.indexed_factors import IndexedFactors
@@ -31,6 +32,8 @@ RECENT = "recent"
 """In the user part: (n_components, n_tracks) faded plays, with the day of the data."""
 OWN = "own"
 """In the user part: (n_pairs,) each listener's own plays of a track, faded to the day of the data."""
+AGAIN = "again"
+"""In the user part: (n_pairs,) how likely each listener plays a track of theirs again."""
 SHOWN = ("title", "artist", "released_on", "plays", "listeners")
 """What pages and lists show of a track."""
 CONTENT = ("content", "content_indptr", "content_similarities")
@@ -71,8 +74,27 @@ class GatedPart:
             listeners: who asks.
             k: length of the lists that are asked for; None: what the index was built for.
         """
-        components, blend = self.components(listeners, k), self.key.blend
-        return self.ranker.over(components, listeners.played, blend.depth) if self.ranker else blend.of(components)
+        return self.joined(self.components(listeners, k), listeners.played)
+
+    def joined(self, components: Sequence[Retriever], played: Played) -> Retriever:
+        """Components of this release as one retriever. played: what each listener played, by row."""
+        blend = self.key.blend
+        return self.ranker.over(components, played, blend.depth) if self.ranker else blend.of(components)
+
+    def joined_alike(self, components: Sequence[Retriever], played: Played, cols: IntArray) -> Retriever:
+        """Components of another candidate, joined as this release joins its own: what it learned, by what it knows of
+        tracks, so that the components are all that differs.
+
+        Args:
+            components: those of the other candidate that ``Blend.used`` names, in that order.
+            played: what each listener played, by row, in its columns.
+            cols: (n_others,) column here of each of its tracks, -1 for one that this release does not know.
+        """
+        blend = self.key.blend
+        if self.ranker is not None:
+            return replace(self.ranker, facts=self.ranker.facts.of_columns(cols)).over(components, played, blend.depth)
+        weights = tuple(blend.weights[n] for n in blend.used)
+        return replace(blend, weights=weights, names=tuple(blend.names[n] for n in blend.used)).of(components)
 
     def components(self, listeners: Listeners, k: int | None = None) -> list[Retriever]:
         """The components that are joined, in their order.
@@ -182,6 +204,7 @@ class Users:
     order: npt.NDArray[np.integer[Any]]  # (n_users,) rows by rising id
     recent: tuple[RecentPlays, ...] = ()  # one for each component of that name, in their order
     own: FloatArray | None = None  # (n_pairs,) faded plays of each pair; None: the release holds none
+    again: FloatArray | None = None  # (n_pairs,) the chance of each pair to be played again; None: it holds none
 
     @property
     def asking(self) -> Listeners:
@@ -209,8 +232,11 @@ def open_users(artefact: Artefact) -> Users:
         np.asarray(artefact.array(name, mapped=True)) for name in ("user_vectors", "indptr", "cols", "order")
     )
     ids = as_ids(artefact.table("users").column("id"))
-    own = np.asarray(artefact.array(OWN, mapped=True)) if f"{OWN}.npy" in artefact.manifest.files else None
-    return Users(vectors, indptr, cols, ids, order, _recent(artefact, len(ids)), own)
+    own, again = (
+        np.asarray(artefact.array(name, mapped=True)) if f"{name}.npy" in artefact.manifest.files else None
+        for name in (OWN, AGAIN)
+    )
+    return Users(vectors, indptr, cols, ids, order, _recent(artefact, len(ids)), own, again)
 
 
 def _recent(artefact: Artefact, n_users: int) -> tuple[RecentPlays, ...]:

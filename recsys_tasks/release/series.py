@@ -60,7 +60,8 @@ def past_days(rows: Iterable[Row], days: int) -> list[PastDay]:
     """What the newest of the judged dates before say of an ordinary day.
 
     A date that collapsed says nothing, unless a person released it; of one whose candidate was refused, only what was
-    made before it counts: it scored as it should, and the candidate did not.
+    made before it counts: it scored as it should, and the candidate did not. A lead by components that were joined by
+    what the day itself taught is no measure of any other.
 
     Args:
         rows: as ``series`` gives them, oldest first.
@@ -74,11 +75,14 @@ def _past_day(row: Row) -> PastDay:
     day, levels = parse_day(row["day"]), row["levels"]
     if row["outcome"] != "PASS" and row["release"] is None:
         return PastDay(day, {name: value for name, value in levels.items() if not name.startswith("candidate")})
+    if row["flattered"]:
+        return PastDay(day, levels, as_is=loss_in(row["pair"]))
     return PastDay(
         day=day,
         levels=levels,
         against_live=loss_in(row["evidence"]) or loss_in(row["pair"]),
         against_earlier=loss_in(row["against_earlier"]),
+        as_is=loss_in(row["as_is"]),
     )
 
 
@@ -115,6 +119,7 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
     key, figures = judgements.key_and_figures(judgement)
     verdict = judgements.verdict_figures(judgement)
     decided: Figures = verdict.get("figures", {})
+    flattered = bool(figures.get("components")) and "as_is" not in decided  # by what the very day taught
     stored_at = datetime.fromtimestamp(judgements.written_at(judgement), UTC)
     return {
         "day": key.day.isoformat(),
@@ -130,9 +135,11 @@ def judged(judgements: Judgements, judgement: Judgement) -> Row:
         "incumbent_release": key.incumbent_release,
         "honest": decided.get("honest"),
         "pair": decided.get("pair"),
+        "as_is": decided.get("as_is"),
+        "flattered": flattered,
         "reference": decided.get("reference"),
         "evidence": decided.get("evidence"),
-        "against_earlier": decided.get("earlier"),
+        "against_earlier": None if flattered else decided.get("earlier"),
         "levels": levels_in(decided),
         **{name: figures["recall"][name] for name in ("user_recall", "similar_recall")},
         **{"pairs": None, "weight": None, **figures["training"]},

@@ -73,11 +73,15 @@ def differences_over_days(rows: Rows, slow: Drift, median_days: int, margin: flo
     median = Line(f"{median_days}-day median", "median", tuple(smooth.get(day) for day in days_of(rows)), joined=True)
     has_median = any(value is not None for value in median.values)
     shares = [relative_difference(row["pair"]) for row in rows]
+    alike = " Components are joined as the live release joins its own." if any(row.get("as_is") for row in rows) else ""
+    before = (
+        " Before, each was as it would be published." if alike and any(row.get("flattered") for row in rows) else ""
+    )
     return Plot(
         name="differences",
         title="Difference to the live release",
         caption="Both are scored on the same listeners and plays. A candidate that is surely above the margin "
-        f"passes.{' The dashed line is the running median.' if has_median else ''}",
+        f"passes.{alike}{before}{' The dashed line is the running median.' if has_median else ''}",
         unit="difference, % of live",
         digits=2,
         points=days_of(rows),

@@ -79,9 +79,13 @@ def deciding(figures: Figures, gate: GateConfig, k: int) -> list[Finding]:
     if "honest" in figures:
         lines.append(_honest(figures["honest"]))
     if "pair" in figures:
-        meaning = f"Paired: the same listeners, the same plays, only tracks that both know. {_asked(figures, gate)}"
         release = incumbent_release(figures)
-        name = f"against {incumbent_name(release)}{'' if release is None else ', the one before'}"
+        other = incumbent_name(release)
+        alike = f"Joined as {other} joins, which this day taught nothing. " if "as_is" in figures else ""
+        meaning = (
+            f"Paired: the same listeners, the same plays, only tracks that both know. {alike}{_asked(figures, gate)}"
+        )
+        name = f"against {other}{'' if release is None else ', the one before'}"
         lines.append(_difference(figures["pair"], name, meaning))
     for part, (name, meaning) in BESIDE.items():
         if part in figures:
@@ -97,12 +101,16 @@ BESIDE = {
         "the same in long lists",
         "A hit further down counts less; far more plays are found, so that more is told.",
     ),
+    "as_is": (
+        "as it would be published",
+        "By what this very day taught to join its components, which flatters it: so it must not be worse either.",
+    ),
     "earlier": (
         "against a release of a week before",
         "In long lists; the last days of these are held against those before.",
     ),
 }
-"""What stands beside the comparison on days that are too small for it alone: name, and meaning."""
+"""What stands beside the comparison, where a day is too small for it alone or components are joined: name, meaning."""
 
 
 def _asked(figures: Figures, gate: GateConfig) -> str:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from recsys_tasks.core.config import AlsConfig, Config
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.core.spark import SparkConfig
+from recsys_tasks.recommenders.played_again import forest
 from recsys_tasks.setup.checks import FAIL, OK, WARN, Check
 from recsys_tasks.steps.trainers import trains_elsewhere, tree_version, versions_of
 
@@ -20,6 +21,8 @@ def trainer_checks(config: Config) -> list[Check]:
     checks = []
     if config.blend.joined_by == "ranker":
         checks.append(_there(config, TREES, lambda: f"LightGBM {tree_version(config.blend)}."))
+    if config.products.played_again_days:
+        checks.append(_there(config, "trees of what is on repeat", lambda: f"LightGBM {forest()['lightgbm']}."))
     if config.als.backend != "implicit":
         trainer = _there(config, NAME, lambda: _in_words(config.als))
         checks.append(trainer)

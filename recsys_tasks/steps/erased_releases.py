@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from recsys_tasks.core.digests import SHORT, digest_of
 from recsys_tasks.core.domain import BoolArray, Ids
 from recsys_tasks.core.errors import CorruptArtefact, PublishConflict
-from recsys_tasks.release.bundle import OWN, RECENT, Users, open_users
+from recsys_tasks.release.bundle import AGAIN, OWN, RECENT, Users, open_users
 from recsys_tasks.release.bundles import USERS, part_name
 from recsys_tasks.release.log import Entry, Parts, ReleaseLog
 from recsys_tasks.repositories.erasures import REWRITTEN, Act
@@ -122,9 +122,8 @@ def _files_without(users: Users, ids: Ids) -> dict[str, Content]:
     }
     if users.recent:  # sums of everybody
         files[RECENT] = np.stack([plays.sums for plays in users.recent])
-    if users.own is not None:
-        files[OWN] = users.own[np.repeat(keep, lengths)]
-    return files
+    of_pairs = {OWN: users.own, AGAIN: users.again}
+    return files | {name: each[np.repeat(keep, lengths)] for name, each in of_pairs.items() if each is not None}
 
 
 def vectors_in(at: Workplace, name: str, ids: Ids) -> list[bytes]:

@@ -34,6 +34,7 @@ from recsys_tasks.release.judgements import SAMPLES, Judgement, judgement_of
 from recsys_tasks.release.keys import JudgementKey
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.release.series import past_days, series
+from recsys_tasks.steps.joined_alike import Components, lacking
 from recsys_tasks.steps.opened_candidate import Opened, checks_of, open_candidate, recall_of
 from recsys_tasks.steps.released_models import (
     Parts,
@@ -115,7 +116,7 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
     figures = result.figures | _of_the_day(day, opened, measuring.result(), evaluation.get("min_history", 1))
     before = [row for row in series(at.store, day) if row["day"] < day.isoformat()]
     figures |= {
-        "past": [as_json(each) for each in past_days(before, PAST_DAYS)],
+        "past": [each.to_json() for each in past_days(before, PAST_DAYS)],
         "checks": [asdict(check) for check in checks],
         "data_checks": _data_checks(at, day, opened.matrix.chain),
     }
@@ -125,6 +126,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         figures["components"] = [as_json(row) for row in parts]
     if later is not None:
         figures["joined_later"] = as_json(later)
+    if incumbent and (lacks := lacking(at, opened.gated.key, at.bundles.key(incumbent.candidate))):
+        figures["flattered"] = lacks
     if opened.gated.ranker is not None:
         figures["importances"] = opened.gated.ranker.trees.importances()
     if cold:
@@ -166,16 +169,19 @@ def _scored(
     joining its components is worth to the incumbent."""
     gated, matrix, holdout, today = opened.gated, opened.matrix, opened.asked, day_number(day)
     own = np.arange(len(gated.tracks))
-    policy = at.config.gate
+    policy, asking = at.config.gate, _asking(opened)
+    components = Components(at, gated.key, gated.components(asking), asking.played, opened.items)
 
     def opened_earlier() -> EvaluatedModel | None:
         if earlier is None:
             return None
         parts = at.bundles.verify(earlier, only=(GATED, NAMES))
-        return reference_model(at, parts, opened.items, holdout, opened.extras)
+        found = reference_model(at, parts, opened.items, holdout, opened.extras, components)
+        return found if found.alike or not components.are_joined else None
 
-    candidate = EvaluatedModel(gated.retriever(_asking(opened)), PopularTracks(holdout.listeners, 0), own, len(own))
-    live = incumbent_model(incumbent, matrix, opened.items, holdout.user_rows) if incumbent else None
+    retriever = gated.joined(components.retrievers, asking.played)
+    candidate = EvaluatedModel(retriever, PopularTracks(holdout.listeners, 0), own, len(own))
+    live = incumbent_model(incumbent, matrix, opened.items, holdout.user_rows, components) if incumbent else None
     result = evaluate_models(
         holdout,
         candidate,

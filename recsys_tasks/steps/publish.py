@@ -14,7 +14,7 @@ from recsys_tasks.gate.exact_checks import coverage_check, finite_check
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.row_ranges import rows_at
 from recsys_tasks.partitions.checked import COLLAPSE, Word
-from recsys_tasks.release.bundle import OWN, RECENT
+from recsys_tasks.release.bundle import AGAIN, OWN, RECENT
 from recsys_tasks.release.bundles import GATED, NAMES, USERS
 from recsys_tasks.release.judgements import Judgement, judgement_of
 from recsys_tasks.release.keys import CandidateKey
@@ -22,6 +22,7 @@ from recsys_tasks.release.log import PUBLISH_OLDER, Decision, Entry, ReleaseLog
 from recsys_tasks.steps.components import open_recent
 from recsys_tasks.steps.evaluate import evaluate_against
 from recsys_tasks.steps.own_plays import own_plays
+from recsys_tasks.steps.played_again import again_identity, chances_of_again
 from recsys_tasks.steps.released_models import incumbent_of
 from recsys_tasks.steps.results import LiveRelease, Published
 from recsys_tasks.steps.stored_models import open_model, own_partition, split_of
@@ -196,6 +197,7 @@ def _user_part(at: Workplace, candidate: str) -> str:
     key = at.bundles.key(candidate)
     half_life = at.config.products.own_half_life_days
     identity = {"candidate": candidate, "model": key.component} | ({OWN: half_life} if half_life else {})
+    identity |= again_identity(at.config.products)
     digest = digest_of("users", identity)
     name = f"{USERS}-{digest[:SHORT]}"
     if at.bundles.holds(candidate, name):
@@ -222,6 +224,9 @@ def _user_part(at: Workplace, candidate: str) -> str:
         files[RECENT] = np.stack([plays.widened(n_items).sums for plays in recent.values()])  # with the candidate's day
     if half_life:
         files[OWN] = own_plays(at, matrix, half_life)
+    if at.config.products.played_again_days:
+        chances = chances_of_again(at, matrix, files[OWN])
+        files |= {} if chances is None else {AGAIN: chances}
     at.bundles.save(candidate, name, digest, identity, files)
     return name
 

@@ -17,6 +17,7 @@ from recsys_tasks.release.bundle import GatedPart, Listeners, names_in, open_gat
 from recsys_tasks.release.bundles import GATED, NAMES, USERS
 from recsys_tasks.release.log import Entry, ReleaseLog
 from recsys_tasks.steps.components import Extras, open_recent
+from recsys_tasks.steps.joined_alike import Components
 from recsys_tasks.steps.stored_models import recommender_of
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.artefacts import Artefact
@@ -68,7 +69,9 @@ def verified(at: Workplace, incumbent: Entry | None, reference: Entry | None) ->
     )
 
 
-def incumbent_model(parts: Parts, matrix: PlayMatrix, items: Vocabulary, rows: npt.NDArray[np.int64]) -> EvaluatedModel:
+def incumbent_model(
+    parts: Parts, matrix: PlayMatrix, items: Vocabulary, rows: npt.NDArray[np.int64], components: Components
+) -> EvaluatedModel:
     """A published release as its readers ask it: with the user vectors that it was published with.
 
     Args:
@@ -76,16 +79,24 @@ def incumbent_model(parts: Parts, matrix: PlayMatrix, items: Vocabulary, rows: n
         matrix: the candidate's.
         items: the candidate's.
         rows: (n_hidden,) rows of the hidden listeners in it.
+        components: the candidate's.
     """
     users = open_users(parts[USERS])
     own_rows = places_in(users.ids, matrix.users.ids.take(rows))
     vectors = np.zeros((len(rows), users.vectors.shape[1]), dtype=np.float32)
     vectors[own_rows >= 0] = users.vectors[own_rows[own_rows >= 0]]
     listeners = Listeners(vectors, users.asking.played.rows(own_rows), users.recent)
-    return _evaluated(parts, open_gated(parts[GATED]), items, listeners)
+    return _evaluated(parts, open_gated(parts[GATED]), items, listeners, components)
 
 
-def reference_model(at: Workplace, parts: Parts, items: Vocabulary, holdout: Holdout, extras: Extras) -> EvaluatedModel:
+def reference_model(
+    at: Workplace,
+    parts: Parts,
+    items: Vocabulary,
+    holdout: Holdout,
+    extras: Extras,
+    components: Components | None = None,
+) -> EvaluatedModel:
     """A release whose track factors stay as they were, and whose users are folded in from all plays before the day.
 
     With the user vectors of its own day it would grow worse by itself, and hide a decline of the candidates. So it
@@ -97,6 +108,7 @@ def reference_model(at: Workplace, parts: Parts, items: Vocabulary, holdout: Hol
         items: the candidate's.
         holdout: the day, with a column for each of them.
         extras: the candidate's components beside ALS.
+        components: all of them, where they are to be joined as this release joins its own.
 
     Raises:
         CorruptArtefact: its model differs from what was stored.
@@ -115,7 +127,7 @@ def reference_model(at: Workplace, parts: Parts, items: Vocabulary, holdout: Hol
         else own.widened(n_own)
         for counting, own in open_recent(at, key).items()
     )
-    return _evaluated(parts, gated, items, Listeners(vectors, played_of(history), recent))
+    return _evaluated(parts, gated, items, Listeners(vectors, played_of(history), recent), components)
 
 
 def _translated(plays: RecentPlays, own_cols: npt.NDArray[np.int64], n_own: int) -> RecentPlays:
@@ -125,7 +137,10 @@ def _translated(plays: RecentPlays, own_cols: npt.NDArray[np.int64], n_own: int)
     return RecentPlays(sums, sums, plays.n_users)
 
 
-def _evaluated(parts: Parts, gated: GatedPart, items: Vocabulary, listeners: Listeners) -> EvaluatedModel:
+def _evaluated(
+    parts: Parts, gated: GatedPart, items: Vocabulary, listeners: Listeners, components: Components | None
+) -> EvaluatedModel:
     own_cols = gated.tracks.rows_of(items.ids)
     popular = names_in(parts[NAMES]).popular
-    return EvaluatedModel(gated.retriever(listeners), popular, own_cols, len(gated.tracks))
+    alike = None if components is None else components.alike(gated)
+    return EvaluatedModel(gated.retriever(listeners), popular, own_cols, len(gated.tracks), alike)

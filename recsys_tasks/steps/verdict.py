@@ -117,4 +117,6 @@ def _with_releases(figures: Figures, judged: JudgedFigures) -> Figures:
     stored = judged.figures.get("joined_later")
     later = None if stored is None else from_json(JoinedLater, stored)
     joined = [wording.joining_loses(later, judged.key.evaluation["k"])] if later and later.surely_loses else []
-    return figures | named | {"warnings": [*data, *figures["warnings"], *joined]}
+    lacks = judged.figures.get("flattered")
+    flattered = [wording.flattered(lacks)] if lacks else []
+    return figures | named | {"warnings": [*data, *figures["warnings"], *joined, *flattered]}

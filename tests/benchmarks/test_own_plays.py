@@ -3,8 +3,9 @@
 import numpy as np
 
 from benchmarks.joining import listed, scored
-from benchmarks.own_plays import NAMES, Asked, Own, own_by_trees
+from benchmarks.own_plays import Asked, Own, own_by_trees
 from benchmarks.recommender_logs import Task, dated
+from recsys_tasks.recommenders.played_again import NAMES
 
 
 def weeks(n_users=60, seed=1):
@@ -22,7 +23,7 @@ def weeks(n_users=60, seed=1):
 def test_only_own_tracks_are_asked_for_each_with_all_that_is_known_of_it():
     """Every played track of every listener once, and whether they play it in the week."""
     week = weeks().validation[0]
-    asked = Asked.of(week)
+    asked = Asked.of(week, 90.0)
     assert asked.rows.shape == (week.training[week.rows].nnz, len(NAMES))
     assert np.isfinite(asked.rows).all()
     played = week.training[week.rows].tocoo()
@@ -37,19 +38,10 @@ def test_lists_hold_the_best_of_each_listener():
     assert found[:, :4].tolist() == [[5, 4, 9, -1], [-1, -1, -1, -1], [3, -1, -1, -1]]
 
 
-def test_what_was_played_again_teaches_all_of_it_and_every_third_of_the_rest():
-    """The sizes of the listeners sum to the rows that teach."""
-    asked = Asked.of(weeks().validation[0])
-    rows, hits, sizes = asked.lesson()
-    assert hits.sum() == asked.hits.sum()
-    assert len(rows) == len(hits) == sizes.sum()
-    assert abs((~hits).sum() - (~asked.hits).sum() / 3) < len(sizes)
-
-
 def test_trees_learn_what_comes_back():
     """They are no worse than faded plays where these say all that there is."""
     task = weeks()
-    alone = scored(task.test, [listed(Own(fold.own[90.0]), fold) for fold in task.test]).precision
-    by_trees = scored(task.test, own_by_trees(task)).precision
+    alone = scored(task.test, [listed(Own(fold.own(90.0)), fold) for fold in task.test]).precision
+    by_trees = scored(task.test, own_by_trees(task, 90.0)).precision
     assert len(alone) == len(by_trees) == 60
     assert by_trees.mean() >= alone.mean() - 0.01 > 0.05

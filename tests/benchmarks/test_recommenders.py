@@ -46,8 +46,9 @@ class TestFolds:
         sooner, the shorter the half-life."""
         fold = log().fold(7, 2, {}, repeats=True)
         assert fold.training.multiply(fold.hidden).nnz
-        assert fold.own[15.0].data.min() > 0
-        assert (fold.own[15.0].data < fold.own[90.0].data).all()
+        assert fold.own(15.0).data.min() > 0
+        assert (fold.own(15.0).data < fold.own(90.0).data).all()
+        assert (fold.own(15.0) > 0).nnz == fold.training.nnz
 
     def test_recent_plays_end_before_the_cut(self):
         """No play of the days that are scored is in them."""
@@ -87,7 +88,7 @@ def lists_and_weights(task):
     chosen = Chosen(als, NeighboursConfig(nearest=10), Recent(3.0), 30.0)
     parts = [chosen.parts(fold) for fold in task.folds]
     names = list(parts[0])
-    return weights_of(task, parts, names), reranked(task, parts, names), own_by_trees(task)
+    return weights_of(task, parts, names), reranked(task, parts, names), own_by_trees(task, 30.0)
 
 
 class TestTeachers:

@@ -58,6 +58,7 @@ class TestRefusals:
             (SOURCE + "[schedule]\ntimezone = 'Europe/Berln'\n", r"schedule.timezone.*Did you mean Europe/Berlin"),
             (SOURCE + "[schedule]\nday_starts_at = '24:00'\n", "schedule.day_starts_at.*HH:MM"),
             (SOURCE + "[schedule]\nday_starts_at = 04:00:00\n", "schedule.day_starts_at"),
+            (SOURCE + "[products]\nplayed_again_days = 7\n", "without own_half_life_days"),
             ("[source", "not TOML"),
         ],
     )
@@ -78,6 +79,45 @@ class TestRefusals:
             load_config(path)
         assert str(error.value).startswith(f"{path}: content is asked for, and there is no catalogue: name its table")
         assert "found" not in str(error.value)
+
+    @pytest.mark.parametrize(
+        ("table", "said"),
+        [
+            (
+                "[content.weights]\ntagss = 2.0\nartist = 2.0\n",
+                "content.weights names 'tagss'",
+            ),
+            ('[products]\ntags = "tag"\n', "products.tags names 'tag'"),
+            (
+                '[products]\nexplicit = "x"\norigin = "tags"\n',
+                "products.explicit names 'x'",
+            ),
+        ],
+    )
+    def test_a_feature_that_the_catalogue_does_not_have_is_named(self, tmp_path, table, said):
+        """A slip in its name says so when the file is read: it is neither passed over nor found out at a delivery."""
+        path = tmp_path / "config.toml"
+        path.write_text(SOURCE + '[catalogue]\ntable = "t"\n[catalogue.features]\ntags = "tags"\n' + table)
+        with pytest.raises(ConfigError) as error:
+            load_config(path)
+        assert f"{said}, which [catalogue.features] has not: it has tags. Add it there" in str(error.value)
+
+    def test_a_value_without_its_brackets_is_told_in_words_of_toml(self, tmp_path):
+        """One half-life stands in brackets too; nobody who writes TOML knows what a tuple is."""
+        path = tmp_path / "config.toml"
+        path.write_text(SOURCE + "[recent]\nhalf_life_days = 7\n")
+        with pytest.raises(
+            ConfigError, match=r"recent\.half_life_days: Input should be a list in square brackets \(found 7"
+        ):
+            load_config(path)
+
+    @pytest.mark.parametrize(
+        ("table", "field"), [("blend", "depth"), ("neighbours", "nearest"), ("content", "nearest")]
+    )
+    def test_no_list_is_longer_than_memory(self, table, field):
+        """A slip of many zeros is refused when the file is read, and takes no memory in the night."""
+        with pytest.raises(ConfigError, match=rf"{table}\.{field}: Input should be less than or equal to 10000"):
+            parse_config({"source": {"history_start": "2026-01-01"}, table: {field: 10**9}})
 
     @pytest.mark.parametrize(
         "text",

@@ -14,6 +14,7 @@ from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.matrix.split import Holdout, hold_out, split_day
+from recsys_tasks.recommenders.joined import Choice
 from recsys_tasks.recommenders.popular import PopularTracks
 
 FIRST = np.array([0])
@@ -49,7 +50,9 @@ class TestEvaluatedModels:
         asked = model(rng.normal(size=(30, 2)).astype(np.float32), vectors, listeners=np.arange(30))
         rows, played = np.arange(150), sparse.random(150, 30, 0.2, "csr", np.float32, rng)
         choices = [None, np.arange(30) % 2 == 0, np.arange(30) > 24]
-        for choice, found in zip(choices, recommend_from(asked, rows, played, 4, choices), strict=True):
+        for choice, found in zip(
+            choices, recommend_from(asked, rows, played, 4, list(map(Choice, choices))), strict=True
+        ):
             np.testing.assert_array_equal(found, recommend(asked, rows, played, 4, choice))
             assert choice is None or choice[found[found >= 0]].all()
 

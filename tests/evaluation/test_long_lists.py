@@ -1,5 +1,7 @@
 """Long lists beside those of length k: when they are made, and what they count."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from folding import folded, hiding
@@ -76,3 +78,53 @@ class TestLongLists:
         found = evaluated(day, enough=0.0)
         assert (found["candidate_evidence"] >= found["candidate_common_precision"] - 1e-12).all()
         assert found["candidate_evidence"].sum() > found["candidate_common_precision"].sum()
+
+
+class TestJoinedAlike:
+    def test_the_pair_is_of_components_joined_as_the_live_release_joins(self, day):
+        """At every length; as it is the candidate stands beside it, in lists of length k. Nothing else changes."""
+        live, other = random_model(day, 2), random_model(day, 3).retriever
+        earlier = replace(random_model(day, 4), alike=random_model(day, 5).retriever)
+        alike = compared_with(day, replace(live, alike=other), earlier)
+        as_before, as_other = compared_with(day, live, earlier), compared_with(day, live, earlier, candidate=3)
+        as_fifth = compared_with(day, live, replace(earlier, alike=None), candidate=5)
+        same = {"as_is_common_precision": as_before["candidate_common_precision"]}
+        same |= {name: as_other[name] for name in as_other if name.startswith("candidate_common")}
+        same |= {"candidate_evidence": as_other["candidate_evidence"]}
+        same |= {"candidate_earlier_evidence": as_fifth["candidate_earlier_evidence"]}
+        assert list(alike) != list(as_before)
+        for name in alike:
+            np.testing.assert_array_equal(alike[name], same[name] if name in same else as_before[name], name)
+        assert (alike["as_is_common_precision"] != alike["candidate_common_precision"]).any()
+
+    def test_where_nothing_is_joined_no_list_is_made_more(self, day):
+        """The same columns as ever, and as many lists."""
+        live, asked = random_model(day, 2), []
+        model = random_model(day, 1)
+        counted = replace(model, retriever=Counted(model.retriever, asked))
+        compared_with(day, live, random_model(day, 4), counted)
+        assert len(asked) == 2 * 2 + 2  # all tracks and the common ones, for each half; long ones beside both releases
+
+
+def compared_with(day, live, earlier, candidate=1):
+    """A random model, or a given one, beside a live release and an earlier one."""
+    matrix, holdout = day
+    new = random_model(day, candidate) if isinstance(candidate, int) else candidate
+    long = LongLists(40, 0.0, 100, lambda: earlier)
+    return evaluate_models(holdout, new, live, matrix.tracks.first_days > 10**6, K, long=long).per_user
+
+
+class Counted:
+    """A retriever that counts how often it is asked for lists."""
+
+    def __init__(self, retriever, asked):
+        self.retriever, self.asked = retriever, asked
+
+    def candidates(self, *question):
+        """As the retriever."""
+        self.asked.append(1)
+        return self.retriever.candidates(*question)
+
+    def cold_users(self):
+        """As the retriever."""
+        return self.retriever.cold_users()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import execute
 from pages_store import LISTENER, NOBODY, change_names
-from settings import SIGNED, config
+from settings import SIGNED, config, run
 from source_tables import create_hours, create_segments, create_streams
 
 from recsys_tasks.core.products import ProductsConfig
@@ -112,6 +112,15 @@ class TestKinds:
         page = ask(listener=LISTENER, list="on_repeat")
         assert page.status_code == 422
         assert "Set [products] own_half_life_days" in page.text
+
+    def test_what_is_on_repeat_is_told_with_its_chance(self, copied, client):
+        """Where the release knows how likely a listener plays a track again, in per cent."""
+        pytest.importorskip("lightgbm")
+        products = {"own_half_life_days": 1.0, "played_again_days": 1}
+        run(Workplace(copied.store, config(products=products), copied.dsn), date(2026, 1, 16))
+        page = client(copied).get("/ask", params={"listener": LISTENER, "list": "on_repeat"}).text
+        assert re.search(r'class="n">chance</th>', page)
+        assert re.search(r'<td class="n">\d+\.\d%</td>', page)
 
     def test_an_unknown_listener_gets_the_popular_tracks_of_any_list(self, ask):
         """And is told so."""

@@ -10,7 +10,7 @@ from recsys_tasks.core.components import NeighboursConfig
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.blend import Blend
-from recsys_tasks.recommenders.joined import lists_from
+from recsys_tasks.recommenders.joined import Choice, lists_from
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.vectors import Played
 
@@ -48,7 +48,7 @@ class TestListsFrom:
         """What is listed of a choice is the longest list of everything, as far as the candidates reach, without the
         others; and where nothing is left out it is the list itself."""
         blended, played = asked
-        everything, even = lists_from(blended, ROWS, played, K, [None, EVEN])
+        everything, even = lists_from(blended, ROWS, played, K, [Choice(), Choice(EVEN)])
         whole = blended.candidates(ROWS, played, DEPTH).cols
         np.testing.assert_array_equal(everything, whole[:, :K])
         left = [[col for col in row if col >= 0 and EVEN[col]][:K] for row in whole]
@@ -59,7 +59,7 @@ class TestListsFrom:
     def test_who_has_too_few_is_asked_about_that_choice(self, asked):
         """Of few tracks hardly one is among the candidates: the list is then that of the choice alone."""
         blended, played = asked
-        (few,) = lists_from(blended, ROWS, played, K, [FEW])
+        (few,) = lists_from(blended, ROWS, played, K, [Choice(FEW)])
         alone = blended.candidates(ROWS, played, K, FEW).cols
         short = (np.isin(blended.candidates(ROWS, played, DEPTH).cols, np.flatnonzero(FEW)).sum(axis=1)) < 2
         assert short.sum() > 10
@@ -69,7 +69,7 @@ class TestListsFrom:
     def test_a_list_may_be_longer_than_what_each_component_names(self, asked):
         """Whoever asks for more than the depth gets it, of each choice."""
         blended, played = asked
-        (longer,) = lists_from(blended, ROWS, played, 3 * DEPTH, [None])
+        (longer,) = lists_from(blended, ROWS, played, 3 * DEPTH, [Choice()])
         np.testing.assert_array_equal(longer, blended.candidates(ROWS, played, 3 * DEPTH).cols)
         assert (longer[0] >= 0).sum() > 2 * DEPTH
 
@@ -82,14 +82,30 @@ class TestListsFrom:
         shallow = replace(deep, depth=DEPTH)
         for joined, expected in ((deep, []), (shallow, [False])):
             again.cold.clear()
-            lists_from(joined, ROWS, played, K, [FEW])
+            lists_from(joined, ROWS, played, K, [Choice(FEW)])
             assert again.cold[1:] == expected
+
+    def test_another_joining_orders_the_same_candidates(self, asked):
+        """Its lists are those that it would give alone, and no component is asked for them again; of other components
+        it asks them."""
+        blended, played = asked
+        counted = Asked(blended.components[0])
+        first = replace(blended, components=(counted, *blended.components[1:]))
+        other = replace(first, weights=(1.0, 3.0))
+        own, theirs, even = lists_from(first, ROWS, played, K, [Choice(), Choice(by=other), Choice(EVEN, other)])
+        assert len(counted.cold) == 1 + bool((even[:, -1] < 0).any())
+        np.testing.assert_array_equal(own, blended.candidates(ROWS, played, K).cols)
+        np.testing.assert_array_equal(theirs, other.candidates(ROWS, played, K).cols)
+        assert (own != theirs).any()
+        assert EVEN[even[even >= 0]].all()
+        (alone,) = lists_from(first, ROWS, played, K, [Choice(by=blended.components[0])])
+        np.testing.assert_array_equal(alone, blended.components[0].candidates(ROWS, played, K).cols)
 
     def test_one_component_answers_for_itself(self, asked):
         """Its list of a choice is what it says when it is asked about that choice."""
         blended, played = asked
         als = blended.components[0]
-        (even,) = lists_from(als, ROWS, played, K, [EVEN])
+        (even,) = lists_from(als, ROWS, played, K, [Choice(EVEN)])
         np.testing.assert_array_equal(even, als.candidates(ROWS, played, K, EVEN).cols)
 
     def test_nobody_is_asked_in_vain(self, asked):
@@ -97,5 +113,5 @@ class TestListsFrom:
         blended, played = asked
         nobody = np.zeros(0, np.int64)
         for retriever in (blended, blended.components[0]):
-            lists = lists_from(retriever, nobody, played.rows(nobody), K, [None, EVEN])
+            lists = lists_from(retriever, nobody, played.rows(nobody), K, [Choice(), Choice(EVEN)])
             assert [each.shape for each in lists] == [(0, K), (0, K)]

@@ -199,6 +199,13 @@ class TestFeatures:
         with pytest.raises(BadData, match="different numbers of tracks"):
             TrackFacts.of(files)
 
+    def test_facts_in_other_columns_say_nothing_of_unknown_tracks(self):
+        """No listeners, no age, and nobody's artist; of the others what they said."""
+        found = FACTS.of_columns(np.array([7, -1, 3]))
+        assert found.listeners.tolist() == [FACTS.listeners[7], 0, FACTS.listeners[3]]
+        assert found.ages.tolist() == [FACTS.ages[7], 0, FACTS.ages[3]]
+        assert found.artists.tolist() == [FACTS.artists[7], -1, FACTS.artists[3]]
+
     def test_other_bytes_are_no_trees(self):
         """A damaged text is an error in our words."""
         with pytest.raises(BadData, match="no trees"):

@@ -6,7 +6,7 @@ import pytest
 from report_material import entry
 
 from recsys_tasks.release.log import ReleaseLog
-from recsys_tasks.release.series import NOT_JUDGED, by_date, newest, that_made, with_release
+from recsys_tasks.release.series import NOT_JUDGED, by_date, newest, past_days, that_made, with_release
 
 PAIR, OTHER = {"difference": 0.001, "incumbent": 0.03}, {"difference": -0.002, "incumbent": 0.04}
 A, B = "a" * 64, "b" * 64
@@ -69,3 +69,18 @@ class TestNewest:
         """Evaluated, and killed before the gate; or damaged: neither is a verdict."""
         assert newest([row(), row(day="2026-01-16", outcome=NOT_JUDGED), row(day="2026-01-17", outcome="")]) == row()
         assert newest([]) is None
+
+
+class TestPastDays:
+    def test_a_lead_that_the_day_taught_is_no_measure_of_components(self):
+        """Of joined components compared as they are alone, as all were once: that lead counts among its own kind."""
+        errors = {"standard_error": 0.01, "incumbent": 1.0}
+        live, own, long = ({"difference": share, **errors} for share in (0.02, 0.09, 0.03))
+        known = {"rule": "none", "levels": {}, "against_earlier": long, "release": 1}
+        now = row(pair=live, as_is=own, evidence=long, flattered=False, **known)
+        once = row(pair=own, as_is=None, evidence=long, flattered=True, **known)
+        alone = row(pair=live, as_is=None, evidence=None, flattered=False, **known)
+        found = past_days([now, once, alone], 3)
+        assert [each.against_live and each.against_live.share for each in found] == [0.03, None, 0.02]
+        assert [each.as_is and each.as_is.share for each in found] == [0.09, 0.09, None]
+        assert [each.against_earlier is None for each in found] == [False, True, False]

@@ -55,6 +55,16 @@ class TestFigures:
         lines = deciding(FIGURES | {"pair": pair}, GateConfig(), 10)
         assert [line.found for line in lines if line.name == "against release 1, the one before"] == ["not known"]
 
+    def test_joined_components_stand_twice_beside_the_live_release(self):
+        """Joined as that joins, which decides, and as they would be published; where nothing is joined, once."""
+        own = paired_difference(np.array([0.4, 0.5, 0.3]), np.array([0.3, 0.4, 0.4]))
+        lines = {line.name: line for line in deciding(FIGURES | {"as_is": own}, GateConfig(), 10)}
+        decides, beside = lines["against release 1, the one before"], lines["as it would be published"]
+        assert "Joined as release 1 joins, which this day taught nothing." in decides.meaning
+        assert (decides.found, beside.found) == ("+1.00%", "+9.09%")
+        alone = deciding(FIGURES, GateConfig(), 10)
+        assert not any("oined" in line.meaning or "published" in line.name for line in alone)
+
     def test_where_long_lists_decide_nothing_else_is_said_of_the_day(self):
         """Precision may be surely better and the long lists surely worse: which of them decide stands beside both."""
         pair, longer = paired_difference(np.full(5, 0.4), np.full(5, 0.3)), FIGURES["pair"]

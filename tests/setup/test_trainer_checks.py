@@ -66,6 +66,16 @@ def test_the_library_of_the_trees_is_looked_for(monkeypatch):
     assert ranked(tasks={"train_als": {"queue": "large"}})[0].startswith("WARN  trees: [tasks] sends the training")
 
 
+def test_the_library_of_what_is_on_repeat_is_looked_for(monkeypatch):
+    """Where the chance of being played again is asked for, the check names that setting."""
+    pytest.importorskip("lightgbm")
+    products = {"own_half_life_days": 14.0, "played_again_days": 7}
+    assert found("implicit", products=products)[0].startswith("OK    trees of what is on repeat: LightGBM 4")
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    (line,) = found("implicit", products=products)
+    assert line.startswith("FAIL  trees of what is on repeat: [products] played_again_days needs LightGBM")
+
+
 def test_a_master_that_answers(versions):
     """A connection is made, and closed at once; local threads are not asked."""
     assert found("spark") == ["OK    trainer: spark, version 4.3.0, java 17.0.1."]

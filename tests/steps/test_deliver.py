@@ -25,7 +25,8 @@ K = 10
 def delivering(copied, **products):
     """A store whose configuration delivers."""
     tables = {"deliver": {"products": ["discover", "popular"], "batch_listeners": 500}, "products": {"k": K} | products}
-    return Workplace(copied.store, config(**tables), copied.dsn)
+    features = {products["origin"]: "from"} if "origin" in products else {}
+    return Workplace(copied.store, config(**tables, catalogue={"features": features}), copied.dsn)
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ OF_A_LISTENER: dict[str, tuple[OfListener, str]] = {
     "discover": ("discover", "Tracks that a listener has not played; for an unknown one the popular tracks."),
     "mix": ("mix", "What a listener plays of late, and what they have not heard; another mix with each release."),
     "new-releases": ("new_releases", "The newest tracks that suit a listener."),
-    "on-repeat": ("on_repeat", "The tracks that a listener plays most of late."),
+    "on-repeat": ("on_repeat", "The tracks that a listener plays most of late, or is likeliest to play again."),
 }
 """Last part of the path -> the product, and what it is."""
 

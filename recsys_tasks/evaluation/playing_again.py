@@ -1,0 +1,93 @@
+"""What the last weeks teach about what is played again, and whether it holds on days that taught nothing of it."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS
+from recsys_tasks.evaluation.metrics import Values, precision
+from recsys_tasks.recommenders.played_again import FADED, PlayDates, habits, lesson_of, own_tracks, trees_of
+from recsys_tasks.recommenders.ranker import Trees
+from recsys_tasks.recommenders.ranker_features import Rows
+from recsys_tasks.recommenders.vectors import evenly_spread
+
+SPANS = 4
+"""Spans of days that teach, one after the other up to the newest day."""
+MOST_TAUGHT = 5_000
+"""Listeners of a span at the most."""
+WINDOW = 4
+"""Half-lives before the day of a list whose plays are looked at: of the longest half-life the older ones are a
+sixteenth, and each date is a partition to be read."""
+K = 10
+
+
+class Span(NamedTuple):
+    """The own tracks of listeners before a span of days, and what they played again in it. (n_rows,) each."""
+
+    owners: IntArray
+    rows: Rows  # (n_rows, n_features)
+    hits: BoolArray
+
+
+class Learnt(NamedTuple):
+    """What the spans taught."""
+
+    trees: Trees | None  # None: there is nothing to go by, or it did not hold
+    by_trees: float  # precision at K on the newest span, of trees that the others taught; NaN: nobody asked
+    by_fading: float  # the same of own dates, faded
+    n_listeners: int  # who were asked on the newest span
+
+
+def days_read(days: int, half_life: float) -> int:
+    """How many of the newest days are looked at. days: of a span."""
+    return round(WINDOW * half_life) + SPANS * days
+
+
+def before(dates: PlayDates, day: int, half_life: float) -> PlayDates:
+    """The dates that a list of a day is made of."""
+    return dates.between(day - round(WINDOW * half_life), day)
+
+
+def learnt(dates: PlayDates, beyond: int, days: int, half_life: float) -> Learnt:
+    """Trees of the last spans; none where those of the earlier spans do no better on the newest than faded dates.
+
+    Args:
+        dates: of everybody.
+        beyond: the day after the newest.
+        days: of a span.
+        half_life: the longest by which own plays are faded.
+
+    Raises:
+        ConfigError: LightGBM is not installed.
+    """
+    newest, *earlier = _spans(dates, beyond, days, half_life)
+    asked = len(np.unique(newest.owners))
+    if min(asked, *(len(np.unique(span.owners)) for span in earlier)) < LEAST_LISTENERS:
+        return Learnt(None, np.nan, np.nan, asked)
+    lessons = [lesson_of(span.rows, span.hits) for span in (newest, *earlier)]
+    by_trees = _precision(newest, trees_of(lessons[1:]).scores(newest.rows)).mean()
+    by_fading = _precision(newest, newest.rows[:, FADED]).mean()
+    trees = trees_of(lessons) if by_trees > by_fading else None
+    return Learnt(trees, float(by_trees), float(by_fading), asked)
+
+
+def _spans(dates: PlayDates, beyond: int, days: int, half_life: float) -> Iterator[Span]:
+    """Newest first: listeners who play anything in the span, and played something before it."""
+    for first in range(beyond - days, beyond - (SPANS + 1) * days, -days):
+        known, later = before(dates, first, half_life), dates.between(first, first + days)
+        listeners = evenly_spread(np.intersect1d(known.users, later.users), MOST_TAUGHT)
+        own = own_tracks(known.of_users(listeners), first, half_life, habits(known, first))
+        yield Span(own.pairs // dates.n_tracks, own.rows, np.isin(own.pairs, later.pairs))
+
+
+def _precision(span: Span, scores: npt.NDArray[np.floating]) -> Values:
+    """Of the lists of the listeners of a span. (n_listeners,)"""
+    order = np.lexsort((-scores, span.owners))
+    _, owners, sizes = np.unique(span.owners, return_inverse=True, return_counts=True)
+    places = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    hits = np.zeros((len(sizes), K), dtype=bool)
+    hits[owners[places < K], places[places < K]] = span.hits[order][places < K]
+    return precision(hits)
