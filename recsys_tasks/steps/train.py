@@ -44,15 +44,13 @@ def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> 
     """
     als = Als(at.config.als, trainer_of(at.config, at.store.workspace))
     wanted = ModelKey(day, at.splits.key(day, split).matrix, split, als.name, parent=None, **als.identity())
-    # BLAS is bounded around both: its threads are the process's, and whichever ended first would give the other more.
-    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as pool:
-        beside = pool.submit(train_beside, at, wanted)
+    with threadpool_limits(limits=1, user_api="blas"):
+        train_beside(at, wanted)  # both at once are no sooner done, for each takes all cores, and hold twice the memory
         digest = None if cold_start else model_to_reuse(wanted, at.models.of(day), _published_models(at))
         if digest is not None:
             at.progress(f"the model of {day} is stored already")
         else:
             digest = _trained(at, als, wanted, cold_start)
-        beside.result()
         train_on_als(at, day, digest)
     figures = at.models.figures(day, digest)
     iterations = "1 iteration" if figures.iterations == 1 else f"{figures.iterations} iterations"

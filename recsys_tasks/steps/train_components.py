@@ -37,8 +37,8 @@ from recsys_tasks.steps.workplace import Workplace
 
 
 def train_beside(at: Workplace, als: ModelKey) -> None:
-    """Store the components that the configuration names beside ALS; nothing where it names none. They need no factors,
-    so that they can be trained while ALS is; each has a thread of its own.
+    """Store the components that the configuration names beside ALS; nothing where it names none. They need no factors;
+    each has a thread of its own.
 
     Args:
         at: store and configuration.
