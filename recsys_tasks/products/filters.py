@@ -49,7 +49,8 @@ class Filters:
             settings: which features hold explicitness and countries.
 
         Raises:
-            ConfigError: the release does not know a column that a filter needs, or it is of another type.
+            ConfigError: the release does not know a column that a filter needs, or it is of another type; or nothing
+                lies between the bounds of a feature.
         """
         table = opened.names.table
         found = np.ones(len(table), dtype=bool)
@@ -68,6 +69,10 @@ class Filters:
             yield pc.fill_null(pc.equal(_flags(table, _set(settings, "explicit")), self.explicit), False)
         for name, low, high in self.ranges:
             values = _numbers(table, name)
+            if not low <= high:  # NaN is no bound either
+                raise ConfigError(
+                    f"Nothing lies between {low:g} and {high:g}, as {name} is asked for. Give the lower first."
+                )
             yield pc.fill_null(pc.and_(pc.greater_equal(values, low), pc.less_equal(values, high)), False)
         if self.released_after:
             yield pc.fill_null(pc.greater(table["released_on"], pa.scalar(self.released_after)), False)

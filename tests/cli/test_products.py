@@ -125,6 +125,8 @@ def test_everybodys_lists_go_into_a_file(ask, finished, tmp_path):
         (("recommend", "5", "--list", "on_repeat"), "own_half_life_days"),
         (("recommend", "5", "--range", "tempo", "100", "130"), "knows no 'tempo'"),
         (("recommend", "5", "--range", "tempo", "fast", "130"), "no number"),
+        (("recommend", "5", "--range", "plays", "nan", "inf"), "Nothing lies between nan and inf"),
+        (("recommend", "5", "--range", "plays", "9", "3"), "Nothing lies between 9 and 3"),
         (("recommend", "--played", "99999999"), "knows no track '99999999'"),
         (("recommend", "--played", "99999998", "99999999"), "knows none of these 2 tracks"),
         (("recommend", "5", "--explicit", "no"), "[products] explicit"),
