@@ -1,4 +1,4 @@
-"""Where ids and numbers stand among others."""
+"""Where ids, numbers and cells stand among others."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy import sparse
 
 
 def places_in(among: pa.Array, ids: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
@@ -20,6 +21,20 @@ def are_in(rising: npt.NDArray[np.integer[Any]], values: npt.NDArray[np.integer[
     if not len(rising):
         return np.zeros(values.shape, dtype=np.bool_)
     return np.asarray(rising.take(rising.searchsorted(values), mode="clip") == values)
+
+
+def are_cells(cols: npt.NDArray[np.integer[Any]], matrix: sparse.csr_matrix) -> npt.NDArray[np.bool_]:
+    """Which columns of each row are cells of a matrix.
+
+    Args:
+        cols: (n_rows, k), -1 for none.
+        matrix: (n_rows, n_columns).
+    """
+    n_rows, n_columns = matrix.shape
+    cells = np.repeat(np.arange(n_rows), np.diff(matrix.indptr)) * n_columns + matrix.indices
+    cells.sort(kind="stable")  # quick where they are in order, as those of a canonical matrix are
+    asked = np.arange(n_rows)[:, None] * n_columns + cols
+    return np.asarray(are_in(cells, asked) & (cols >= 0))
 
 
 def places_among(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, IntArray
-from recsys_tasks.core.lookup import are_in
+from recsys_tasks.core.lookup import are_cells
 from recsys_tasks.evaluation.metrics import Values
 from recsys_tasks.recommenders.base import Retriever
 from recsys_tasks.recommenders.joined import Choice, lists_from
@@ -102,11 +102,7 @@ def overlap(one: Lists, other: Lists) -> Values:
 
 def is_hit(found: Lists, hidden: sparse.csr_matrix) -> BoolArray:
     """Whether the track at each place is among the user's hidden plays. (n_users, k)."""
-    n_tracks = hidden.shape[1]
-    cells = np.repeat(np.arange(hidden.shape[0]), np.diff(hidden.indptr)) * n_tracks + hidden.indices
-    cells.sort(kind="stable")  # quick where they are in order, as those of a canonical matrix are
-    asked = np.arange(len(found))[:, None] * n_tracks + found
-    return np.asarray(are_in(cells, asked) & (found >= 0))
+    return are_cells(found, hidden)
 
 
 def translated(

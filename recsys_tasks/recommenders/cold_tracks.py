@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from recsys_tasks.core.domain import BoolArray, Day, FloatArray, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
-from recsys_tasks.core.lookup import are_in
+from recsys_tasks.core.lookup import are_cells
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.row_ranges import PlayRows
 from recsys_tasks.matrix.trained_plays import track_listeners
@@ -173,7 +173,7 @@ def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOf
     asked = (learned.item_factors, ~fresh), (means, fresh)
     with ThreadPoolExecutor(len(asked)) as pool:
         others, own = pool.map(lambda of: exact_top(of[0], users, played, k, of[1]), asked)
-    gains = _is_found(own, found).astype(np.int8) - _is_found(others, found)[:, ::-1]
+    gains = are_cells(own.cols, found).astype(np.int8) - are_cells(others.cols, found)[:, ::-1]
     scales = _scales(others, own)
     order = np.argsort(scales, axis=None, kind="stable")[: min(wanted, np.count_nonzero(np.isfinite(scales)))]
     n = worthwhile(gains.ravel()[order])
@@ -209,11 +209,3 @@ def _scales(others: Top, own: Top) -> npt.NDArray[np.float64]:
     needed = np.maximum(others.scores[:, ::-1].astype(np.float64), 0)  # a list that is not full takes anything
     gained = own.scores.astype(np.float64)
     return np.divide(needed, gained, out=np.full_like(gained, np.inf), where=gained > 0)
-
-
-def _is_found(lists: Top, found: sparse.csr_matrix) -> BoolArray:
-    """Which listed tracks were discovered. found: (n_rows, n_items). (n_rows, k)."""
-    n_rows, n_items = found.shape
-    keys = np.repeat(np.arange(n_rows, dtype=np.int64) * n_items, np.diff(found.indptr)) + found.indices
-    places = np.arange(n_rows, dtype=np.int64)[:, None] * n_items + lists.cols
-    return np.asarray(are_in(keys, places) & (lists.cols >= 0))

@@ -57,7 +57,7 @@ class NearestTracks(ByPlayedTracks):
             renewed: date before which the plays decide the neighbours of old tracks; None: they are those of the day,
                 as those of EASE are in any case.
         """
-        self._config, self._threads = config, threads
+        self._config, self.threads = config, threads
         self.renewed = None if self._is_ease else renewed
 
     def n_old(self, tracks: Vocabulary) -> int:
@@ -87,16 +87,14 @@ class NearestTracks(ByPlayedTracks):
         similar = SimilarTracks(self._ease(data.plays) if self._is_ease else self._nearest(data.plays))
         return Fit(Neighbours(similar, Played(data.plays.indptr, data.plays.indices)))
 
-    def with_young(self, old: sparse.csr_matrix | RenewedNeighbours, plays: sparse.csr_matrix) -> RenewedNeighbours:
+    def with_young(self, old: sparse.csr_matrix, plays: sparse.csr_matrix) -> RenewedNeighbours:
         """The neighbours of a day from those of the old tracks.
 
         Args:
-            old: (n_old, n_old), as ``fit`` found them in the plays before the date of renewal; or an earlier day's.
+            old: (n_old, n_old), as ``fit`` found them in the plays before the date of renewal.
             plays: (n_users, n_tracks) play counts of the day's training, the old tracks first.
         """
-        if isinstance(old, RenewedNeighbours):
-            old = old.old(self._threads)
-        return with_young(old, self.alike(plays, old.shape[0]), self._config.nearest, threads=self._threads)
+        return with_young(old, self.alike(plays, old.shape[0]), self._config.nearest, threads=self.threads)
 
     def alike(self, plays: sparse.csr_matrix, first: int) -> Alike:
         """How much the tracks from a column on are like all tracks.
@@ -120,7 +118,7 @@ class NearestTracks(ByPlayedTracks):
 
     def _nearest(self, plays: sparse.csr_matrix) -> sparse.csr_matrix:
         nearest = min(self._config.nearest, plays.shape[1] - 1) + 1  # each track is its own nearest
-        model = ItemItemRecommender(K=nearest, num_threads=self._threads)
+        model = ItemItemRecommender(K=nearest, num_threads=self.threads)
         model.fit(self.weighted(self._counted(plays)), show_progress=False)
         return _without_itself(model.similarity)
 

@@ -60,7 +60,8 @@ def renewed_neighbours(
     """
     n_old = recommender.n_old(matrix.tracks)
     for _, files in _stored_prefixes(at, key, matrix):
-        return recommender.with_young(RenewedNeighbours.of(files, n_old), training)
+        old = RenewedNeighbours.of(files, n_old).old(recommender.threads)
+        return recommender.with_young(old, training)
     old = sparse.csr_matrix((n_old, n_old), dtype=np.float32)
     if n_old:
         plays = _before(at, recommender.renewed or key.day, matrix)[:, :n_old]
