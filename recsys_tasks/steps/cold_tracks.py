@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from recsys_tasks.core.domain import Day, PlayMatrix
+from recsys_tasks.core.domain import Day
 from recsys_tasks.core.formatting import count
 from recsys_tasks.matrix.play_matrix import pad, without_users
-from recsys_tasks.matrix.split import Split, training_of
 from recsys_tasks.matrix.trained_plays import widened
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingFigures
@@ -14,7 +13,8 @@ from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
-from recsys_tasks.steps.beside import content_beside, items_for
+from recsys_tasks.steps.beside import content_beside
+from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.steps.workplace import Workplace
 
 
@@ -32,17 +32,17 @@ def cold_key(at: Workplace, day: Day, als: str) -> ModelKey | None:
     return ModelKey(day, of.matrix, of.split, "cold", parameters, COLD_FORMAT, backend=None, parent=None)
 
 
-def train_cold_tracks(at: Workplace, key: ModelKey, matrix: PlayMatrix, split: Split) -> None:
-    """Store the factors of tracks without plays, unless they are."""
+def train_cold_tracks(of: TrainingDay, key: ModelKey) -> None:
+    """Store the factors of tracks without plays, unless they are. key: theirs."""
+    at, made_from = of.at, key.parameters
     if at.models.holds(key.day, key.digest):
         return
-    of, plays = key.parameters, _plays(at, key.day, matrix, split)
-    als = Als(at.models.key(key.day, of["als"]).als)
-    factors = als.open(arrays_of(at.models.load(key.day, of["als"])))
-    similar = SimilarTracks.of(arrays_of(at.models.load(key.day, of["content"])))
-    found = fit_cold_tracks(als, factors, similar, plays, of["few_listeners"], of["k"])
+    als = Als(at.models.key(key.day, made_from["als"]).als)
+    factors = als.open(arrays_of(at.models.load(key.day, made_from["als"])))
+    similar = SimilarTracks.of(arrays_of(at.models.load(key.day, made_from["content"])))
+    found = fit_cold_tracks(als, factors, similar, _plays(of), made_from["few_listeners"], made_from["k"])
     at.models.save(key, found.files(), TrainingFigures())
-    n_cold = len(plays.items) - len(matrix.tracks)
+    n_cold = len(of.items) - len(of.matrix.tracks)
     words = f"{count(len(found.cols))} tracks have factors by content, scaled by {found.scale:.3g}"
     at.progress(f"cold tracks of {key.day}: {words}; {count(n_cold)} items have no play")
 
@@ -72,9 +72,8 @@ def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:
         return SimilarTracks.of(arrays_of(artefact))
 
 
-def _plays(at: Workplace, day: Day, matrix: PlayMatrix, split: Split) -> DayOfPlays:
+def _plays(of: TrainingDay) -> DayOfPlays:
     """What the training knows of a day, with a column for each item."""
-    items, everybody = items_for(at, day, matrix), np.arange(len(matrix.users))
-    today, _ = without_users(split.day_counts, split.day_counts, np.isin(everybody, split.hidden_rows))
-    training = widened(training_of(matrix, split), len(items))
-    return DayOfPlays(training, pad(today, (len(everybody), len(items))), items, day)
+    n_items, everybody = len(of.items), np.arange(len(of.matrix.users))
+    today, _ = without_users(of.split.day_counts, of.split.day_counts, np.isin(everybody, of.split.hidden_rows))
+    return DayOfPlays(widened(of.training, n_items), pad(today, (len(everybody), n_items)), of.items, of.als.day)
