@@ -1,7 +1,7 @@
 """The largest entries of each row of a sparse matrix, many rows at a time.
 
 A sample of a long row says what its k largest entries exceed; all below that are dropped in one pass, and only where
-too few are left is the whole row looked at. What is left is partitioned, rows of about one length together.
+too few are left is the whole row looked at. What is left is sorted as whole numbers, of all rows together.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,14 @@ import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.recommenders.falling import rising_keys
 
 SAMPLED = 8
 """Of the entries of a long row, every eighth is sampled."""
 PLACES = 1 << 19
 """Entries that are looked at together: some ten megabytes, of which a core keeps much at hand."""
+ROW_SHIFT = 33
+"""Above the bits of an entry, and its sign, stand those of its row: all rows are sorted at once."""
 LONG = 8
 """A row of more than so many times k entries is long."""
 
@@ -34,14 +37,21 @@ def best_of_rows(matrix: sparse.csr_matrix, k: int) -> sparse.csr_matrix:
 
 
 def are_best(matrix: sparse.csr_matrix, k: int) -> BoolArray:
-    """Which entries are among the k largest of their row, of equal ones those of the lowest columns. (n_entries,)."""
+    """Which entries are among the k largest of their row, of equal ones those of the lowest columns. (n_entries,).
+
+    Args:
+        matrix: (n_rows, n_columns) float32, its columns in any order.
+        k: entries that a row keeps at the most.
+    """
     places = np.flatnonzero(promising(matrix, k))  # a running sum of truth values takes ten times as long
     some = _at(matrix, places)
-    lengths = np.diff(some.indptr)
-    best = np.repeat(lengths <= k, lengths)
-    for _, long, there in _alike_long(some, np.flatnonzero(lengths > k)):
-        values = np.where(there, some.data[long], -np.inf)
-        best[long[there]] = _largest(values, some.indices[long], k)[there]
+    lengths, firsts = np.diff(some.indptr), np.arange(matrix.shape[0]) << ROW_SHIFT
+    keys = rising_keys(some.data) + np.repeat(firsts, lengths)  # rise by row, and as entries fall
+    last, long = firsts + (1 << ROW_SHIFT) - 1, np.flatnonzero(lengths > k)
+    last[long] = np.sort(keys)[some.indptr[long] + k - 1]
+    last = np.repeat(last, lengths)
+    best = keys <= last
+    best[_behind(some, keys == last, np.diff(np.searchsorted(np.flatnonzero(best), some.indptr)) - k)] = False
     found = np.zeros(len(matrix.data), dtype=bool)
     found[places[best]] = True
     return found
@@ -104,13 +114,21 @@ def _alike_long(
             yield some, np.where(there, places, ends - 1), there
 
 
-def _largest(values: npt.NDArray[np.floating], cols: IntArray, k: int) -> BoolArray:
-    """Which of each row's values are among its k largest. (n_rows, n_places), more than k of them."""
-    least = np.partition(values, values.shape[1] - k, axis=1)[:, values.shape[1] - k, None]
-    above, equal = values > least, values == least
-    free = k - above.sum(axis=1)
-    tied = np.flatnonzero(equal.sum(axis=1) > free)
-    if len(tied):  # of equal ones the lowest columns
-        rising = np.sort(np.where(equal[tied], cols[tied], np.iinfo(cols.dtype).max), axis=1)
-        equal[tied] &= cols[tied] <= np.take_along_axis(rising, free[tied, None] - 1, axis=1)
-    return np.asarray(above | equal)
+def _behind(matrix: sparse.csr_matrix, equal: BoolArray, too_many: IntArray) -> npt.NDArray[np.int64]:
+    """Where those of some equal entries stand that are too many of their row: those of the highest columns.
+
+    Args:
+        matrix: (n_rows, n_columns).
+        equal: (n_entries,) the entries.
+        too_many: (n_rows,) how many; none where it is not above zero.
+    """
+    tied = np.flatnonzero(too_many > 0)
+    if not len(tied):
+        return tied
+    wanted = np.zeros(len(too_many), dtype=bool)
+    wanted[tied] = True
+    places = np.flatnonzero(equal & np.repeat(wanted, np.diff(matrix.indptr)))
+    ends = np.searchsorted(places, matrix.indptr[tied + 1])
+    rows = np.repeat(np.arange(len(tied)), np.diff(ends, prepend=0))
+    places = places[np.lexsort((matrix.indices[places], rows))]
+    return places[np.arange(len(places)) >= np.repeat(ends - too_many[tied], np.diff(ends, prepend=0))]

@@ -38,8 +38,8 @@ def train_cold_tracks(of: TrainingDay, key: ModelKey) -> None:
     if at.models.holds(key.day, key.digest):
         return
     als = Als(at.models.key(key.day, made_from["als"]).als)
-    factors = als.open(arrays_of(at.models.load(key.day, made_from["als"])))
-    similar = SimilarTracks.of(arrays_of(at.models.load(key.day, made_from["content"])))
+    factors = als.open(of.model(made_from["als"]))
+    similar = SimilarTracks.of(of.model(made_from["content"]))
     found = fit_cold_tracks(als, factors, similar, _plays(of), made_from["few_listeners"], made_from["k"])
     at.models.save(key, found.files(), TrainingFigures())
     n_cold = len(of.items) - len(of.matrix.tracks)

@@ -21,7 +21,6 @@ from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.recent import Recent
-from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import Beside, beside_als, content_beside, labels_of, snapshot_of
 from recsys_tasks.steps.cold_tracks import (
     cold_key,
@@ -32,7 +31,6 @@ from recsys_tasks.steps.components import weights_key
 from recsys_tasks.steps.going_on import earlier_content, recent_plays, renewed_neighbours
 from recsys_tasks.steps.ranked import train_ranker
 from recsys_tasks.steps.training_day import TrainingDay
-from recsys_tasks.steps.workplace import Workplace
 
 
 def train_beside(of: TrainingDay) -> None:
@@ -88,7 +86,7 @@ def _fit_weights(of: TrainingDay, als: str, beside: Sequence[Beside]) -> None:
     at, day, items = of.at, of.als.day, of.items
     weights = weights_key(at, day, als, beside)
     holdout = hold_out(of.matrix, of.split, of.split.blend_rows).widened(len(items))
-    components = _blind(at, als, beside, holdout, len(items))
+    components = _blind(of, als, beside, holdout)
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as pool:
         teachers = teachers_of(components, holdout, at.config.blend.depth)
         fitting = pool.submit(fitted_weights, teachers, len(components), at.config.evaluation.k)
@@ -115,17 +113,17 @@ def _trained(of: TrainingDay, each: Beside, training: sparse.csr_matrix) -> Arra
     return each.recommender.fit(data).component.similar.files()
 
 
-def _blind(at: Workplace, als: str, beside: Sequence[Beside], holdout: Holdout, n_items: int) -> list[Retriever]:
+def _blind(of: TrainingDay, als: str, beside: Sequence[Beside], holdout: Holdout) -> list[Retriever]:
     """The components, which know nothing of the day of the blend's listeners; ALS answers exactly, without a budget."""
-    day, cold = beside[0].key.day, cold_key(at, beside[0].key.day, als)
-    factors = Als(at.models.key(day, als).als).open(arrays_of(at.models.load(day, als)))
+    at, day, n_items = of.at, of.als.day, len(of.items)
+    factors, cold = Als(at.models.key(day, als).als).open(of.model(als)), cold_key(at, day, als)
     if cold is not None:
         factors = stored_cold_tracks(at, day, cold.digest).put_into(factors, n_items)
     ranked = rank_tracks(factors.item_factors)
     search = TwoTierSearch(ranked, SearchParameters(budget=max(1, len(ranked)), search_k=0, similar_search_k=1))
     components: list[Retriever] = [IndexedFactors(search, factors.user_factors[holdout.user_rows])]
     for each in beside:
-        files = arrays_of(at.models.load(day, each.key.digest))
+        files = of.model(each.key.digest)
         if isinstance(each.recommender, Recent):
             components.append(each.recommender.open(files).before.widened(n_items))
         else:
