@@ -49,7 +49,7 @@ def test_a_track_without_plays_is_the_mean_of_what_is_like_it():
     """The mean goes by the cubes of similarities, and a track of which content says nothing keeps what it has."""
     learned = np.array([[1, 0], [0, 1], [5, 5], [0, 0]], np.float32)
     near = similar({(0, 3): 0.75, (1, 3): 0.25}, 4)
-    means = content_means(learned, near)
+    means = content_means(learned, near, np.array([True, True, False, True]))
     np.testing.assert_allclose(means[3], [27 / 28, 1 / 28])
     assert near.matrix.data.tolist() == [0.75, 0.25]
     found = mixed(learned, means, np.array([9, 9, 0, 0]), 5, 2.0)
@@ -73,7 +73,7 @@ def test_factors_that_do_not_fit_are_refused():
 
 def means_of(factors, near):
     """Factors by content of all forty tracks."""
-    return content_means(np.concatenate([factors.item_factors, np.zeros((10, 3), np.float32)]), near)
+    return content_means(np.concatenate([factors.item_factors, np.zeros((10, 3), np.float32)]), near, np.ones(40, bool))
 
 
 def fresh_places(factors, near, found, older, k):
