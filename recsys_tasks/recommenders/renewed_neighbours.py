@@ -80,11 +80,12 @@ def with_young(
         found = kept_of(found, kept)
         itself = np.repeat(np.arange(n_old + start, n_old + end), np.diff(found.indptr))
         found = kept_of(found, (found.indices != itself) & (found.data > 0))
-        return best_of_rows(found, n_nearest), kept_of(found, found.data > least[found.indices])
+        entering = kept_of(found, found.data > least[found.indices])  # among old ones alone
+        return best_of_rows(found, n_nearest), _as_wide_as(entering, n_old)
 
     blocks = in_blocks(some, alike.work, products, threads)
     own, entering = [each for each, _ in blocks], [each for _, each in blocks]
-    new = _stacked(entering, n_tracks)[:, :n_old].T.tocsr()  # (n_old, n_young): those that may enter
+    new = _stacked(entering, n_old).T.tocsr()  # (n_old, n_young): those that may enter
 
     def of_old(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """The neighbours of some old tracks, and those that leave their lists."""

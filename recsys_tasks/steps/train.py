@@ -84,7 +84,7 @@ def _trained(of: TrainingDay, als: Als, cold_start: bool) -> str:
         with at.store.workspace() as folder:
             data = TrainingData(training, matrix.users, matrix.tracks, scratch=scratch_in(folder))
             fit = als.fit(data, opening.result(), _progress(at))
-        at.models.save(key, fit.component.files(), fit.figures)
+        of.store(key, fit.component.files(), fit.figures)
     return key.digest
 
 

@@ -13,7 +13,6 @@ from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.matrix.play_matrix import pad
-from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import Holdout, hold_out
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays, Retriever, TrainingData, TrainingFigures
@@ -50,11 +49,11 @@ def train_beside(of: TrainingDay) -> None:
     missing = {each.key.digest: each for each in wanted if not at.models.holds(als.day, each.key.digest)}
     if not missing:
         return
-    training = whole(of.training)
+    training = of.whole_training()
 
     def train(each: Beside) -> None:
         at.progress(f"training {each.label} of {als.day}")
-        at.models.save(each.key, _trained(of, each, training), TrainingFigures())
+        of.store(each.key, _trained(of, each, training), TrainingFigures())
 
     with ThreadPoolExecutor(len(missing)) as pool:
         list(pool.map(train, missing.values()))
