@@ -199,7 +199,7 @@ def demo_world(name: str, seed: int, _folder: Path, say: Say) -> Iterator[list[s
         cells = [_in_interval(row.recall, row.low, row.high), fraction(row.ndcg)]
         gain = _in_interval(row.difference, row.difference_low, row.difference_high, signed_fraction)
         yield [name, "new tracks", f"{row.listeners:,}", row.lists, *cells, gain]
-    today = DayOfPlays(before, plays[-2], items, day - timedelta(days=1))
+    today = DayOfPlays(before, plays[-2], holdout.listeners, items, day - timedelta(days=1))
     cold = fit_cold_tracks(Als(ALS["demo world"]), factors, similar, today, FEW, K)
     say(f"{name}: {len(cold.cols):,} tracks have factors by content, scaled by {cold.scale:.3g}")
     yield from _whole_lists(

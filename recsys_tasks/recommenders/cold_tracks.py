@@ -24,7 +24,6 @@ from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.lookup import are_cells
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.row_ranges import PlayRows
-from recsys_tasks.matrix.trained_plays import track_listeners
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays
 from recsys_tasks.recommenders.best_of_rows import kept_of
@@ -91,6 +90,7 @@ class DayOfPlays:
 
     training: PlayRows  # (n_users, n_items) play counts
     today: sparse.csr_matrix  # (n_users, n_items) those of the day, none of a hidden listener
+    listeners: npt.NDArray[np.int64]  # (n_items,) of the training
     items: Vocabulary  # (n_items,)
     day: Day
 
@@ -108,7 +108,7 @@ def fit_cold_tracks(
         few: listeners from which on a track has the factors of ALS alone.
         k: length of the lists on which the scale is chosen.
     """
-    learned, listeners = NO_COLD_TRACKS.put_into(factors, len(plays.items)), track_listeners(plays.training)
+    learned, listeners = NO_COLD_TRACKS.put_into(factors, len(plays.items)), plays.listeners
     means = content_means(learned.item_factors, similar, (listeners < few) | is_fresh(plays.items, plays.day))
     with threadpool_limits(limits=1, user_api="blas"):
         scale = calibrated_scale(als, learned, means, plays, k)

@@ -74,6 +74,7 @@ def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:
 
 def _plays(of: TrainingDay) -> DayOfPlays:
     """What the training knows of a day, with a column for each item."""
-    n_items, everybody = len(of.items), np.arange(len(of.matrix.users))
-    today, _ = without_users(of.split.day_counts, of.split.day_counts, np.isin(everybody, of.split.hidden_rows))
-    return DayOfPlays(widened(of.training, n_items), pad(today, (len(everybody), n_items)), of.items, of.als.day)
+    n_items, hidden = len(of.items), np.isin(np.arange(len(of.matrix.users)), of.split.hidden_rows)
+    today, _ = without_users(of.split.day_counts, of.split.day_counts, hidden)
+    training, today = widened(of.training, n_items), pad(today, (len(hidden), n_items))
+    return DayOfPlays(training, today, of.listeners, of.items, of.als.day)

@@ -22,7 +22,7 @@ from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import CONTENT
 from recsys_tasks.release.bundles import GATED, NAMES
 from recsys_tasks.release.keys import CandidateKey
-from recsys_tasks.steps.beside import items_for, snapshot_of
+from recsys_tasks.steps.beside import catalogue_of, items_for, snapshot_of
 from recsys_tasks.steps.cold_tracks import cold_key
 from recsys_tasks.steps.components import components_and_blend, open_extras
 from recsys_tasks.steps.results import Built
@@ -70,7 +70,7 @@ def _build(at: Workplace, key: CandidateKey) -> None:
         loading = beside.submit(at.matrices.load, key.day, key.matrix)
         model = open_model(at, key.day, key.component)
         matrix = loading.result()
-        items = items_for(at, key.day, matrix)
+        items = items_for(at, key.day, matrix.tracks, lambda: catalogue_of(at, key.day))
         naming = None if at.bundles.holds(candidate, NAMES) else beside.submit(_names, at, key, matrix, items)
         if not at.bundles.holds(candidate, GATED):
             _save_gated(at, key, matrix, items, split_of(at, model.key, matrix), model)

@@ -16,6 +16,7 @@ from recsys_tasks.recommenders.ranker_features import TrackFacts
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import snapshot_of
+from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.stored_forms import as_ids
 
@@ -31,23 +32,20 @@ def ranker_identity(at: Workplace, day: Day) -> Json:
     return {"ranker": identity(), "catalogue": snapshot_of(at, day)}
 
 
-def train_ranker(
-    at: Workplace, day: Day, teachers: Teachers | None, labels: list[str], holdout: Holdout, items: Vocabulary
-) -> Arrays:
+def train_ranker(of: TrainingDay, teachers: Teachers | None, labels: list[str], holdout: Holdout) -> Arrays:
     """The files of the trees; none where the weights put the candidates in order, or too few listeners teach.
 
     Args:
-        at: store and configuration.
-        day: newest date of the matrix.
+        of: the day.
         teachers: the blend's listeners who teach, and their candidates.
         labels: names of the components.
         holdout: the day as the blend's listeners are asked about it, with a column for each item.
-        items: of the candidate.
     """
+    at, day = of.at, of.als.day
     if at.config.blend.joined_by != "ranker" or teachers is None:
         return {}
-    ages = np.maximum(day_number(day) - items.first_days, 0)
-    facts = TrackFacts(holdout.listeners, ages, artists_of(at, day, items))
+    ages = np.maximum(day_number(day) - of.items.first_days, 0)
+    facts = TrackFacts(of.listeners, ages, artists_of(of.catalogue, of.items))
     trees = fitted_trees(teachers, labels, holdout, facts)
     if trees is None:
         at.progress("too few listeners have a hidden play among their candidates to train trees: the weights join them")
@@ -70,12 +68,10 @@ def trained_ranker(at: Workplace, key: CandidateKey) -> Ranker | None:
         return Ranker.of(arrays_of(artefact))
 
 
-def artists_of(at: Workplace, day: Day, items: Vocabulary) -> IntArray:
-    """A number for the artist of each item, by id where the catalogue has one; -1 where it names none."""
-    snapshot = snapshot_of(at, day)
-    if snapshot is None:
+def artists_of(catalogue: pa.Table | None, items: Vocabulary) -> IntArray:
+    """A number for the artist of each item, by id where the catalogue has one; -1 where it names none. (n_items,)."""
+    if catalogue is None:
         return np.full(len(items), -1)
-    tracks: pa.Table = at.catalogues.load(day, snapshot)
-    by = "artist_id" if tracks["artist_id"].null_count < len(tracks) else "artist"
-    places = pc.index_in(items.ids, value_set=as_ids(tracks.column("track_id")))
-    return numbered(as_ids(tracks.column(by)).take(places))
+    by = "artist_id" if catalogue["artist_id"].null_count < len(catalogue) else "artist"
+    places = pc.index_in(items.ids, value_set=as_ids(catalogue.column("track_id")))
+    return numbered(as_ids(catalogue.column(by)).take(places))

@@ -20,7 +20,7 @@ from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
 from recsys_tasks.recommenders.recent import Recent
-from recsys_tasks.steps.beside import Beside, beside_als, content_beside, labels_of, snapshot_of
+from recsys_tasks.steps.beside import Beside, beside_als, content_beside, labels_of
 from recsys_tasks.steps.cold_tracks import (
     cold_key,
     stored_cold_tracks,
@@ -89,7 +89,7 @@ def _fit_weights(of: TrainingDay, als: str, beside: Sequence[Beside]) -> None:
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as pool:
         teachers = teachers_of(components, holdout, at.config.blend.depth)
         fitting = pool.submit(fitted_weights, teachers, len(components), at.config.evaluation.k)
-        ranker = train_ranker(at, day, teachers, labels_of(beside), holdout, items)
+        ranker = train_ranker(of, teachers, labels_of(beside), holdout)
         found = fitting.result()
     at.models.save(weights, {"weights": np.array(found), **ranker}, TrainingFigures())
     words = in_words(labels_of(beside), found, holdout, teachers, at.config.evaluation.max_users)
@@ -105,9 +105,8 @@ def _trained(of: TrainingDay, each: Beside, training: sparse.csr_matrix) -> Arra
         return renewed_neighbours(at, each.recommender, each.key, matrix, training).files()
     data = TrainingData(training, matrix.users, matrix.tracks)
     if isinstance(each.recommender, Content):
-        items, snapshot = of.items, str(snapshot_of(at, each.key.day))
-        catalogue = at.catalogues.load(each.key.day, snapshot)
-        data = TrainingData(pad(training, (training.shape[0], len(items))), matrix.users, items, catalogue)
+        items = of.items
+        data = TrainingData(pad(training, (training.shape[0], len(items))), matrix.users, items, of.catalogue)
         return each.recommender.similar(data, earlier_content(at, each.key, matrix)).files()
     return each.recommender.fit(data).component.similar.files()
 

@@ -3,15 +3,19 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 from scipy import sparse
 
 from recsys_tasks.core.domain import PlayMatrix, Vocabulary
 from recsys_tasks.matrix.row_ranges import SLICE_PAIRS, PlayRows, whole
 from recsys_tasks.matrix.split import Split, training_of
+from recsys_tasks.matrix.trained_plays import track_listeners, widened
 from recsys_tasks.recommenders.base import Arrays, TrainingFigures
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.repositories.models import arrays_of
-from recsys_tasks.steps.beside import items_for
+from recsys_tasks.steps.beside import catalogue_of, items_for
 from recsys_tasks.steps.workplace import Workplace
 
 
@@ -52,7 +56,17 @@ class TrainingDay:
     @cached_property
     def items(self) -> Vocabulary:
         """The tracks of the matrix, and those without a play if these are asked for."""
-        return items_for(self.at, self.als.day, self.matrix)
+        return items_for(self.at, self.als.day, self.matrix.tracks, lambda: self.catalogue)
+
+    @cached_property
+    def catalogue(self) -> pa.Table | None:
+        """As it was on the day; None where there is none."""
+        return catalogue_of(self.at, self.als.day)
+
+    @cached_property
+    def listeners(self) -> npt.NDArray[np.int64]:
+        """How many played each item, in the training. (n_items,)."""
+        return track_listeners(widened(self.training, len(self.items)))
 
     def store(self, key: ModelKey, files: Arrays, figures: TrainingFigures) -> None:
         """Store a model of the day. What has just been trained need not be read again."""

@@ -13,6 +13,7 @@ from recsys_tasks.core.components import ContentConfig
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.matrix.trained_plays import track_listeners
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.cold_tracks import (
@@ -102,7 +103,8 @@ def world(n_fresh_found, best=True):
         today[user, 30 + scores[user].argmax() if fresh else unheard[0]] = 1
     days = np.concatenate([np.full(30, TODAY - 40), np.full(10, TODAY)]).astype(np.int32)
     items = Vocabulary(pa.array(range(40), pa.int64()), days)
-    plays = DayOfPlays(sparse.csr_matrix(older + today), sparse.csr_matrix(today), items, DAY)
+    training = sparse.csr_matrix(older + today)
+    plays = DayOfPlays(training, sparse.csr_matrix(today), track_listeners(training), items, DAY)
     return factors, near, plays, older
 
 
