@@ -10,7 +10,7 @@ from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingFigures
 from recsys_tasks.recommenders.cold_tracks import COLD_FORMAT, ColdTracks, DayOfPlays, fit_cold_tracks
 from recsys_tasks.recommenders.keys import ModelKey
-from recsys_tasks.recommenders.neighbours import SimilarTracks
+from recsys_tasks.recommenders.neighbours import SIMILAR, SimilarTracks
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import content_beside
@@ -67,7 +67,7 @@ def open_cold_tracks(at: Workplace, key: CandidateKey) -> ColdTracks | None:
 def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:
     """The similar tracks that the factors of a candidate's tracks without plays were made from."""
     content = at.models.key(key.day, str(key.cold)).parameters["content"]
-    artefact = at.models.load(key.day, content)
+    artefact = at.models.load(key.day, content, only=SIMILAR)
     with artefact.named():
         return SimilarTracks.of(arrays_of(artefact))
 
