@@ -100,7 +100,7 @@ def _trained(of: TrainingDay, each: Beside, training: sparse.csr_matrix) -> Arra
     """The files of a component. training: (n_users, n_tracks) the matrix without the day of the hidden listeners."""
     at, matrix = of.at, of.matrix
     if isinstance(each.recommender, Recent):
-        return recent_plays(at, each.recommender, each.key, matrix).files()
+        return recent_plays(of, each.recommender, each.key).files()
     if isinstance(each.recommender, NearestTracks) and each.recommender.renewed is not None:
         return renewed_neighbours(at, each.recommender, each.key, matrix, training).files()
     data = TrainingData(training, matrix.users, matrix.tracks)
