@@ -46,9 +46,9 @@ def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> 
     wanted = ModelKey(day, at.splits.key(day, split).matrix, split, als.name, parent=None, **als.identity())
     of = TrainingDay(at, wanted)
     with threadpool_limits(limits=1, user_api="blas"):
-        train_beside(of)  # both at once are no sooner done, for each takes all cores, and hold twice the memory
         digest = None if cold_start else model_to_reuse(wanted, at.models.of(day), _published_models(at))
         if digest is not None:
+            train_beside(of)
             at.progress(f"the model of {day} is stored already")
         else:
             digest = _trained(of, als, cold_start)
@@ -68,21 +68,22 @@ def _published_models(at: Workplace) -> list[str]:
 
 
 def _trained(of: TrainingDay, als: Als, cold_start: bool) -> str:
-    """Train and store; the digest."""
+    """Train the components beside ALS, then ALS, and store them; the digest of its model. Both at once are no sooner
+    done, for each takes all cores, and hold twice the memory."""
     at, wanted, matrix, day = of.at, of.als, of.matrix, of.als.day
     cold = cold_start or not als.starts_warm or _is_cold_date(at, day)
     parent = None if cold else _parent(at, wanted, matrix)
     key = replace(wanted, parent=parent.digest if parent else None)
+    with ThreadPoolExecutor(1) as beside:
+        opening = beside.submit(_opened, at, als, parent)
+        train_beside(of)
     if not at.models.holds(day, key.digest):
-        with ThreadPoolExecutor(1) as beside:
-            opening = beside.submit(_opened, at, als, parent)
-            training = of.training
         if not als.starts_warm:
             at.progress(
                 f"{at.config.als.backend} trains {at.config.als.max_iterations} iterations, and tells of the last"
             )
         with at.store.workspace() as folder:
-            data = TrainingData(training, matrix.users, matrix.tracks, scratch=scratch_in(folder))
+            data = TrainingData(of.training, matrix.users, matrix.tracks, scratch=scratch_in(folder))
             fit = als.fit(data, opening.result(), _progress(at))
         of.store(key, fit.component.files(), fit.figures)
     return key.digest

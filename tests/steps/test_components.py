@@ -199,7 +199,7 @@ class TestBeside:
                 shutil.rmtree(path)
         at = Workplace(PosixStore(root), joined.config)
         with monkeypatch.context() as patched:
-            patched.setattr(train, "_trained", broken)
+            patched.setattr(train.Als, "fit", broken)
             with pytest.raises(TrainerUnavailable, match="broke off"):
                 train_als(at, D15, split)
         assert [at.models.holds(D15, each) for each in key.components] == [False, True, True, True]
