@@ -43,7 +43,9 @@ def are_best(matrix: sparse.csr_matrix, k: int) -> BoolArray:
         matrix: (n_rows, n_columns) float32, its columns in any order.
         k: entries that a row keeps at the most.
     """
-    places = np.flatnonzero(promising(matrix, k))  # a running sum of truth values takes ten times as long
+    places = np.flatnonzero(
+        promising(matrix.data, matrix.indptr, k)
+    )  # a running sum of truth values takes ten times as long
     some = _at(matrix, places)
     lengths, firsts = np.diff(some.indptr), np.arange(matrix.shape[0]) << ROW_SHIFT
     keys = rising_keys(some.data) + np.repeat(firsts, lengths)  # rise by row, and as entries fall
@@ -80,36 +82,43 @@ def least_of_full(matrix: sparse.csr_matrix, k: int) -> npt.NDArray[Any]:
 
 
 def _at(matrix: sparse.csr_matrix, places: npt.NDArray[np.int64]) -> sparse.csr_matrix:
-    """The entries at some places, which rise. places: (n_kept,)."""
+    """The entries at some places, which rise: a running sum of truth values would take ten times as long.
+    places: (n_kept,)."""
     ends = np.searchsorted(places, matrix.indptr).astype(matrix.indptr.dtype)
     return sparse.csr_matrix((matrix.data[places], matrix.indices[places], ends), shape=matrix.shape)
 
 
-def promising(matrix: sparse.csr_matrix, k: int) -> BoolArray:
-    """Entries that may be among the k largest of their row, all those among them. (n_entries,)."""
-    lengths = np.diff(matrix.indptr)
-    least, wanted = np.full(len(lengths), -np.inf, dtype=matrix.dtype), 2 * k // SAMPLED + 2
-    for rows, places, there in _sampled(matrix, np.flatnonzero(lengths > LONG * k)):
-        sample = np.where(there, matrix.data[places], -np.inf)
+def promising(values: npt.NDArray[Any], ends: IntArray, k: int) -> BoolArray:
+    """Entries that may be among the k largest of their row, all those among them. (n_entries,).
+
+    Args:
+        values: (n_entries,) row by row.
+        ends: (n_rows + 1,) where the entries of each row begin, and those of the last one end.
+        k: how many.
+    """
+    lengths = np.diff(ends)
+    least, wanted = np.full(len(lengths), -np.inf, dtype=values.dtype), 2 * k // SAMPLED + 2
+    for rows, places, there in _sampled(ends, np.flatnonzero(lengths > LONG * k)):
+        sample = np.where(there, values[places], -np.inf)
         if sample.shape[1] > wanted:
             least[rows] = np.partition(sample, sample.shape[1] - wanted, axis=1)[:, sample.shape[1] - wanted]
-    kept = matrix.data >= np.repeat(least, lengths)
-    few = np.diff(np.searchsorted(np.flatnonzero(kept), matrix.indptr)) < np.minimum(k, lengths)
+    kept = values >= np.repeat(least, lengths)
+    few = np.diff(np.searchsorted(np.flatnonzero(kept), ends)) < np.minimum(k, lengths)
     return np.asarray(kept | np.repeat(few, lengths) if few.any() else kept)
 
 
-def _sampled(matrix: sparse.csr_matrix, rows: IntArray) -> Iterator[tuple[IntArray, npt.NDArray[np.int64], BoolArray]]:
+def _sampled(ends: IntArray, rows: IntArray) -> Iterator[tuple[IntArray, npt.NDArray[np.int64], BoolArray]]:
     """Rows of about one length; where every eighth of their entries stands, (n_rows, longest); which of these are."""
-    lengths = np.diff(matrix.indptr)
+    lengths = np.diff(ends)
     digits = np.frexp(lengths[rows])[1]
     for each in np.unique(digits):
         alike = rows[digits == each]
         longest = lengths[alike].max()
         for some in np.array_split(alike, -(-len(alike) * longest // (PLACES * SAMPLED))):
-            ends = matrix.indptr[some + 1, None].astype(np.int64)
-            places = matrix.indptr[some, None] + np.arange(0, longest, SAMPLED)
-            there = places < ends
-            yield some, np.where(there, places, ends - 1), there
+            last = ends[some + 1, None].astype(np.int64)
+            places = ends[some, None] + np.arange(0, longest, SAMPLED)
+            there = places < last
+            yield some, np.where(there, places, last - 1), there
 
 
 def _behind(matrix: sparse.csr_matrix, equal: BoolArray, too_many: IntArray) -> npt.NDArray[np.int64]:

@@ -6,22 +6,23 @@ listener they are so short that the threads hand the lock to and fro, and take l
 Most tracks are reached once, and few are asked for: similarities are sorted, and summed where a sum is wanted.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
-from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.best_of_rows import are_best, promising
 from recsys_tasks.recommenders.falling import falling
 from recsys_tasks.recommenders.in_blocks import blocks_of_work, work_of
 from recsys_tasks.recommenders.vectors import Played
 
-Keys = npt.NDArray[np.uint32]
-KEY_BITS = 31
-"""Bits of the numbers of listener and column together."""
+Keys = npt.NDArray[np.unsignedinteger[Any]]
+KEY_BITS = 32
+"""Bits of the key of a pair: listener and column together."""
 PAIR = np.dtype([("value", "<f4"), ("key", "<u4")])
 """Key and similarity, which are sorted as one whole number: NumPy does so far sooner than it finds an order."""
 NEVER = np.float32(-1e30)
@@ -34,7 +35,7 @@ AT_ONCE = 1 << 17
 class Reached:
     """The similarities of the tracks that the tracks of some listeners reach: listener by listener, columns rising."""
 
-    keys: Keys  # (n_similarities,) rising: the listener's place above the bits of a column
+    keys: Keys  # (n_similarities,) rising: the listener's place above the bits of a column; of 64 bits if need be
     values: FloatArray  # (n_similarities,) float32
     ends: IntArray  # (n_listeners + 1,) where each listener's begin, and the last one's end
     n_tracks: int
@@ -49,20 +50,17 @@ class Reached:
         Args:
             played: tracks of the listeners.
             similar: (n_tracks, n_tracks) float32: row i holds the similarities of the nearest of track i.
-
-        Raises:
-            BadData: there are too many listeners and tracks for a whole number.
         """
-        n, n_tracks = len(played.indptr) - 1, similar.shape[1]
-        if n.bit_length() + n_tracks.bit_length() > KEY_BITS:
-            raise BadData(f"{n} listeners and {n_tracks} tracks are too many at once.")
+        n, n_tracks, bits = len(played.indptr) - 1, similar.shape[1], similar.shape[1].bit_length()
         work, owners = work_of(played, similar), played.owners
         ends = np.concatenate([[0], np.cumsum(work)])
-        keys, values = np.empty(ends[-1], dtype=np.uint32), np.empty(ends[-1], dtype=np.float32)
-        for first, last in blocks_of_work(work, AT_ONCE):
+        keys = np.empty(ends[-1], dtype=np.uint32 if n.bit_length() + bits <= KEY_BITS else np.uint64)
+        values = np.empty(ends[-1], dtype=np.float32)
+        for first, last in _runs(work, 1 << (KEY_BITS - bits)):
             own, at = slice(*played.indptr[[first, last]]), slice(*ends[[first, last]])
-            pairs = _sorted(similar[played.cols[own]], owners[own])
+            pairs = _sorted(similar[played.cols[own]], owners[own] - first)
             keys[at], values[at] = pairs["key"], pairs["value"]
+            keys[at] += keys.dtype.type(first << bits)
         return cls(keys, values, ends, n_tracks)
 
     def best(self, k: int, hidden: Played, allowed: BoolArray | None) -> tuple[IntArray, FloatArray]:
@@ -76,7 +74,7 @@ class Reached:
             allowed: (n_tracks,) tracks to choose from; None: all.
         """
         n, values = len(self.ends) - 1, self.values.copy()
-        places, there = self._places(_keys(np.arange(n), np.diff(hidden.indptr), hidden.cols, self.n_tracks))
+        places, there = self._places(self._keys(hidden.owners, hidden.cols))
         values[places[there]] = NEVER  # one of those of a track is enough
         if allowed is not None:
             values[~allowed[self._cols(self.keys)]] = NEVER
@@ -91,7 +89,7 @@ class Reached:
 
     def of(self, owners: IntArray, cols: IntArray) -> FloatArray:
         """The scores of pairs, 0 of what is not reached. owners: places of the listeners. (n_pairs,) each."""
-        keys = (owners.astype(np.int64) << self.n_tracks.bit_length() | cols).astype(np.uint32)
+        keys = self._keys(owners, cols)
         starts, there = self._places(keys)
         starts = starts[there]
         lengths = self.keys.searchsorted(keys[there], side="right") - starts
@@ -109,9 +107,9 @@ class Reached:
         """
         again = np.zeros(len(values) + 1, dtype=bool)
         np.equal(self.keys[1:], self.keys[:-1], out=again[1:-1])
-        more, shape = again[1:] | again[:-1], (len(self.ends) - 1, self.n_tracks)
+        more = again[1:] | again[:-1]
         alone = values * ~more  # a tenth of what it takes to choose entry by entry
-        kept = np.flatnonzero(promising(sparse.csr_matrix((alone, self.keys, self.ends), shape=shape), k) | more)
+        kept = np.flatnonzero(promising(alone, self.ends, k) | more)
         starts = np.flatnonzero(~again[kept])  # whoever is kept is kept with all of a track
         scores = np.add.reduceat(values[kept], starts, dtype=np.float64) if len(kept) else np.zeros(0)
         return self.keys[kept[starts]], scores.astype(np.float32), np.searchsorted(kept[starts], self.ends)
@@ -123,8 +121,11 @@ class Reached:
             return np.sort(falling(scores[None])[0, :k])
         return np.flatnonzero(are_best(sparse.csr_matrix((scores, cols, ends), shape=(n, self.n_tracks)), k))
 
+    def _keys(self, owners: IntArray, cols: IntArray) -> Keys:
+        return (owners.astype(np.int64) << self.n_tracks.bit_length() | cols).astype(self.keys.dtype)
+
     def _cols(self, keys: Keys) -> npt.NDArray[np.int32]:
-        return (keys & np.uint32((1 << self.n_tracks.bit_length()) - 1)).astype(np.int32)
+        return (keys & keys.dtype.type((1 << self.n_tracks.bit_length()) - 1)).astype(np.int32)
 
     def _places(self, keys: Keys) -> tuple[IntArray, BoolArray]:
         """Where the first similarities of some listeners' tracks stand, and whether they are there."""
@@ -134,17 +135,18 @@ class Reached:
         return places, self.keys.take(places, mode="clip") == keys
 
 
+def _runs(work: npt.NDArray[np.int64], most: int) -> Iterator[tuple[int, int]]:
+    """First listener, and the one after the last, of those who are sorted together. most: listeners of a run."""
+    for first, last in blocks_of_work(work, AT_ONCE):
+        for start in range(first, last, most):
+            yield start, min(start + most, last)
+
+
 def _sorted(similar: sparse.csr_matrix, listeners: IntArray) -> npt.NDArray[np.void]:
     """Similarities by their keys. (n_similarities,). listeners: (n_rows,) whose track each row is, rising."""
     pairs = np.empty(len(similar.data), dtype=PAIR)
-    pairs["key"] = _keys(listeners, np.diff(similar.indptr), similar.indices, similar.shape[1])
+    pairs["key"] = similar.indices
+    pairs["key"] |= np.repeat((listeners << similar.shape[1].bit_length()).astype(np.uint32), np.diff(similar.indptr))
     pairs["value"] = similar.data
     pairs.view("<u8").sort()
     return pairs
-
-
-def _keys(listeners: IntArray, lengths: IntArray, cols: IntArray, n_tracks: int) -> Keys:
-    """Columns as numbers that rise by listener, then by column. lengths: columns that belong to each of listeners."""
-    keys = cols.astype(np.uint32)
-    keys |= np.repeat((listeners << n_tracks.bit_length()).astype(np.uint32), lengths)
-    return keys

@@ -74,7 +74,7 @@ def with_young(
     def some(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """The neighbours of some young tracks, and where these may be neighbours themselves."""
         found = alike.rows(start, end)
-        kept = promising(found, n_nearest + 1)  # one of them is the track itself
+        kept = promising(found.data, found.indptr, n_nearest + 1)  # one of them is the track itself
         kept |= found.data > least[found.indices]
         found = kept_of(found, kept)
         itself = np.repeat(np.arange(n_old + start, n_old + end), np.diff(found.indptr))
