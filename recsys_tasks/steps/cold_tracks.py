@@ -2,14 +2,22 @@
 
 import numpy as np
 
-from recsys_tasks.core.domain import Day, PlayMatrix
+from recsys_tasks.core.domain import Day, IntArray, PlayMatrix
 from recsys_tasks.core.formatting import count
 from recsys_tasks.matrix.play_matrix import pad, without_users
 from recsys_tasks.matrix.split import Split, training_of
 from recsys_tasks.matrix.trained_plays import widened
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingFigures
-from recsys_tasks.recommenders.cold_tracks import COLD_FORMAT, ColdTracks, DayOfPlays, fit_cold_tracks
+from recsys_tasks.recommenders.cold_tracks import (
+    COLD_FORMAT,
+    NO_COLD_TRACKS,
+    ColdTracks,
+    DayOfPlays,
+    content_means,
+    fit_cold_tracks,
+)
+from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.release.keys import CandidateKey
@@ -62,6 +70,26 @@ def stored_cold_tracks(at: Workplace, day: Day, digest: str) -> ColdTracks:
 def open_cold_tracks(at: Workplace, key: CandidateKey) -> ColdTracks | None:
     """Those of a candidate; None where it has none."""
     return None if key.cold is None else stored_cold_tracks(at, key.day, key.cold)
+
+
+def as_before(at: Workplace, key: ModelKey, user_rows: IntArray, cols: IntArray, n_items: int) -> Factors:
+    """Factors of some tracks by content alone, whatever the day taught of them, as those of tracks without plays are.
+
+    Args:
+        at: store and configuration.
+        key: of the factors of tracks without plays, which are stored.
+        user_rows: (n_users,) rows of those who ask.
+        cols: of the tracks, rising; all others have no factors.
+        n_items: of the candidate.
+    """
+    of, scale = key.parameters, stored_cold_tracks(at, key.day, key.digest).scale
+    factors = Als(at.models.key(key.day, of["als"]).als).open(arrays_of(at.models.load(key.day, of["als"])))
+    similar = SimilarTracks.of(arrays_of(at.models.load(key.day, of["content"])))
+    learned = NO_COLD_TRACKS.put_into(factors, n_items).item_factors
+    means = content_means(learned, SimilarTracks(similar.matrix[:, cols]))
+    found = ColdTracks(cols.astype(np.int32), np.float32(scale) * means, scale)
+    nobody_else = Factors(factors.user_factors[user_rows], np.zeros((0, learned.shape[1]), np.float32))
+    return found.put_into(nobody_else, n_items)
 
 
 def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:
