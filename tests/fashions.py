@@ -36,7 +36,9 @@ def material(fashion: float) -> Material:
     hidden.eliminate_zeros()
     users, tracks = (Vocabulary(pa.array(range(n)), np.zeros(n, np.int32)) for n in (N_USERS, N_TRACKS))
     asked = np.flatnonzero(np.diff(hidden.indptr) * np.diff(training.indptr))
-    split = TuningSplit(users, tracks, training, hidden.astype(np.uint32), asked[::2], asked[1::2])
+    split = TuningSplit(
+        users, tracks, training, hidden.astype(np.uint32), asked[::2], asked[1::2], unplayed=np.ones(N_USERS, np.int64)
+    )
     lately, _ = faded(days[:DAYS], training, tracks, recents_to_try(TODAY))
     return Material(split, date(1970, 1, 1), lately, np.full(N_TRACKS, -1))
 

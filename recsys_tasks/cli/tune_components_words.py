@@ -8,7 +8,7 @@ import tomlkit
 from recsys_tasks.cli.tune_toml import Values
 from recsys_tasks.cli.tune_words import gains_as_data
 from recsys_tasks.core.components import ContentConfig, RecentConfig
-from recsys_tasks.core.formatting import count, fraction, signed_percent, significant, with_interval
+from recsys_tasks.core.formatting import count, fraction, percent, signed_percent, significant, with_interval
 from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS
 from recsys_tasks.evaluation.ensemble_parts import Part, component_of
 from recsys_tasks.evaluation.ensemble_rounds import Tried
@@ -82,6 +82,7 @@ def as_data(tuned: TunedComponents, values: Values) -> dict[str, Any]:
         "listeners": tuned.listeners,
         "asked": dict(zip(("fitting", "validation", "reporting"), tuned.asked, strict=True)),
         "stopped": tuned.stopped,
+        "unplayed_share": tuned.unplayed_share,
     }
 
 
@@ -111,6 +112,13 @@ def _what_to_know(tuned: TunedComponents, trees: bool, one_date: bool) -> Iterat
         )
     if preferred != tuned.chosen:
         yield f"Validation preferred {preferred}. {_not_confirmed(tuned)}"
+    if tuned.unplayed_share:
+        yield (
+            f"Nothing is said of {percent(tuned.unplayed_share)} of what such listeners discovered: tracks that nobody "
+            "had played before the hidden dates, which none of these lists knows. With [content] cold_tracks a release "
+            "lists them, ALS alone does too, and gains by them come on top: most by trees, which place them by their "
+            "chance, and least by weights."
+        )
     if tuned.chosen.parts and tuned.asked[0] < LEAST_LISTENERS:
         yield (
             f"Only {count(tuned.asked[0])} listeners taught. A day needs {LEAST_LISTENERS} blend listeners who play "

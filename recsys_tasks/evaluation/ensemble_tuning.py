@@ -9,7 +9,7 @@ every list.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from recsys_tasks.core.config import AlsConfig
@@ -46,6 +46,7 @@ class TunedComponents:
     listeners: int  # that the last round was trained on
     asked: tuple[int, int, int]  # listeners: fitting, validation, reporting
     stopped: bool  # the time was up before all listeners took part
+    unplayed_share: float = 0.0  # of discoveries: tracks that no list knows, for nobody had played them before
 
 
 def tune_components(material: Material, als: AlsConfig, today: Today, options: Options) -> TunedComponents:
@@ -61,7 +62,8 @@ def tune_components(material: Material, als: AlsConfig, today: Today, options: O
         BadData: a group of listeners has nobody.
     """
     last = halved(material, als, today, options)
-    return _told(last, options, Joining(last, options))
+    found = _told(last, options, Joining(last, options))
+    return replace(found, unplayed_share=material.split.unplayed_share)
 
 
 def _told(last: Halved, options: Options, joining: Joining) -> TunedComponents:

@@ -26,6 +26,19 @@ class TuningSplit:
     reporting: npt.NDArray[np.int64]  # rows of the others
     earlier: sparse.csr_matrix | None = None  # hidden plays of the first third of the dates; None: there is one date
     n_earlier: int = 0  # how many dates these are
+    unplayed: npt.NDArray[np.int64] | None = (
+        None  # (n_users,) discoveries of tracks without plays before; None: no dates
+    )
+
+    @property
+    def unplayed_share(self) -> float:
+        """Of what the reporting users discovered, the share of tracks that nobody had played before the hidden dates:
+        no list knows these. Where earlier dates teach, later ones are asked about alone."""
+        if self.unplayed is None:
+            return 0.0
+        n_earlier = 0 if self.earlier is None else self.earlier[self.reporting].nnz
+        known, new = self.hidden[self.reporting].nnz - n_earlier, int(self.unplayed[self.reporting].sum())
+        return float(new / max(1, known + new))
 
 
 def split_random(plays: sparse.csr_matrix, users: Vocabulary, tracks: Vocabulary, seed: int) -> TuningSplit:
@@ -46,13 +59,14 @@ def split_time(before: PlayMatrix, after: Sequence[tuple[Day, PlayCounts]]) -> T
     """
     heard = [n for n, (_, counts) in enumerate(after) if len(counts.plays)]
     first_third = heard[len(heard) // 3 or 1 :][:1]  # the date that it ends before
-    whole, earlier = before, None
+    whole, earlier, taught = before, None, _unplayed(before, before)
     for n, (day, counts) in enumerate(after):
         if n in first_third:
-            earlier = _discoveries(before, whole)
+            earlier, taught = _discoveries(before, whole), _unplayed(before, whole)
         whole = fold(whole, day, counts, "")
     split = _grouped(before.users, before.tracks, before.counts, _discoveries(before, whole))
-    return replace(split, earlier=earlier, n_earlier=sum(first_third))
+    unplayed = _unplayed(before, whole) - taught
+    return replace(split, earlier=earlier, n_earlier=sum(first_third), unplayed=unplayed)
 
 
 def _discoveries(before: PlayMatrix, whole: PlayMatrix) -> sparse.csr_matrix:
@@ -60,6 +74,12 @@ def _discoveries(before: PlayMatrix, whole: PlayMatrix) -> sparse.csr_matrix:
     n_users, n_tracks = before.counts.shape
     later = canonical(whole.counts[:n_users, :n_tracks] - before.counts)
     return canonical(sparse.csr_matrix(later - later.multiply(before.counts > 0)))
+
+
+def _unplayed(before: PlayMatrix, whole: PlayMatrix) -> npt.NDArray[np.int64]:
+    """How many tracks that nobody had played before each of its listeners has played since. (n_users,) of it."""
+    n_users, n_tracks = before.counts.shape
+    return np.asarray(np.diff(whole.counts[:n_users, n_tracks:].indptr), dtype=np.int64)
 
 
 def _grouped(

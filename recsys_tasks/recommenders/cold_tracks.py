@@ -146,8 +146,8 @@ def content_means(item_factors: FloatArray, similar: SimilarTracks, wanted: Bool
     by_item = kept_of(similar.matrix, wanted[similar.matrix.indices]).T.tocsr()  # row i holds the nearest of item i
     by_item.data **= AMPLIFIED
     total = np.asarray(by_item.sum(axis=1), dtype=np.float32).ravel()
-    there = total[:, None] > 0
-    return np.asarray(np.divide(by_item @ item_factors, total[:, None], out=np.zeros_like(item_factors), where=there))
+    summed, there = by_item @ item_factors, total[:, None] > 0
+    return np.asarray(np.divide(summed, total[:, None], out=np.zeros_like(summed), where=there))
 
 
 def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOfPlays, k: int) -> float:

@@ -18,6 +18,7 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.base import Arrays, Retriever
+from recsys_tasks.recommenders.cold_totals import COLD_TOTALS, ColdTotals
 from recsys_tasks.recommenders.joined import Joined
 from recsys_tasks.recommenders.pools import Pool, raw_scores, standardised
 from recsys_tasks.recommenders.ranker_features import FACTS, Rows, TrackFacts, features
@@ -27,6 +28,7 @@ from recsys_tasks.recommenders.vectors import Played
 TREES = "ranker_trees"
 """Name of the file with the text of the trees, as bytes."""
 FILES = (TREES, *FACTS)
+"""Those of every re-ranker; one that lists tracks without plays has those of ``ColdTotals`` besides."""
 N_TREES = 60
 MANY_ROWS = 2_000
 """From so many rows on, small trees are asked in numpy: a node takes as long for a few hundred rows as for one."""
@@ -116,10 +118,11 @@ class Ranker:
 
     trees: Trees
     facts: TrackFacts
+    cold: ColdTotals | None = None  # of tracks without plays; None: trees put them in order, which is last
 
     def files(self) -> Arrays:
-        """Trees and facts, as a part of a candidate."""
-        return {**self.trees.files(), **self.facts.files()}
+        """Trees, facts and totals of tracks without plays, as a part of a candidate."""
+        return {**self.trees.files(), **self.facts.files(), **(self.cold.files() if self.cold else {})}
 
     @classmethod
     def of(cls, files: Arrays) -> "Ranker":
@@ -128,11 +131,16 @@ class Ranker:
         Raises:
             BadData: they do not fit together.
         """
-        return cls(Trees(files[TREES].tobytes()), TrackFacts.of(files))
+        cold = ColdTotals.of(files) if COLD_TOTALS[0] in files else None
+        return cls(Trees(files[TREES].tobytes()), TrackFacts.of(files), cold)
+
+    def of_columns(self, cols: IntArray) -> "Ranker":
+        """The same in other columns. cols: (n_others,) own column of each, -1 for a track of which nothing is known."""
+        return Ranker(self.trees, self.facts.of_columns(cols), self.cold and self.cold.of_columns(cols))
 
     def over(self, components: Sequence[Retriever], history: Played, depth: int) -> "Ranked":
         """What answers for listeners. history: what each of them played, by row."""
-        return Ranked(tuple(components), self.trees, self.facts, history, depth)
+        return Ranked(tuple(components), self.trees, self.facts, history, depth, self.cold)
 
 
 def trained(rows: Rows, hits: BoolArray, sizes: IntArray, names: Sequence[str]) -> Trees:
@@ -170,12 +178,13 @@ class Ranked(Joined):
     facts: TrackFacts
     history: Played  # what each listener played, by row
     depth: int
+    cold: ColdTotals | None = None  # of tracks without plays
 
     def totals(self, pool: Pool, user_rows: IntArray) -> npt.NDArray[np.float64]:
-        """As ``Joined``: what the trees say."""
+        """As ``Joined``: what the trees say, and of tracks without plays their chances."""
         totals = np.zeros(pool.cols.shape)
         totals[pool.cols >= 0] = self.trees.scores(features(pool, user_rows, self.history, self.facts))
-        return totals
+        return totals if self.cold is None else self.cold.put_into(totals, pool)
 
     def scores(self, user_rows: IntArray, item_cols: IntArray) -> FloatArray:
         """As ``Retriever``: what the trees say of the pairs of a listener that are asked for together."""

@@ -19,6 +19,7 @@ from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.recommenders.base import Retriever
+from recsys_tasks.recommenders.cold_totals import COLD_TOTALS
 from recsys_tasks.recommenders.neighbours import SIMILAR, Neighbours, SimilarTracks
 from recsys_tasks.recommenders.popular import PopularTracks
 from recsys_tasks.recommenders.ranker import FILES, Ranker
@@ -92,7 +93,7 @@ class GatedPart:
         """
         blend = self.key.blend
         if self.ranker is not None:
-            return replace(self.ranker, facts=self.ranker.facts.of_columns(cols)).over(components, played, blend.depth)
+            return self.ranker.of_columns(cols).over(components, played, blend.depth)
         weights = tuple(blend.weights[n] for n in blend.used)
         return replace(blend, weights=weights, names=tuple(blend.names[n] for n in blend.used)).of(components)
 
@@ -156,8 +157,9 @@ def open_gated(artefact: Artefact) -> GatedPart:
 def _ranker(artefact: Artefact) -> Ranker | None:
     if f"{FILES[0]}.npy" not in artefact.manifest.files:
         return None
+    there = [name for name in (*FILES, *COLD_TOTALS) if f"{name}.npy" in artefact.manifest.files]
     with artefact.named():
-        return Ranker.of({name: artefact.array(name, mapped=True) for name in FILES})
+        return Ranker.of({name: artefact.array(name, mapped=True) for name in there})
 
 
 def _similar(artefact: Artefact, names: tuple[str, ...], n_items: int) -> SimilarTracks | None:

@@ -2,13 +2,21 @@
 
 import numpy as np
 
-from recsys_tasks.core.domain import Day
+from recsys_tasks.core.domain import BoolArray, Day, IntArray
 from recsys_tasks.core.formatting import count
 from recsys_tasks.matrix.play_matrix import pad, without_users
 from recsys_tasks.matrix.trained_plays import widened
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingFigures
-from recsys_tasks.recommenders.cold_tracks import COLD_FORMAT, ColdTracks, DayOfPlays, fit_cold_tracks
+from recsys_tasks.recommenders.cold_tracks import (
+    COLD_FORMAT,
+    NO_COLD_TRACKS,
+    ColdTracks,
+    DayOfPlays,
+    content_means,
+    fit_cold_tracks,
+)
+from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.neighbours import SIMILAR, SimilarTracks
 from recsys_tasks.release.keys import CandidateKey
@@ -62,6 +70,22 @@ def stored_cold_tracks(at: Workplace, day: Day, digest: str) -> ColdTracks:
 def open_cold_tracks(at: Workplace, key: CandidateKey) -> ColdTracks | None:
     """Those of a candidate; None where it has none."""
     return None if key.cold is None else stored_cold_tracks(at, key.day, key.cold)
+
+
+def as_before(of: TrainingDay, key: ModelKey, user_rows: IntArray, wanted: BoolArray) -> Factors:
+    """Factors of some tracks by content alone, whatever the day taught of them, as those of tracks without plays are.
+
+    Args:
+        of: the day.
+        key: of the factors of tracks without plays, which are stored.
+        user_rows: (n_users,) rows of those who ask.
+        wanted: (n_items,) the tracks; all others have no factors.
+    """
+    made_from, scale = key.parameters, stored_cold_tracks(of.at, key.day, key.digest).scale
+    factors = Als(of.at.models.key(key.day, made_from["als"]).als).open(of.model(made_from["als"]))
+    learned = NO_COLD_TRACKS.put_into(factors, len(of.items)).item_factors
+    means = content_means(learned, SimilarTracks.of(of.model(made_from["content"])), wanted)
+    return Factors(factors.user_factors[user_rows], np.float32(scale) * means)
 
 
 def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:

@@ -1,5 +1,7 @@
 """The trees that put the candidates of a date in order, and what they are told of tracks: kept with the weights."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -7,15 +9,20 @@ import pyarrow.compute as pc
 from recsys_tasks.core.domain import Day, IntArray, Vocabulary, day_number
 from recsys_tasks.core.records import Json
 from recsys_tasks.evaluation.blend_weights import Teachers
+from recsys_tasks.evaluation.cold_teaching import LONG_OUT, AsBefore, cold_totals, new_then
+from recsys_tasks.evaluation.lists import played_of
 from recsys_tasks.evaluation.ranker_training import fitted_trees
 from recsys_tasks.evaluation.traits import numbered
 from recsys_tasks.matrix.split import Holdout
-from recsys_tasks.recommenders.base import Arrays
+from recsys_tasks.recommenders.base import Arrays, Retriever
+from recsys_tasks.recommenders.cold_totals import COLD_TOTALS_FORMAT
+from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.ranker import Ranker, identity
 from recsys_tasks.recommenders.ranker_features import TrackFacts
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import snapshot_of
+from recsys_tasks.steps.cold_tracks import as_before
 from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.stored_forms import as_ids
@@ -29,29 +36,46 @@ def ranker_identity(at: Workplace, day: Day) -> Json:
     """
     if at.config.blend.joined_by != "ranker":
         return {}
-    return {"ranker": identity(), "catalogue": snapshot_of(at, day)}
+    cold: Json = {"cold_totals": COLD_TOTALS_FORMAT} if at.config.content.cold_tracks else {}
+    return {"ranker": identity(), "catalogue": snapshot_of(at, day)} | cold
 
 
-def train_ranker(of: TrainingDay, teachers: Teachers | None, labels: list[str], holdout: Holdout) -> Arrays:
+def train_ranker(
+    of: TrainingDay,
+    teachers: Teachers | None,
+    components: Mapping[str, Retriever],
+    holdout: Holdout,
+    cold: ModelKey | None,
+) -> Arrays:
     """The files of the trees; none where the weights put the candidates in order, or too few listeners teach.
 
     Args:
         of: the day.
         teachers: the blend's listeners who teach, and their candidates.
-        labels: names of the components.
+        components: by their labels, blind to the hidden plays; row i answers for the i-th listener of the hold-out.
         holdout: the day as the blend's listeners are asked about it, with a column for each item.
+        cold: key of the factors of tracks without plays, which are stored; None: such tracks are not listed.
     """
     at, day = of.at, of.als.day
     if at.config.blend.joined_by != "ranker" or teachers is None:
         return {}
     ages = np.maximum(day_number(day) - of.items.first_days, 0)
     facts = TrackFacts(of.listeners, ages, artists_of(of.catalogue, of.items))
-    trees = fitted_trees(teachers, labels, holdout, facts)
+    trees = fitted_trees(teachers, list(components), holdout, facts)
     if trees is None:
         at.progress("too few listeners have a hidden play among their candidates to train trees: the weights join them")
         return {}
     at.progress(f"trees of {day} put the candidates in order, taught by {len(teachers.user_rows)} listeners")
-    return Ranker(trees, facts).files()
+    if cold is None:
+        return Ranker(trees, facts).files()
+    ranked = Ranker(trees, facts).over(tuple(components.values()), played_of(holdout.history), at.config.blend.depth)
+    before = _as_before(of, cold, components, holdout)
+    totals = cold_totals(ranked, teachers, holdout, before, at.config.evaluation.k)
+    if totals is None:
+        at.progress(
+            "too few tracks that nobody had played are discovered to say where they belong: trees put them last"
+        )
+    return Ranker(trees, facts, totals).files()
 
 
 def trained_ranker(at: Workplace, key: CandidateKey) -> Ranker | None:
@@ -68,10 +92,28 @@ def trained_ranker(at: Workplace, key: CandidateKey) -> Ranker | None:
         return Ranker.of(arrays_of(artefact))
 
 
+def _as_before(of: TrainingDay, cold: ModelKey, components: Mapping[str, Retriever], holdout: Holdout) -> AsBefore:
+    """The tracks that nobody had played before the day, as they were known then: by content alone."""
+    out_days = _out_days(of.catalogue, of.items, day_number(cold.day))
+    unplayed = new_then(of.items.first_days, out_days, holdout.hidden, day_number(cold.day))
+    by_content = {"als": as_before(of, cold, holdout.user_rows, unplayed), "content": components.get("content")}
+    return AsBefore([by_content.get(label) for label in components], out_days, unplayed)
+
+
+def _out_days(catalogue: pa.Table, items: Vocabulary, today: int) -> IntArray:
+    """Days from the release of each item to a day; ``LONG_OUT`` where the catalogue does not say. (n_items,)"""
+    released = catalogue["released_on"].combine_chunks().take(_rows_of(catalogue, items)).cast(pa.int32())
+    return np.asarray(pc.fill_null(pc.subtract(today, released), LONG_OUT)).astype(np.int64)
+
+
 def artists_of(catalogue: pa.Table | None, items: Vocabulary) -> IntArray:
     """A number for the artist of each item, by id where the catalogue has one; -1 where it names none. (n_items,)."""
     if catalogue is None:
         return np.full(len(items), -1)
     by = "artist_id" if catalogue["artist_id"].null_count < len(catalogue) else "artist"
-    places = pc.index_in(items.ids, value_set=as_ids(catalogue.column("track_id")))
-    return numbered(as_ids(catalogue.column(by)).take(places))
+    return numbered(as_ids(catalogue.column(by)).take(_rows_of(catalogue, items)))
+
+
+def _rows_of(catalogue: pa.Table, items: Vocabulary) -> pa.Array:
+    """The row of each item in a catalogue, null for one that it does not name."""
+    return pc.index_in(items.ids, value_set=as_ids(catalogue.column("track_id")))

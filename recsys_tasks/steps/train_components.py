@@ -89,7 +89,8 @@ def _fit_weights(of: TrainingDay, als: str, beside: Sequence[Beside]) -> None:
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(1) as pool:
         teachers = teachers_of(components, holdout, at.config.blend.depth)
         fitting = pool.submit(fitted_weights, teachers, len(components), at.config.evaluation.k)
-        ranker = train_ranker(of, teachers, labels_of(beside), holdout)
+        labelled = dict(zip(labels_of(beside), components, strict=True))
+        ranker = train_ranker(of, teachers, labelled, holdout, cold_key(at, day, als))
         found = fitting.result()
     at.models.save(weights, {"weights": np.array(found), **ranker}, TrainingFigures())
     words = in_words(labels_of(beside), found, holdout, teachers, at.config.evaluation.max_users)

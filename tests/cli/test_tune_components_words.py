@@ -4,7 +4,7 @@ import tomllib
 
 import pytest
 
-from recsys_tasks.cli.tune_components_words import as_text, described, lines_of, values_of
+from recsys_tasks.cli.tune_components_words import as_data, as_text, described, lines_of, values_of
 from recsys_tasks.core.components import RecentConfig
 from recsys_tasks.evaluation.ensemble_joining import ALONE, Ensemble
 from recsys_tasks.evaluation.ensemble_tuning import Row, TunedComponents
@@ -20,6 +20,15 @@ def test_a_choice_that_a_day_would_not_follow_is_told(fitting, told):
     tuned = TunedComponents(best, best, 100, {}, (), ((best, 0.1),), (Row(ALONE, Means(0.1, 0.1), None),), 300,
                             (fitting, 40, 80), False)  # fmt: skip
     assert ("A day needs 100 blend listeners" in as_text(tuned, 10, True)) == told
+
+
+@pytest.mark.parametrize(("share", "told"), [(0.0823, True), (0.0, False)])
+def test_what_no_list_can_hold_is_told(share, told):
+    """A gain on tracks that were played before is not what a release gains that lists others too."""
+    tuned = TunedComponents(Ensemble(), Ensemble(), 100, {}, (), ((Ensemble(), 0.1),),
+                            (Row(ALONE, Means(0.1, 0.1), None),), 300, (100, 100, 200), False, share)  # fmt: skip
+    assert ("Nothing is said of 8.2% of what such listeners discovered" in as_text(tuned, 10, True)) == told
+    assert as_data(tuned, {})["unplayed_share"] == share
 
 
 @pytest.mark.parametrize("one_date", [True, False])

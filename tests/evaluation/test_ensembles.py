@@ -179,6 +179,12 @@ class TestChoice:
         wholes = {f"ALS, {name}, neighbours, by trees" for name in ("recent", "discoveries")}
         assert wholes & {row.lists for row in found.rows}
 
+    def test_what_no_list_can_hold_is_counted(self, fashionable, tuned):
+        """Each of the others discovered a track that nobody had played before."""
+        split = fashionable.split
+        n = len(split.reporting)
+        assert tuned.unplayed_share == n / (n + split.hidden[split.reporting].nnz)
+
     def test_too_few_listeners_are_told(self, fashionable):
         """Without anybody to report on nothing is chosen."""
         split = replace(fashionable.split, reporting=np.zeros(0, np.int64))

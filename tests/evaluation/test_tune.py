@@ -64,6 +64,23 @@ class TestSplits:
             assert split.earlier.toarray().tolist() == [[0, 1], [0, 0]]
             assert split.hidden.toarray().tolist() == [[0, 1 if last == 3 else 3], [1, 0]]
 
+    def test_time_counts_what_is_discovered_of_tracks_that_nobody_had_played(self):
+        """By known users, on the dates that judge: neither what newcomers play, nor what was discovered while others
+        were taught, nor a repeat of it."""
+        first = {(user, track): 1 for user in range(4) for track in range(4) if user != track}
+        matrix = fold(empty_matrix(pa.int64(), pa.int64()), date(2026, 1, 1), play_counts(first), "")
+        days = [{(0, 0): 1, (1, 7): 1}, {(0, 8): 1, (1, 7): 1, (1, 8): 1, (2, 2): 1, (9, 8): 1, (3, 3): 1}]
+        dated = [(date(2026, 1, 2 + n), play_counts(plays)) for n, plays in enumerate(days)]
+        split = split_time(matrix, dated)
+        assert split.unplayed.tolist() == [1, 1, 0, 0]
+        everybody = np.arange(4)
+        assert replace(split, reporting=everybody).unplayed_share == 2 / 4
+        assert replace(split, reporting=everybody[2:]).unplayed_share == 0
+        alone = split_time(matrix, dated[1:])
+        assert alone.unplayed.tolist() == [1, 2, 0, 0]
+        assert replace(alone, reporting=everybody).unplayed_share == 3 / 5
+        assert replace(alone, unplayed=None).unplayed_share == 0
+
 
 def searched(split, current=LOG, factors=(4,), **watch):
     """A whole search, by a clock that stands still."""

@@ -137,6 +137,30 @@ class TestJudged:
         assert "cold" not in replace(key, cold=None).to_json()
 
 
+class TestBesideTrees:
+    def test_tracks_without_plays_are_listed_by_their_chance(self, world_dsn, tmp_path):
+        """Beside trees, which would put them last, they stand where their chance belongs: on lists, and of equal ones
+        what comes out with the lists before what has been out for long. Each has a total, and nothing else has."""
+        pytest.importorskip("lightgbm")
+        tables = {**COLD, "blend": COLD["blend"] | {"joined_by": "ranker"}, "evaluation": {"blend_share": 0.5}}
+        at = Workplace(PosixStore(tmp_path / "store"), config(**tables), world_dsn)
+        assert run(at, D14).verdict.outcome == "PASS"
+        bundle = Reader(at.store).bundle
+        asking, ranker, everybody = bundle.users.asking, bundle.gated.ranker, np.arange(len(bundle.users.ids))
+        assert (np.isfinite(ranker.cold.bases) == (ranker.facts.listeners == 0)).all()
+        by_chance, by_trees = (
+            each.over(bundle.gated.components(asking), asking.played, bundle.gated.key.blend.depth)
+            .candidates(everybody, asking.played, 10)
+            .cols
+            for each in (ranker, replace(ranker, cold=None))
+        )
+        listed, before = (np.isin(cols, unplayed(bundle)).mean() for cols in (by_chance, by_trees))
+        assert listed > 0.01 > before
+        released = bundle.names.table["released_on"].to_pylist()
+        bases = {released[col]: ranker.cold.bases[col] for col in unplayed(bundle)}
+        assert max(bases, key=bases.__getitem__) == D15
+
+
 def test_content_without_a_catalogue_is_refused():
     """Nothing can be said of tracks where no table of them is named."""
     with pytest.raises(ConfigError, match="there is no catalogue"):

@@ -11,6 +11,8 @@ from conftest import execute
 from settings import config
 
 from recsys_tasks.core.domain import day_number
+from recsys_tasks.recommenders.cold_totals import COLD_TOTALS
+from recsys_tasks.recommenders.ranker import TREES
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps import Workplace, build_index, extract_streams, increment_matrix, train_als
 from recsys_tasks.storage.posix import PosixStore
@@ -26,7 +28,8 @@ WHOLE = {
 }
 PUBLISHED = {"model recent: sums"}
 """What a candidate has for its release alone, and is not judged by."""
-TAUGHT = {"model blend: weights", "model blend: ranker_trees", "gated: ranker_trees"}
+JOINING = (TREES, *COLD_TOTALS)
+TAUGHT = {"model blend: weights", *(f"{part}: {name}" for part in ("model blend", "gated") for name in JOINING)}
 
 
 def made(root, dsn):
@@ -74,8 +77,8 @@ def other(request, one, postgres, tmp_path):
 
 
 def test_other_hidden_plays_make_the_same_candidate(one, other):
-    """Not a byte of what the gate judges knows what its listeners played, or any later day; what the blend's played
-    decides weights and trees alone. What is published counts all of it."""
+    """Not a byte of what the gate judges knows what its listeners played, or any later day; what the blend's
+    played decides what joins the components alone. What is published counts all of it."""
     (_, mine), (group, theirs) = one, other
     assert {"model als: item_factors", "model cold: scale", "gated: rank_cols", *TAUGHT} <= mine.keys() == theirs.keys()
     assert {name for name in mine if mine[name] != theirs[name]} == PUBLISHED | (TAUGHT if group == "blend" else set())
