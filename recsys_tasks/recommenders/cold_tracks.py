@@ -74,6 +74,8 @@ class ColdTracks:
     def put_into(self, factors: Factors, n_items: int) -> Factors:
         """The factors with a row for each item, these in their places; zero for what content says nothing of."""
         n_tracks, n_factors = factors.item_factors.shape
+        if n_tracks == n_items and not len(self.cols):
+            return factors
         items = np.zeros((n_items, n_factors), dtype=np.float32)
         items[:n_tracks] = factors.item_factors
         if len(self.cols):

@@ -1,6 +1,7 @@
 """The trees that put the candidates of a date in order, and what they are told of tracks: kept with the weights."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -61,16 +62,17 @@ def train_ranker(
         return {}
     ages = np.maximum(day_number(day) - of.items.first_days, 0)
     facts = TrackFacts(of.listeners, ages, artists_of(of.catalogue, of.items))
-    trees = fitted_trees(teachers, list(components), holdout, facts)
+    with ThreadPoolExecutor(1) as beside:
+        asking = beside.submit(_as_before, of, cold, components, holdout) if cold else None
+        trees = fitted_trees(teachers, list(components), holdout, facts)
     if trees is None:
         at.progress("too few listeners have a hidden play among their candidates to train trees: the weights join them")
         return {}
     at.progress(f"trees of {day} put the candidates in order, taught by {len(teachers.user_rows)} listeners")
-    if cold is None:
+    if asking is None:
         return Ranker(trees, facts).files()
     ranked = Ranker(trees, facts).over(tuple(components.values()), played_of(holdout.history), at.config.blend.depth)
-    before = _as_before(of, cold, components, holdout)
-    totals = cold_totals(ranked, teachers, holdout, before, at.config.evaluation.k)
+    totals = cold_totals(ranked, teachers, holdout, asking.result(), at.config.evaluation.k)
     if totals is None:
         at.progress(
             "too few tracks that nobody had played are discovered to say where they belong: trees put them last"
