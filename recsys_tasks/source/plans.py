@@ -12,6 +12,9 @@ from recsys_tasks.source.connection import Snapshot
 from recsys_tasks.source.queries import Window, instants_query, table_name
 
 _CONDITIONS = ("Index Cond", "Recheck Cond")
+_COLUMN = r'(?:(?:"[^"]+"|\w+)\.)?("[^"]+"|\w+)'
+_IN_A_ZONE = rf"\({_COLUMN} AT TIME ZONE ('[^']+')::text\)"
+"""A timestamp without time zone as a view names its instant: the view that ``init`` prints, for one."""
 _PARTITIONED_BY = """
     SELECT 1 FROM pg_partitioned_table p JOIN pg_attribute a ON a.attrelid = p.partrelid AND a.attnum = p.partattrs[0]
     WHERE p.partrelid = to_regclass(%s) AND a.attname = %s
@@ -59,12 +62,14 @@ def _create_index(at: Snapshot, config: SourceConfig, nodes: list[dict[str, Any]
     """The index that is missing, on the table that the plan reads: below a view its name and column may be others."""
     for node in nodes:
         condition = str(node.get("Filter", ""))
-        column = re.search(r'(?:\w+\.)?("[^"]+"|\w+) >= \'' + begins, condition)
-        if column and "Relation Name" in node:
+        found = re.search(f"(?:{_IN_A_ZONE}|{_COLUMN}) >= '{begins}", condition)
+        if found and "Relation Name" in node:
+            zoned, zone, column = found.groups()
+            indexed = f"({zoned} AT TIME ZONE {zone})" if zoned else column
             table = sql.Identifier(str(node["Schema"]), str(node["Relation Name"])).as_string(at.cursor)
             at.cursor.execute(_ROOT, (table,))
             (root,) = at.cursor.fetchone()  # type: ignore[misc]  # the plan has just named it
             concurrently = "" if root else "CONCURRENTLY "  # which no partitioned table can do
-            return f"CREATE INDEX {concurrently}ON {root or table} ({column[1]});"
+            return f"CREATE INDEX {concurrently}ON {root or table} ({indexed});"
     instant = sql.Identifier(config.streamed_at).as_string(at.cursor)
     return f"CREATE INDEX ON {table_name(config.streams_table).as_string(at.cursor)} ({instant});"

@@ -7,6 +7,7 @@ with content or a directory. Content is reported when the next operation is seen
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import RLock
 from typing import Any, NamedTuple
 
 from recsys_tasks.storage.temporary import TEMPORARY
@@ -37,6 +38,7 @@ class Recorder:
 
     def __init__(self, anchor: Path, report: Report, known: Known, die_before: int = 0) -> None:
         self._anchor, self._report, self._die_before = anchor.resolve(), report, die_before
+        self._turn = RLock()  # components are trained, and stored, by several threads
         self._made, self._next = 0, max(known.values(), default=ANCHOR) + 1
         self._nodes: dict[int, int] = {}  # inode -> node
         self._names: set[tuple[int, str]] = set()
@@ -53,14 +55,19 @@ class Recorder:
 
     def promise(self, what: Any) -> None:
         """Report that something was promised to somebody."""
-        self._look()
-        self._report(Op("done", -1, promise=what))
+        with self._turn:
+            self._look()
+            self._report(Op("done", -1, promise=what))
 
     def _wrapped(self, name: str, original: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **options: Any) -> Any:
             path = _path(args[0], options.get("dir_fd"))
             if not path.is_relative_to(self._anchor):
                 return original(*args, **options)
+            with self._turn:
+                return reported(path, args, options)
+
+        def reported(path: Path, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
             self._look()
             self._made += 1
             if self._made == self._die_before:

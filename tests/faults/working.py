@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from threading import RLock
 from typing import Any
 
 from settings import config
@@ -49,7 +50,7 @@ CONTEXT = multiprocessing.get_context("forkserver")
 LATE_IMPORTS = ("matplotlib.figure", "matplotlib.backends.backend_svg", "jinja2", "pyarrow.dataset")
 """What the steps import only when they need it."""
 PATIENCE_S = 600  # the suite runs for hours beside other work, which may leave it a hundredth of a core
-tqdm.get_lock()  # a semaphore that the forked processes share: each would leave one of its own behind when it is killed
+tqdm.set_lock(RLock())  # of threads: one that the forked processes share stays held by whoever was killed with it
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,26 @@ class TestWayToADay:
         )
         assert self.way(source_dsn, "plays") == WayToADay("index streams_At_idx")
 
+    def test_below_a_view_that_names_the_zone_the_expression_is_told(self, source_dsn: str) -> None:
+        """The view that init prints for naive timestamps: no view takes an index, and the column's own would not do."""
+        create_streams(source_dsn)
+        execute(
+            source_dsn,
+            "ALTER TABLE streams ALTER streamed_at TYPE timestamp USING streamed_at AT TIME ZONE 'UTC'",
+            'ALTER TABLE streams RENAME streamed_at TO "playedAt"',
+            "CREATE VIEW recsys_streams AS SELECT event_id, user_id, track_id, ms_played, private_session, "
+            "\"playedAt\" AT TIME ZONE 'UTC' AS streamed_at FROM streams",
+        )
+        statement = self.way(source_dsn, "recsys_streams").create_index
+        assert statement == """CREATE INDEX CONCURRENTLY ON "public"."streams" (("playedAt" AT TIME ZONE 'UTC'));"""
+        execute(
+            source_dsn,
+            statement,
+            f"INSERT INTO streams SELECT i, i, i, '{NOON}', {LONG}, false FROM generate_series(1, 9) i",
+            "ANALYZE streams",
+        )
+        assert self.way(source_dsn, "recsys_streams").create_index == ""
+
     def test_partitions_need_no_index_of_their_own(self, source_dsn: str) -> None:
         """By the instant they are as good as an index; by anything else, the index belongs on the parent."""
         columns = (
