@@ -145,8 +145,8 @@ def _articles(
     factors: Factors, features: sparse.csr_matrix, nearest: int, kept: sparse.csr_matrix, hidden: sparse.csr_matrix
 ) -> Iterator[list[str]]:
     similar = SimilarTracks(nearest_content(features, played_tracks(kept), nearest))
-    means = content_means(factors.item_factors, similar)
     new = np.bincount(hidden.indices, minlength=ARTICLES) > 0
+    means = content_means(factors.item_factors, similar, new)
     rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(kept.indptr) > 0))[::EVERY]
     depth = int(new.sum())
     for name, retriever in content_retrievers(
@@ -182,7 +182,10 @@ def demo_world(name: str, seed: int, _folder: Path, say: Say) -> Iterator[list[s
     rows = np.flatnonzero((np.diff(hidden.indptr) > 0) & (np.diff(before.indptr) > 0))[::3]
     holdout = Holdout(rows, before, before[rows], hidden[rows])
     new = new_tracks(catalogue, items, holdout.listeners, day)
-    means, played = content_means(factors.item_factors, similar), played_of(holdout.history)
+    means, played = (
+        content_means(factors.item_factors, similar, np.ones(len(factors.item_factors), bool)),
+        played_of(holdout.history),
+    )
     taste = np.zeros((len(rows), len(items)), np.float32)
     ids, scores = oracle_scores(world, rows + 1, day)
     places = items.rows_of(pa.array(ids))
@@ -196,7 +199,7 @@ def demo_world(name: str, seed: int, _folder: Path, say: Say) -> Iterator[list[s
         cells = [_in_interval(row.recall, row.low, row.high), fraction(row.ndcg)]
         gain = _in_interval(row.difference, row.difference_low, row.difference_high, signed_fraction)
         yield [name, "new tracks", f"{row.listeners:,}", row.lists, *cells, gain]
-    today = DayOfPlays(before, plays[-2], items, day - timedelta(days=1))
+    today = DayOfPlays(before, plays[-2], holdout.listeners, items, day - timedelta(days=1))
     cold = fit_cold_tracks(Als(ALS["demo world"]), factors, similar, today, FEW, K)
     say(f"{name}: {len(cold.cols):,} tracks have factors by content, scaled by {cold.scale:.3g}")
     yield from _whole_lists(

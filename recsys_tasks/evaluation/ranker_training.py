@@ -74,9 +74,16 @@ def trees_of(pools: Iterable[Taught], labels: Sequence[str], history: Played, fa
         history: what everybody played.
         facts: of the tracks.
     """
-    taught = [lessons(pool, hidden, features(pool, rows, history, facts)) for pool, hidden, rows in pools]
+    able = (_with_hits(*each) for each in pools)
+    taught = [lessons(pool, hidden, features(pool, rows, history, facts)) for pool, hidden, rows in able]
     rows, hits, sizes = (np.concatenate(each) for each in zip(*taught, strict=True))
     return trained(rows, hits, sizes, feature_names(labels)) if len(sizes) >= LEAST_TAUGHT else None
+
+
+def _with_hits(pool: Pool, hidden: sparse.csr_matrix, user_rows: IntArray) -> Taught:
+    """Those listeners who have a hidden play among their candidates: the others teach nothing."""
+    able = np.flatnonzero(is_hit(pool.cols, hidden).any(axis=1))
+    return pool.of_listeners(able), hidden[able], user_rows[able]
 
 
 def lessons(pool: Pool, hidden: sparse.csr_matrix, rows: Rows) -> tuple[Rows, BoolArray, IntArray]:

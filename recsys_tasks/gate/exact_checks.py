@@ -158,7 +158,7 @@ def cold_check(
     Args:
         stored: what the index was made with.
         factors: of ALS.
-        means: (n_items, n_factors) by content.
+        means: (n_items, n_factors) by content, of those with few listeners.
         listeners: (n_items,) of the training.
         few: listeners from which on a track has the factors of ALS alone.
     """

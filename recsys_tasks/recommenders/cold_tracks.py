@@ -24,9 +24,9 @@ from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.lookup import are_cells
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.row_ranges import PlayRows
-from recsys_tasks.matrix.trained_plays import track_listeners
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays
+from recsys_tasks.recommenders.best_of_rows import kept_of
 from recsys_tasks.recommenders.exact_search import Top, exact_top
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.neighbours import SimilarTracks
@@ -90,6 +90,7 @@ class DayOfPlays:
 
     training: PlayRows  # (n_users, n_items) play counts
     today: sparse.csr_matrix  # (n_users, n_items) those of the day, none of a hidden listener
+    listeners: npt.NDArray[np.int64]  # (n_items,) of the training
     items: Vocabulary  # (n_items,)
     day: Day
 
@@ -107,11 +108,11 @@ def fit_cold_tracks(
         few: listeners from which on a track has the factors of ALS alone.
         k: length of the lists on which the scale is chosen.
     """
-    learned = NO_COLD_TRACKS.put_into(factors, len(plays.items))
-    means = content_means(learned.item_factors, similar)
+    learned, listeners = NO_COLD_TRACKS.put_into(factors, len(plays.items)), plays.listeners
+    means = content_means(learned.item_factors, similar, (listeners < few) | is_fresh(plays.items, plays.day))
     with threadpool_limits(limits=1, user_api="blas"):
         scale = calibrated_scale(als, learned, means, plays, k)
-    return mixed(learned.item_factors, means, track_listeners(plays.training), few, scale)
+    return mixed(learned.item_factors, means, listeners, few, scale)
 
 
 def mixed(
@@ -121,7 +122,8 @@ def mixed(
 
     Args:
         item_factors: (n_items, n_factors) learned; 0 for an item without a column in the matrix.
-        means: (n_items, n_factors) by content; 0 for an item of which it says nothing, which is left as it is.
+        means: (n_items, n_factors) by content, of those with few listeners; 0 for an item of which it says nothing,
+            which is left as it is.
         listeners: (n_items,) of the training.
         few: listeners from which on a track has the factors of ALS alone.
         scale: of the factors by content.
@@ -133,13 +135,19 @@ def mixed(
     return ColdTracks(cols, found.astype(np.float32), scale)
 
 
-def content_means(item_factors: FloatArray, similar: SimilarTracks) -> FloatArray:
-    """Mean factors of the tracks that are most like each item, by similarity, amplified. (n_items, n_factors)."""
-    by_item = similar.matrix.T.tocsr()  # row i holds the nearest of item i
+def content_means(item_factors: FloatArray, similar: SimilarTracks, wanted: BoolArray) -> FloatArray:
+    """Mean factors of the tracks that are most like some items, by similarity, amplified. (n_items, n_factors).
+
+    Args:
+        item_factors: (n_items, n_factors) learned.
+        similar: by content.
+        wanted: (n_items,) whose means; all others are 0.
+    """
+    by_item = kept_of(similar.matrix, wanted[similar.matrix.indices]).T.tocsr()  # row i holds the nearest of item i
     by_item.data **= AMPLIFIED
     total = np.asarray(by_item.sum(axis=1), dtype=np.float32).ravel()
-    summed, there = by_item @ item_factors, total[:, None] > 0
-    return np.asarray(np.divide(summed, total[:, None], out=np.zeros_like(summed), where=there))
+    there = total[:, None] > 0
+    return np.asarray(np.divide(by_item @ item_factors, total[:, None], out=np.zeros_like(item_factors), where=there))
 
 
 def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOfPlays, k: int) -> float:
@@ -154,7 +162,7 @@ def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOf
     Args:
         als: what learned the factors.
         learned: factors of ALS, with a row for each item.
-        means: (n_items, n_factors) of content.
+        means: (n_items, n_factors) of content, of fresh tracks.
         plays: of the day.
         k: length of a list.
     """

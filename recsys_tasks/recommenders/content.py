@@ -67,7 +67,9 @@ class SimilarByContent:
         cols[found[there]] = np.flatnonzero(there)
         nearest = sparse.csr_matrix(self.similar.matrix.T)
         now = cols[nearest.indices]
-        kept = kept_of(sparse.csr_matrix((nearest.data, now, nearest.indptr), (len(cols), len(hashes))), now >= 0)
+        kept = sparse.csr_matrix((nearest.data, now, nearest.indptr), (len(cols), len(hashes)))
+        if now.min(initial=0) < 0:
+            kept = kept_of(kept, now >= 0)
         lost = np.diff(kept.indptr) < np.diff(nearest.indptr)  # a neighbour is gone altogether
         kept.resize(len(cols) + 1, len(hashes))  # the last row is that of tracks that were not there
         kept = kept[np.where(there, found, len(cols))]

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from recsys_tasks.core.domain import BoolArray, IntArray
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, kept_of, least_of_full, with_rows
-from recsys_tasks.recommenders.in_blocks import PRODUCTS, in_blocks, work_of
+from recsys_tasks.recommenders.in_blocks import PRODUCTS, in_blocks, stacked, work_of
 from recsys_tasks.recommenders.vectors import Played
 
 
@@ -76,7 +76,7 @@ def _products(
     n_tracks, chosen = features.shape[0], sparse.csr_matrix(features[choice].T)  # (n_columns, n_choice)
     places = np.full(n_tracks, -1)
     places[choice] = np.arange(len(choice))
-    nothing, asked, own_places = sparse.csr_matrix((0, len(choice)), dtype=np.float32), features[rows], places[rows]
+    asked, own_places = features[rows], places[rows]
 
     def nearest(start: int, end: int) -> sparse.csr_matrix:
         alike = sparse.csr_matrix(asked[start:end] @ chosen)
@@ -85,7 +85,7 @@ def _products(
         return best_of_rows(alike, n_nearest)
 
     parts = in_blocks(nearest, work_of(Played(asked.indptr, asked.indices), chosen), products, threads)
-    found = sparse.vstack([nothing, *parts], format="csr")
+    found = stacked(parts, len(choice), threads)
     return sparse.csr_matrix((found.data, choice[found.indices], found.indptr), shape=(len(rows), n_tracks))
 
 

@@ -7,7 +7,6 @@ places that they take among those of old tracks, are found each day on all plays
 the day and of its partitions, whichever days were made before.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +15,7 @@ from scipy import sparse
 from recsys_tasks.recommenders.alike import Alike
 from recsys_tasks.recommenders.base import Arrays
 from recsys_tasks.recommenders.best_of_rows import are_best, best_of_rows, kept_of, least_of_full, promising
-from recsys_tasks.recommenders.in_blocks import PRODUCTS, in_blocks
+from recsys_tasks.recommenders.in_blocks import PRODUCTS, in_blocks, stacked
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 
 LEFT = ("left_rows", "left_cols", "left_similarities")
@@ -41,7 +40,7 @@ class RenewedNeighbours:
             rows = now[start:end]
             return _as_wide_as(kept_of(rows, rows.indices < n_old), n_old) + self.left[start:end]
 
-        return _stacked(in_blocks(some, np.diff(now.indptr[: n_old + 1]), PRODUCTS, threads), n_old)
+        return stacked(in_blocks(some, np.diff(now.indptr[: n_old + 1]), PRODUCTS, threads), n_old, threads)
 
     def files(self) -> Arrays:
         """Name -> array."""
@@ -75,16 +74,17 @@ def with_young(
     def some(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """The neighbours of some young tracks, and where these may be neighbours themselves."""
         found = alike.rows(start, end)
-        kept = promising(found, n_nearest + 1)  # one of them is the track itself
+        kept = promising(found.data, found.indptr, n_nearest + 1)  # one of them is the track itself
         kept |= found.data > least[found.indices]
         found = kept_of(found, kept)
         itself = np.repeat(np.arange(n_old + start, n_old + end), np.diff(found.indptr))
         found = kept_of(found, (found.indices != itself) & (found.data > 0))
-        return best_of_rows(found, n_nearest), kept_of(found, found.data > least[found.indices])
+        entering = kept_of(found, found.data > least[found.indices])  # among old ones alone
+        return best_of_rows(found, n_nearest), _as_wide_as(entering, n_old)
 
     blocks = in_blocks(some, alike.work, products, threads)
     own, entering = [each for each, _ in blocks], [each for _, each in blocks]
-    new = _stacked(entering, n_tracks)[:, :n_old].T.tocsr()  # (n_old, n_young): those that may enter
+    new = stacked(entering, n_old, threads).T.tocsr()  # (n_old, n_young): those that may enter
 
     def of_old(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """The neighbours of some old tracks, and those that leave their lists."""
@@ -93,15 +93,10 @@ def with_young(
         return kept_of(both, best), _as_wide_as(kept_of(both, ~best & (both.indices < n_old)), n_old)
 
     blocks = in_blocks(of_old, np.diff(old.indptr) + np.diff(new.indptr), products, threads)
-    similar = _stacked([*(each for each, _ in blocks), *own], n_tracks)
-    return RenewedNeighbours(SimilarTracks(similar), _stacked([left for _, left in blocks], n_old))
+    similar = stacked([*(each for each, _ in blocks), *own], n_tracks, threads)
+    return RenewedNeighbours(SimilarTracks(similar), stacked([left for _, left in blocks], n_old, threads))
 
 
 def _as_wide_as(matrix: sparse.csr_matrix, n_columns: int) -> sparse.csr_matrix:
     """The same entries among more columns, or among fewer where those that it loses are empty."""
     return sparse.csr_matrix((matrix.data, matrix.indices, matrix.indptr), shape=(matrix.shape[0], n_columns))
-
-
-def _stacked(blocks: Sequence[sparse.csr_matrix], n_columns: int) -> sparse.csr_matrix:
-    """Blocks of rows below each other; there may be none."""
-    return sparse.vstack([sparse.csr_matrix((0, n_columns), dtype=np.float32), *blocks], format="csr")

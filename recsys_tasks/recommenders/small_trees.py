@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 MOST_LEAVES = 8
-AT_ONCE = 32_768
-"""Rows asked together, which bounds the memory: two megabytes of features. Fewer take longer, for the calls."""
+AT_ONCE = 1 << 17
+"""Rows asked together, which bounds the memory: eight megabytes of features. Of fewer the calls are so short that two
+threads hand the interpreter's lock to and fro."""
 PLAIN = 2
 """In the text's ``decision_type``: what is missing goes left. Other bits mean categories, or another missing value."""
 

@@ -4,11 +4,13 @@ Their keys name neither a parent nor a moment, and nothing of ALS but the plays 
 finds them by the key of its model, and they can be trained before there is one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from recsys_tasks.core.domain import Day, PlayMatrix, Vocabulary, day_number
+import pyarrow as pa
+
+from recsys_tasks.core.domain import Day, Vocabulary, day_number
 from recsys_tasks.core.errors import NotStored
 from recsys_tasks.matrix.items import items_of
 from recsys_tasks.recommenders.content import Content
@@ -63,17 +65,27 @@ def snapshot_of(at: Workplace, day: Day) -> str | None:
     return found
 
 
-def items_for(at: Workplace, day: Day, matrix: PlayMatrix) -> Vocabulary:
+def catalogue_of(at: Workplace, day: Day) -> pa.Table | None:
+    """The catalogue as it was on a day; None where there is none.
+
+    Raises:
+        NotStored: there is a catalogue, and no snapshot of it was taken for the day.
+        CorruptArtefact: it differs from its manifest.
+    """
+    snapshot = snapshot_of(at, day)
+    return None if snapshot is None else at.catalogues.load(day, snapshot)
+
+
+def items_for(at: Workplace, day: Day, tracks: Vocabulary, catalogue: Callable[[], pa.Table | None]) -> Vocabulary:
     """The items of a candidate that is made now: the matrix's tracks, and those without a play if these are asked for.
 
     Args:
         at: store and configuration.
         day: newest date of the matrix.
-        matrix: all plays up to and with the day.
+        tracks: of the matrix.
+        catalogue: gives that of the day; it is asked if tracks without a play are.
     """
-    if not at.config.content.cold_tracks:
-        return matrix.tracks
-    return items_of(matrix.tracks, at.catalogues.load(day, str(snapshot_of(at, day))), day)
+    return items_of(tracks, catalogue(), day) if at.config.content.cold_tracks else tracks
 
 
 def names_of(beside: Sequence[Beside]) -> tuple[str, ...]:

@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from recsys_tasks.core.domain import Day, IntArray, PlayMatrix
+from recsys_tasks.core.domain import BoolArray, Day, IntArray
 from recsys_tasks.core.formatting import count
 from recsys_tasks.matrix.play_matrix import pad, without_users
-from recsys_tasks.matrix.split import Split, training_of
 from recsys_tasks.matrix.trained_plays import widened
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingFigures
@@ -19,10 +18,11 @@ from recsys_tasks.recommenders.cold_tracks import (
 )
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
-from recsys_tasks.recommenders.neighbours import SimilarTracks
+from recsys_tasks.recommenders.neighbours import SIMILAR, SimilarTracks
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
-from recsys_tasks.steps.beside import content_beside, items_for
+from recsys_tasks.steps.beside import content_beside
+from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.steps.workplace import Workplace
 
 
@@ -40,17 +40,17 @@ def cold_key(at: Workplace, day: Day, als: str) -> ModelKey | None:
     return ModelKey(day, of.matrix, of.split, "cold", parameters, COLD_FORMAT, backend=None, parent=None)
 
 
-def train_cold_tracks(at: Workplace, key: ModelKey, matrix: PlayMatrix, split: Split) -> None:
-    """Store the factors of tracks without plays, unless they are."""
+def train_cold_tracks(of: TrainingDay, key: ModelKey) -> None:
+    """Store the factors of tracks without plays, unless they are. key: theirs."""
+    at, made_from = of.at, key.parameters
     if at.models.holds(key.day, key.digest):
         return
-    of, plays = key.parameters, _plays(at, key.day, matrix, split)
-    als = Als(at.models.key(key.day, of["als"]).als)
-    factors = als.open(arrays_of(at.models.load(key.day, of["als"])))
-    similar = SimilarTracks.of(arrays_of(at.models.load(key.day, of["content"])))
-    found = fit_cold_tracks(als, factors, similar, plays, of["few_listeners"], of["k"])
+    als = Als(at.models.key(key.day, made_from["als"]).als)
+    factors = als.open(of.model(made_from["als"]))
+    similar = SimilarTracks.of(of.model(made_from["content"]))
+    found = fit_cold_tracks(als, factors, similar, _plays(of), made_from["few_listeners"], made_from["k"])
     at.models.save(key, found.files(), TrainingFigures())
-    n_cold = len(plays.items) - len(matrix.tracks)
+    n_cold = len(of.items) - len(of.matrix.tracks)
     words = f"{count(len(found.cols))} tracks have factors by content, scaled by {found.scale:.3g}"
     at.progress(f"cold tracks of {key.day}: {words}; {count(n_cold)} items have no play")
 
@@ -72,37 +72,33 @@ def open_cold_tracks(at: Workplace, key: CandidateKey) -> ColdTracks | None:
     return None if key.cold is None else stored_cold_tracks(at, key.day, key.cold)
 
 
-def as_before(at: Workplace, key: ModelKey, user_rows: IntArray, cols: IntArray, n_items: int) -> Factors:
+def as_before(of: TrainingDay, key: ModelKey, user_rows: IntArray, wanted: BoolArray) -> Factors:
     """Factors of some tracks by content alone, whatever the day taught of them, as those of tracks without plays are.
 
     Args:
-        at: store and configuration.
+        of: the day.
         key: of the factors of tracks without plays, which are stored.
         user_rows: (n_users,) rows of those who ask.
-        cols: of the tracks, rising; all others have no factors.
-        n_items: of the candidate.
+        wanted: (n_items,) the tracks; all others have no factors.
     """
-    of, scale = key.parameters, stored_cold_tracks(at, key.day, key.digest).scale
-    factors = Als(at.models.key(key.day, of["als"]).als).open(arrays_of(at.models.load(key.day, of["als"])))
-    similar = SimilarTracks.of(arrays_of(at.models.load(key.day, of["content"])))
-    learned = NO_COLD_TRACKS.put_into(factors, n_items).item_factors
-    means = content_means(learned, SimilarTracks(similar.matrix[:, cols]))
-    found = ColdTracks(cols.astype(np.int32), np.float32(scale) * means, scale)
-    nobody_else = Factors(factors.user_factors[user_rows], np.zeros((0, learned.shape[1]), np.float32))
-    return found.put_into(nobody_else, n_items)
+    made_from, scale = key.parameters, stored_cold_tracks(of.at, key.day, key.digest).scale
+    factors = Als(of.at.models.key(key.day, made_from["als"]).als).open(of.model(made_from["als"]))
+    learned = NO_COLD_TRACKS.put_into(factors, len(of.items)).item_factors
+    means = content_means(learned, SimilarTracks.of(of.model(made_from["content"])), wanted)
+    return Factors(factors.user_factors[user_rows], np.float32(scale) * means)
 
 
 def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:
     """The similar tracks that the factors of a candidate's tracks without plays were made from."""
     content = at.models.key(key.day, str(key.cold)).parameters["content"]
-    artefact = at.models.load(key.day, content)
+    artefact = at.models.load(key.day, content, only=SIMILAR)
     with artefact.named():
         return SimilarTracks.of(arrays_of(artefact))
 
 
-def _plays(at: Workplace, day: Day, matrix: PlayMatrix, split: Split) -> DayOfPlays:
+def _plays(of: TrainingDay) -> DayOfPlays:
     """What the training knows of a day, with a column for each item."""
-    items, everybody = items_for(at, day, matrix), np.arange(len(matrix.users))
-    today, _ = without_users(split.day_counts, split.day_counts, np.isin(everybody, split.hidden_rows))
-    training = widened(training_of(matrix, split), len(items))
-    return DayOfPlays(training, pad(today, (len(everybody), len(items))), items, day)
+    n_items, hidden = len(of.items), np.isin(np.arange(len(of.matrix.users)), of.split.hidden_rows)
+    today, _ = without_users(of.split.day_counts, of.split.day_counts, hidden)
+    training, today = widened(of.training, n_items), pad(today, (len(hidden), n_items))
+    return DayOfPlays(training, today, of.listeners, of.items, of.als.day)

@@ -22,15 +22,17 @@ from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours
 from recsys_tasks.repositories.models import arrays_of
+from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.steps.workplace import Workplace
 
 
-def recent_plays(at: Workplace, recommender: Recent, key: ModelKey, matrix: PlayMatrix) -> RecentPlays:
+def recent_plays(of: TrainingDay, recommender: Recent, key: ModelKey) -> RecentPlays:
     """The faded plays of a chain, from those of its longest prefix that is stored."""
-    n, parent = _stored_prefix(at, recommender, key, matrix)
-    days = _days(at, matrix, n)
+    matrix = of.matrix
+    n, parent = _stored_prefix(of.at, recommender, key, matrix)
+    days = _days(of, n)
     if recommender.counts == "discoveries":
-        days = map(FirstPlays(matrix.counts, _days(at, matrix, n)).of, days)
+        days = map(FirstPlays(matrix.counts, _days(of, n)).of, days)
     for plays in days:
         if parent is None and not plays.nnz:  # nothing was played up to now
             continue
@@ -70,10 +72,11 @@ def renewed_neighbours(
     return recommender.with_young(old, training)
 
 
-def _days(at: Workplace, matrix: PlayMatrix, n: int) -> Iterator[sparse.csr_matrix]:
+def _days(of: TrainingDay, n: int) -> Iterator[sparse.csr_matrix]:
     """The play counts of each date of a chain behind the first n. (n_users, n_tracks)."""
-    for date, partition in matrix.chain[n:]:
-        yield day_counts(at.partitions.load(date, partition), matrix.users, matrix.tracks)
+    for date, partition in of.matrix.chain[n:-1]:
+        yield day_counts(of.at.partitions.load(date, partition), of.matrix.users, of.matrix.tracks)
+    yield of.split.day_counts
 
 
 def _before(at: Workplace, date: Day, matrix: PlayMatrix) -> sparse.csr_matrix:

@@ -22,9 +22,9 @@ from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.bundle import CONTENT
 from recsys_tasks.release.bundles import GATED, NAMES
 from recsys_tasks.release.keys import CandidateKey
-from recsys_tasks.steps.beside import items_for, snapshot_of
+from recsys_tasks.steps.beside import catalogue_of, items_for, snapshot_of
 from recsys_tasks.steps.cold_tracks import cold_key
-from recsys_tasks.steps.components import components_and_blend, open_extras
+from recsys_tasks.steps.components import Extras, components_and_blend, open_extras
 from recsys_tasks.steps.results import Built
 from recsys_tasks.steps.stored_models import OpenedModel, open_model, split_of
 from recsys_tasks.steps.words import search_in_words
@@ -66,23 +66,29 @@ def build_index(at: Workplace, day: Day, model: str) -> Built:
 def _build(at: Workplace, key: CandidateKey) -> None:
     """Make and store what is missing of a candidate."""
     candidate = key.digest
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
         loading = beside.submit(at.matrices.load, key.day, key.matrix)
+        opening = None if at.bundles.holds(candidate, GATED) else beside.submit(open_extras, at, key)
         model = open_model(at, key.day, key.component)
         matrix = loading.result()
-        items = items_for(at, key.day, matrix)
+        items = items_for(at, key.day, matrix.tracks, lambda: catalogue_of(at, key.day))
         naming = None if at.bundles.holds(candidate, NAMES) else beside.submit(_names, at, key, matrix, items)
-        if not at.bundles.holds(candidate, GATED):
-            _save_gated(at, key, matrix, items, split_of(at, model.key, matrix), model)
+        if opening is not None:
+            _save_gated(at, key, matrix, items, split_of(at, model.key, matrix), model, opening.result())
         if naming is not None:
             at.bundles.save(candidate, NAMES, candidate, key.to_json(), {"names": naming.result()})
 
 
 def _save_gated(
-    at: Workplace, key: CandidateKey, matrix: PlayMatrix, items: Vocabulary, split: Split, model: OpenedModel
+    at: Workplace,
+    key: CandidateKey,
+    matrix: PlayMatrix,
+    items: Vocabulary,
+    split: Split,
+    model: OpenedModel,
+    extras: Extras,
 ) -> None:
     """Rank the tracks, build the trees, choose the search parameters, store all of it."""
-    extras = open_extras(at, key)
     ranked, config = rank_tracks(extras.item_factors(model.component, len(items))), key.parameters
     if not len(ranked):
         raise BadData("No track has a factor: nothing can be indexed. Look at the model's matrix and parameters.")

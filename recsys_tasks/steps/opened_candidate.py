@@ -7,7 +7,8 @@ from typing import cast
 
 import numpy as np
 
-from recsys_tasks.core.domain import FloatArray, PlayMatrix, Vocabulary
+from recsys_tasks.core.domain import FloatArray, PlayMatrix, Vocabulary, day_number
+from recsys_tasks.evaluation.cold_tracks import NEW_DAYS
 from recsys_tasks.gate.check import Check
 from recsys_tasks.gate.exact_checks import (
     cold_check,
@@ -48,6 +49,7 @@ class Opened:
     holdout: Holdout
     items: Vocabulary  # the matrix's tracks, then those without plays where these have factors
     extras: Extras = field(default_factory=Extras)  # with a place for each item
+    few_listeners: int = 0  # from which on a track has the factors of ALS alone
 
     @cached_property
     def factors(self) -> Factors:
@@ -57,9 +59,12 @@ class Opened:
 
     @cached_property
     def content_means(self) -> FloatArray:
-        """Factors by content of each item, from those with plays; where content is known. (n_items, n_factors)."""
+        """Factors by content, where it is known, of the items with few listeners and of the week's; 0 for all others.
+        (n_items, n_factors)."""
         learned = NO_COLD_TRACKS.put_into(self.model.component, len(self.items)).item_factors
-        return content_means(learned, cast(SimilarTracks, self.extras.content))
+        lately = self.items.first_days > day_number(self.gated.key.day) - NEW_DAYS
+        wanted = (self.asked.listeners < self.few_listeners) | lately
+        return content_means(learned, cast(SimilarTracks, self.extras.content), wanted)
 
     @cached_property
     def asked(self) -> Holdout:
@@ -74,10 +79,11 @@ def open_candidate(at: Workplace, part: Artefact, beside: Executor) -> Opened:
     matrix = at.matrices.load(key.day, key.matrix)
     gated, model, extras = opening.result()
     split = split_of(at, model.key, matrix)
-    items = matrix.tracks
+    items, few = matrix.tracks, 0
     if key.cold is not None:
         items = items_of(items, at.catalogues.load(key.day, str(key.catalogue)), key.day)
-    return Opened(gated, model, matrix, split, hold_out(matrix, split), items, extras.widened(len(items)))
+        few = at.models.key(key.day, key.cold).parameters["few_listeners"]
+    return Opened(gated, model, matrix, split, hold_out(matrix, split), items, extras.widened(len(items)), few)
 
 
 def recall_of(at: Workplace, opened: Opened) -> Recall:
@@ -110,19 +116,18 @@ def checks_of(at: Workplace, opened: Opened, measuring: "Future[Recall]", beside
         *of_index,
         *similar_checks("neighbours", gated.similar, opened.extras.similar),
         *similar_checks("content", gated.content, opened.extras.content),
-        *_cold_checks(at, opened),
+        *_cold_checks(opened),
         *ranker_checks(gated.ranker, opened.extras.ranker),
         *recall_checks(measuring.result(), policy),
         coverage_check(factors.user_factors, training, policy.min_user_coverage),
     ]
 
 
-def _cold_checks(at: Workplace, opened: Opened) -> list[Check]:
+def _cold_checks(opened: Opened) -> list[Check]:
     """Whether the factors of tracks without plays follow from those with plays; nothing where there are none."""
-    key, cold = opened.gated.key, opened.extras.cold
-    if key.cold is None or cold is None or opened.extras.content is None:
+    cold, few = opened.extras.cold, opened.few_listeners
+    if cold is None or opened.extras.content is None:
         return []
-    few = at.models.key(key.day, key.cold).parameters["few_listeners"]
     return [cold_check(cold, opened.model.component, opened.content_means, opened.asked.listeners, few)]
 
 

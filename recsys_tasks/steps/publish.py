@@ -193,20 +193,22 @@ def _user_part(at: Workplace, candidate: str) -> str:
     Raises:
         BadData: the finished part fails the exact checks.
     """
-    at.bundles.gated(candidate)  # verified: nothing is finished that is damaged
     key = at.bundles.key(candidate)
     half_life = at.config.products.own_half_life_days
     identity = {"candidate": candidate, "model": key.component} | ({OWN: half_life} if half_life else {})
     identity |= again_identity(at.config.products)
     digest = digest_of("users", identity)
     name = f"{USERS}-{digest[:SHORT]}"
-    if at.bundles.holds(candidate, name):
-        at.bundles.open(candidate, name, digest)
-        return name
-    with ThreadPoolExecutor(1) as beside:
+    with ThreadPoolExecutor(2) as beside:
+        verifying = beside.submit(at.bundles.gated, candidate)  # nothing is finished that is damaged
+        if at.bundles.holds(candidate, name):
+            verifying.result()
+            at.bundles.open(candidate, name, digest)
+            return name
         opening = beside.submit(open_model, at, key.day, key.component)
         matrix = at.matrices.load(key.day, key.matrix)
         model = opening.result()
+        verifying.result()
     rows = split_of(at, model.key, matrix).hidden_rows
     vectors = model.recommender.fold_in(model.component, canonical(rows_at(matrix.counts, rows)), rows).user_factors
     for check in (finite_check(vectors), coverage_check(vectors, matrix.counts, at.config.gate.min_user_coverage)):

@@ -23,6 +23,7 @@ from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import snapshot_of
 from recsys_tasks.steps.cold_tracks import as_before
+from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.stored_forms import as_ids
 
@@ -40,29 +41,26 @@ def ranker_identity(at: Workplace, day: Day) -> Json:
 
 
 def train_ranker(
-    at: Workplace,
-    day: Day,
+    of: TrainingDay,
     teachers: Teachers | None,
     components: Mapping[str, Retriever],
     holdout: Holdout,
-    items: Vocabulary,
     cold: ModelKey | None,
 ) -> Arrays:
     """The files of the trees; none where the weights put the candidates in order, or too few listeners teach.
 
     Args:
-        at: store and configuration.
-        day: newest date of the matrix.
+        of: the day.
         teachers: the blend's listeners who teach, and their candidates.
         components: by their labels, blind to the hidden plays; row i answers for the i-th listener of the hold-out.
         holdout: the day as the blend's listeners are asked about it, with a column for each item.
-        items: of the candidate.
         cold: key of the factors of tracks without plays, which are stored; None: such tracks are not listed.
     """
+    at, day = of.at, of.als.day
     if at.config.blend.joined_by != "ranker" or teachers is None:
         return {}
-    ages = np.maximum(day_number(day) - items.first_days, 0)
-    facts = TrackFacts(holdout.listeners, ages, artists_of(at, day, items))
+    ages = np.maximum(day_number(day) - of.items.first_days, 0)
+    facts = TrackFacts(of.listeners, ages, artists_of(of.catalogue, of.items))
     trees = fitted_trees(teachers, list(components), holdout, facts)
     if trees is None:
         at.progress("too few listeners have a hidden play among their candidates to train trees: the weights join them")
@@ -71,7 +69,7 @@ def train_ranker(
     if cold is None:
         return Ranker(trees, facts).files()
     ranked = Ranker(trees, facts).over(tuple(components.values()), played_of(holdout.history), at.config.blend.depth)
-    before = _as_before(at, cold, components, holdout, items)
+    before = _as_before(of, cold, components, holdout)
     totals = cold_totals(ranked, teachers, holdout, before, at.config.evaluation.k)
     if totals is None:
         at.progress(
@@ -94,34 +92,29 @@ def trained_ranker(at: Workplace, key: CandidateKey) -> Ranker | None:
         return Ranker.of(arrays_of(artefact))
 
 
-def _as_before(
-    at: Workplace, cold: ModelKey, components: Mapping[str, Retriever], holdout: Holdout, items: Vocabulary
-) -> AsBefore:
+def _as_before(of: TrainingDay, cold: ModelKey, components: Mapping[str, Retriever], holdout: Holdout) -> AsBefore:
     """The tracks that nobody had played before the day, as they were known then: by content alone."""
-    out_days = _out_days(at, cold.day, items)
-    unplayed = new_then(items.first_days, out_days, holdout.hidden, day_number(cold.day))
-    factors = as_before(at, cold, holdout.user_rows, np.flatnonzero(unplayed), len(items))
-    by_content = {"als": factors, "content": components.get("content")}
+    out_days = _out_days(of)
+    unplayed = new_then(of.items.first_days, out_days, holdout.hidden, day_number(cold.day))
+    by_content = {"als": as_before(of, cold, holdout.user_rows, unplayed), "content": components.get("content")}
     return AsBefore([by_content.get(label) for label in components], out_days, unplayed)
 
 
-def _out_days(at: Workplace, day: Day, items: Vocabulary) -> IntArray:
-    """Days from the release of each item to a day; ``LONG_OUT`` where the catalogue does not say. (n_items,)"""
-    tracks = at.catalogues.load(day, str(snapshot_of(at, day)))
-    released = tracks["released_on"].combine_chunks().take(_rows_of(tracks, items)).cast(pa.int32())
-    return np.asarray(pc.fill_null(pc.subtract(day_number(day), released), LONG_OUT)).astype(np.int64)
+def _out_days(of: TrainingDay) -> IntArray:
+    """Days from the release of each item to the day; ``LONG_OUT`` where the catalogue does not say. (n_items,)"""
+    assert of.catalogue is not None  # noqa: S101 - tracks without plays are the catalogue's
+    released = of.catalogue["released_on"].combine_chunks().take(_rows_of(of.catalogue, of.items)).cast(pa.int32())
+    return np.asarray(pc.fill_null(pc.subtract(day_number(of.als.day), released), LONG_OUT)).astype(np.int64)
 
 
-def _rows_of(tracks: pa.Table, items: Vocabulary) -> pa.Array:
-    """The row of each item in a snapshot, null for one that it does not name."""
-    return pc.index_in(items.ids, value_set=as_ids(tracks.column("track_id")))
+def _rows_of(catalogue: pa.Table, items: Vocabulary) -> pa.Array:
+    """The row of each item in a catalogue, null for one that it does not name."""
+    return pc.index_in(items.ids, value_set=as_ids(catalogue.column("track_id")))
 
 
-def artists_of(at: Workplace, day: Day, items: Vocabulary) -> IntArray:
-    """A number for the artist of each item, by id where the catalogue has one; -1 where it names none."""
-    snapshot = snapshot_of(at, day)
-    if snapshot is None:
+def artists_of(catalogue: pa.Table | None, items: Vocabulary) -> IntArray:
+    """A number for the artist of each item, by id where the catalogue has one; -1 where it names none. (n_items,)."""
+    if catalogue is None:
         return np.full(len(items), -1)
-    tracks: pa.Table = at.catalogues.load(day, snapshot)
-    by = "artist_id" if tracks["artist_id"].null_count < len(tracks) else "artist"
-    return numbered(as_ids(tracks.column(by)).take(_rows_of(tracks, items)))
+    by = "artist_id" if catalogue["artist_id"].null_count < len(catalogue) else "artist"
+    return numbered(as_ids(catalogue.column(by)).take(_rows_of(catalogue, items)))

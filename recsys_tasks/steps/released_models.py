@@ -63,10 +63,10 @@ def verified(at: Workplace, incumbent: Entry | None, reference: Entry | None) ->
     Raises:
         CorruptArtefact: a release differs from what was stored.
     """
-    return (
-        at.bundles.verify(incumbent) if incumbent else None,
-        at.bundles.verify(reference, only=(GATED, NAMES)) if reference else None,
-    )
+    live = at.bundles.verify(incumbent) if incumbent else None
+    if incumbent and reference and reference.parts == incumbent.parts:
+        return live, live
+    return live, at.bundles.verify(reference, only=(GATED, NAMES)) if reference else None
 
 
 def incumbent_model(

@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_limits
 from recsys_tasks.core.domain import Day, Figures, PlayMatrix, day_number
 from recsys_tasks.gate.rules import INCUMBENT, POOLED
 from recsys_tasks.matrix.chain import chain_digests
-from recsys_tasks.matrix.split import hold_out
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Parent, Progress, TrainingData
 from recsys_tasks.recommenders.factors import Factors
@@ -22,6 +21,7 @@ from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Trained
 from recsys_tasks.steps.train_components import train_beside, train_on_als
 from recsys_tasks.steps.trainers import trainer_of
+from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.steps.workplace import Workplace
 from recsys_tasks.storage.scratch import scratch_in
 
@@ -44,14 +44,15 @@ def train_als(at: Workplace, day: Day, split: str, cold_start: bool = False) -> 
     """
     als = Als(at.config.als, trainer_of(at.config, at.store.workspace))
     wanted = ModelKey(day, at.splits.key(day, split).matrix, split, als.name, parent=None, **als.identity())
+    of = TrainingDay(at, wanted)
     with threadpool_limits(limits=1, user_api="blas"):
-        train_beside(at, wanted)  # both at once are no sooner done, for each takes all cores, and hold twice the memory
         digest = None if cold_start else model_to_reuse(wanted, at.models.of(day), _published_models(at))
         if digest is not None:
+            train_beside(of)
             at.progress(f"the model of {day} is stored already")
         else:
-            digest = _trained(at, als, wanted, cold_start)
-        train_on_als(at, day, digest)
+            digest = _trained(of, als, cold_start)
+        train_on_als(of, digest)
     figures = at.models.figures(day, digest)
     iterations = "1 iteration" if figures.iterations == 1 else f"{figures.iterations} iterations"
     begun = "yesterday's factors" if figures.warm else "a cold start"
@@ -66,24 +67,25 @@ def _published_models(at: Workplace) -> list[str]:
     return [digest for candidate in stored for digest in at.bundles.key(candidate).components]
 
 
-def _trained(at: Workplace, als: Als, wanted: ModelKey, cold_start: bool) -> str:
-    """Train and store; the digest."""
-    day, matrix = wanted.day, at.matrices.load(wanted.day, wanted.matrix)
+def _trained(of: TrainingDay, als: Als, cold_start: bool) -> str:
+    """Train the components beside ALS, then ALS, and store them; the digest of its model. Both at once are no sooner
+    done, for each takes all cores, and hold twice the memory."""
+    at, wanted, matrix, day = of.at, of.als, of.matrix, of.als.day
     cold = cold_start or not als.starts_warm or _is_cold_date(at, day)
     parent = None if cold else _parent(at, wanted, matrix)
     key = replace(wanted, parent=parent.digest if parent else None)
+    with ThreadPoolExecutor(1) as beside:
+        opening = beside.submit(_opened, at, als, parent)
+        train_beside(of)
     if not at.models.holds(day, key.digest):
-        with ThreadPoolExecutor(1) as beside:
-            opening = beside.submit(_opened, at, als, parent)
-            training = hold_out(matrix, at.splits.load(day, str(wanted.split))).training
         if not als.starts_warm:
             at.progress(
                 f"{at.config.als.backend} trains {at.config.als.max_iterations} iterations, and tells of the last"
             )
         with at.store.workspace() as folder:
-            data = TrainingData(training, matrix.users, matrix.tracks, scratch=scratch_in(folder))
+            data = TrainingData(of.training, matrix.users, matrix.tracks, scratch=scratch_in(folder))
             fit = als.fit(data, opening.result(), _progress(at))
-        at.models.save(key, fit.component.files(), fit.figures)
+        of.store(key, fit.component.files(), fit.figures)
     return key.digest
 
 

@@ -10,7 +10,7 @@ from recsys_tasks.evaluation.tuning_split import TuningSplit, split_time
 from recsys_tasks.matrix.chain import Chain
 from recsys_tasks.matrix.play_matrix import day_counts, empty_matrix, fold, known_counts
 from recsys_tasks.recommenders.recent import Recent
-from recsys_tasks.steps.beside import snapshot_of
+from recsys_tasks.steps.beside import catalogue_of
 from recsys_tasks.steps.extract import extract_streams
 from recsys_tasks.steps.matrix import chain_of
 from recsys_tasks.steps.ranked import artists_of
@@ -44,15 +44,8 @@ def ensemble_material(
     every = (day_counts(at.partitions.load(*each), split.users, split.tracks) for each in chain)
     later = [known_counts(at.partitions.load(*each), split.users, split.tracks) for each in teaching]
     recent, recent_later = faded(every, split.training, split.tracks, recents, later)
-    snapshot = snapshot_of(at, last)
-    return Material(
-        split,
-        chain[-1][0],
-        recent,
-        artists_of(at, last, split.tracks),
-        None if snapshot is None else at.catalogues.load(last, snapshot),
-        recent_later,
-    )
+    catalogue = catalogue_of(at, last)
+    return Material(split, chain[-1][0], recent, artists_of(catalogue, split.tracks), catalogue, recent_later)
 
 
 def undated_material(split: TuningSplit, day: Day) -> Material:

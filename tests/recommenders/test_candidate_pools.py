@@ -5,6 +5,7 @@ import pytest
 
 from recsys_tasks.recommenders.base import Candidates
 from recsys_tasks.recommenders.blend import Blended
+from recsys_tasks.recommenders.neighbours import LISTENERS_AT_ONCE as MANY
 from recsys_tasks.recommenders.pools import best_of, blocks_of, pooled, standardised
 from recsys_tasks.recommenders.vectors import Played
 
@@ -77,7 +78,7 @@ class TestStandardised:
         assert Blended((Alike(), Alike()), (1.0, 1.0), 3).scores(rows, cols).tolist() == [0, 0, 0]
 
 
-@pytest.mark.parametrize(("n", "sizes"), [(0, [0]), (64, [64]), (130, [64, 64, 2])])
+@pytest.mark.parametrize(("n", "sizes"), [(0, [0]), (MANY, [MANY]), (2 * MANY + 2, [MANY, MANY, 2])])
 def test_blocks_are_of_a_few_listeners_with_their_own_plays(n, sizes):
     """Listener i played i % 3 tracks; nobody is one block too, so that there is a list of nothing."""
     ends = np.concatenate([[0], np.cumsum(np.arange(n) % 3)])

@@ -13,6 +13,7 @@ from recsys_tasks.core.components import ContentConfig
 from recsys_tasks.core.config import AlsConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
+from recsys_tasks.matrix.trained_plays import track_listeners
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.cold_tracks import (
@@ -49,7 +50,7 @@ def test_a_track_without_plays_is_the_mean_of_what_is_like_it():
     """The mean goes by the cubes of similarities, and a track of which content says nothing keeps what it has."""
     learned = np.array([[1, 0], [0, 1], [5, 5], [0, 0]], np.float32)
     near = similar({(0, 3): 0.75, (1, 3): 0.25}, 4)
-    means = content_means(learned, near)
+    means = content_means(learned, near, np.array([True, True, False, True]))
     np.testing.assert_allclose(means[3], [27 / 28, 1 / 28])
     assert near.matrix.data.tolist() == [0.75, 0.25]
     found = mixed(learned, means, np.array([9, 9, 0, 0]), 5, 2.0)
@@ -73,7 +74,7 @@ def test_factors_that_do_not_fit_are_refused():
 
 def means_of(factors, near):
     """Factors by content of all forty tracks."""
-    return content_means(np.concatenate([factors.item_factors, np.zeros((10, 3), np.float32)]), near)
+    return content_means(np.concatenate([factors.item_factors, np.zeros((10, 3), np.float32)]), near, np.ones(40, bool))
 
 
 def fresh_places(factors, near, found, older, k):
@@ -102,7 +103,8 @@ def world(n_fresh_found, best=True):
         today[user, 30 + scores[user].argmax() if fresh else unheard[0]] = 1
     days = np.concatenate([np.full(30, TODAY - 40), np.full(10, TODAY)]).astype(np.int32)
     items = Vocabulary(pa.array(range(40), pa.int64()), days)
-    plays = DayOfPlays(sparse.csr_matrix(older + today), sparse.csr_matrix(today), items, DAY)
+    training = sparse.csr_matrix(older + today)
+    plays = DayOfPlays(training, sparse.csr_matrix(today), track_listeners(training), items, DAY)
     return factors, near, plays, older
 
 

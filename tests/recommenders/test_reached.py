@@ -6,13 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from recsys_tasks.core.errors import BadData
+from recsys_tasks.recommenders import reached as module
 from recsys_tasks.recommenders.reached import Reached
 from recsys_tasks.recommenders.vectors import Played
 
 N_TRACKS = 60
 HISTORIES = st.lists(st.lists(st.integers(0, N_TRACKS - 1), unique=True, max_size=20), min_size=1, max_size=5)
-NOBODY = Played(np.zeros(2, np.int64), np.zeros(0, np.int32))
 
 
 def similarities(seed, below_zero=False):
@@ -69,9 +68,24 @@ class TestReached:
             assert scores[place, : len(wanted)].tolist() == of_all[wanted].tolist()
             assert np.isneginf(scores[place, len(wanted) :]).all()
 
-    def test_more_listeners_and_tracks_than_a_number_holds_are_refused(self):
-        """A column must never run into the number of its listener."""
-        similar = sparse.csr_matrix((1, (1 << 31) - 1), dtype=np.float32)
-        assert not len(Reached.by(Played(np.array([0, 0]), NOBODY.cols), similar[:, : 1 << 20]).keys)
-        with pytest.raises(BadData, match="too many at once"):
-            Reached.by(NOBODY, similar)
+    @given(HISTORIES, st.integers(0, 99), st.integers(1, 4))
+    def test_how_many_listeners_are_numbered_together_changes_nothing(self, histories, seed, bits):
+        """Where columns leave room for few listeners in a number, these are sorted some at a time."""
+        similar, everybody = similarities(seed), played(histories)
+        expected = Reached.by(everybody, similar)
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(module, "KEY_BITS", N_TRACKS.bit_length() + bits)
+            found = Reached.by(everybody, similar)
+        assert found.keys.tolist() == expected.keys.tolist()
+        assert found.values.tobytes() == expected.values.tobytes()
+
+    def test_a_column_never_runs_into_the_number_of_its_listener(self):
+        """Six hundred listeners of eight million tracks are more than 32 bits number: each has their own list."""
+        n, n_tracks = 600, 1 << 23
+        cols, last = np.arange(n), n_tracks - 1 - np.arange(n)
+        cells = np.full(2 * n, 0.5, np.float32), (np.r_[cols, last], np.r_[last, cols])
+        similar = sparse.csr_matrix(cells, shape=(n_tracks, n_tracks))
+        everybody = Played(np.arange(n + 1), cols.astype(np.int32))
+        reached = Reached.by(everybody, similar)
+        assert reached.best(1, everybody, None)[0].ravel().tolist() == last.tolist()
+        assert reached.of(np.arange(n), last).tolist() == [0.5] * n

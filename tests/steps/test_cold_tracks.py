@@ -18,6 +18,7 @@ from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, train_components
 from recsys_tasks.steps.opened_candidate import open_candidate
 from recsys_tasks.steps.train_components import train_beside, train_on_als
+from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.storage.posix import PosixStore
 
 D14, D15 = (date(2026, 1, n) for n in (14, 15))
@@ -176,7 +177,8 @@ class TestTrained:
         (folder,) = (at.store.root / "models").glob(f"{D15}-{gone[:8]}*")
         shutil.rmtree(folder)
         assert not at.models.holds(D15, gone)
-        train_on_als(at, D15, bundle.gated.key.component)
+        als = bundle.gated.key.component
+        train_on_als(TrainingDay(at, at.models.key(D15, als)), als)
         assert at.models.holds(D15, gone)
 
     def test_content_is_trained_once_for_both_of_its_uses(self, cold, bundle, tmp_path, monkeypatch):
@@ -185,5 +187,5 @@ class TestTrained:
         monkeypatch.setattr(train_components, "_trained", lambda _at, each, *_: made.append(each.label) or nothing)
         root = shutil.copytree(cold.store.root, tmp_path / "store")
         at = Workplace(PosixStore(root), config(**COLD | {"content": {"cold_tracks": True, "nearest": 7}}))
-        train_beside(at, at.models.key(D15, bundle.gated.key.component))
+        train_beside(TrainingDay(at, at.models.key(D15, bundle.gated.key.component)))
         assert made == ["content"]

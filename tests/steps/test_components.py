@@ -21,6 +21,7 @@ from recsys_tasks.steps import Workplace, build_index, train, train_als, train_c
 from recsys_tasks.steps.beside import beside_als
 from recsys_tasks.steps.stored_models import split_of
 from recsys_tasks.steps.train_components import train_beside, train_on_als
+from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.storage.posix import PosixStore
 
 D13, D14, D15 = (date(2026, 1, n) for n in (13, 14, 15))
@@ -198,7 +199,7 @@ class TestBeside:
                 shutil.rmtree(path)
         at = Workplace(PosixStore(root), joined.config)
         with monkeypatch.context() as patched:
-            patched.setattr(train, "_trained", broken)
+            patched.setattr(train.Als, "fit", broken)
             with pytest.raises(TrainerUnavailable, match="broke off"):
                 train_als(at, D15, split)
         assert [at.models.holds(D15, each) for each in key.components] == [False, True, True, True]
@@ -212,7 +213,7 @@ class TestBeside:
         monkeypatch.setattr(train_components, "_trained", lambda *given: seen.append(given[-1]) or broken())
         other = Workplace(joined.store, config(**JOINED | {"recent": {"half_life_days": [5]}}))
         with pytest.raises(TrainerUnavailable, match="broke off"):
-            train_beside(other, als)
+            train_beside(TrainingDay(other, als))
         matrix = joined.matrices.load(D15, als.matrix)
         (training,), holdout = seen, hold_out(matrix, split_of(joined, als, matrix))
         assert training.sum() < matrix.counts.sum()
@@ -243,8 +244,9 @@ class TestGoingOn:
             )
             at = Workplace(PosixStore(root), joined.config)
             for day in order:
-                train_beside(at, at.models.key(day, keys[day].component))
-                train_on_als(at, day, keys[day].component)
+                of = TrainingDay(at, at.models.key(day, keys[day].component))
+                train_beside(of)
+                train_on_als(of, keys[day].component)
             assert {day: trained_bytes(at, day) for day in days} == expected
 
     def test_discoveries_are_those_of_all_dates_wherever_they_go_on_from(self, joined, tmp_path):
@@ -255,7 +257,7 @@ class TestGoingOn:
             root = shutil.copytree(joined.store.root, tmp_path / str(n))
             at = Workplace(PosixStore(root), config(**JOINED | {"recent": counts}))
             for day in order:
-                train_beside(at, als[day])
+                train_beside(TrainingDay(at, als[day]))
             (beside, _) = beside_als(at, als[D15])
             assert beside.label == "recent (3-day half-life, discoveries)"
             found.append(arrays_of(at.models.load(D15, beside.key.digest)))

@@ -30,8 +30,8 @@ def judged(at, day):
 def permuted(trained):
     """The training of components, with neighbours that stand at other tracks."""
 
-    def broken(at, each, matrix, training):
-        files = trained(at, each, matrix, training)
+    def broken(of, each, training):
+        files = trained(of, each, training)
         if each.label != "neighbours":
             return files
         similar = SimilarTracks.of(files).matrix
