@@ -4,11 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from recsys_tasks.core.sections import Positive, Section
+from recsys_tasks.core.sections import Kept, Positive, Section
 
 Days = Annotated[float, Field(gt=0, le=3650)]
-Kept = Annotated[int, Field(ge=1, le=10_000)]
-"""Of each track or listener: a slip of many zeros would take all memory in the night."""
 
 
 class RecentConfig(Section):

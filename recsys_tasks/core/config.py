@@ -30,7 +30,7 @@ from recsys_tasks.core.policy import (
     RetentionConfig,
 )
 from recsys_tasks.core.products import ProductsConfig
-from recsys_tasks.core.sections import Positive, Section, Share
+from recsys_tasks.core.sections import Kept, Positive, Section, Share
 from recsys_tasks.core.serving import ServeConfig
 from recsys_tasks.core.source import CatalogueConfig, SourceConfig
 from recsys_tasks.core.spark import SparkConfig
@@ -99,7 +99,7 @@ class AlsConfig(Section):
     """Every so many days, counted by date, the start is cold; 0: never by the calendar."""
     seed: int = Field(default=1, ge=0)
     """Of the initial factors of a cold start."""
-    threads: Positive = 2
+    threads: Annotated[int, Field(ge=1, le=1024)] = 2
     """Threads of the solver; the bytes do not depend on it."""
     backend: Literal["implicit", "implicit-gpu", "spark"] = "implicit"
     """What trains: ``implicit`` on the CPU or on a CUDA device, or a Spark (``[spark]``); docs/backends.md."""
@@ -108,11 +108,11 @@ class AlsConfig(Section):
 class IndexConfig(Section):
     """The Annoy index, and what its search parameters are chosen for."""
 
-    trees: Positive = 10
+    trees: Kept = 10
     """Trees of the index; about 300 bytes a track at 10, 420 at 20, which take twice as long to build."""
     recall_target: Share = 0.95
     """recall@k of exact search that the search parameters are chosen to reach."""
-    k: Positive = 10
+    k: Kept = 10
     """Length of the list that recall is measured on."""
     calibration_queries: Positive = 500
     """Users (and as many tracks) that the search parameters are chosen on."""
@@ -123,7 +123,7 @@ class IndexConfig(Section):
 class EvaluationConfig(Section):
     """Which plays are hidden, and what is measured on them."""
 
-    k: Positive = 10
+    k: Kept = 10
     """Length of the recommended list."""
     max_users: Positive = 10_000
     """Hidden users at the most, of the gate and of the blend each."""

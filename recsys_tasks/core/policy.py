@@ -93,6 +93,10 @@ class QualityConfig(Section):
     """Most plays by one user: 86,400 seconds hold 2,880 streams of 30 seconds. Larger, and bots go unnoticed."""
     stop_plays_by_one_user: Positive = 100_000
     """Larger, and a bot's taste is trained on (``als.cap`` bounds what it can do on one track)."""
+    stop_catalogue: Share = 0.5
+    """Share of the tracks of the newest catalogue snapshot that a new one must have. Smaller, and one that
+    was read while a loader had emptied it stays with its date: no names, filters or tracks without plays. 0: any will
+    do."""
     shape_history_days: int = Field(default=28, ge=7, le=36_500)
     """So many dates before a day say what shape is usual. Fewer, and a weekday is known from one or two of it; more,
     and a service that has changed is compared with what it was."""

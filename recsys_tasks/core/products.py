@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from recsys_tasks.core.sections import Positive, Section, Share
+from recsys_tasks.core.sections import Kept, Positive, Section, Share
 
 
 class ProductsConfig(Section):
@@ -46,7 +46,7 @@ class ProductsConfig(Section):
     """Common listeners without which two artists are not related."""
     related_shrinkage: float = Field(default=10.0, ge=0)
     """Listeners added to each artist's own in the cosine of two artists."""
-    related_candidates: Positive = 100
+    related_candidates: Kept = 100
     """Artists that co-listening names of each artist; factors and tags rank among these."""
     related_weights: tuple[float, float, float] = (1.0, 0.5, 0.5)
     """Of co-listening, factors and tags, whose z-scores are added."""

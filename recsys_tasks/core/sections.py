@@ -1,15 +1,26 @@
 """What every table of the configuration is made of."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Ratio = Annotated[float, Field(ge=0)]
 Positive = Annotated[int, Field(ge=1)]
+Kept = Annotated[int, Field(ge=1, le=10_000)]
+"""Of each track or listener: a slip of many zeros would take all memory in the night."""
+LARGEST = 2**31 - 1
+"""Of the whole numbers that the libraries below take, as Annoy its seed: more overflows there, in the night."""
 
 
 class Section(BaseModel):
     """A table of the TOML: immutable, and a field it does not know is an error, never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*")
+    @classmethod
+    def _overflows_nowhere(cls, value: Any) -> Any:
+        if isinstance(value, int) and value > LARGEST:
+            raise ValueError(f"Input should be less than or equal to {LARGEST}")
+        return value

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from recsys_tasks.core.sections import Positive, Section
+from recsys_tasks.core.sections import Kept, Positive, Section
 
 
 class ServeConfig(Section):
@@ -15,7 +15,7 @@ class ServeConfig(Section):
     tokens_file: str = ""
     """File of bearer tokens, one a line: the name of whoever holds it, a space, the token. Read again when it changes.
     Empty: no token is asked for, and only this machine can ask."""
-    longest_list: Positive = 200
+    longest_list: Kept = 200
     """Tracks of one list at the most."""
     largest_batch: Positive = 100
     """Listeners of one request at the most."""

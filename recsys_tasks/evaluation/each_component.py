@@ -1,6 +1,6 @@
 """What each component of a blend is worth: alone, left out, and all of them, on the same listeners."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -51,7 +51,7 @@ def each_component(
     blend: Blend,
     holdout: Holdout,
     k: int,
-    whole: Lists,
+    whole: Callable[[], Lists],
 ) -> list[ComponentRow]:
     """The whole, each component alone, and the whole without each; nothing of a component that stands alone.
 
@@ -63,17 +63,17 @@ def each_component(
         blend: how they are joined.
         holdout: the day as the listeners are asked about it.
         k: length of a list.
-        whole: (n_scored, k) lists of all components, of each listener with a hidden play.
+        whole: gives (n_scored, k) lists of all components, of each listener with a hidden play; it is asked last.
     """
     scored = np.flatnonzero(np.diff(holdout.hidden.indptr))
     if len(components) < 2 or not len(scored):
         return []
     told = evenly_spread(np.arange(len(scored)), TOLD_LISTENERS)
     scored, parts = scored[told], _parts(labels, blend)
-    lists = [whole[told], *_lists_of(parts, components, blend, holdout, scored, k)]
+    lists = _lists_of(parts, components, blend, holdout, scored, k)
     hidden = holdout.hidden[scored]
     named = [Part(WHOLE, None, (), ()), *parts]
-    found = {part.lists: _scored(each, hidden) for part, each in zip(named, lists, strict=True)}
+    found = {part.lists: _scored(each, hidden) for part, each in zip(named, [whole()[told], *lists], strict=True)}
     return [_row(part, found) for part in named]
 
 

@@ -74,6 +74,8 @@ class ColdTracks:
     def put_into(self, factors: Factors, n_items: int) -> Factors:
         """The factors with a row for each item, these in their places; zero for what content says nothing of."""
         n_tracks, n_factors = factors.item_factors.shape
+        if n_tracks == n_items and not len(self.cols):
+            return factors
         items = np.zeros((n_items, n_factors), dtype=np.float32)
         items[:n_tracks] = factors.item_factors
         if len(self.cols):
@@ -146,8 +148,8 @@ def content_means(item_factors: FloatArray, similar: SimilarTracks, wanted: Bool
     by_item = kept_of(similar.matrix, wanted[similar.matrix.indices]).T.tocsr()  # row i holds the nearest of item i
     by_item.data **= AMPLIFIED
     total = np.asarray(by_item.sum(axis=1), dtype=np.float32).ravel()
-    there = total[:, None] > 0
-    return np.asarray(np.divide(by_item @ item_factors, total[:, None], out=np.zeros_like(item_factors), where=there))
+    summed, there = by_item @ item_factors, total[:, None] > 0
+    return np.asarray(np.divide(summed, total[:, None], out=np.zeros_like(summed), where=there))
 
 
 def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOfPlays, k: int) -> float:

@@ -107,9 +107,12 @@ class Reached:
         """
         again = np.zeros(len(values) + 1, dtype=bool)
         np.equal(self.keys[1:], self.keys[:-1], out=again[1:-1])
-        more = again[1:] | again[:-1]
-        alone = values * ~more  # a tenth of what it takes to choose entry by entry
-        kept = np.flatnonzero(promising(alone, self.ends, k) | more)
+        if len(self.ends) > 2:
+            more = again[1:] | again[:-1]
+            alone = values * ~more  # a tenth of what it takes to choose entry by entry
+            kept = np.flatnonzero(promising(alone, self.ends, k) | more)
+        else:  # all of one listener's are summed sooner
+            kept = np.arange(len(values))
         starts = np.flatnonzero(~again[kept])  # whoever is kept is kept with all of a track
         scores = np.add.reduceat(values[kept], starts, dtype=np.float64) if len(kept) else np.zeros(0)
         return self.keys[kept[starts]], scores.astype(np.float32), np.searchsorted(kept[starts], self.ends)

@@ -6,10 +6,13 @@ The digest is of the contents. A date has one snapshot under one configuration o
 took: a rerun makes the same candidate, whatever has been corrected in the source since.
 """
 
+from contextlib import suppress
+
 import pyarrow as pa
 
 from recsys_tasks.core.digests import SHORT
-from recsys_tasks.core.domain import Day
+from recsys_tasks.core.domain import Day, parse_day
+from recsys_tasks.core.errors import CorruptArtefact
 from recsys_tasks.storage.store import ArtefactStore
 
 FOLDER = "catalogues"
@@ -31,6 +34,14 @@ class Catalogues:
         names = [name for name in self._store.names(FOLDER) if name.startswith(f"{day.isoformat()}-")]
         manifests = (self._store.manifest(f"{FOLDER}/{name}") for name in names)
         return next((manifest.digest for manifest in manifests if manifest.key["rule"] == rule), None)
+
+    def newest(self) -> tuple[Day, int] | None:
+        """Date of the newest snapshot that is sound, and how many tracks it has; None where there is none."""
+        for name in sorted(self._store.names(FOLDER), reverse=True):
+            with suppress(CorruptArtefact):
+                manifest = self._store.manifest(f"{FOLDER}/{name}")
+                return parse_day(manifest.key["day"]), int(manifest.figures["tracks"])
+        return None
 
     def save(self, day: Day, rule: str, digest: str, tracks: pa.Table) -> None:
         """Store a snapshot under the digest of its contents."""

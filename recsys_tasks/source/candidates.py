@@ -1,10 +1,11 @@
 """Which table looks like the streams, and which like the catalogue: names and types in, candidates out.
 
 A column plays a part (who listened, what, when) by its type and its name. A name counts full where it is a usual one,
-half where it only ends like one; an instant also counts by its type, where it is the only one. Of equal candidates none
-is chosen: the caller has to say so.
+half where it only ends like one; an instant also counts by its type, where it is the only one. A name is the same
+however its words are joined: user_id, userId, "User ID". Of equal candidates none is chosen: the caller has to say so.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -128,7 +129,7 @@ def catalogue_candidates(
     """
     column = streams.columns["track_id"]
     fitting = ID_KINDS[id_type(streams.relation.columns[column])]
-    parts = CATALOGUE | {"track_id": Part((column.lower(), *CATALOGUE["track_id"].names), fitting, needed=True)}
+    parts = CATALOGUE | {"track_id": Part((_words(column), *CATALOGUE["track_id"].names), fitting, needed=True)}
     if given and given.get("artist") == "":
         del parts["artist"]  # somebody says that there is none, and it is not needed
     others = (each for each in relations if each != streams.relation)
@@ -174,7 +175,7 @@ def _candidate(
 
 def _column(relation: Relation, rule: Part, types: Collection[str], taken: Collection[str]) -> tuple[str, int]:
     """The column that plays a part best, and what its name is worth; no name, and 0, where none does."""
-    fitting = {name.lower(): name for name, kind in relation.columns.items() if kind in types and name not in taken}
+    fitting = {_words(name): name for name, kind in relation.columns.items() if kind in types and name not in taken}
     usual = [fitting[name] for name in rule.names if name in fitting]
     endings = [name for name in rule.names if name not in EXACT]
     alike = [fitting[own] for name in endings for own in fitting if own.endswith(f"_{name}")]
@@ -185,7 +186,13 @@ def _column(relation: Relation, rule: Part, types: Collection[str], taken: Colle
 
 
 def _points_of_table(table: str, names: Collection[str]) -> int:
-    plain = table.lower()
+    plain = _words(table)
     if plain in {form for name in names for form in (name, f"{name}s")}:
         return USUAL
     return ALIKE if any(name in plain for name in names) else 0
+
+
+def _words(name: str) -> str:
+    """A name as lower-case words with underscores between them: playedAt, "Played at?" -> played_at."""
+    apart = re.sub("(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
+    return re.sub(r"[\W_]+", "_", apart).strip("_").lower()

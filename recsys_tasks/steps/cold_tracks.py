@@ -10,7 +10,6 @@ from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import TrainingFigures
 from recsys_tasks.recommenders.cold_tracks import (
     COLD_FORMAT,
-    NO_COLD_TRACKS,
     ColdTracks,
     DayOfPlays,
     content_means,
@@ -45,8 +44,7 @@ def train_cold_tracks(of: TrainingDay, key: ModelKey) -> None:
     at, made_from = of.at, key.parameters
     if at.models.holds(key.day, key.digest):
         return
-    als = Als(at.models.key(key.day, made_from["als"]).als)
-    factors = als.open(of.model(made_from["als"]))
+    als, factors = Als(at.models.key(key.day, made_from["als"]).als), of.factors(made_from["als"])
     similar = SimilarTracks.of(of.model(made_from["content"]))
     found = fit_cold_tracks(als, factors, similar, _plays(of), made_from["few_listeners"], made_from["k"])
     at.models.save(key, found.files(), TrainingFigures())
@@ -82,10 +80,9 @@ def as_before(of: TrainingDay, key: ModelKey, user_rows: IntArray, wanted: BoolA
         wanted: (n_items,) the tracks; all others have no factors.
     """
     made_from, scale = key.parameters, stored_cold_tracks(of.at, key.day, key.digest).scale
-    factors = Als(of.at.models.key(key.day, made_from["als"]).als).open(of.model(made_from["als"]))
-    learned = NO_COLD_TRACKS.put_into(factors, len(of.items)).item_factors
-    means = content_means(learned, SimilarTracks.of(of.model(made_from["content"])), wanted)
-    return Factors(factors.user_factors[user_rows], np.float32(scale) * means)
+    learned, similar = of.factors(made_from["als"]), SimilarTracks.of(of.model(made_from["content"]))
+    means = content_means(learned.item_factors, similar, wanted)
+    return Factors(np.float32(scale) * learned.user_factors[user_rows], means)  # as if the means were scaled
 
 
 def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:

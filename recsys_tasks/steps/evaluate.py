@@ -4,6 +4,7 @@ A judgement is a candidate against an incumbent; its figures are stored, and the
 them.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 
@@ -98,8 +99,8 @@ def evaluate_against(at: Workplace, day: Day, candidate: str, incumbent: Entry |
         measuring = beside.submit(recall_of, at, opened)
         checks = checks_of(at, opened, measuring, beside)
         cold = _cold_tracks(opened, at.bundles.names(candidate).table, at.config.evaluation.k)
+        parts = _each_component(opened, at.config.evaluation.k, lambda: scoring.result()[0].lists["candidate"])
         result, later = scoring.result()
-        parts = _each_component(opened, at.config.evaluation.k, result.lists["candidate"])
     evaluation = {"k": at.config.evaluation.k} | split_settings_of(at, opened.model.key)
     key = JudgementKey(
         day=day,
@@ -202,8 +203,8 @@ def _asking(opened: Opened) -> Listeners:
     return Listeners(vectors, played_of(opened.asked.history), opened.extras.before)
 
 
-def _each_component(opened: Opened, k: int, whole: Lists) -> list[ComponentRow]:
-    """What each component is worth; nothing where ALS stands alone. whole: the candidate's lists."""
+def _each_component(opened: Opened, k: int, whole: Callable[[], Lists]) -> list[ComponentRow]:
+    """What each component is worth; nothing where ALS stands alone. whole: gives the candidate's lists."""
     blend, asking = opened.gated.key.blend, _asking(opened)
     labels = opened.extras.labels(blend.names)
     return each_component(labels, opened.gated.components(asking), blend, opened.asked, k, whole)

@@ -24,8 +24,8 @@ from recsys_tasks.partitions.figures import PartitionFigures
 from recsys_tasks.partitions.repository import StoredPartition
 from recsys_tasks.partitions.stream_counting import count_plays
 from recsys_tasks.partitions.suppression import NOBODY, SuppressionList
-from recsys_tasks.source.catalogue import catalogue_digest, catalogue_rule
 from recsys_tasks.source.postgres import Source
+from recsys_tasks.steps.catalogue_snapshot import catalogue_snapshot
 from recsys_tasks.steps.matrix import stale_from
 from recsys_tasks.steps.remaining import Remaining
 from recsys_tasks.steps.results import Extracted
@@ -85,7 +85,7 @@ def extract_streams(at: Workplace, day: Day, allow_empty: bool = False, now: dat
             newest, became[date] = _brought_up_to_date(at, source, date, day, allow_empty, suppressed)
             at.progress(f"{became[date]} {date} ({remaining.after(number)}): {_told(newest, became[date])}")
         unusable = source.unusable_instants()
-        catalogue = _snapshot(at, source, day)
+        catalogue = catalogue_snapshot(at, source, day)
     if unusable:
         at.progress(f"{unusable:,} rows of the source lie in no day: their instant is missing, infinite or absurd")
     restated = sorted({*rewritten, *(date for date in wanted if became[date] == RESTATED)})
@@ -143,20 +143,6 @@ def _brought_up_to_date(
 def _told(newest: StoredPartition, became: str) -> str:
     """The streams of a date in words; of one that is what it was, only how many there are."""
     return f"{count(newest.figures.rows_kept)} streams" if became == UNCHANGED else streams_in_words(newest.figures)
-
-
-def _snapshot(at: Workplace, source: Source, day: Day) -> str | None:
-    """Digest of the day's catalogue snapshot, which is taken if there is none; None without a catalogue."""
-    if at.config.catalogue is None:
-        return None
-    rule = catalogue_rule(at.config.catalogue)
-    digest = at.catalogues.find(day, rule)
-    if digest is None:
-        tracks = source.catalogue()
-        digest = catalogue_digest(tracks)
-        at.catalogues.save(day, rule, digest, tracks)
-        at.progress(f"the catalogue of {day} has {count(len(tracks))} tracks")
-    return digest
 
 
 def extract_day(source: Source, day: Day, suppressed: SuppressionList = NOBODY) -> ExtractedDay:

@@ -41,11 +41,12 @@ class Components:
 
 
 def lacking(at: Workplace, candidate: CandidateKey, release: CandidateKey) -> list[str]:
-    """Names of the components that a release joins, and that a candidate which joins any has not, or made otherwise."""
+    """Names of the components that a release joins, and that a candidate which joins any has not, or made otherwise;
+    each once."""
     if len(candidate.components) == 1:
         return []
     places = zip(release.blend.used, _places(at, candidate, release), strict=True)
-    return [release.blend.names[wanted] for wanted, place in places if place is None]
+    return list(dict.fromkeys(release.blend.names[wanted] for wanted, place in places if place is None))
 
 
 def _places(at: Workplace, candidate: CandidateKey, release: CandidateKey) -> list[int | None]:

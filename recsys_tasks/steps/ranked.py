@@ -1,6 +1,7 @@
 """The trees that put the candidates of a date in order, and what they are told of tracks: kept with the weights."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pyarrow as pa
@@ -61,16 +62,17 @@ def train_ranker(
         return {}
     ages = np.maximum(day_number(day) - of.items.first_days, 0)
     facts = TrackFacts(of.listeners, ages, artists_of(of.catalogue, of.items))
-    trees = fitted_trees(teachers, list(components), holdout, facts)
+    with ThreadPoolExecutor(1) as beside:
+        asking = beside.submit(_as_before, of, cold, components, holdout) if cold else None
+        trees = fitted_trees(teachers, list(components), holdout, facts)
     if trees is None:
         at.progress("too few listeners have a hidden play among their candidates to train trees: the weights join them")
         return {}
     at.progress(f"trees of {day} put the candidates in order, taught by {len(teachers.user_rows)} listeners")
-    if cold is None:
+    if asking is None:
         return Ranker(trees, facts).files()
     ranked = Ranker(trees, facts).over(tuple(components.values()), played_of(holdout.history), at.config.blend.depth)
-    before = _as_before(of, cold, components, holdout)
-    totals = cold_totals(ranked, teachers, holdout, before, at.config.evaluation.k)
+    totals = cold_totals(ranked, teachers, holdout, asking.result(), at.config.evaluation.k)
     if totals is None:
         at.progress(
             "too few tracks that nobody had played are discovered to say where they belong: trees put them last"
@@ -94,22 +96,16 @@ def trained_ranker(at: Workplace, key: CandidateKey) -> Ranker | None:
 
 def _as_before(of: TrainingDay, cold: ModelKey, components: Mapping[str, Retriever], holdout: Holdout) -> AsBefore:
     """The tracks that nobody had played before the day, as they were known then: by content alone."""
-    out_days = _out_days(of)
+    out_days = _out_days(of.catalogue, of.items, day_number(cold.day))
     unplayed = new_then(of.items.first_days, out_days, holdout.hidden, day_number(cold.day))
     by_content = {"als": as_before(of, cold, holdout.user_rows, unplayed), "content": components.get("content")}
     return AsBefore([by_content.get(label) for label in components], out_days, unplayed)
 
 
-def _out_days(of: TrainingDay) -> IntArray:
-    """Days from the release of each item to the day; ``LONG_OUT`` where the catalogue does not say. (n_items,)"""
-    assert of.catalogue is not None  # noqa: S101 - tracks without plays are the catalogue's
-    released = of.catalogue["released_on"].combine_chunks().take(_rows_of(of.catalogue, of.items)).cast(pa.int32())
-    return np.asarray(pc.fill_null(pc.subtract(day_number(of.als.day), released), LONG_OUT)).astype(np.int64)
-
-
-def _rows_of(catalogue: pa.Table, items: Vocabulary) -> pa.Array:
-    """The row of each item in a catalogue, null for one that it does not name."""
-    return pc.index_in(items.ids, value_set=as_ids(catalogue.column("track_id")))
+def _out_days(catalogue: pa.Table, items: Vocabulary, today: int) -> IntArray:
+    """Days from the release of each item to a day; ``LONG_OUT`` where the catalogue does not say. (n_items,)"""
+    released = catalogue["released_on"].combine_chunks().take(_rows_of(catalogue, items)).cast(pa.int32())
+    return np.asarray(pc.fill_null(pc.subtract(today, released), LONG_OUT)).astype(np.int64)
 
 
 def artists_of(catalogue: pa.Table | None, items: Vocabulary) -> IntArray:
@@ -118,3 +114,8 @@ def artists_of(catalogue: pa.Table | None, items: Vocabulary) -> IntArray:
         return np.full(len(items), -1)
     by = "artist_id" if catalogue["artist_id"].null_count < len(catalogue) else "artist"
     return numbered(as_ids(catalogue.column(by)).take(_rows_of(catalogue, items)))
+
+
+def _rows_of(catalogue: pa.Table, items: Vocabulary) -> pa.Array:
+    """The row of each item in a catalogue, null for one that it does not name."""
+    return pc.index_in(items.ids, value_set=as_ids(catalogue.column("track_id")))

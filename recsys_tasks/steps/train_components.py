@@ -14,7 +14,6 @@ from recsys_tasks.index.ranked_tracks import rank_tracks
 from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
 from recsys_tasks.matrix.play_matrix import pad
 from recsys_tasks.matrix.split import Holdout, hold_out
-from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays, Retriever, TrainingData, TrainingFigures
 from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
@@ -115,7 +114,7 @@ def _trained(of: TrainingDay, each: Beside, training: sparse.csr_matrix) -> Arra
 def _blind(of: TrainingDay, als: str, beside: Sequence[Beside], holdout: Holdout) -> list[Retriever]:
     """The components, which know nothing of the day of the blend's listeners; ALS answers exactly, without a budget."""
     at, day, n_items = of.at, of.als.day, len(of.items)
-    factors, cold = Als(at.models.key(day, als).als).open(of.model(als)), cold_key(at, day, als)
+    factors, cold = of.factors(als), cold_key(at, day, als)
     if cold is not None:
         factors = stored_cold_tracks(at, day, cold.digest).put_into(factors, n_items)
     ranked = rank_tracks(factors.item_factors)

@@ -12,7 +12,10 @@ from recsys_tasks.core.domain import PlayMatrix, Vocabulary
 from recsys_tasks.matrix.row_ranges import SLICE_PAIRS, PlayRows, whole
 from recsys_tasks.matrix.split import Split, training_of
 from recsys_tasks.matrix.trained_plays import track_listeners, widened
+from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.base import Arrays, TrainingFigures
+from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS
+from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import catalogue_of, items_for
@@ -30,6 +33,7 @@ class TrainingDay:
     at: Workplace
     als: ModelKey  # of the model of ALS, which names the day, the matrix and the split
     _opened: dict[str, Arrays] = field(default_factory=dict)  # by digest
+    _factors: dict[str, Factors] = field(default_factory=dict)  # by digest
 
     @cached_property
     def matrix(self) -> PlayMatrix:
@@ -78,3 +82,10 @@ class TrainingDay:
         if digest not in self._opened:
             self._opened[digest] = arrays_of(self.at.models.load(self.als.day, digest))
         return self._opened[digest]
+
+    def factors(self, als: str) -> Factors:
+        """The factors of ALS with a row for each item, zero for one without a play. als: digest of its model."""
+        if als not in self._factors:
+            known = Als(self.at.models.key(self.als.day, als).als).open(self.model(als))
+            self._factors[als] = NO_COLD_TRACKS.put_into(known, len(self.items))
+        return self._factors[als]

@@ -84,7 +84,7 @@ def huge_count(source_dsn):
     with refused(BadData, "With 2024-03-11, one user has played one track 2^32 times"):
         fold(matrix, DAY + timedelta(days=1), counts(np.uint32(2e9)), "b")
     start = Factors(np.full((1, 2), 0.01, np.float32), np.full((1, 2), 0.01, np.float32))
-    beyond = AlsConfig(factors=2, a=1e38, cap=2**40)
+    beyond = AlsConfig(factors=2, a=1e38, cap=2**31 - 1)
     with np.errstate(all="ignore"), refused(BadData, "after iteration 1 a factor is not finite", "Lower als.a"):
         Als(beyond).alternate(matrix.counts, start, warm=False)
 

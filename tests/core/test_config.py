@@ -112,7 +112,17 @@ class TestRefusals:
             load_config(path)
 
     @pytest.mark.parametrize(
-        ("table", "field"), [("blend", "depth"), ("neighbours", "nearest"), ("content", "nearest")]
+        ("table", "field"),
+        [
+            ("blend", "depth"),
+            ("neighbours", "nearest"),
+            ("content", "nearest"),
+            ("evaluation", "k"),
+            ("index", "k"),
+            ("index", "trees"),
+            ("products", "related_candidates"),
+            ("serve", "longest_list"),
+        ],
     )
     def test_no_list_is_longer_than_memory(self, table, field):
         """A slip of many zeros is refused when the file is read, and takes no memory in the night."""
@@ -159,6 +169,16 @@ class TestRefusals:
         values = {"source": {"history_start": "2026-01-01"}}
         with pytest.raises(ConfigError, match=f"{table}.{field}: Input should be less than or equal to"):
             parse_config(values | {table: values.get(table, {}) | {field: 10**12}})
+
+    def test_no_whole_number_overflows_what_works_with_it(self):
+        """Absurdly many zeros are refused in each field of the file, whatever it counts."""
+        shown = tomllib.loads(EXAMPLE.read_text())
+        whole = [(table, field) for table in shown for field, value in shown[table].items() if type(value) is int]
+        assert ("als", "cap") in whole
+        for table, field in whole:
+            values = {"source": {"history_start": "2026-01-01"}, "catalogue": {"table": "t"}}
+            with pytest.raises(ConfigError, match=rf"{table}\.{field}: Input should be less than or equal to"):
+                parse_config(values | {table: values.get(table, {}) | {field: 10**20}})
 
     @pytest.mark.parametrize("address", ["a@b\nBcc: c@d", "a@b, c@d", "a@b;c@d", "a b@c", "nobody", "a@b\x00", "@b"])
     def test_a_receiver_of_mail_is_one_address(self, address):

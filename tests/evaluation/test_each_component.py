@@ -39,7 +39,7 @@ class TestEachComponent:
         holdout, guesses, knows = day(200)
         parts = [PartlyCold(guesses.table), knows, day(200, known=0.1, seed=4)[1]]
         whole = asked(BLEND.of(parts), holdout)
-        rows = each_component(NAMES, parts, BLEND, holdout, K, whole)
+        rows = each_component(NAMES, parts, BLEND, holdout, K, lambda: whole)
         found = {row.lists: row.precision for row in rows}
         expected = {"all components": BLEND.of(parts)}
         expected |= {f"{name} alone": part for name, part in zip(NAMES, parts, strict=True)}
@@ -56,14 +56,19 @@ class TestEachComponent:
         """Evenly spread, and the lists of the whole are those of the same ones."""
         holdout, guesses, knows = day(2 * TOLD_LISTENERS + 1)
         whole = asked(knows, holdout)
-        (first, *_) = each_component(NAMES[:2], [guesses, knows], Blend((1.0, 0.5), NAMES[:2]), holdout, K, whole)
+        (first, *_) = each_component(
+            NAMES[:2], [guesses, knows], Blend((1.0, 0.5), NAMES[:2]), holdout, K, lambda: whole
+        )
         assert first.precision == precision(is_hit(whole[::3], holdout.hidden[::3])).mean()
 
     def test_what_the_weights_join_is_compared_with_all_by_weights_where_trees_join_the_whole(self):
         """What a component adds is not what trees add; one that stands alone is compared with the whole."""
         holdout, guesses, knows = day(200)
         parts, nothing = [guesses, knows, day(200, known=0.1, seed=4)[1]], np.full((200, K), -1)
-        rows = {row.lists: row for row in each_component(NAMES, parts, replace(BLEND, trees="t"), holdout, K, nothing)}
+        rows = {
+            row.lists: row
+            for row in each_component(NAMES, parts, replace(BLEND, trees="t"), holdout, K, lambda: nothing)
+        }
         by_weights = rows["all by weights"].precision
         for name, row in rows.items():
             beside = by_weights if name.startswith("without") else 0.0
@@ -74,11 +79,11 @@ class TestEachComponent:
         """The whole has nothing of it; alone it stands in the table all the same."""
         holdout, guesses, knows = day(200)
         parts, nothing = [guesses, knows, day(200, known=0.1, seed=4)[1]], np.full((200, K), -1)
-        found = each_component(NAMES, parts, replace(BLEND, weights=(1.0, 0.0, 2.0)), holdout, K, nothing)
+        found = each_component(NAMES, parts, replace(BLEND, weights=(1.0, 0.0, 2.0)), holdout, K, lambda: nothing)
         assert [row.lists for row in found if row.lists.startswith("without")] == ["without als", "without content"]
         assert "neighbours alone" in {row.lists for row in found}
 
     def test_a_component_that_stands_alone_has_no_table(self):
         """Of one component there is nothing to tell apart."""
         holdout, guesses, _ = day(10)
-        assert each_component(["als"], [guesses], Blend(), holdout, K, np.zeros((10, K), np.int64)) == []
+        assert each_component(["als"], [guesses], Blend(), holdout, K, lambda: np.zeros((10, K), np.int64)) == []

@@ -14,7 +14,9 @@ from conftest import execute
 
 from faults.ground import Ground, own_server
 from faults.outcome import Outcome, table
-from faults.scenarios import SCENARIOS, play
+from faults.scenarios import SCENARIOS, WHOLE_DAYS, play
+from faults.working import EVERYTHING, FAST
+from recsys_tasks.core.config import Config
 from recsys_tasks.demo.world import PRESETS, build_world, write_world
 
 
@@ -24,12 +26,14 @@ def main() -> int:
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=f"of {', '.join(SCENARIOS)}; all by default")
     parser.add_argument("--count-factor", type=float, default=1.0, metavar="F", help="so many times the full numbers")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="another seed, other faults (default 1)")
+    everything = f"with every component; by default {', '.join(WHOLE_DAYS)}"
+    parser.add_argument("--everything", action="store_true", help=everything)
     args = parser.parse_args()
     if unknown := set(args.scenarios) - set(SCENARIOS):
         parser.error(f"there is no scenario {', '.join(sorted(unknown))}")
     outcomes: list[Outcome] = []
-    with _ground() as ground:
-        for name in args.scenarios or SCENARIOS:
+    with _ground(EVERYTHING if args.everything else FAST) as ground:
+        for name in args.scenarios or (WHOLE_DAYS if args.everything else SCENARIOS):
             count = max(1, round(SCENARIOS[name].full * args.count_factor))
             outcomes.append(play(name, ground, count, args.seed))
             print(*table(outcomes[-1:]).splitlines()[2:], sep="\n", file=sys.stderr, flush=True)
@@ -38,12 +42,12 @@ def main() -> int:
 
 
 @contextmanager
-def _ground() -> Iterator[Ground]:
+def _ground(config: Config) -> Iterator[Ground]:
     with own_server() as server, tempfile.TemporaryDirectory(prefix="recsys-faults-") as folder:
         execute(server.get_uri(), "ALTER SYSTEM SET fsync = off", "CREATE DATABASE small_world")
         dsn = server.get_uri(database="small_world")
         write_world(dsn, build_world(PRESETS["small"]))
-        yield Ground(Path(folder), dsn)
+        yield Ground(Path(folder), dsn, config)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from faulty_proxy import KINDS, Fault, FaultyProxy, faulty_proxy
 from log_entries import entry
 
 from benchmarks.object_server import ObjectServer, Weed, shared_server
-from faults.ground import DAY, Ground
+from faults.ground import Ground
 from faults.invariants import differences, violations
 from faults.outcome import Outcome
 from faults.publishers import contend
@@ -247,7 +247,7 @@ def _day(ground: Ground, proxy: FaultyProxy) -> Job:
     name = f"day-{next(_numbers)}"
     root = shared_server().bucket(name, ground.folder / name)
     copy_store(ground.base, root, datetime.now(UTC), lambda _: None)
-    return Job(root.given({"endpoint": proxy.endpoint}), ground.dsn, DAY)
+    return ground.job(root.given({"endpoint": proxy.endpoint}))
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 from functools import cache
 from random import Random
 
-from faults.ground import DAY, Ground
+from faults.ground import Ground
 from faults.outcome import Outcome
 from faults.tracing import ALL, calls_of, fault, traced, why_not
-from faults.working import Job, Worker, a_day
+from faults.working import Worker, a_day
 
 
 def crash_points(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
@@ -18,7 +18,7 @@ def crash_points(ground: Ground, outcome: Outcome, count: int, random: Random) -
     outcome.tally("points in a day", len(points))
     for group, number in sorted(random.sample(points, min(count, len(points)))):
         root = ground.clone(ground.base)
-        worker = Worker(a_day, Job(root, ground.dsn, DAY))
+        worker = Worker(a_day, ground.job(root))
         with traced(worker, *fault(group, number, "signal=KILL")):
             worker.go().finish()
         outcome.tally("killed there", worker.refusal.startswith("died"))
@@ -29,7 +29,7 @@ def crash_points(ground: Ground, outcome: Outcome, count: int, random: Random) -
 def listed(ground: Ground) -> list[tuple[str, int]]:
     """Every call of an undisturbed day that touches the store."""
     root = ground.clone(ground.base)
-    worker = Worker(a_day, Job(root, ground.dsn, DAY))
+    worker = Worker(a_day, ground.job(root))
     with traced(worker, *ALL) as lines:
         worker.go().finish()
     return calls_of(worker, root, lines)

@@ -9,11 +9,11 @@ from pathlib import Path
 from random import Random
 
 from faults.crash_points import listed
-from faults.ground import DAY, Ground
+from faults.ground import Ground
 from faults.invariants import violations
 from faults.outcome import Outcome
 from faults.tracing import fault, traced, why_not
-from faults.working import Job, Worker, a_day
+from faults.working import Worker, a_day
 from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.temporary import TEMPORARY
 
@@ -82,7 +82,7 @@ def broken_disk(ground: Ground, outcome: Outcome, count: int, random: Random) ->
     faults = [(*call, "error=EIO") for call in calls] + [(*call, "retval=1") for call in calls if call[0] == "write"]
     for group, number, what in sorted(random.sample(faults, min(count, len(faults)))):
         root = ground.clone(ground.base)
-        worker = Worker(a_day, Job(root, ground.dsn, DAY))
+        worker = Worker(a_day, ground.job(root))
         with traced(worker, *fault(group, number, what)):
             worker.go().finish()
         outcome.tally("refused", worker.refusal != "")

@@ -12,6 +12,8 @@ from typing import Any
 
 from faults.invariants import Bytes, bytes_of, differences, violations
 from faults.working import FAST, Job, Worker, a_day
+from recsys_tasks.core.config import Config
+from recsys_tasks.core.roots import Root
 from recsys_tasks.release.releases import Releases
 from recsys_tasks.steps import Workplace
 from recsys_tasks.storage.posix import PosixStore
@@ -23,8 +25,8 @@ DAY = date(2026, 1, 15)
 class Ground:
     """Two days that went well, the third up to each of its steps, and what the third must leave."""
 
-    def __init__(self, folder: Path, dsn: str) -> None:
-        self.folder, self.dsn = folder, dsn
+    def __init__(self, folder: Path, dsn: str, config: Config = FAST) -> None:
+        self.folder, self.dsn, self.config = folder, dsn, config
         self._numbers = count()
         base = folder / "base"
         for day in BASE_DAYS:
@@ -52,11 +54,15 @@ class Ground:
 
     def start(self, root: Path, day: date = DAY, **options: Any) -> Worker:
         """Let a process run a day."""
-        return Worker(a_day, Job(root, self.dsn, day, **options)).go()
+        return Worker(a_day, self.job(root, day, **options)).go()
+
+    def job(self, root: Root, day: date = DAY, **options: Any) -> Job:
+        """What a process is to do in a store."""
+        return Job(root, self.dsn, day, self.config, **options)
 
     def at(self, root: Path) -> Workplace:
         """Where steps work in this process."""
-        return Workplace(PosixStore(root), FAST, self.dsn)
+        return Workplace(PosixStore(root), self.config, self.dsn)
 
     def broken_after(self, root: Path, worker: Worker) -> list[str]:
         """What a fault left broken, and what a rerun did not mend. The store is removed."""

@@ -13,11 +13,11 @@ from random import Random
 from typing import Any
 
 from faults.disk import Files, Trace
-from faults.ground import DAY, Ground
+from faults.ground import Ground
 from faults.invariants import violations
 from faults.outcome import Outcome
 from faults.recording import Known, Op, Recorder
-from faults.working import Job, Worker, a_day, a_publish
+from faults.working import Worker, a_day, a_publish
 from recsys_tasks.storage.files import link_new, make_durable, new_directory, remove_tree, replace_file, write_file
 from recsys_tasks.storage.posix import PosixStore
 
@@ -144,7 +144,7 @@ def power_loss_in_a_day(ground: Ground, outcome: Outcome, count: int, random: Ra
     """A whole day: whenever the power fails, the store that is found breaks no promise."""
     anchor = ground.folder / "anchor"
     shutil.copytree(ground.base, anchor / "store")
-    start, ops = ops_of(anchor, (a_day, Job(anchor / "store", ground.dsn, DAY)))
+    start, ops = ops_of(anchor, (a_day, ground.job(anchor / "store")))
     shutil.rmtree(anchor)
     states = list(_distinct(start, ops, 0, random))
     for n, files in random.sample(states, min(count, len(states))):
@@ -156,7 +156,7 @@ def power_loss_after_kill(ground: Ground, outcome: Outcome, count: int, random: 
     for die_before in range(1, count + 1):
         anchor = ground.folder / "anchor"
         shutil.copytree(ground.before["publish"], anchor / "store")
-        work = (a_publish, Job(anchor / "store", ground.dsn, DAY, ground.candidate))
+        work = (a_publish, ground.job(anchor / "store", candidate=ground.candidate))
         start, ops = ops_of(anchor, work, die_before)
         if any(op.kind == "done" for op in ops):
             shutil.rmtree(anchor)

@@ -10,10 +10,10 @@ from pathlib import Path
 from random import Random
 from time import sleep
 
-from faults.ground import DAY, Ground
+from faults.ground import Ground
 from faults.invariants import lost, violations
 from faults.outcome import Outcome
-from faults.working import Job, Worker, a_publish
+from faults.working import Worker, a_publish
 from recsys_tasks.core.errors import PublishConflict
 from recsys_tasks.core.roots import Root
 from recsys_tasks.release.log import Entry, ReleaseLog
@@ -86,12 +86,12 @@ def late_writers(ground: Ground, outcome: Outcome, count: int, random: Random) -
     longest = ground.seconds["publish"] * 1.5
     for _ in range(count):
         root, moment = ground.clone(judged / "publish"), random.uniform(0, longest)
-        late = Worker(a_publish, Job(root, ground.dsn, DAY, ground.candidate))
+        late = Worker(a_publish, ground.job(root, candidate=ground.candidate))
         late.hear("ready")
         late.go()
         sleep(moment)
         late.signal(signal.SIGSTOP)
-        other = Worker(a_publish, Job(root, ground.dsn, NEXT_DAY, next_candidate)).go().finish()
+        other = Worker(a_publish, ground.job(root, NEXT_DAY, candidate=next_candidate)).go().finish()
         late.signal(signal.SIGCONT)
         late.finish()
         broken = violations(PosixStore(root), [*late.acknowledged, *other.acknowledged])

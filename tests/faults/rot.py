@@ -6,6 +6,7 @@ has the release before the damaged one open, and must keep it.
 
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -15,15 +16,18 @@ from typing import Any
 from faults.byte_damages import IN_PLACE
 from faults.ground import DAY, Ground
 from faults.outcome import Outcome
-from faults.working import FAST, SIGNED, Worker
+from faults.working import SIGNED, Worker
+from recsys_tasks.core.config import Config
 from recsys_tasks.core.digests import SHORT
 from recsys_tasks.core.errors import CorruptArtefact, NotStored
 from recsys_tasks.partitions.repository import StoredPartition
 from recsys_tasks.release.bundle import open_gated
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, publish
+from recsys_tasks.steps.opened_candidate import open_candidate
 from recsys_tasks.steps.stored_models import open_model
 from recsys_tasks.steps.verdict import recomputed
+from recsys_tasks.storage.artefacts import read_manifest
 from recsys_tasks.storage.posix import PosixStore
 from recsys_tasks.storage.stored_mark import mark_of
 
@@ -33,23 +37,24 @@ Use = Callable[["Bench"], Any]
 class Bench:
     """A store to damage, and the ways in which it is used."""
 
-    def __init__(self, root: Path, dsn: str, candidate: str) -> None:
+    def __init__(self, root: Path, dsn: str, candidate: str, config: Config) -> None:
         self.root, self.store, self.candidate = root, PosixStore(root), candidate
-        self.at = Workplace(self.store, FAST, dsn)
+        self.at = Workplace(self.store, config, dsn)
         self.key = self.at.bundles.key(candidate)
         (self.judgement,) = self.at.judgements.of(DAY, candidate)
         log = self.at.releases.log()
         self.newest = len(log.entries)
         self.reader = Reader(self.store, log.entries[-2].release)
 
-    def files(self, place: str, newer: bool) -> list[Path]:
+    def files(self, kind: "Kind", newer: bool) -> list[Path]:
         """The files of one artefact of a type, of this day or of the day before."""
         entries = self.at.releases.log().entries
         entry = next(e for e in reversed(entries) if e.day < DAY)
         day, candidate, number = (
             (DAY, self.candidate, self.newest) if newer else (entry.day, entry.candidate, self.newest - 1)
         )
-        found = next(iter(self.root.glob(place.format(day=day, candidate=candidate[:SHORT], number=number))))
+        places = sorted(self.root.glob(kind.place.format(day=day, candidate=candidate[:SHORT], number=number)))
+        found = next(each for each in places if not kind.recommender or _made_by(kind.recommender, each))
         return sorted(path for path in found.iterdir() if path.is_file()) if found.is_dir() else [found]
 
     def partition(self) -> None:
@@ -93,6 +98,11 @@ class Bench:
     def model(self) -> None:
         """Indexed, and tomorrow's start."""
         open_model(self.at, DAY, self.key.component)
+
+    def beside(self) -> None:
+        """Judged with, as whatever a candidate was made from."""
+        with ThreadPoolExecutor(1) as beside:
+            open_candidate(self.at, self.at.bundles.gated(self.candidate), beside)
 
     def gated(self) -> None:
         """Judged."""
@@ -140,6 +150,7 @@ class Kind:
     place: str  # glob below the root
     use: Use
     before: str = ""  # the step before which the store is taken; empty: after the day
+    recommender: str = ""  # whose model it is
 
 
 KINDS = {
@@ -151,7 +162,7 @@ KINDS = {
     "catalogue": Kind("catalogues/{day}-*", Bench.catalogue),
     "matrix": Kind("matrices/{day}-*", Bench.matrix),
     "split": Kind("splits/{day}-*", Bench.split),
-    "model": Kind("models/{day}-*", Bench.model),
+    "model": Kind("models/{day}-*", Bench.model, recommender="als"),
     "gated part": Kind("bundles/{candidate}/gated", Bench.gated),
     "gated part of a release": Kind("bundles/{candidate}/gated", Bench.release),
     "names": Kind("bundles/{candidate}/names", Bench.release),
@@ -160,6 +171,9 @@ KINDS = {
     "verdict": Kind("evaluations/{day}/*/verdict", Bench.verdict, before="publish"),
     "newest log entry": Kind("releases/log/{number}.json", Bench.log),
 }
+BESIDE = ("recent", "neighbours", "content", "cold", "blend")
+"""Recommenders whose models stand beside that of ALS where everything is on; the blend's holds weights and trees."""
+KINDS |= {each: Kind("models/{day}-*", Bench.beside, recommender=each) for each in BESIDE}
 Contents = dict[Path, bytes | None]  # what becomes of files; None: they vanish
 
 
@@ -176,6 +190,11 @@ def damaged(random: Random, mine: list[Path], older: list[Path], is_log: bool) -
     return next((name, ways[name]) for name in random.sample(sorted(ways), len(ways)) if _differs(ways[name]))
 
 
+def _made_by(recommender: str, place: Path) -> bool:
+    """Whether its model lies there."""
+    return bool(read_manifest(place).key["recommender"] == recommender)
+
+
 def _differs(way: Contents) -> bool:
     return any(content is None or content != path.read_bytes() for path, content in way.items())
 
@@ -189,12 +208,13 @@ class Rotting:
     candidate: str
     kind: str
     seeds: tuple[int, ...]
+    config: Config
 
 
 def rotting(pipe: Connection, job: Rotting) -> None:
     """Damage, use and restore files; send each time what came of it."""
-    kind, bench = KINDS[job.kind], Bench(job.root, job.dsn, job.candidate)
-    mine, older = (bench.files(kind.place, newer) for newer in (True, False))
+    kind, bench = KINDS[job.kind], Bench(job.root, job.dsn, job.candidate, job.config)
+    mine, older = (bench.files(kind, newer) for newer in (True, False))
     for seed in job.seeds:
         way, contents = damaged(Random(seed), mine, older, kind.place.endswith(".json"))
         sound = {path: path.read_bytes() for path in contents}
@@ -220,11 +240,15 @@ def _set(contents: Contents) -> None:
 
 def rot(ground: Ground, outcome: Outcome, count: int, random: Random) -> None:
     """So many damages of each type of artefact."""
+    alone = len(ground.config.blend.components) == 1
     for name, kind in KINDS.items():
+        if alone and name in BESIDE:
+            continue
         root = ground.copy(ground.before[kind.before] if kind.before else ground.done)
         seeds = [random.randrange(1 << 32) for _ in range(count)]
         while seeds:
-            worker = Worker(rotting, Rotting(root, ground.dsn, ground.candidate, name, tuple(seeds))).go().finish()
+            job = Rotting(root, ground.dsn, ground.candidate, name, tuple(seeds), ground.config)
+            worker = Worker(rotting, job).go().finish()
             came = [message[1] for message in worker.messages if message[0] == "came"]
             cases = [f"{name}: {message[1:]}" for message in worker.messages if message[0] == "damaged"]
             for case, said in zip(cases, came, strict=False):

@@ -59,6 +59,19 @@ SCENARIOS = {
     "airflow": Scenario("processes of Airflow killed during a run", airflow_kills, 8, 0),
     "environments": Scenario("environments of a day", environments, 24, 0),
 }
+WHOLE_DAYS = (
+    "kills",
+    "crash-points",
+    "power-loss-day",
+    "power-loss-kill",
+    "full-disk",
+    "read-only-disk",
+    "short-writes",
+    "broken-disk",
+    "rot",
+    "erasures",
+)
+"""Those that ask nothing but what a day does and leaves: they can be played with every component as well."""
 
 
 def play(name: str, ground: Ground, count: int, seed: int) -> Outcome:

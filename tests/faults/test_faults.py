@@ -8,6 +8,7 @@ import pytest
 
 from faults.ground import Ground
 from faults.scenarios import SCENARIOS, play
+from faults.working import EVERYTHING
 
 
 @pytest.fixture(scope="module")
@@ -22,6 +23,20 @@ def test_no_promise_is_broken(name, ground):
     outcome = play(name, ground, SCENARIOS[name].short, seed=1)
     if outcome.skipped and not outcome.count:
         pytest.skip(outcome.skipped)
+    assert outcome.count
+    assert outcome.failures == []
+
+
+@pytest.fixture(scope="module")
+def ground_of_everything(world_dsn, tmp_path_factory):
+    """The same with every component, and what goes with them."""
+    return Ground(tmp_path_factory.mktemp("everything"), world_dsn, EVERYTHING)
+
+
+@pytest.mark.parametrize("name", ["kills", "rot"])
+def test_no_promise_is_broken_with_every_component(name, ground_of_everything):
+    """More artefacts, made by several threads, leave no more behind, and each is verified before it is used."""
+    outcome = play(name, ground_of_everything, SCENARIOS[name].short, seed=1)
     assert outcome.count
     assert outcome.failures == []
 

@@ -17,6 +17,7 @@ from typing import Any
 from settings import config
 from tqdm import tqdm
 
+from recsys_tasks.core.config import Config
 from recsys_tasks.core.errors import RecsysError
 from recsys_tasks.core.roots import Root
 from recsys_tasks.steps import Signature, Workplace, publish, whole_day
@@ -32,6 +33,15 @@ FAST = config(
     gate={"recall_queries": 100},
     retention={"keep_days": 2},
 )
+EVERYTHING = config(
+    **{name: FAST.model_dump()[name] for name in ("source", "als", "gate", "retention")},
+    blend={"components": ["als", "recent", "neighbours", "content"], "joined_by": "ranker"},
+    recent={"half_life_days": [2, 14], "counts": "discoveries"},
+    content={"cold_tracks": True},
+    evaluation={"salt": "recsys", "blend_share": 0.3},
+    products={"played_again_days": 2, "own_half_life_days": 14, "exploration_share": 0.1},
+)
+"""Every component, joined by trees, tracks without plays, and own plays by trees."""
 REST = timedelta(days=3)
 """The clock of the days is ahead by so much that retention finds something to remove."""
 SIGNED = Signature("olga", "a fault", "2026-01-16T00:00:00+00:00", "fault")
@@ -49,6 +59,7 @@ class Job:
     root: Root
     dsn: str
     day: date
+    config: Config = FAST
     candidate: str = ""  # what to publish, where only that is to be done
     snapshots: Path | None = None  # where to keep the store as it is before each step
     largest_file: int | None = None  # bytes; more is refused by the system
@@ -154,13 +165,13 @@ def a_day(pipe: Connection, job: Job) -> None:
     whole_day.recorded = reported  # type: ignore[assignment]
     if not job.report:
         whole_day.write_report = lambda _, day, judgement: Reported(day, judgement, "")
-    at = Workplace(store_at(job.root), FAST, job.dsn)
+    at = Workplace(store_at(job.root), job.config, job.dsn)
     whole_day.run_day(at, job.day, SIGNED, lambda: datetime.now(UTC) + REST)
 
 
 def a_publish(pipe: Connection, job: Job) -> None:
     """The last step of a day that was judged."""
-    result = publish(Workplace(PosixStore(job.root), FAST, job.dsn), job.day, job.candidate, SIGNED)
+    result = publish(Workplace(PosixStore(job.root), job.config, job.dsn), job.day, job.candidate, SIGNED)
     pipe.send(("done", "publish", result.to_json()))
 
 

@@ -1,5 +1,6 @@
 """Catalogue snapshots: what the source showed of its tracks on a day is taken once, and then never asked again."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -9,7 +10,8 @@ from stored_objects import flip
 
 from recsys_tasks.core.config import parse_config
 from recsys_tasks.core.digests import digest_of
-from recsys_tasks.core.errors import CorruptArtefact, NotStored
+from recsys_tasks.core.errors import CorruptArtefact, NotStored, SourceUnavailable
+from recsys_tasks.core.policy import QualityConfig
 from recsys_tasks.core.source import CatalogueConfig
 from recsys_tasks.repositories.catalogues import FOLDER, Catalogues, catalogue_name
 from recsys_tasks.source.catalogue import catalogue_digest, catalogue_rule, empty_catalogue
@@ -60,6 +62,15 @@ class TestStored:
         with pytest.raises(NotStored):
             catalogues.load(DAY, digest_of("no snapshot"))
 
+    def test_the_newest_is_told_with_its_size(self, catalogues, store):
+        """One that rotted is passed over: it spoils its own date, and no later one."""
+        assert catalogues.newest() is None
+        save(catalogues, DAY, RULE, tracks("a", "b"))
+        spoilt = save(catalogues, TOMORROW, OTHER, tracks("c"))
+        assert catalogues.newest() == (TOMORROW, 1)
+        flip(store, f"{catalogue_name(TOMORROW, spoilt)}/manifest.json")
+        assert catalogues.newest() == (DAY, 2)
+
     def test_a_flipped_byte_is_refused(self, catalogues, store):
         """Names would stand beside other tracks, and nobody would see it."""
         digest = save(catalogues, DAY, RULE, tracks("a", "b"))
@@ -104,3 +115,23 @@ class TestTaken:
         bare = Workplace(store, parse_config({"source": {"history_start": DAY}}), service.dsn)
         assert extract_streams(bare, DAY).catalogue is None
         assert store.names(FOLDER) == []
+
+    def test_a_catalogue_that_a_loader_has_emptied_is_not_kept(self, service):
+        """What is kept stays with its date, without names for good: it is refused, and taken once it is whole."""
+        execute(service.dsn, "INSERT INTO tracks VALUES (2, 'b', 'somebody', NULL), (3, 'c', 'somebody', NULL)")
+        extract_streams(service, DAY)
+        execute(service.dsn, "DELETE FROM tracks WHERE track_id > 1")
+        said = r"tracks has 1 tracks, where the snapshot of 2026-01-15 has 3; asked: at least 0\.5 of them"
+        with pytest.raises(SourceUnavailable, match=said):
+            extract_streams(service, TOMORROW)
+        execute(service.dsn, "INSERT INTO tracks VALUES (2, 'b', 'somebody', NULL)")
+        taken = extract_streams(service, TOMORROW).catalogue
+        assert len(service.catalogues.load(TOMORROW, taken)) == 2
+
+    def test_a_catalogue_may_shrink_where_somebody_says_so(self, service):
+        """Tracks are taken out for good, too."""
+        extract_streams(service, DAY)
+        execute(service.dsn, "TRUNCATE tracks")
+        config = service.config.model_copy(update={"quality": QualityConfig(stop_catalogue=0)})
+        taken = extract_streams(replace(service, config=config), TOMORROW).catalogue
+        assert len(service.catalogues.load(TOMORROW, taken)) == 0

@@ -109,6 +109,33 @@ class TestShapes:
             "started",
         ]
 
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ("PlayHistory", "id", "userId", "trackId", "playedAt", "msPlayed", "isPrivate", "trackTitle", "artistName"),
+            ("Music Plays", "Play ID", "User Id", "Track-ID", "Played At", "ms Played", "Private?", "Title", "Artist"),
+        ],
+    )
+    def test_words_are_joined_as_the_owner_likes(self, source_dsn, recsys, tmp_path, names):
+        """Capitals, spaces and marks in names hide no column, of which the private sessions matter most."""
+        plays, event, user, track, instant, ms, private, title, artist = names
+        execute(
+            source_dsn,
+            f'CREATE TABLE "{plays}" ("{event}" uuid, "{user}" uuid, "{track}" text, "{instant}" timestamptz, '
+            f'"{ms}" integer, "{private}" boolean)',
+            f"INSERT INTO \"{plays}\" SELECT md5(n::text)::uuid, {UUID_OF.format(5)}, 'T' || n % 7, at, 60000, "
+            f"n % 4 = 0 FROM {HOURLY}",
+            f'CREATE TABLE "Songs" ("{track}" text, "{title}" text, "{artist}" text)',
+            "INSERT INTO \"Songs\" VALUES ('T1', 'a', 'b')",
+        )
+        done = recsys(source_dsn, "init")
+        assert done.returncode == 0, done.stdout
+        source, catalogue = (written(tmp_path)[name] for name in ("source", "catalogue"))
+        fields = ("event_id", "user_id", "track_id", "streamed_at", "ms_played", "private_session")
+        assert tuple(source[name] for name in fields) == names[1:7]
+        assert tuple(catalogue[name] for name in ("track_id", "title", "artist")) == (track, title, artist)
+        assert plays_of(tmp_path, source_dsn) == (18, 1)
+
     def test_integers_under_other_names_and_no_event_id(self, source_dsn, recsys, tmp_path):
         """What is not there is told with what that means; without an index on the instant the statement is given."""
         execute(

@@ -119,6 +119,8 @@ class TestLacking:
                 "als2": {"factors": 16},
                 "recent1": {"half_life_days": 1.0},
                 "recent7": {"half_life_days": 7.0},
+                "recent30": {"half_life_days": 30.0},
+                "recent60": {"half_life_days": 60.0},
                 "neighbours1": {"similarity": "cosine", "renewed": "2026-01-11"},
                 "neighbours2": {"similarity": "cosine", "renewed": "2026-01-13"},
                 "neighbours3": {"similarity": "ease"},
@@ -138,6 +140,7 @@ class TestLacking:
             (key(["als2", "neighbours3"], (1.0, 0.0), "t"), ["als", "neighbours"]),  # which trees look at
             (key(["als1", "recent1", "recent9"]), []),  # stored no more: its name has to do
             (key(["als1", "recent1", "recent1"]), ["recent"]),  # two of what the candidate has once
+            (key(["als1", "recent30", "recent60"]), ["recent"]),  # both otherwise, and one name is said once
             (key(["als1", "content1"]), ["content"]),
         ],
     )
