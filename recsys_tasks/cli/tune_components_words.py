@@ -116,8 +116,8 @@ def _what_to_know(tuned: TunedComponents, trees: bool, one_date: bool) -> Iterat
         yield (
             f"Nothing is said of {percent(tuned.unplayed_share)} of what such listeners discovered: tracks that nobody "
             "had played before the hidden dates, which none of these lists knows. With [content] cold_tracks a release "
-            "lists them, ALS alone does too, and gains by them come on top: most by trees, which place them by their "
-            "chance, and least by weights."
+            "lists them, and so does its ALS alone: trees find more of them than it does, weights fewer, and what they "
+            "gain over it is another gain."
         )
     if tuned.chosen.parts and tuned.asked[0] < LEAST_LISTENERS:
         yield (

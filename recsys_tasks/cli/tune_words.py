@@ -115,8 +115,13 @@ def _worth(reported: Reported, k: int) -> str:
 
 def _what_to_know(tuned: Tuned, lengths: Sequence[int]) -> list[str]:
     said = []
+    if tuned.winner != tuned.best.config:
+        said.append(
+            f"The best of all ({described(tuned.best.config)}) is not better by more than one standard error, and its "
+            "longer vectors cost more each day."
+        )
     if tuned.winner == tuned.current.config:
-        said.append("Today's settings are the best of all that were tried.")
+        said.append("No setting that was tried is to be preferred to today's.")
     elif tuned.reported.over_current.ndcg.low <= 0:
         said.append("On the other listeners the winner is not surely better than today's settings.")
     if tuned.edges:

@@ -17,9 +17,9 @@ from recsys_tasks.evaluation.ensemble_data import Material
 from recsys_tasks.evaluation.ensemble_joining import ALONE, Ensemble, Joining
 from recsys_tasks.evaluation.ensemble_parts import DISCOVERIES, Part, Today
 from recsys_tasks.evaluation.ensemble_rounds import Halved, Options, Tried, halved
-from recsys_tasks.evaluation.estimates import LEAST_USERS, paired_difference
+from recsys_tasks.evaluation.estimates import LEAST_USERS
 from recsys_tasks.evaluation.metrics import Values
-from recsys_tasks.evaluation.tuning_scores import Gains, Means, Scores, gains, means
+from recsys_tasks.evaluation.tuning_scores import Gains, Means, Scores, gains, is_near, means
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,6 @@ def simplest(found: Mapping[Ensemble, Values]) -> tuple[Ensemble, Ensemble]:
     """The best ensemble by the means of its values, and the simplest that is near to it."""
     best = max(found, key=lambda each: float(found[each].mean()))
     return best, min((each for each in found if is_near(found[each], found[best])), key=lambda each: each.cost)
-
-
-def is_near(one: Values, best: Values) -> bool:
-    """Whether it scores at most one standard error of their paired difference less than the best."""
-    pair = paired_difference(one, best)
-    return bool(pair["difference"] >= -(pair["standard_error"] or 0.0))
 
 
 def _confirmed(preferred: Ensemble, simpler: Ensemble, joining: Joining) -> Ensemble:

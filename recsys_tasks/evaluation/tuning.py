@@ -5,7 +5,8 @@ hidden play counts as much as one with many. precision@k, by which the gate deci
 from coarse to fine: a grid in decades of a and lambda for each weight, then a pattern search (Hooke and Jeeves 1961)
 around the best in steps of a decade, a half and a quarter, which walks on as long as a neighbour is better, beyond the
 grid up to what is allowed; then longer vectors, as long as these help. One trial of each length comes before the finer
-steps, for those who have not the time for all.
+steps, for those who have not the time for all. Longer vectors cost time and memory every day: of all settings that are
+within one standard error of the best, the best of the shortest vectors wins (Breiman, Friedman, Olshen and Stone 1984).
 """
 
 from collections import Counter
@@ -13,7 +14,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import log10
 
+import numpy as np
+
 from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import FloatArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.evaluation.tuning_grid import DIRECTIONS, FINE, MEDIUM, Point, coarse, edges_of
 from recsys_tasks.evaluation.tuning_scores import (
@@ -22,6 +26,7 @@ from recsys_tasks.evaluation.tuning_scores import (
     Rows,
     Scores,
     gains,
+    is_near,
     means,
     nothing_found,
     scores_of,
@@ -65,7 +70,7 @@ class Reported:
 
 @dataclass(frozen=True)
 class Tuned:
-    """All trials, best first, and what the best is worth on the users that it was not chosen on."""
+    """All trials, the winner first, then best first, and what it is worth on the users that it was not chosen on."""
 
     trials: tuple[Trial, ...]
     current: Trial  # the settings that were given
@@ -76,8 +81,13 @@ class Tuned:
 
     @property
     def winner(self) -> AlsConfig:
-        """The best setting."""
+        """The setting that is chosen."""
         return self.trials[0].config
+
+    @property
+    def best(self) -> Trial:
+        """What scores most: the winner, or longer vectors that are better by less than one standard error."""
+        return max(self.trials, key=lambda trial: trial.means.ndcg)
 
 
 @dataclass(frozen=True)
@@ -163,7 +173,8 @@ class Search:
         self._split, self._current, self._k, self._watch = split, current, k, watch
         self._began = watch.clock()
         self._trials: dict[AlsConfig, Trial] = {}
-        self._reported: dict[AlsConfig, Scores] = {}  # of the current setting, and of each that was once the best
+        self._values: dict[AlsConfig, FloatArray] = {}  # (n_choosing,) nDCG of each setting
+        self._reported: dict[AlsConfig, Scores] = {}  # of the current setting, and of each once the best of its length
         self._seconds: dict[int, float] = {}  # of the last trial with vectors of a length
         self._planned: Counter[int] = Counter()  # trials to come, by length of a vector
 
@@ -202,15 +213,16 @@ class Search:
         return self._trials[config].means.ndcg
 
     def attempt(self, config: AlsConfig) -> None:
-        """Train a setting and score it; where it is the best so far, on the reporting users too, unseen."""
+        """Train a setting and score it; where its length has no better one, on the reporting users too, unseen."""
         began = self._watch.clock()
         try:
             factors = trained(self._split, config)
         except BadData:  # a factor grew beyond all bounds: a setting that finds nothing
             factors = None
-        trial = Trial(config, means(self._scored(config, factors, self._split.choosing)))
-        self._trials[config] = trial
-        if trial == self._best() or config == self._current:
+        scores = self._scored(config, factors, self._split.choosing)
+        trial = self._trials[config] = Trial(config, means(scores))
+        self._values[config] = scores.ndcg.astype(np.float32)
+        if trial == self._best(config.factors) or config == self._current:
             self._reported[config] = self._scored(config, factors, self._split.reporting)
         self._seconds[config.factors] = self._watch.clock() - began
         self._planned[config.factors] = max(0, self._planned[config.factors] - 1)
@@ -218,8 +230,8 @@ class Search:
 
     def result(self, lengths: Sequence[int], stopped: bool) -> Tuned:
         """What came of it."""
-        best, current = self._best(), self._trials[self._current]
-        winner, now = self._reported[best.config], self._reported[self._current]
+        chosen, current = self._preferred(), self._trials[self._current]
+        winner, now = self._reported[chosen.config], self._reported[self._current]
         popular = scores_of_popular(self._split, self._split.reporting, self._k)
         reported = Reported(
             users=len(self._split.reporting),
@@ -229,8 +241,8 @@ class Search:
             over_current=gains(winner, now),
             over_popular=gains(winner, popular),
         )
-        trials = sorted(self._trials.values(), key=lambda trial: -trial.means.ndcg)
-        edges = edges_of(best.config, lengths)
+        trials = sorted(self._trials.values(), key=lambda trial: (trial != chosen, -trial.means.ndcg))
+        edges = edges_of(chosen.config, lengths)
         return Tuned(tuple(trials), current, len(self._split.choosing), reported, edges, stopped)
 
     def _scored(self, config: AlsConfig, factors: Factors | None, rows: Rows) -> Scores:
@@ -242,9 +254,16 @@ class Search:
         to_come = self._planned.total()
         return Tried(trial, self._best(), len(self._trials), to_come, self._seconds_left())
 
-    def _best(self) -> Trial:
-        """The first of the best."""
-        return max(self._trials.values(), key=lambda trial: trial.means.ndcg)
+    def _best(self, factors: int | None = None) -> Trial:
+        """The first of the best. factors: of vectors of this length; None: of all."""
+        asked = (trial for trial in self._trials.values() if factors in (None, trial.config.factors))
+        return max(asked, key=lambda trial: trial.means.ndcg)
+
+    def _preferred(self) -> Trial:
+        """The best of the shortest vectors of which one setting is within one standard error of the best."""
+        best = self._values[self._best().config].astype(np.float64)
+        near = (config.factors for config, values in self._values.items() if is_near(values.astype(np.float64), best))
+        return self._best(min(near))
 
     def _elapsed(self) -> float:
         return self._watch.clock() - self._began

@@ -90,6 +90,12 @@ def interval(one: Values, other: Values) -> Interval:
     return Interval(found["difference"], found["difference"] - half, found["difference"] + half)
 
 
+def is_near(one: Values, best: Values) -> bool:
+    """Whether it scores at most one standard error of their paired difference less than the best."""
+    pair = paired_difference(one, best)
+    return bool(pair["difference"] >= -(pair["standard_error"] or 0.0))
+
+
 def _scored(split: TuningSplit, found: Lists, rows: Rows) -> Scores:
     hidden = split.hidden[rows]
     hits = is_hit(found, hidden)

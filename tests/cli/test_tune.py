@@ -14,7 +14,7 @@ from recsys_tasks.cli.tune_toml import with_values
 from recsys_tasks.cli.tune_words import as_text
 from recsys_tasks.core.config import MOST_FACTORS, AlsConfig, load_config
 from recsys_tasks.evaluation.tuning import Watch, tune
-from recsys_tasks.evaluation.tuning_scores import Interval, means, scores_of, scores_of_popular, trained
+from recsys_tasks.evaluation.tuning_scores import Interval, Means, means, scores_of, scores_of_popular, trained
 from recsys_tasks.evaluation.tuning_split import split_random
 
 
@@ -112,6 +112,15 @@ class TestCommand:
         assert "--factors" not in as_text(at_edge, 5, (4,))
         longest = replace(found.trials[0], config=AlsConfig(factors=MOST_FACTORS))
         assert "--factors" not in as_text(replace(at_edge, trials=(longest,)), 5, (2, MOST_FACTORS))
+
+    def test_longer_vectors_that_are_hardly_better_are_told(self, two_tastes):
+        """What scored most stands in the answer, and why it was not taken."""
+        split = split_random(*read_play_counts(two_tastes, ("who", "what", "times"), ","), 1)
+        found = tune(split, AlsConfig(factors=4, threads=1), [4], 5, Watch(lambda: 0.0, -1))
+        longer = replace(found.trials[0], config=AlsConfig(factors=8), means=Means(0.9, 0.9))
+        told = as_text(replace(found, trials=(*found.trials, longer)), 5, (4, 8))
+        assert "8 factors) is not better by more than one standard error" in told
+        assert "not better" not in as_text(found, 5, (4,))
 
     def test_a_winner_that_is_worth_no_more_is_not_written(self, two_tastes, config, capsys, monkeypatch):
         """Where the other listeners have no more of the winner, the configuration stays, and why is said."""

@@ -17,9 +17,10 @@ from recsys_tasks.evaluation.ensemble_data import Group, Once, faded
 from recsys_tasks.evaluation.ensemble_joining import Ensemble
 from recsys_tasks.evaluation.ensemble_parts import parts_to_try, recents_to_try
 from recsys_tasks.evaluation.ensemble_rounds import GROWTH, factors_of, halved, sizes_of
-from recsys_tasks.evaluation.ensemble_tuning import is_near, tune_components
+from recsys_tasks.evaluation.ensemble_tuning import tune_components
 from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.metrics import ndcg
+from recsys_tasks.evaluation.tuning_scores import is_near
 from recsys_tasks.recommenders.als import Als
 from recsys_tasks.recommenders.blend import weighted_sum
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks

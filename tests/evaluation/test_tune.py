@@ -15,6 +15,7 @@ from recsys_tasks.core.domain import Vocabulary
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.evaluation.tuning import Search, TimeIsUp, Watch, _search, tune
 from recsys_tasks.evaluation.tuning_grid import DECADE, FINE, Point, edges_of
+from recsys_tasks.evaluation.tuning_scores import Scores
 from recsys_tasks.evaluation.tuning_split import split_random, split_time
 from recsys_tasks.matrix.play_matrix import empty_matrix, fold
 
@@ -138,6 +139,40 @@ class Longer(Peak):
     def fine(self):
         """Places of the points between decades in what was asked."""
         return [n for n, point in enumerate(self.asked) if point.a % DECADE or point.regularization % DECADE]
+
+
+class Given(Search):
+    """A search that trains nothing: what each length scores for each listener is given."""
+
+    def __init__(self, split, by_length):
+        super().__init__(split, LOG.model_copy(update={"factors": 2}), 5, Watch(lambda: 0.0))
+        self.by_length = by_length
+
+    def _scored(self, config, _factors, rows):
+        values = np.resize(self.by_length[config.factors], len(rows))
+        return Scores(values, values)
+
+
+class TestLength:
+    @pytest.mark.parametrize(
+        ("gains", "winner"),
+        [
+            pytest.param([0.3, -0.28], 4, id="less than a standard error"),
+            pytest.param([0.3, -0.02], 8, id="surely more"),
+            pytest.param([-0.3, 0.28], 4, id="nothing"),
+        ],
+    )
+    def test_longer_vectors_win_by_more_than_one_standard_error(self, split, monkeypatch, gains, winner):
+        """They cost more each day: shorter ones that are nearly as good stand first, and are reported."""
+        monkeypatch.setattr("recsys_tasks.evaluation.tuning.trained", lambda *_: None)
+        found = Given(split, {4: [0.4, 0.5], 8: np.array([0.4, 0.5]) + gains, 2: [0.1, 0.1]})
+        for factors in (8, 4, 2):
+            found.attempt(LOG.model_copy(update={"factors": factors}))
+        tuned = found.result((2, 4, 8), stopped=False)
+        assert tuned.winner.factors == winner
+        assert tuned.best.config.factors == (8 if sum(gains) > 0 else 4)
+        assert len(tuned.trials) == 3
+        assert tuned.reported.winner.ndcg == pytest.approx(tuned.trials[0].means.ndcg, abs=0.02)
 
 
 class TestSearch:
