@@ -7,13 +7,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from benchmarks.joining import K, taught
+from benchmarks.joining import K
 from benchmarks.recommender_logs import Fold, Lists, Numbers, Task
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
+from recsys_tasks.evaluation.playing_again import spans
 from recsys_tasks.recommenders.base import Candidates
-from recsys_tasks.recommenders.played_again import habits, lesson_of, own_tracks, trees_of
+from recsys_tasks.recommenders.played_again import habits, own_tracks, trees_of
 from recsys_tasks.recommenders.ranker_features import Rows
 from recsys_tasks.recommenders.vectors import Played
+
+DAYS = 7
+"""What is hidden of baskets, where repeats may be listed."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +76,11 @@ class Asked(NamedTuple):
 
 
 def own_by_trees(task: Task, half_life: float) -> list[Lists]:
-    """Lists of each fold of the test: own tracks alone, put in order by trees that its teachers teach."""
-
-    def lesson(place: int) -> tuple[Rows, BoolArray]:
-        asked = Asked.of(task.folds[place], half_life)
-        return lesson_of(asked.rows, asked.hits)
-
+    """Lists of each fold of the test: own tracks alone, put in order by trees that the days before it teach, as a
+    service has them."""
     found = []
-    for fold, trees in zip(task.test, taught(task, lesson, trees_of), strict=True):
-        asked = Asked.of(fold, half_life)
-        found.append(asked.lists(trees.scores(asked.rows), len(fold.rows)))
+    for week in task.test:
+        trees = trees_of([span.lesson for span in spans(week.dates, week.cut, DAYS, half_life)])
+        asked = Asked.of(week, half_life)
+        found.append(asked.lists(trees.scores(asked.rows), len(week.rows)))
     return found

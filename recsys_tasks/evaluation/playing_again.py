@@ -15,7 +15,9 @@ from recsys_tasks.recommenders.ranker_features import Rows
 from recsys_tasks.recommenders.vectors import evenly_spread
 
 SPANS = 4
-"""Spans of days that teach, one after the other up to the newest day."""
+"""As many spans of days before tomorrow teach."""
+STARTS = 3
+"""In the days of one span so many begin: spans that overlap teach more than those that follow each other."""
 MOST_TAUGHT = 5_000
 """Listeners of a span at the most."""
 WINDOW = 4
@@ -27,16 +29,27 @@ K = 10
 class Span(NamedTuple):
     """The own tracks of listeners before a span of days, and what they played again in it. (n_rows,) each."""
 
+    first: int  # its first day
     owners: IntArray
     rows: Rows  # (n_rows, n_features)
     hits: BoolArray
+
+    @property
+    def n_listeners(self) -> int:
+        """How many they are."""
+        return len(np.unique(self.owners))
+
+    @property
+    def lesson(self) -> tuple[Rows, BoolArray]:
+        """What it teaches."""
+        return lesson_of(self.rows, self.hits)
 
 
 class Learnt(NamedTuple):
     """What the spans taught."""
 
     trees: Trees | None  # None: there is nothing to go by, or it did not hold
-    by_trees: float  # precision at K on the newest span, of trees that the others taught; NaN: nobody asked
+    by_trees: float  # precision at K on the newest span, of trees that those before it taught; NaN: nobody asked
     by_fading: float  # the same of own dates, faded
     n_listeners: int  # who were asked on the newest span
 
@@ -63,24 +76,28 @@ def learnt(dates: PlayDates, beyond: int, days: int, half_life: float) -> Learnt
     Raises:
         ConfigError: LightGBM is not installed.
     """
-    newest, *earlier = _spans(dates, beyond, days, half_life)
-    asked = len(np.unique(newest.owners))
-    if min(asked, *(len(np.unique(span.owners)) for span in earlier)) < LEAST_LISTENERS:
+    each = spans(dates, beyond, days, half_life)
+    newest = next(each)
+    asked = fewest = newest.n_listeners
+    overlapping, earlier = [newest.lesson], list[tuple[Rows, BoolArray]]()
+    for span in each:
+        fewest = min(fewest, span.n_listeners)
+        (earlier if span.first + days <= newest.first else overlapping).append(span.lesson)
+    if fewest < LEAST_LISTENERS:
         return Learnt(None, np.nan, np.nan, asked)
-    lessons = [lesson_of(span.rows, span.hits) for span in (newest, *earlier)]
-    by_trees = _precision(newest, trees_of(lessons[1:]).scores(newest.rows)).mean()
+    by_trees = _precision(newest, trees_of(earlier).scores(newest.rows)).mean()
     by_fading = _precision(newest, newest.rows[:, FADED]).mean()
-    trees = trees_of(lessons) if by_trees > by_fading else None
+    trees = trees_of([*overlapping, *earlier]) if by_trees > by_fading else None
     return Learnt(trees, float(by_trees), float(by_fading), asked)
 
 
-def _spans(dates: PlayDates, beyond: int, days: int, half_life: float) -> Iterator[Span]:
-    """Newest first: listeners who play anything in the span, and played something before it."""
-    for first in range(beyond - days, beyond - (SPANS + 1) * days, -days):
+def spans(dates: PlayDates, beyond: int, days: int, half_life: float) -> Iterator[Span]:
+    """Those that teach, newest first: listeners who play anything in the span, and played something before it."""
+    for first in range(beyond - days, beyond - SPANS * days - 1, -max(1, days // STARTS)):
         known, later = before(dates, first, half_life), dates.between(first, first + days)
         listeners = evenly_spread(np.intersect1d(known.users, later.users), MOST_TAUGHT)
         own = own_tracks(known.of_users(listeners), first, half_life, habits(known, first))
-        yield Span(own.pairs // dates.n_tracks, own.rows, np.isin(own.pairs, later.pairs))
+        yield Span(first, own.pairs // dates.n_tracks, own.rows, np.isin(own.pairs, later.pairs))
 
 
 def _precision(span: Span, scores: npt.NDArray[np.floating]) -> Values:

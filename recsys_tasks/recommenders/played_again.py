@@ -8,7 +8,7 @@ whatever its length. With one thread and ``deterministic`` the same rows give th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,21 +23,33 @@ SHARES = (1 / 6, 1 / 3, 2 / 3, 1.0)
 """Of the half-life: own plays are faded by each of these."""
 LATELY = (7.0, 30.0)
 """Half-lives, in days, of the listeners of a track."""
+NEVER = 1_000.0
+"""Days from one play to the next where there is no other."""
+USUAL = 2
+"""So many gaps, as the track's listeners usually leave them, count beside a listener's own."""
+FEW = 3
+"""So many listeners who came back, as those of any track, count beside the track's own in its usual gap."""
 OTHERS = 6
 """Of the tracks that were not played again every sixth teaches: a fourth of what every track would take of memory and
 time, for the same precision."""
-N_TREES = 150
+N_TREES = 200
 CHANCES: Json = {name: value for name, value in PARAMETERS.items() if "lambdarank" not in name} | {
-    "objective": "binary"
+    "objective": "binary",
+    "num_leaves": 8,
+    "feature_fraction": 0.4,
+    "bagging_fraction": 0.5,
+    "bagging_freq": 1,
 }
 """Fixed: what was tried is in docs/recommenders-measured.md."""
-FADED = len(SHARES) - 1
+FADED = SHARES.index(1.0)
 """The column of own plays faded by the whole half-life: they put own tracks in order where there are no trees."""
 NAMES = [
     *(f"own plays, {share:.2f} half-lives" for share in SHARES),
     *("dates", "days since the last", "days since the first", "tracks of the listener"),
+    *("mean gap", "last gap", "gap before it", "deviation of gaps", "days since the last, in gaps"),
+    *("gap by the usual one", "days since the last, in such gaps"),
     *(f"{what}, {days:g} days" for days in LATELY for what in ("listeners", "new listeners", "share that came back")),
-    "listeners",
+    *("listeners", "share who came back", "usual gap"),
 ]
 
 
@@ -89,6 +101,11 @@ class PlayDates:
         """Where the dates of each pair begin."""
         return np.flatnonzero(np.diff(self.pairs, prepend=-1))
 
+    @property
+    def times(self) -> Numbers:
+        """How many dates each pair has."""
+        return np.diff(self.starts, append=len(self.pairs))
+
 
 class OwnTracks(NamedTuple):
     """The own tracks of some listeners, in the order of their pairs."""
@@ -98,14 +115,20 @@ class OwnTracks(NamedTuple):
 
 
 def habits(dates: PlayDates, day: int) -> npt.NDArray[np.float32]:
-    """What trees are told of each track. (n_tracks, 7): of everybody's dates before a day."""
-    cols, starts, ages = dates.cols, dates.starts, day - dates.days
+    """What trees are told of each track. (n_tracks, 9): of everybody's dates before a day."""
+    cols, starts, ages, times = dates.cols, dates.starts, day - dates.days, dates.times
     found = []
     for days in LATELY:
         faded = 0.5 ** (ages / days)
         listeners, new = (np.bincount(cols[some], faded[some], dates.n_tracks) for some in (slice(None), starts))
         found += [listeners, new, 1 - new / np.maximum(listeners, 1e-9)]
-    found.append(np.bincount(cols[starts], minlength=dates.n_tracks))
+    again = times > 1
+    lasts, tracks = (starts + times - 1)[again], cols[starts[again]]
+    gaps = np.log((ages[starts[again]] - ages[lasts]) / (times[again] - 1))
+    listeners, back = (np.bincount(some, minlength=dates.n_tracks) for some in (cols[starts], tracks))
+    mean = gaps.mean() if len(gaps) else np.log(NEVER)
+    usual = (np.bincount(tracks, gaps, dates.n_tracks) + FEW * mean) / (back + FEW)
+    found += [listeners, (back + 1) / (listeners + 5), np.exp(usual)]  # one of five, where nobody played it yet
     return np.stack(found, axis=1, dtype=np.float32, casting="unsafe")
 
 
@@ -116,17 +139,33 @@ def own_tracks(dates: PlayDates, day: int, half_life: float, of_tracks: npt.NDAr
         dates: of these listeners, all before the day.
         day: on which the lists are made.
         half_life: in days, the longest by which own plays are faded.
-        of_tracks: (n_tracks, 7) as ``habits`` has it of everybody's dates.
+        of_tracks: (n_tracks, 9) as ``habits`` has it of everybody's dates.
     """
-    starts = dates.starts
-    times = np.diff(starts, append=len(dates.days))
-    places, ages = np.repeat(np.arange(len(starts)), times), day - dates.days
-    columns = [np.bincount(places, 0.5 ** (ages / (half_life * share)), len(starts)) for share in SHARES]
-    columns += [times, ages[starts + times - 1], ages[starts]]
-    pairs = dates.pairs[starts]
+    starts, times, ages = dates.starts, dates.times, day - dates.days
+    places, pairs, since = np.repeat(np.arange(len(starts)), times), dates.pairs[starts], ages[starts + times - 1]
     _, owners, tracks = np.unique(pairs // dates.n_tracks, return_inverse=True, return_counts=True)
-    rows = np.stack([*columns, tracks[owners]], axis=1, dtype=np.float32, casting="unsafe")
-    return OwnTracks(pairs, np.concatenate([rows, of_tracks[pairs % dates.n_tracks]], axis=1))
+    of_track = of_tracks[pairs % dates.n_tracks]
+    gaps = np.where(times > 1, (ages[starts] - since) / np.maximum(times - 1, 1), NEVER)
+    usual = np.exp((np.log(gaps) * (times - 1) + USUAL * np.log(of_track[:, -1])) / (times - 1 + USUAL))
+    columns = [
+        *(np.bincount(places, 0.5 ** (ages / (half_life * share)), len(starts)) for share in SHARES),
+        *(times, since, ages[starts], tracks[owners]),
+        *(gaps, *_gaps(ages, starts, times, gaps), since / gaps),
+        *(usual, since / usual),
+    ]
+    rows = np.stack(columns, axis=1, dtype=np.float32, casting="unsafe")
+    return OwnTracks(pairs, np.concatenate([rows, of_track], axis=1))
+
+
+def _gaps(ages: Numbers, starts: Numbers, times: Numbers, gaps: npt.NDArray[np.float64]) -> list[npt.NDArray[Any]]:
+    """The last gap between plays, the one before it, and how much they differ; NEVER where there is none."""
+    steps = -np.diff(ages, prepend=0)
+    steps[starts] = 0
+    lasts = starts + times - 1
+    squares = np.add.reduceat(steps**2, starts) if len(starts) else steps
+    deviation = np.sqrt(np.maximum(squares / np.maximum(times - 1, 1) - gaps**2, 0))
+    last, before = (np.where(times > n, steps[np.maximum(lasts - n + 1, 0)], NEVER) for n in (1, 2))
+    return [last, before, np.where(times > 2, deviation, NEVER)]
 
 
 def forest() -> Json:

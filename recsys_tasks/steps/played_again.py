@@ -50,10 +50,19 @@ def chances_of_again(at: Workplace, matrix: PlayMatrix, own: FloatArray, at_once
     if found.trees is None:
         return None
     chances = _chances(found.trees, before(dates, beyond, half_life), beyond, half_life, matrix.counts, at_once)
+    return with_old_ones_behind(chances, own)
+
+
+def with_old_ones_behind(chances: FloatArray, own: FloatArray) -> FloatArray:
+    """Tracks that were not played of late (0) below all others, by faded plays; 0 where these have faded to nothing.
+
+    (n_pairs,) each.
+    """
     old = chances == 0
-    if old.any() and not old.all():
-        chances[old] = chances[~old].min() * own[old] / (2 * own[old].max())
-    return chances
+    most = own[old].max(initial=0)
+    if most == 0 or old.all():
+        return chances
+    return np.where(old, chances[~old].min() * (own / (2 * most)), chances)
 
 
 def _in_words(found: Learnt, days: int) -> str:

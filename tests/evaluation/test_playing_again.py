@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from recsys_tasks.evaluation import playing_again
-from recsys_tasks.evaluation.playing_again import SPANS, before, days_read, learnt
+from recsys_tasks.evaluation.playing_again import SPANS, STARTS, before, days_read, learnt, spans
 from recsys_tasks.recommenders.played_again import PlayDates, trees_of
 
 pytest.importorskip("lightgbm")
@@ -53,17 +53,23 @@ def test_trees_that_do_not_hold_on_the_newest_span_are_dropped():
     assert found.trees is None
 
 
-def test_the_newest_span_is_judged_by_trees_that_it_did_not_teach(monkeypatch):
-    """It teaches those that are kept."""
-    spans = []
+def test_the_newest_span_is_judged_by_trees_that_knew_none_of_its_days(monkeypatch):
+    """Those that overlap it teach only the trees that are kept, as it does itself."""
+    taught = []
 
     def counted(lessons):
-        spans.append(len(lessons))
+        taught.append(len(lessons))
         return trees_of(lessons)
 
     monkeypatch.setattr(playing_again, "trees_of", counted)
     learnt(plays(rhythm=True), DAYS, 3, 6.0)
-    assert spans == [SPANS - 1, SPANS]
+    assert taught == [(SPANS - 2) * STARTS + 1, (SPANS - 1) * STARTS + 1]
+
+
+@pytest.mark.parametrize(("days", "firsts"), [(1, [59, 58, 57, 56]), (7, list(range(53, 32, -2)))])
+def test_spans_begin_several_times_in_the_days_of_one(days, firsts):
+    """Two days apart where a span has seven; the newest ends with the newest day, the first begins four spans ago."""
+    assert [span.first for span in spans(plays(rhythm=False), DAYS, days, 6.0)] == firsts
 
 
 def test_what_is_read_is_what_the_earliest_span_looks_back_to():

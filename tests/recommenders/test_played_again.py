@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from recsys_tasks.recommenders.played_again import NAMES, PlayDates, habits, lesson_of, own_tracks, trees_of
+from recsys_tasks.recommenders.played_again import NAMES, NEVER, PlayDates, habits, lesson_of, own_tracks, trees_of
 
 DAY = 100
-FADED, TIMES, LAST, FIRST, OWN, LISTENERS = 3, 4, 5, 6, 7, 14
+FADED = NAMES.index("own plays, 1.00 half-lives")
 
 
 @pytest.fixture
@@ -22,6 +22,11 @@ def rows_of(dates, half_life=10.0):
     return {divmod(int(pair), dates.n_tracks): row for pair, row in zip(own.pairs, own.rows, strict=True)}
 
 
+def told_of(*names):
+    """Places of numbers in a row."""
+    return [NAMES.index(name) for name in names]
+
+
 class TestOwnTracks:
     def test_each_own_track_has_a_row_of_how_often_and_how_lately_it_was_played(self, dates):
         """A date counts once, however many plays it has; a play of a half-life ago counts half."""
@@ -31,8 +36,20 @@ class TestOwnTracks:
         assert len(row) == len(NAMES)
         assert row[FADED] == pytest.approx(1 / 2 + 1 / 4 + 1 / 8)
         assert row[0] < row[1] < row[2] < row[FADED]
-        assert row[[TIMES, LAST, FIRST, OWN, LISTENERS]].tolist() == [3, 10, 30, 2, 2]
-        assert found[4, 2][[TIMES, LAST, FIRST, OWN, LISTENERS]].tolist() == [1, 1, 1, 1, 2]
+        told = told_of("dates", "days since the last", "days since the first", "tracks of the listener", "listeners")
+        assert row[told].tolist() == [3, 10, 30, 2, 2]
+        assert found[4, 2][told].tolist() == [1, 1, 1, 1, 2]
+
+    def test_what_is_due_is_told_by_the_gaps_between_plays(self):
+        """Days 50, 60 and 90 have gaps of 10 and 30; a track that was played once has none, and so is never due."""
+        users, cols, days = [0, 0, 0, 0], [1, 1, 1, 2], [50, 60, 90, 95]
+        found = rows_of(PlayDates.of(*(np.array(each) for each in (users, cols, days)), n_tracks=3))
+        told = told_of("mean gap", "last gap", "gap before it", "deviation of gaps", "days since the last, in gaps")
+        assert found[0, 1][told].tolist() == [20, 30, 10, 10, 0.5]
+        assert found[0, 2][told] == pytest.approx([NEVER, NEVER, NEVER, NEVER, 5 / NEVER])
+        usual = told_of("usual gap", "gap by the usual one", "days since the last, in such gaps")
+        assert found[0, 1][usual] == pytest.approx([20, 20, 0.5])
+        assert found[0, 2][usual] == pytest.approx([20, 20, 0.25])
 
     def test_habits_tell_who_came_back_from_who_is_new(self, dates):
         """Of the faded listeners of a track those count as new who played it for the first time."""
@@ -41,7 +58,14 @@ class TestOwnTracks:
         assert listeners == pytest.approx(faded.sum())
         assert new == pytest.approx(faded[[0, 3]].sum())
         assert back == pytest.approx(1 - new / listeners)
-        assert habits(dates, DAY)[3].tolist() == [0, 0, 1, 0, 0, 1, 0]
+        assert habits(dates, DAY)[3].tolist() == pytest.approx([0, 0, 1, 0, 0, 1, 0, 1 / 5, 10])
+
+    def test_the_usual_gap_of_a_track_is_near_that_of_all_where_few_came_back(self):
+        """A listener came back to each of two tracks, after 4 days and after 99: 20 is the mean, by logarithm."""
+        users, cols, days = [0, 0, 1, 1], [0, 0, 1, 1], [90, 94, 0, 99]
+        found = habits(PlayDates.of(*(np.array(each) for each in (users, cols, days)), n_tracks=3), DAY)[:, -1]
+        mean = (4 * 99) ** 0.5
+        assert found == pytest.approx([(4 * mean**3) ** 0.25, (99 * mean**3) ** 0.25, mean])
 
     def test_some_listeners_alone_have_the_rows_that_they_have_among_all(self, dates):
         """So that listeners can be asked some at a time."""
@@ -55,7 +79,8 @@ class TestOwnTracks:
     def test_a_store_without_dates_has_no_rows(self):
         """Nobody played anything: there is nothing to be played again."""
         none = PlayDates.of(*(np.zeros(0, np.int64) for _ in range(3)), n_tracks=5)
-        assert own_tracks(none, DAY, 10.0, habits(none, DAY)).rows.shape == (0, len(NAMES))
+        own = own_tracks(none, DAY, 10.0, habits(none, DAY))
+        assert own.rows.shape == (0, len(NAMES))
 
 
 class TestTrees:

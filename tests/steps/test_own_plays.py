@@ -12,7 +12,7 @@ from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.erased_releases import _files_without
 from recsys_tasks.steps.own_plays import own_plays
-from recsys_tasks.steps.played_again import chances_of_again
+from recsys_tasks.steps.played_again import chances_of_again, with_old_ones_behind
 
 
 def test_a_release_holds_them_where_they_are_switched_on(copied):
@@ -69,3 +69,15 @@ def test_faded_plays_decide_where_trees_had_nothing_to_learn(copied):
     assert users.again is None
     assert users.own is not None
     assert any(line.startswith("what is on repeat is ordered by faded plays: too few") for line in said)
+
+
+@pytest.mark.parametrize(
+    ("own", "expected"),
+    [([0.5, 8.0, 2.0, 4.0], [0.2, 0.1, 0.4, 0.05]), ([0.5, 0.0, 2.0, 0.0], [0.2, 0.0, 0.4, 0.0])],
+)
+def test_tracks_that_were_not_played_of_late_stand_behind_all_others(own, expected):
+    """By faded plays; those that have faded to nothing, as plays of years ago do, have no chance instead of none that
+    is a number."""
+    found = with_old_ones_behind(np.array([0.2, 0, 0.4, 0], np.float32), np.array(own, np.float32))
+    assert found.dtype == np.float32
+    assert found.tolist() == pytest.approx(expected)
