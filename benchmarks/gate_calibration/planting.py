@@ -22,16 +22,16 @@ from recsys_tasks.index.annoy_index import build_trees
 from recsys_tasks.index.ranked_tracks import RankedTracks
 from recsys_tasks.matrix.chain import chain_digests
 from recsys_tasks.matrix.play_matrix import canonical, empty_matrix, fold
-from recsys_tasks.matrix.row_ranges import whole
-from recsys_tasks.matrix.split import Holdout, Split, hold_out
+from recsys_tasks.matrix.row_ranges import PlayRows, whole
+from recsys_tasks.matrix.split import Holdout, Split, hold_out, training_of
 from recsys_tasks.recommenders.base import Arrays, TrainingFigures
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.release.bundles import GATED, Bundles
 from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
-from recsys_tasks.steps import train_als
 from recsys_tasks.steps.matrix import chain_of
 from recsys_tasks.steps.opened_candidate import open_candidate
+from recsys_tasks.steps.training_day import TrainingDay
 from recsys_tasks.storage.artefacts import Content
 from recsys_tasks.storage.store import ArtefactStore
 
@@ -199,7 +199,10 @@ def leaked_for_everybody(scene: Scene) -> Iterator[Scene]:
         holdout = hold_out(matrix, split)
         return replace(holdout, training=canonical(whole(holdout.training) + leak.plays(holdout)))
 
+    def leaked(matrix: PlayMatrix, split: Split) -> PlayRows:
+        return leaking(matrix, split).training
+
     with ExitStack() as until_the_end:
-        for step in (train_als, open_candidate):
-            until_the_end.enter_context(patch.object(sys.modules[step.__module__], hold_out.__name__, leaking))
+        for of, takes_out, instead in ((TrainingDay, training_of, leaked), (open_candidate, hold_out, leaking)):
+            until_the_end.enter_context(patch.object(sys.modules[of.__module__], takes_out.__name__, instead))
         yield scene

@@ -17,7 +17,7 @@ from recsys_tasks.recommenders.cold_tracks import (
 )
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
-from recsys_tasks.recommenders.neighbours import SIMILAR, SimilarTracks
+from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import content_beside
@@ -88,7 +88,7 @@ def as_before(of: TrainingDay, key: ModelKey, user_rows: IntArray, wanted: BoolA
 def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:
     """The similar tracks that the factors of a candidate's tracks without plays were made from."""
     content = at.models.key(key.day, str(key.cold)).parameters["content"]
-    artefact = at.models.load(key.day, content, only=SIMILAR)
+    artefact = at.models.load(key.day, content)
     with artefact.named():
         return SimilarTracks.of(arrays_of(artefact))
 

@@ -15,7 +15,7 @@ from recsys_tasks.recommenders.blend import Blend
 from recsys_tasks.recommenders.cold_tracks import ColdTracks
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
-from recsys_tasks.recommenders.neighbours import SIMILAR, SimilarTracks
+from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.recommenders.ranker import TREES, Ranker
 from recsys_tasks.recommenders.recent import Recent, RecentPlays
 from recsys_tasks.release.keys import CandidateKey
@@ -93,7 +93,7 @@ def open_extras(at: Workplace, key: CandidateKey) -> Extras:
     for digest, name in list(zip(key.components, key.blend.names, strict=True))[1:]:
         if name == "recent":
             continue
-        artefact = at.models.load(key.day, digest, only=SIMILAR)
+        artefact = at.models.load(key.day, digest)
         with artefact.named():
             found = SimilarTracks.of(arrays_of(artefact))
         similar, content = (found, content) if name == "neighbours" else (similar, found)
