@@ -17,6 +17,7 @@ from recsys_tasks.recommenders.base import Arrays, TrainingFigures
 from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import catalogue_of, items_for
 from recsys_tasks.steps.workplace import Workplace
@@ -34,6 +35,7 @@ class TrainingDay:
     als: ModelKey  # of the model of ALS, which names the day, the matrix and the split
     _opened: dict[str, Arrays] = field(default_factory=dict)  # by digest
     _factors: dict[str, Factors] = field(default_factory=dict)  # by digest
+    _similar: dict[str, SimilarTracks] = field(default_factory=dict)  # by digest
 
     @cached_property
     def matrix(self) -> PlayMatrix:
@@ -82,6 +84,12 @@ class TrainingDay:
         if digest not in self._opened:
             self._opened[digest] = arrays_of(self.at.models.load(self.als.day, digest))
         return self._opened[digest]
+
+    def similar(self, digest: str) -> SimilarTracks:
+        """The similar tracks of a stored model of the day, checked once."""
+        if digest not in self._similar:
+            self._similar[digest] = SimilarTracks.of(self.model(digest))
+        return self._similar[digest]
 
     def factors(self, als: str) -> Factors:
         """The factors of ALS with a row for each item, zero for one without a play. als: digest of its model."""
