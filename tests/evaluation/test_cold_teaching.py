@@ -7,7 +7,14 @@ import pytest
 from scipy import sparse
 
 from recsys_tasks.evaluation.blend_weights import Teachers
-from recsys_tasks.evaluation.cold_teaching import LEAST_DISCOVERIES, LONG_OUT, AsBefore, cold_totals, new_then
+from recsys_tasks.evaluation.cold_teaching import (
+    LEAST_DISCOVERIES,
+    LONG_OUT,
+    AsBefore,
+    cold_odds,
+    cold_totals,
+    new_then,
+)
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.factors import Factors
@@ -44,7 +51,8 @@ class World:
 
     def fitted(self, **changed):
         """The totals of tracks without plays."""
-        return cold_totals(self.ranked, self.teachers, self.holdout, replace(self.before, **changed), K)
+        odds = cold_odds(self.teachers, self.holdout, replace(self.before, **changed), K)
+        return cold_totals(self.ranked, self.teachers, odds)
 
 
 def world(new_odds, seed=1):
