@@ -12,7 +12,7 @@ from recsys_tasks.core.records import Json
 from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS
 from recsys_tasks.evaluation.playing_again import Learnt, before, days_read, learnt
 from recsys_tasks.matrix.play_matrix import day_counts
-from recsys_tasks.recommenders.played_again import PlayDates, forest, habits, own_tracks
+from recsys_tasks.recommenders.played_again import PlayDates, chances_of, forest, habits, own_tracks
 from recsys_tasks.recommenders.ranker import Trees
 from recsys_tasks.steps.workplace import Workplace
 
@@ -101,5 +101,5 @@ def _chances(
         cells = slice(counts.indptr[first], counts.indptr[beyond])
         owners = np.repeat(np.arange(first, beyond), np.diff(counts.indptr[first : beyond + 1]))
         places = np.searchsorted(owners * n_tracks + counts.indices[cells], some.pairs)
-        chances[cells.start + places] = 1 / (1 + np.exp(-trees.scores(some.rows)))
+        chances[cells.start + places] = chances_of(trees, some.rows)
     return chances
