@@ -51,7 +51,7 @@ class Learnt(NamedTuple):
     trees: Trees | None  # None: there is nothing to go by, or it did not hold
     by_trees: float  # precision at K on the newest span, of trees that those before it taught; NaN: nobody asked
     by_fading: float  # the same of own dates, faded
-    n_listeners: int  # who were asked on the newest span
+    n_listeners: int  # who were asked on the newest span; of the span that has fewest, where these are too few
 
 
 def days_read(days: int, half_life: float) -> int:
@@ -78,17 +78,17 @@ def learnt(dates: PlayDates, beyond: int, days: int, half_life: float) -> Learnt
     """
     each = spans(dates, beyond, days, half_life)
     newest = next(each)
-    asked = fewest = newest.n_listeners
+    fewest = newest.n_listeners
     overlapping, earlier = [newest.lesson], list[tuple[Rows, BoolArray]]()
     for span in each:
         fewest = min(fewest, span.n_listeners)
         (earlier if span.first + days <= newest.first else overlapping).append(span.lesson)
     if fewest < LEAST_LISTENERS:
-        return Learnt(None, np.nan, np.nan, asked)
+        return Learnt(None, np.nan, np.nan, fewest)
     by_trees = _precision(newest, trees_of(earlier).scores(newest.rows)).mean()
     by_fading = _precision(newest, newest.rows[:, FADED]).mean()
     trees = trees_of([*overlapping, *earlier]) if by_trees > by_fading else None
-    return Learnt(trees, float(by_trees), float(by_fading), asked)
+    return Learnt(trees, float(by_trees), float(by_fading), newest.n_listeners)
 
 
 def spans(dates: PlayDates, beyond: int, days: int, half_life: float) -> Iterator[Span]:

@@ -5,10 +5,14 @@ the largest (1 - w) * relevance - w * (largest cosine to a chosen one), with rel
 over the listener's candidates. Many listeners are chosen for at a time.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
+
+Kind = TypeVar("Kind", bound=np.generic)
 
 
 def within_artists(artists: IntArray, there: BoolArray, most: int) -> BoolArray:
@@ -79,7 +83,7 @@ def _scaled(scores: FloatArray, there: BoolArray) -> FloatArray:
     return np.where(there, (scores - low) / spread, 0).astype(np.float32)
 
 
-def taken(values: npt.NDArray[np.generic], places: IntArray, nothing: float) -> npt.NDArray[np.generic]:
+def taken(values: npt.NDArray[Kind], places: IntArray, nothing: float) -> npt.NDArray[Kind]:
     """The values of some places of each row, ``nothing`` for place -1. (n_users, k)."""
     found = np.take_along_axis(values, np.maximum(places, 0), axis=1)
     return np.where(places >= 0, found, np.asarray(nothing, dtype=values.dtype))

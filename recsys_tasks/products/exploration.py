@@ -17,8 +17,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from recsys_tasks.core.domain import BoolArray, IntArray
+from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.keyed_random import keyed_hash
+from recsys_tasks.products.choice import first_places, taken
 from recsys_tasks.products.lists import Cols, Lists, hidden_together
 from recsys_tasks.products.reasons import reasons_for
 from recsys_tasks.products.view import ReleaseView
@@ -64,35 +65,51 @@ class Explorer:
             n_places: of each list, at most.
             allowed: (n_tracks,) tracks to choose from; None: all.
         """
-        cols, scores, reasons = lists.cols.copy(), lists.scores.copy(), lists.reasons.copy()
-        propensities = np.full(cols.shape, np.nan, np.float32)
+        parts = [lists.cols.copy(), lists.scores.copy(), lists.reasons.copy(), np.full(lists.cols.shape, np.nan)]
         open_ = self.new if allowed is None else self.new & allowed
-        for start in range(0, len(cols), LISTENERS_AT_ONCE):
-            some = np.arange(start, min(start + LISTENERS_AT_ONCE, len(cols)))
-            first = _first_places(cols[some], n_places)
-            kept = np.where(np.arange(cols.shape[1]) < first[:, None], cols[some], -1)
-            rows = lists.user_rows[some]
-            taken = hidden_together([hidden.rows(some), _as_played(kept)], self.view.n_tracks)
-            arms, values, _ = self.view.retriever(ARMS).candidates(rows, taken, ARMS, open_)
-            for number, (place, chance) in enumerate(self._drawn(rows, arms, n_places)):
-                there = place >= 0
-                listeners, at = some[there], first[there] + number
-                cols[listeners, at] = arms[there, place[there]]
-                scores[listeners, at] = values[there, place[there]]
-                propensities[listeners, at] = chance[there]
-        new = np.where(np.isnan(propensities), -1, cols).astype(np.int32)
-        reasons = np.where(new >= 0, reasons_for(self.view, new, self.view.played.rows(lists.user_rows)), reasons)
-        return replace(lists, cols=cols, scores=scores, reasons=reasons, propensities=propensities)
+        for start in range(0, len(lists.cols), LISTENERS_AT_ONCE):
+            some = np.arange(start, min(start + LISTENERS_AT_ONCE, len(lists.cols)))
+            before = lists.cols[some]
+            stays = np.arange(before.shape[1]) < _first_places(before, n_places)[:, None]
+            listed = [hidden.rows(some), _as_played(np.where(stays, before, -1))]
+            drawn = self._drawn(lists.user_rows[some], hidden_together(listed, self.view.n_tracks), open_, n_places)
+            behind = ~stays & ~(before[:, :, None] == drawn[0][:, None]).any(axis=2)
+            places = first_places(np.concatenate([stays, drawn[0] >= 0, behind], axis=1), before.shape[1])
+            for held, new, nothing in zip(parts, drawn, (-1, -np.inf, -1, np.nan), strict=True):
+                held[some] = taken(np.concatenate([held[some], new, held[some]], axis=1), places, nothing)
+        cols, scores, reasons, propensities = parts
+        return replace(lists, cols=cols, scores=scores, reasons=reasons, propensities=propensities.astype(np.float32))
 
-    def _drawn(self, user_rows: IntArray, arms: Cols, n_places: int) -> Iterator[tuple[IntArray, Probabilities]]:
-        """For one place after the other: which arm is drawn, -1 where none is left, and how likely that was."""
-        ids, left = self.view.bundle.users.ids.take(pa.array(user_rows)), arms >= 0
-        everybody, candidate = np.arange(len(arms)), self.view.bundle.gated.key.digest
-        for number in range(n_places):
-            chances = largest(self._tables[0][self._tables[1][arms]], left)
+    def _drawn(
+        self, user_rows: IntArray, hidden: Played, open_: BoolArray, n_places: int
+    ) -> tuple[Cols, FloatArray, Cols, Probabilities]:
+        """New tracks of each listener in the order of their draws, -1 where none is left, with scores, reasons and
+        propensities. (n_users, n_drawn) each."""
+        arms, scores, _ = self.view.retriever(ARMS).candidates(user_rows, hidden, ARMS, open_)
+        drawn = zip(*self._draws(user_rows, arms >= 0, self._tables[1][arms], min(n_places, ARMS)), strict=True)
+        places, chances = (np.stack(each, axis=1) for each in drawn)
+        cols = taken(arms, places, -1)
+        reasons = reasons_for(self.view, cols, self.view.played.rows(user_rows))
+        return cols, taken(scores, places, -np.inf), reasons, chances
+
+    def _draws(
+        self, user_rows: IntArray, left: BoolArray, tables: IntArray, n: int
+    ) -> Iterator[tuple[IntArray, Probabilities]]:
+        """For one place after the other: which arm is drawn, -1 where none is left, and how likely that was.
+
+        Args:
+            user_rows: (n_users,) rows of the listeners.
+            left: (n_users, n_arms) arms that are there.
+            tables: (n_users, n_arms) the distribution of each.
+            n: places.
+        """
+        ids = self.view.bundle.users.ids.take(pa.array(user_rows))
+        everybody, candidate = np.arange(len(left)), self.view.bundle.gated.key.digest
+        for number in range(n):
+            chances = largest(self._tables[0][tables], left)
             uniform = (keyed_hash(ids, f"explore {candidate} {number}") >> np.uint64(11)) * 2.0**-53
             ends = np.cumsum(chances, axis=1)
-            place = np.minimum((ends <= uniform[:, None]).sum(axis=1), arms.shape[1] - 1)
+            place = np.minimum((ends <= uniform[:, None]).sum(axis=1), left.shape[1] - 1)
             place = np.where(left.any(axis=1), place, -1)
             yield place, chances[everybody, place]
             left = left.copy()

@@ -32,9 +32,9 @@ FEW = 3
 OTHERS = 6
 """Of the tracks that were not played again every sixth teaches: a fourth of what every track would take of memory and
 time, for the same precision."""
-AGAIN_FORMAT = 2
+AGAIN_FORMAT = 3
 """Version of the way from dates to chances; part of the identity of what holds them. Format 1 knew no gaps, and its
-lessons did not overlap."""
+lessons did not overlap; the chances of 2 had odds that were too large by ``OTHERS``."""
 N_TREES = 200
 CHANCES: Json = {name: value for name, value in PARAMETERS.items() if "lambdarank" not in name} | {
     "objective": "binary",
@@ -188,3 +188,12 @@ def trees_of(lessons: Sequence[tuple[Rows, BoolArray]]) -> Trees:
     """Trees that say how likely a track is to be played again. lessons: of one or more days (``lesson_of``)."""
     rows, hits = (np.concatenate(each) for each in zip(*lessons, strict=True))
     return boosted(rows, hits, NAMES, CHANCES, N_TREES)
+
+
+def chances_of(trees: Trees, rows: Rows) -> npt.NDArray[np.float64]:
+    """How likely each own track is to be played again, by a listener who plays anything. (n_rows,)
+
+    Of the tracks that were not played again but some taught, which makes the odds larger by as much (King and Zeng,
+    "Logistic regression in rare events data", Political Analysis 2001, section 4.1).
+    """
+    return np.asarray(1 / (1 + OTHERS * np.exp(-trees.scores(rows))))

@@ -9,9 +9,10 @@ from recsys_tasks.core.domain import FloatArray, PlayMatrix, day_number
 from recsys_tasks.core.formatting import count, fraction
 from recsys_tasks.core.products import ProductsConfig
 from recsys_tasks.core.records import Json
+from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS
 from recsys_tasks.evaluation.playing_again import Learnt, before, days_read, learnt
 from recsys_tasks.matrix.play_matrix import day_counts
-from recsys_tasks.recommenders.played_again import PlayDates, forest, habits, own_tracks
+from recsys_tasks.recommenders.played_again import PlayDates, chances_of, forest, habits, own_tracks
 from recsys_tasks.recommenders.ranker import Trees
 from recsys_tasks.steps.workplace import Workplace
 
@@ -66,9 +67,11 @@ def with_old_ones_behind(chances: FloatArray, own: FloatArray) -> FloatArray:
 
 
 def _in_words(found: Learnt, days: int) -> str:
-    who = f"{count(found.n_listeners)} listeners on the newest {days} days"
     if np.isnan(found.by_trees):
-        return f"what is on repeat is ordered by faded plays: too few listeners teach trees ({who})"
+        few = f"a span of {days} days has {count(found.n_listeners)} who had played before it"
+        why = f"too few listeners teach trees ({few}, of {LEAST_LISTENERS} needed)"
+        return f"what is on repeat is ordered by faded plays: {why}"
+    who = f"{count(found.n_listeners)} listeners on the newest {days} days"
     order = "trees" if found.trees else "faded plays"
     figures = f"P@10 {fraction(found.by_trees)} by trees, {fraction(found.by_fading)} by faded plays"
     return f"what is on repeat is ordered by {order}: {figures}, of {who}"
@@ -98,5 +101,5 @@ def _chances(
         cells = slice(counts.indptr[first], counts.indptr[beyond])
         owners = np.repeat(np.arange(first, beyond), np.diff(counts.indptr[first : beyond + 1]))
         places = np.searchsorted(owners * n_tracks + counts.indices[cells], some.pairs)
-        chances[cells.start + places] = 1 / (1 + np.exp(-trees.scores(some.rows)))
+        chances[cells.start + places] = chances_of(trees, some.rows)
     return chances

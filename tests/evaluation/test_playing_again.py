@@ -31,11 +31,13 @@ def test_trees_that_foretell_more_than_faded_plays_are_kept():
 
 
 def test_without_enough_listeners_there_are_no_trees():
-    """Of the fewest of any span: trees would learn chance."""
-    few = plays(rhythm=True).of_range(0, 90)
-    assert learnt(few, DAYS, 3, 6.0).trees is None
-    short = plays(rhythm=True).between(DAYS - 10, DAYS)
-    assert learnt(short, DAYS, 3, 6.0).trees is None
+    """Of the fewest of any span, which are told: trees would learn chance."""
+    few = learnt(plays(rhythm=True).of_range(0, 90), DAYS, 3, 6.0)
+    assert few.trees is None
+    assert few.n_listeners == 90
+    short = learnt(plays(rhythm=True).between(DAYS - 10, DAYS), DAYS, 3, 6.0)
+    assert short.trees is None
+    assert short.n_listeners == 0, "nobody had played before the earliest span, whoever listened in the newest"
 
 
 def test_trees_that_do_not_hold_on_the_newest_span_are_dropped():

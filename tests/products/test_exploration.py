@@ -49,6 +49,13 @@ def test_the_last_places_hold_new_tracks_and_the_others_what_they_would(explorin
     assert not any(set(row) & set(exploring.view.played.of(user)) for user, row in enumerate(found.cols.tolist()))
 
 
+def test_a_track_that_is_drawn_stands_on_the_list_once(bundle):
+    """Where fewer new tracks are drawn than there are places, what stands behind them is none of them again."""
+    lists = Products(bundle, ProductsConfig(k=60, exploration_share=0.5)).discover(ROWS)
+    held = [[col for col in row if col >= 0] for row in lists.cols.tolist()]
+    assert all(len(set(row)) == len(row) for row in held)
+
+
 def test_the_same_list_is_made_alone_and_in_any_batch(exploring, found):
     """What is drawn hangs on the candidate, the listener and the place alone."""
     for rows in (ROWS[5:6], ROWS[::-1][:40]):

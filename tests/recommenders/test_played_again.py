@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from recsys_tasks.recommenders.played_again import NAMES, NEVER, PlayDates, habits, lesson_of, own_tracks, trees_of
+from recsys_tasks.recommenders.played_again import (
+    NAMES,
+    NEVER,
+    PlayDates,
+    chances_of,
+    habits,
+    lesson_of,
+    own_tracks,
+    trees_of,
+)
 
 DAY = 100
 FADED = NAMES.index("own plays, 1.00 half-lives")
@@ -102,3 +111,12 @@ class TestTrees:
         scores = trees.scores(rows)
         assert np.corrcoef(scores, rows[:, FADED])[0, 1] > 0.8
         assert trees.scores(rows[:100]) == pytest.approx(scores[:100], rel=1e-12)  # one way of asking, or the other
+
+    def test_a_chance_is_how_often_such_a_track_is_played_again(self):
+        """Though of the others only some teach: of rows that taught nothing, as many are played again as they say."""
+        pytest.importorskip("lightgbm")
+        rng = np.random.default_rng(1)
+        rows = rng.random((12_000, len(NAMES)), dtype=np.float32)
+        hits = rng.random(len(rows)) < rows[:, FADED] ** 3
+        chances = chances_of(trees_of([lesson_of(rows[:6_000], hits[:6_000])]), rows[6_000:])
+        assert chances.mean() == pytest.approx(hits[6_000:].mean(), rel=0.2)
