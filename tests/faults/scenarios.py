@@ -70,8 +70,10 @@ WHOLE_DAYS = (
     "broken-disk",
     "rot",
     "erasures",
+    "readers",
+    "service",
 )
-"""Those that ask nothing but what a day does and leaves: they can be played with every component as well."""
+"""Those that ask what a day does and leaves, and who reads it: they can be played with every component as well."""
 
 
 def play(name: str, ground: Ground, count: int, seed: int) -> Outcome:
