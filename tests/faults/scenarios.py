@@ -69,9 +69,12 @@ WHOLE_DAYS = (
     "short-writes",
     "broken-disk",
     "rot",
-    "erasures",
+    "late-writers",
+    "bucket-days",
     "readers",
     "service",
+    "erasures",
+    "deliveries",
 )
 """Those that ask what a day does and leaves, and who reads it: they can be played with every component as well."""
 
