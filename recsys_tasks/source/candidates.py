@@ -57,7 +57,8 @@ STREAMS = {
     ),
     "event_id": Part(("event_id", "stream_id", "play_id", "listen_id", "event_uuid", "play_uuid", "id", "uuid"), IDS),
     "ms_played": Part(
-        ("ms_played", "played_ms", "listened_ms", "duration_ms", "play_ms", "stream_ms", "milliseconds", "ms"),
+        ("ms_played", "played_ms", "listened_ms", "ms_listened", "ms_streamed", "duration_ms", "play_ms", "stream_ms",
+         "milliseconds_played", "milliseconds_listened", "milliseconds", "millis", "ms"),
         INTEGERS,
     ),
     "private_session": Part(
@@ -72,6 +73,8 @@ SECONDS = Part(
     (*INTEGERS, *FRACTIONS, "interval"),
 )  # fmt: skip
 """How long a stream lasted, in a form that a view has to turn into milliseconds."""
+OTHER_UNITS = frozenset({"ms", "millis", "milliseconds", "min", "mins", "minutes", "hours"})
+"""Words of a name that is not one of seconds, whatever it ends like."""
 CATALOGUE = {
     "track_id": Part((*STREAMS["track_id"].names, "id", "uuid"), IDS, needed=True),
     "title": Part(("title", "track_title", "song_title", "track_name", "song_name", "item_title", "name"), TEXTS,
@@ -167,7 +170,8 @@ def _candidate(
             mend[part], worth = _column(relation, rule, rule.mendable, taken)
             points += worth // 2 if rule.needed else 0
     if "ms_played" in parts and "ms_played" not in columns and "ms_played" not in given:
-        mend["ms_played"], _ = _column(relation, SECONDS, SECONDS.types, {*columns.values(), *mend.values()})
+        others = {name for name in relation.columns if not OTHER_UNITS.isdisjoint(_words(name).split("_"))}
+        mend["ms_played"], _ = _column(relation, SECONDS, SECONDS.types, {*columns.values(), *mend.values(), *others})
     mend = {part: column for part, column in mend.items() if column}
     lacks = [part for part, rule in parts.items() if rule.needed and part not in {*columns, *mend}]
     return None if lacks else Candidate(relation, columns, points, mend)

@@ -41,3 +41,13 @@ def test_a_feature_that_parts_hits_from_others_keeps_a_finite_weight():
     """Four rows are no proof of certainty."""
     found = log_odds(np.array([[0.0], [1.0], [2.0], [3.0]]), np.array([False, False, True, True]))
     assert 0 < found.weights[0] < 3
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n_hits", [10, 30, 133])
+def test_a_few_hits_far_from_all_others_are_told_from_them(n_hits):
+    """Whole steps of Newton's method go beyond there, and end with a weight of 0 or where nothing varies any more."""
+    features = np.append(np.zeros(20_000), np.full(n_hits, 5.0))[:, None]
+    found = log_odds(features, features[:, 0] > 1)
+    assert found.intercept < -5
+    assert found.intercept + 5 * found.weights[0] > 0

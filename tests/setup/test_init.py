@@ -263,6 +263,18 @@ class TestMends:
         assert '("seconds" * 1000)::bigint AS ms_played' in done.stdout
         assert written(tmp_path)["source"]["ms_played"] == ""
 
+    @pytest.mark.parametrize(("duration", "found"), [("msListened", "msListened"), ("minutes_listened", "")])
+    def test_a_duration_in_another_unit_is_not_taken_for_seconds(self, source_dsn, recsys, tmp_path, duration, found):
+        """Milliseconds are what is needed; no view makes of minutes what it would make of seconds."""
+        execute(
+            source_dsn,
+            f'CREATE TABLE plays AS SELECT n % 5 AS user_id, n % 3 AS track_id, at, 45 AS "{duration}" FROM {HOURLY}',
+        )
+        done = recsys(source_dsn, "init")
+        assert done.returncode == 0, done.stderr
+        assert "CREATE VIEW" not in done.stdout
+        assert written(tmp_path)["source"]["ms_played"] == found
+
 
 class TestCorrections:
     @pytest.fixture
