@@ -40,7 +40,7 @@ def train_beside(of: TrainingDay) -> None:
 
     Raises:
         NotStored: no snapshot of the catalogue was taken for the day.
-        BadData: nothing was played, or EASE finds no weights.
+        BadData: nothing was played, there are more pairs than one matrix can hold, or EASE finds no weights.
         CorruptArtefact: the matrix, the split or an earlier model differs from its manifest.
     """
     at, als = of.at, of.als
@@ -48,7 +48,8 @@ def train_beside(of: TrainingDay) -> None:
     missing = {each.key.digest: each for each in wanted if not at.models.holds(als.day, each.key.digest)}
     if not missing:
         return
-    training = of.whole_training()
+    by_dates_alone = all(isinstance(each.recommender, Recent) for each in missing.values())
+    training = of.training if by_dates_alone else of.whole_training()  # recent plays need no copy of all pairs
 
     def train(each: Beside) -> None:
         at.progress(f"training {each.label} of {als.day}")
@@ -97,7 +98,8 @@ def _fit_weights(of: TrainingDay, als: str, beside: Sequence[Beside]) -> None:
 
 
 def _trained(of: TrainingDay, each: Beside, training: sparse.csr_matrix) -> Arrays:
-    """The files of a component. training: (n_users, n_tracks) the matrix without the day of the hidden listeners."""
+    """The files of a component. training: (n_users, n_tracks) without the day of the hidden listeners; recent plays do
+    not look at it."""
     at, matrix = of.at, of.matrix
     if isinstance(each.recommender, Recent):
         return recent_plays(of, each.recommender, each.key).files()

@@ -9,7 +9,9 @@ import pyarrow as pa
 from scipy import sparse
 
 from recsys_tasks.core.domain import PlayMatrix, Vocabulary
-from recsys_tasks.matrix.row_ranges import SLICE_PAIRS, PlayRows, whole
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.formatting import count
+from recsys_tasks.matrix.row_ranges import NARROW_PAIRS, SLICE_PAIRS, PlayRows, whole
 from recsys_tasks.matrix.split import Split, training_of
 from recsys_tasks.matrix.trained_plays import track_listeners, widened
 from recsys_tasks.recommenders.als import Als
@@ -53,7 +55,17 @@ class TrainingDay:
         return training_of(self.matrix, self.split)
 
     def whole_training(self) -> sparse.csr_matrix:
-        """The same as one matrix. One that ALS would make, too, is kept for it."""
+        """The same as one matrix. One that ALS would make, too, is kept for it.
+
+        Raises:
+            BadData: it has more pairs than 32 bits can number.
+        """
+        if self.training.nnz > NARROW_PAIRS:
+            raise BadData(
+                f"{count(self.training.nnz)} pairs of listener and track are more than one matrix can hold "
+                f"({count(NARROW_PAIRS)}), and neighbours and content are learnt from one. Take them out of [blend] "
+                "components and set [content] cold_tracks = false, or give a later history_start."
+            )
         cells = whole(self.training)
         if cells.nnz <= SLICE_PAIRS:
             self.training = cells
