@@ -134,7 +134,7 @@ def _for(args: Namespace, found: Answered) -> Answer:
     if found.known:
         return _listed(found, f"For listener {args.id}, from release {found.release}:")
     unknown = f"Release {found.release} does not know listener {args.id}"
-    listed = _listed(found, f"{unknown}; the most popular tracks, by number of listeners:")
+    listed = _listed(found, f"{unknown}; the most popular tracks:" if found.tracks else f"{unknown}:")
     warning = f"UnknownId: {unknown}. Check the id; one who has listened since is known after the next release."
     return replace(listed, exit_code=1, warning=warning)
 
@@ -170,14 +170,16 @@ def _radio(args: Namespace) -> Answer:
 
 
 def _listed(found: Answered, heading: str, without: tuple[str, ...] = ()) -> Answer:
-    rows = [_row(track) for track in found.tracks]
+    rows, score = [_row(track) for track in found.tracks], "score"
     if found.popular:
-        rows = [row | {"score": int(row["score"])} for row in rows]
-    columns = TRACK_COLUMNS | {"score": "listeners" if found.popular else "score"}
+        whole = all(track.score == int(track.score) for track in found.tracks)
+        rows = [row | {"score": int(row["score"])} for row in rows] if whole else rows
+        score = "listeners" if whole else "listeners of late"  # each of which fades
+    columns = TRACK_COLUMNS | {"score": score}
     if any(track.because for track in found.tracks):
         columns |= {"because": "because you played"}
     columns = {name: heading for name, heading in columns.items() if name not in without}
-    return Answer(asdict(found), f"{heading}\n{as_table(rows, columns)}")
+    return Answer(asdict(found), f"{heading}\n{as_table(rows, columns)}" if rows else f"{heading} nothing.")
 
 
 def _row(track: Track) -> dict[str, Any]:

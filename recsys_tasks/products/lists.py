@@ -23,7 +23,7 @@ class Track:
     track_id: Id
     title: str | None
     artist: str | None
-    score: float  # of a popular track: the number of its listeners, a whole one
+    score: float  # of a popular track: the number of its listeners; where it is by recent plays, each of them faded
     because: "Track | None" = None  # the played track that explains it
 
 

@@ -26,7 +26,7 @@ class Answered:
     known: bool  # False: the release does not know this user, the list is the popular tracks
     tracks: tuple[Track, ...]
     like: Track | None = None  # the track that was asked about
-    popular: bool = False  # these are the popular tracks; a score is a number of listeners
+    popular: bool = False  # these are the popular tracks; a score is a number of listeners, or of faded ones
 
 
 @dataclass(frozen=True)

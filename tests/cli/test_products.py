@@ -10,6 +10,8 @@ import pytest
 
 from recsys_tasks.cli.main import main
 from recsys_tasks.cli.products import in_brackets
+from recsys_tasks.products.lists import Track
+from recsys_tasks.serving.opened import Answered
 from recsys_tasks.serving.reader import Reader
 
 
@@ -66,6 +68,22 @@ def test_an_unknown_listener_is_shown_whole_numbers_of_listeners(ask):
     code, out, err = ask("recommend", "99999999", "-k", "2")
     assert (code, "does not know listener" in err) == (1, True)
     assert all(row.split()[-1].replace(",", "").isdigit() for row in out.splitlines()[3:])
+
+
+def test_listeners_that_fade_are_told_as_those_of_late(ask, monkeypatch):
+    """Where popular tracks are by recent plays, their scores are no whole numbers of listeners, nor told as such."""
+    popular = Answered(3, False, (Track(7, "Fever", "Mabel Elling", 18.8416),), popular=True)
+    monkeypatch.setattr("recsys_tasks.serving.asked.for_listener", lambda *_: popular)
+    out = ask("recommend", "99999999")[1]
+    assert "listeners of late" in out
+    assert out.split()[-1] == "18.8416"
+
+
+def test_nothing_is_on_repeat_with_an_unknown_listener(ask, monkeypatch):
+    """Which is said, in place of a table without a row."""
+    monkeypatch.setattr("recsys_tasks.serving.asked.for_listener", lambda *_: Answered(3, False, (), popular=True))
+    out = ask("recommend", "99999999", "--list", "on_repeat")[1]
+    assert out == "Release 3 does not know listener 99999999: nothing.\n"
 
 
 def test_tracks_stand_for_an_unknown_listener_and_a_playlist(ask, finished):
