@@ -100,12 +100,19 @@ class RetrieverSuite:
         assert len(self.retriever().scores(nothing, nothing)) == 0
 
     def test_bad_questions_are_refused(self) -> None:
-        """A list of no length is a wrong argument; played items of other listeners do not fit."""
+        """A list of no length is a wrong argument; played items of other listeners do not fit, nor do items that there
+        are not."""
         found = self.retriever()
         with pytest.raises(ConfigError, match="A list of 0 tracks"):
             found.candidates(np.arange(2), nothing_played(2), 0)
         with pytest.raises(BadData, match="do not fit"):
             found.candidates(np.arange(2), nothing_played(3), K)
+        for beyond in (N_TRACKS, 2 * N_TRACKS, -1):
+            with pytest.raises(BadData, match="outside of the 80 tracks"):
+                found.candidates(np.arange(2), Played(np.array([0, 1, 1]), np.array([beyond])), K)
+        for n in (N_TRACKS - 1, N_TRACKS + 1):
+            with pytest.raises(BadData, match="does not fit 80 tracks"):
+                found.candidates(np.arange(2), nothing_played(2), K, np.ones(n, dtype=bool))
 
 
 class RecommenderSuite(RetrieverSuite):
