@@ -94,6 +94,17 @@ class RetrieverSuite:
             alone = found.candidates(rows[[user]], nothing_played(1), K)
             assert alone.cols[0].tolist() == together.cols[user].tolist()
 
+    def test_answers_stand_in_the_order_of_the_questions(self) -> None:
+        """Listeners in any order have the lists, and pairs the scores, that they have in the order of the rows."""
+        found, rng = self.retriever(), np.random.default_rng(6)
+        rows, order = np.arange(N_USERS), rng.permutation(N_USERS)
+        lists = found.candidates(rows, nothing_played(N_USERS), K)
+        np.testing.assert_array_equal(found.candidates(order, nothing_played(N_USERS), K).cols, lists.cols[order])
+        users, items = (each.ravel() for each in np.indices((N_USERS, 9)))
+        order = rng.permutation(len(users))
+        scores = found.scores(users, items)
+        np.testing.assert_allclose(found.scores(users[order], items[order]), scores[order], rtol=1e-5, atol=1e-6)
+
     def test_who_asks_of_no_pair_gets_no_score(self) -> None:
         """A blend asks so where none of its components lists anything for anybody."""
         nothing = np.zeros(0, np.int64)
