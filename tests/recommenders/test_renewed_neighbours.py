@@ -71,6 +71,13 @@ def test_bm25_weighs_logs_of_plays():
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_a_young_track_is_not_one_of_its_own_nearest():
+    """Of one listener, it is more like itself than like any other: all of its places go to others all the same."""
+    counts = sparse.csr_matrix(np.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]], np.uint32))
+    found = NearestTracks(NeighboursConfig(nearest=2)).with_young(sparse.csr_matrix((4, 4), dtype=np.float32), counts)
+    assert found.similar.matrix[[4]].indices.tolist() == [0, 1]
+
+
 class Given:
     """How much young tracks are like all others, as it is told."""
 
