@@ -18,7 +18,7 @@ from recsys_tasks.recommenders.explanations import reasons
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, train_components
-from recsys_tasks.steps.cold_tracks import _plays, stored_cold_tracks
+from recsys_tasks.steps.cold_tracks import _plays, as_before, stored_cold_tracks
 from recsys_tasks.steps.opened_candidate import open_candidate
 from recsys_tasks.steps.train_components import train_beside, train_on_als
 from recsys_tasks.steps.training_day import TrainingDay
@@ -106,6 +106,20 @@ class TestReleased:
         stored = stored_cold_tracks(cold, D15, key.cold)
         assert stored.scale == expected.scale > LEAST_SCALE
         np.testing.assert_array_equal(stored.factors, expected.factors)
+
+    def test_chances_are_learnt_of_the_scores_that_lists_go_by(self, cold, bundle):
+        """Of a track without plays, what the day would have said before it is what its stored factors say."""
+        of, key = TrainingDay(cold, cold.models.key(D15, bundle.gated.key.component)), bundle.gated.key
+        cold_ones, rows = unplayed(bundle), np.arange(5)
+        stored = stored_cold_tracks(cold, D15, key.cold)
+        asked = as_before(of, cold.models.key(D15, key.cold), rows, np.isin(np.arange(len(of.items)), cold_ones))
+        said = asked.user_factors @ asked.item_factors[cold_ones].T
+        listed = stored.put_into(of.factors(key.component), len(of.items))
+        np.testing.assert_allclose(
+            said, listed.user_factors[rows] @ listed.item_factors[cold_ones].T, rtol=1e-4, atol=1e-7
+        )
+        assert stored.scale != 1
+        assert said.any()
 
     def test_a_rerun_makes_nothing_new(self, cold):
         """Content, the factors by content, the weights and the candidate are found again."""

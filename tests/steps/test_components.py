@@ -1,6 +1,7 @@
 """A service that joins several components: trained, stored, judged, released and served like one of ALS alone."""
 
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from itertools import permutations
@@ -10,15 +11,21 @@ import pytest
 from settings import artefacts_of, config, run
 
 from recsys_tasks.cli.main import main
+from recsys_tasks.core.domain import day_number
 from recsys_tasks.core.errors import ConfigError, NotStored, TrainerUnavailable
 from recsys_tasks.matrix.row_ranges import whole
 from recsys_tasks.matrix.split import hold_out
+from recsys_tasks.release.bundles import GATED
+from recsys_tasks.release.bundles import NAMES as NAMES_OF_TRACKS
 from recsys_tasks.release.components import beside_factors
 from recsys_tasks.release.lineage import lineage
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.serving.reader import Reader
-from recsys_tasks.steps import Workplace, build_index, train, train_als, train_components
+from recsys_tasks.steps import Workplace, build_index, released_models, train, train_als, train_components
 from recsys_tasks.steps.beside import beside_als
+from recsys_tasks.steps.evaluate import _asking
+from recsys_tasks.steps.going_on import _before
+from recsys_tasks.steps.opened_candidate import open_candidate
 from recsys_tasks.steps.stored_models import split_of
 from recsys_tasks.steps.train_components import train_beside, train_on_als
 from recsys_tasks.steps.training_day import TrainingDay
@@ -33,6 +40,7 @@ JOINED = {
 }
 RETRAINED = ("recent", "neighbours", "blend")
 NAMES = ("als", "recent", "recent", "neighbours")
+LABELS = ("als", "recent (3-day half-life)", "recent (20-day half-life)", "neighbours")
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +67,12 @@ def sums_of(at, day, place=1):
     """Both sums of a stored component of recent plays."""
     files = arrays_of(at.models.load(day, key_of(at, day).components[place]))
     return np.asarray(files["sums"]), np.asarray(files["older"])
+
+
+def opened_of(at, day):
+    """The candidate of a day with everything that it is judged by."""
+    with ThreadPoolExecutor(1) as beside:
+        return open_candidate(at, at.bundles.gated(key_of(at, day).digest), beside)
 
 
 class TestReleased:
@@ -95,18 +109,44 @@ class TestReleased:
         assert (older < sums).any()
         np.testing.assert_array_equal(older[: len(sums_of(joined, D14)[0])], sums_of(joined, D14)[0] * 0.5 ** (1 / 3))
 
+    def test_the_gate_asks_recent_plays_that_know_nothing_of_the_day(self, joined):
+        """Those of both half-lives, as they were before it: with the day's plays they would know what is hidden."""
+        asked = _asking(opened_of(joined, D15)).recent
+        for place, plays in enumerate(asked, 1):
+            sums, older = sums_of(joined, D15, place)
+            np.testing.assert_array_equal(plays.sums, older)
+            assert (plays.sums != sums).any()
+        assert len(asked) == 2
+
+    def test_a_reference_is_asked_recent_plays_that_know_nothing_of_the_day(self, joined, monkeypatch):
+        """It gets those of the candidate in its own columns, as they were before the day."""
+        seen, opened, first = [], opened_of(joined, D15), joined.releases.log().release(1)
+        monkeypatch.setattr(released_models, "_evaluated", lambda *given: seen.append(given))
+        parts = joined.bundles.verify(first, only=(GATED, NAMES_OF_TRACKS))
+        released_models.reference_model(joined, parts, opened.items, opened.asked, opened.extras)
+        ((_, gated, _, listeners, _),) = seen
+        cols = gated.tracks.rows_of(opened.items.ids)
+        for place, plays in enumerate(listeners.recent, 1):
+            np.testing.assert_array_equal(plays.sums[cols[cols >= 0]], sums_of(joined, D15, place)[1][cols >= 0])
+        assert len(listeners.recent) == 2
+
+    def test_neighbours_are_renewed_on_dates_whose_number_is_a_multiple(self, joined):
+        """Every second day since 1970: on the thirteenth and on the fifteenth, whatever date was made before."""
+        renewed = [
+            joined.models.key(day, key_of(joined, day).components[-1]).parameters["renewed"] for day in (D13, D14, D15)
+        ]
+        assert renewed == ["2026-01-13", "2026-01-13", "2026-01-15"]
+        assert day_number(D13) % 2 == day_number(D15) % 2 == 0
+
     def test_the_report_says_what_each_component_is_worth(self, joined):
         """The whole is what the gate judged; each component stands alone and, where it has a weight, is left out."""
         judgement = joined.judgements.of(D15)[0]
         figures = joined.judgements.load(judgement).figures
         rows = {row["lists"]: row for row in figures["components"]}
-        labels, weights = (
-            ("als", "recent (3-day half-life)", "recent (20-day half-life)", "neighbours"),
-            key_of(joined, D15).blend.weights,
-        )
+        weights = key_of(joined, D15).blend.weights
         assert rows["all components"]["precision"] == pytest.approx(figures["candidate_precision"]["mean"])
-        assert set(rows) == {"all components", *(f"{label} alone" for label in labels)} | {
-            f"without {label}" for label, weight in zip(labels, weights, strict=True) if weight
+        assert set(rows) == {"all components", *(f"{label} alone" for label in LABELS)} | {
+            f"without {label}" for label, weight in zip(LABELS, weights, strict=True) if weight
         }
         pages = [path.read_text() for path in joined.store.root.glob("evaluations/2026-01-15/*/*.html")]
         assert len(pages) == 1
@@ -236,6 +276,14 @@ def broken(*_):
 
 
 class TestGoingOn:
+    def test_the_plays_before_a_renewal_hold_nothing_of_its_own_date(self, joined):
+        """Those of hidden listeners would be among them where neighbours are renewed on the day itself."""
+        whole_of, before = (joined.matrices.load(day, key_of(joined, day).matrix) for day in (D15, D14))
+        found = _before(joined, D15, whole_of)
+        assert found.sum() == before.counts.sum()
+        n_users, n_tracks = before.counts.shape
+        assert (found[:n_users, :n_tracks] != before.counts).nnz == 0
+
     def test_any_order_of_backfills_gives_the_same_bytes(self, joined, tmp_path):
         """Whichever dates were trained before, and in whatever order: faded plays, and neighbours, which are
         renewed on the thirteenth and on the fifteenth."""

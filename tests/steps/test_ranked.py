@@ -1,13 +1,16 @@
 """A service whose candidates trees put in order: trained, stored, judged, released and served, the same bytes again."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from settings import SIGNED, artefacts_of, config, run
 
+from recsys_tasks.core.domain import Vocabulary, day_number
+from recsys_tasks.evaluation.cold_teaching import LONG_OUT
+from recsys_tasks.matrix.split import hold_out
 from recsys_tasks.pages.lineage import lineage
 from recsys_tasks.pages.site import render
 from recsys_tasks.recommenders.ranker import FILES, lightgbm
@@ -15,6 +18,8 @@ from recsys_tasks.release.series import series
 from recsys_tasks.reporting.quality_plots import joined_over_days
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, retain
+from recsys_tasks.steps.ranked import _out_days, artists_of
+from recsys_tasks.steps.stored_models import split_of
 from recsys_tasks.steps.suppress import ask_to_suppress
 from recsys_tasks.steps.verdict import verdict_on
 from recsys_tasks.storage.posix import PosixStore
@@ -36,6 +41,28 @@ def at(world_dsn, tmp_path_factory):
     return at
 
 
+def test_artists_are_told_apart_by_id_and_by_name_where_the_catalogue_has_none():
+    """Two of one name are two artists by their ids; a track that the catalogue does not name has none."""
+    items = Vocabulary(pa.array([3, 1, 2, 9]), np.zeros(4, np.int32))
+    names = {"track_id": pa.array([1, 2, 3]), "artist": pa.array(["x", "x", "y"])}
+    by_id, by_name = (
+        artists_of(pa.table(names | {"artist_id": pa.array(ids, pa.string())}), items).tolist()
+        for ids in (["a", "b", "b"], [None] * 3)
+    )
+    assert by_id[0] == by_id[2] != by_id[1] >= 0
+    assert by_name[1] == by_name[2] != by_name[0] >= 0
+    assert by_id[3] == by_name[3] == -1
+    assert artists_of(None, items).tolist() == [-1] * 4
+
+
+def test_a_track_of_whose_release_nothing_is_said_has_long_been_out():
+    """Neither the catalogue's silence nor a track that it does not name makes a new release; one to come is below 0."""
+    items = Vocabulary(pa.array([3, 1, 2, 9]), np.zeros(4, np.int32))
+    released = pa.array([D13 - timedelta(days=5), None, D13 + timedelta(days=1)], pa.date32())
+    catalogue = pa.table({"track_id": pa.array([1, 2, 3]), "released_on": released})
+    assert _out_days(catalogue, items, day_number(D13)).tolist() == [-1, 5, LONG_OUT, LONG_OUT]
+
+
 class TestRanked:
     def test_the_reader_answers_as_the_trees_do(self, at):
         """A list of the release is in the order of the stored trees, which is not that of the weights."""
@@ -50,6 +77,16 @@ class TestRanked:
         ids = gated.tracks.ids
         assert [track.track_id for track in found.tracks] == [ids[int(col)].as_py() for col in ours[5]]
         assert (ours != weighed).any(axis=1).mean() > 0.5
+
+    def test_trees_know_the_age_of_a_track_and_who_played_it_in_the_training(self, at):
+        """Days from the first play to the day, of a track of the day itself none; hidden listeners do not count."""
+        gated = Reader(at.store).bundle.gated
+        facts, first_days = gated.ranker.facts, gated.tracks.first_days
+        np.testing.assert_array_equal(facts.ages, day_number(D13) - first_days)
+        assert facts.ages.min() == 0
+        als = at.models.key(D13, gated.key.component)
+        matrix = at.matrices.load(D13, als.matrix)
+        np.testing.assert_array_equal(facts.listeners, hold_out(matrix, split_of(at, als, matrix)).listeners)
 
     def test_the_trees_are_text_and_arrays_in_the_gated_part(self, at):
         """Nothing is pickled, and an exact check has compared them with the model."""
