@@ -8,6 +8,8 @@ from typing import Any
 
 from recsys_tasks.cli.answers import Answer
 from recsys_tasks.core.errors import ConfigError
+from recsys_tasks.core.sections import Section
+from recsys_tasks.core.source import CatalogueConfig, SourceConfig
 from recsys_tasks.setup.proposal import Corrections, Proposal, propose
 from recsys_tasks.setup.toml_file import toml_text
 
@@ -21,6 +23,8 @@ DESCRIPTION = """Ask the source (RECSYS_SOURCE_DSN) for its tables, and write a 
 
 Nothing is written where the streams were not found, or two tables look equally like them. SELECT rights are enough.
 """
+
+TABLES: dict[str, type[Section]] = {"source": SourceConfig, "catalogue": CatalogueConfig}
 
 
 def register(commands: Any) -> None:
@@ -65,20 +69,29 @@ def _init(args: Namespace) -> Answer:
     )
 
 
-def _fields(settings: list[str]) -> dict[str, dict[str, str]]:
+def _fields(settings: list[str]) -> dict[str, dict[str, Any]]:
     """Field -> value of each table, from ``table.field=value``.
 
     Raises:
         ConfigError: a setting has another form.
     """
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for setting in settings:
         name, equals, value = setting.partition("=")
         table, _, field = name.partition(".")
-        if not equals or not field or table not in ("source", "catalogue"):
+        if not equals or not field or table not in TABLES:
             raise ConfigError(f"--set {setting}: write it as source.FIELD=VALUE or catalogue.FIELD=VALUE.")
-        found.setdefault(table, {})[field] = value
+        known = TABLES[table].model_fields.get(field)
+        found.setdefault(table, {})[field] = _number(value) if known and known.annotation is int else value
     return found
+
+
+def _number(text: str) -> int | str:
+    """A number as TOML has it; what is none stays as it is typed, to be refused."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def _write(path: Path, text: str) -> None:

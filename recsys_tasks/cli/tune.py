@@ -23,8 +23,9 @@ from recsys_tasks.cli.tune_words import CHOSEN, as_data, as_text, changes, progr
 from recsys_tasks.core.config import AlsConfig, Config, load_config
 from recsys_tasks.core.domain import Day, Vocabulary, parse_day
 from recsys_tasks.core.errors import ConfigError
-from recsys_tasks.evaluation.tuning import Tuned, Watch, tune
+from recsys_tasks.evaluation.tuning import Watch, tune
 from recsys_tasks.evaluation.tuning_grid import FACTORS
+from recsys_tasks.evaluation.tuning_results import Tuned
 from recsys_tasks.evaluation.tuning_split import TuningSplit, split_random
 from recsys_tasks.steps import Workplace
 from recsys_tasks.steps.tuning import time_split
@@ -91,7 +92,7 @@ def _tune(args: Namespace) -> Answer:
     if args.components:
         return _components(args, config, current)
     split = _random_split(args, current) if args.split == "random" else _time_split(args)
-    watch = Watch(time.monotonic, 60 * args.minutes, lambda tried: args.tell(progress_line(tried, args.k)))
+    watch = Watch(time.monotonic, 60 * args.minutes, lambda progress: args.tell(progress_line(progress, args.k)))
     lengths = _lengths(args)
     tuned = tune(split, current, lengths, args.k, watch)
     answer = Answer(as_data(tuned), as_text(tuned, args.k, lengths))

@@ -45,7 +45,7 @@ def _answer(
     args: Namespace, material: Material, als: AlsConfig, today: Today, depth: int, blend_share: float
 ) -> Answer:
     trees = importlib.util.find_spec("lightgbm") is not None
-    least, *deeper = depths_for(depth)
+    least, *deeper = depths_for(depth, args.k)
     options = Options(
         args.k,
         least,

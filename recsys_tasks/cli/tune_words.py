@@ -6,7 +6,7 @@ from typing import Any
 
 from recsys_tasks.core.config import MOST_FACTORS, AlsConfig
 from recsys_tasks.core.formatting import count, fraction, significant, with_interval
-from recsys_tasks.evaluation.tuning import Reported, Trial, Tried, Tuned
+from recsys_tasks.evaluation.tuning_results import Reported, SearchProgress, Trial, Tuned
 from recsys_tasks.evaluation.tuning_scores import Gains
 from recsys_tasks.reporting.terminal_tables import as_table
 from recsys_tasks.steps.remaining import spoken
@@ -16,14 +16,14 @@ CHOSEN = ("weight", "a", "regularization", "factors")
 """Fields of [als] that are chosen."""
 
 
-def progress_line(tried: Tried, k: int) -> str:
+def progress_line(progress: SearchProgress, k: int) -> str:
     """A trial, in a line: ``trial 7 of about 57, about 4 min left: ...``."""
-    total, means = tried.done + tried.to_come, tried.trial.means
-    left = f", about {spoken(tried.seconds_left)} left" if tried.to_come else ""
-    best = "the best so far" if tried.trial == tried.best else f"the best so far {fraction(tried.best.means.ndcg)}"
+    trial, total = progress.trial, progress.done + progress.to_come
+    left = f", about {spoken(progress.seconds_left)} left" if progress.to_come else ""
+    best = "the best so far" if trial == progress.best else f"the best so far {fraction(progress.best.means.ndcg)}"
     return (
-        f"trial {tried.done} of about {total}{left}: {described(tried.trial.config)}: nDCG@{k} {fraction(means.ndcg)} "
-        f"({best}), precision@{k} {fraction(means.precision)}"
+        f"trial {progress.done} of about {total}{left}: {described(trial.config)}: nDCG@{k} "
+        f"{fraction(trial.means.ndcg)} ({best}), precision@{k} {fraction(trial.means.precision)}"
     )
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Ratio = Annotated[float, Field(ge=0)]
@@ -17,6 +17,17 @@ class Section(BaseModel):
     """A table of the TOML: immutable, and a field it does not know is an error, never ignored."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        """``true`` is no number, ``"7"`` is none, and 1 is not ``true``: pydantic would take each for the other."""
+        kind = cls.model_fields[str(info.field_name)].annotation
+        if kind is bool and not isinstance(value, bool):
+            raise ValueError("Input should be true or false, without quotes")
+        if kind in (int, float) and isinstance(value, (bool, str)):
+            raise ValueError("Input should be a number, without quotes")
+        return value
 
     @field_validator("*")
     @classmethod

@@ -62,33 +62,58 @@ def new_then(first_days: IntArray, out_days: IntArray, hidden: sparse.csr_matrix
     return np.asarray(found)
 
 
-def cold_totals(ranked: Ranked, teachers: Teachers, holdout: Holdout, before: AsBefore, k: int) -> ColdTotals | None:
-    """Totals of tracks without plays; None where too few of them are discovered to say what they deserve.
+@dataclass(frozen=True)
+class ColdOdds:
+    """How likely a track without plays is discovered by who lists it."""
+
+    bases: npt.NDArray[np.float64]  # (n_items,) log odds of each, the day after, before anything is said of it
+    weights: npt.NDArray[np.float64]  # (n_components,) what they rise by with each one's score, 0 of who says nothing
+
+
+def cold_odds(teachers: Teachers, holdout: Holdout, before: AsBefore, k: int) -> ColdOdds | None:
+    """Learnt of the day's own new tracks; None where too few of them are discovered.
 
     Args:
-        ranked: trees, and what they know of tracks; row i is the i-th listener of the hold-out.
-        teachers: who taught them.
+        teachers: who taught the trees.
         holdout: the day as the blend's listeners are asked about it.
         before: the tracks that were new on the day, as they were known before it.
         k: length of a list: of tracks without plays, as many of each component teach.
     """
-    some = evenly_spread(np.arange(len(teachers.user_rows)), MOST_ASKED)
+    some = _some_of(teachers)
     rows, hidden = teachers.user_rows[some], teachers.hidden[some]
     saying = [n for n, each in enumerate(before.retrievers) if each is not None]
     asked = [each for each in before.retrievers if each is not None]
-    played = played_of(holdout.history[rows])
-    pool = pool_of(asked, rows, played, k, before.unplayed)
+    pool = pool_of(asked, rows, played_of(holdout.history[rows]), k, before.unplayed)
     there = pool.cols >= 0
     ages = _as_age(before.out_days)[pool.cols[there]]
-    cold = _odds(np.stack([*said(pool.raw[:, there]), ages], axis=1), is_hit(pool.cols, hidden)[there])
-    known = _odds(*_known(ranked, teachers.pool.of_listeners(some), rows, hidden))
-    if cold is None or known is None or known.weights[0] <= 0:
+    found = _odds(np.stack([*said(pool.raw[:, there]), ages], axis=1), is_hit(pool.cols, hidden)[there])
+    if found is None:
         return None
     weights = np.zeros(len(before.retrievers))
-    weights[saying] = cold.weights[:-1]
-    tomorrow = cold.intercept + cold.weights[-1] * _as_age(before.out_days + 1)
-    bases = np.where(ranked.facts.listeners == 0, (tomorrow - known.intercept) / known.weights[0], np.inf)
-    return ColdTotals(bases.astype(np.float32), weights / known.weights[0])
+    weights[saying] = found.weights[:-1]
+    return ColdOdds(found.intercept + found.weights[-1] * _as_age(before.out_days + 1), weights)
+
+
+def cold_totals(ranked: Ranked, teachers: Teachers, cold: ColdOdds | None) -> ColdTotals | None:
+    """Totals of tracks without plays: those with which trees have tracks of the same odds. None where too few tracks of
+    one kind or the other are discovered to say so.
+
+    Args:
+        ranked: trees, and what they know of tracks; row i is the i-th listener of the hold-out.
+        teachers: who taught them.
+        cold: of tracks without plays.
+    """
+    some = _some_of(teachers)
+    known = _odds(*_known(ranked, teachers.pool.of_listeners(some), teachers.user_rows[some], teachers.hidden[some]))
+    if cold is None or known is None or known.weights[0] <= 0:
+        return None
+    bases = np.where(ranked.facts.listeners == 0, (cold.bases - known.intercept) / known.weights[0], np.inf)
+    return ColdTotals(bases.astype(np.float32), cold.weights / known.weights[0])
+
+
+def _some_of(teachers: Teachers) -> IntArray:
+    """Those of whom chances are learnt."""
+    return evenly_spread(np.arange(len(teachers.user_rows)), MOST_ASKED)
 
 
 def _known(

@@ -25,10 +25,8 @@ class LongLists:
 
     places: int  # 0: never
     enough: float  # standard error, as a share of the live release's mean, up to which lists of length k are enough
-    most_listeners: int = (
-        1 << 31
-    )  # that are scored, up to which lists are made: they cost as many listeners as there are
-    earlier: Callable[[], EvaluatedModel | None] = lambda: None  # opens a release of a week before, if it is needed
+    most_listeners: int  # that are scored, up to which lists are made: they cost as many listeners as there are
+    earlier: Callable[[], EvaluatedModel | None]  # opens a release of a week before, if it is needed
 
 
 @dataclass(frozen=True)
@@ -137,9 +135,8 @@ def influence(lists: dict[str, Lists], hidden: sparse.csr_matrix, k: int) -> dic
     hit = {who: is_hit(found, hidden) for who, found in lists.items()}
     rows = [np.nonzero(hits)[0] for hits in hit.values()]
     cols = [found[hit[who]] for who, found in lists.items()]
-    cells = np.concatenate(rows), np.concatenate(cols)
+    cells = np.concatenate(rows), np.concatenate(cols)  # a track that several lists hit is one of the matrix
     joint = sparse.csr_matrix((np.ones(len(cells[0]), dtype=np.int32), cells), shape=hidden.shape)
-    joint.data[:] = 1  # a track that several lists hit is one hit
     twins = twins_of(joint, hidden, k)
     most = np.max([hits.sum(axis=1) for hits in hit.values()], axis=0)
     weight = weights_of(twins, too_lucky(most, np.diff(hidden.indptr)))

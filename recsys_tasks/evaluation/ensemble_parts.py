@@ -80,9 +80,12 @@ def recents_to_try(today: Today) -> tuple[Recent, ...]:
     return tuple(Recent(each, counts) for counts in COUNTS for each in sorted(half_lives))
 
 
-def depths_for(today: int) -> tuple[int, ...]:
-    """Depths to try, rising; ensembles are compared with the first one, which is today's where that is less."""
-    return tuple(sorted({today, *DEPTHS}))
+def depths_for(today: int, k: int) -> tuple[int, ...]:
+    """Depths to try, rising; ensembles are compared with the first one, which is today's where that is less.
+
+    None is less than k: a release asks each component for as many candidates as its lists are long, at the least.
+    """
+    return tuple(sorted({max(k, depth) for depth in (today, *DEPTHS)}))
 
 
 def fitted(part: Part, sample: Sample) -> dict[str, Retriever]:

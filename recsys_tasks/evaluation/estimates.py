@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import ndtr
 
 from recsys_tasks.core.domain import BoolArray, Figures
 from recsys_tasks.core.policy import GateConfig
+from recsys_tasks.evaluation.metrics import Values
 
-Values = npt.NDArray[np.float64]
 PerUser = Mapping[str, Values]
 
 Z_95 = 1.96

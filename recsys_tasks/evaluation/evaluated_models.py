@@ -34,6 +34,8 @@ from recsys_tasks.recommenders.popular import PopularTracks
 
 THREADS = 2
 """That make lists at the same time: most of it is NumPy's work, which lets go of the interpreter."""
+PARTS = 4
+"""Of the listeners of each model, a task each: of two, a thread would be left alone with half of the last model."""
 
 
 @dataclass(frozen=True)
@@ -114,17 +116,17 @@ def evaluate_models(
 def _recommended(
     models: dict[str, EvaluatedModel], choices: dict[str, list[Choice]], asked: Asked
 ) -> dict[str, list[Lists]]:
-    """Lists of each model for each of its choices, each half of the listeners by itself: no list needs
+    """Lists of each model for each of its choices, each part of the listeners by itself: no list needs
     anything of another."""
 
     def of_some(name: str, rows: IntArray) -> list[Lists]:
         return recommend_from(models[name], asked.scored[rows], asked.played[rows], asked.k, choices[name])
 
-    halves = np.array_split(np.arange(len(asked.scored)), 2)
+    parts = np.array_split(np.arange(len(asked.scored)), PARTS)
     with ThreadPoolExecutor(THREADS) as pool:
-        found = {name: [pool.submit(of_some, name, rows) for rows in halves] for name in models}
-        lists = {name: [half.result() for half in both] for name, both in found.items()}
-    return {name: [np.concatenate(choice) for choice in zip(*both, strict=True)] for name, both in lists.items()}
+        found = {name: [pool.submit(of_some, name, rows) for rows in parts] for name in models}
+        lists = {name: [part.result() for part in all_of] for name, all_of in found.items()}
+    return {name: [np.concatenate(choice) for choice in zip(*each, strict=True)] for name, each in lists.items()}
 
 
 def _kinds(new_tracks: BoolArray, listeners: npt.NDArray[np.int64]) -> dict[str, BoolArray]:

@@ -13,7 +13,7 @@ NO_FEATURES = ("title", "artist", "artist_id", "released_on", "kind", "available
 GENRES = ("genre", "genres")
 """Names of the feature that says the genre: a text, or several as tags."""
 N_CLASSES = 5
-"""A number counts as the fifth of the catalogue that it lies in."""
+"""A fraction counts as the fifth of the catalogue that it lies in, a whole number as itself."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Traits:
     """Of each track column; -1 stands for what the catalogue does not say."""
 
     artists: IntArray  # (n_tracks,) a number for each artist
-    features: IntArray  # (n_tracks, n_features) a number for each value of a feature: texts, truth values, classes
+    features: IntArray  # (n_tracks, n_features) a number for each value of a feature, of fractions for each class
     genres: sparse.csr_matrix | None  # (n_tracks, n_genres) share of each genre in a track; None: no such feature
 
 
@@ -41,7 +41,7 @@ def traits_of(names: pa.Table) -> Traits:
 
 
 def _codes(values: pa.Array) -> IntArray:
-    """A number for each value; a number for each fifth of fractions and of integers. (n,), -1 for null."""
+    """A number for each value, of fractions for each fifth; -1 for null, and for what is no finite number. (n,)"""
     if pa.types.is_floating(values.type):
         numbers = np.asarray(pc.fill_null(values, np.nan))
         known = np.isfinite(numbers)

@@ -17,13 +17,11 @@ from math import log10
 import numpy as np
 
 from recsys_tasks.core.config import AlsConfig
-from recsys_tasks.core.domain import FloatArray
+from recsys_tasks.core.domain import FloatArray, IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.evaluation.tuning_grid import DIRECTIONS, FINE, MEDIUM, Point, coarse, edges_of
+from recsys_tasks.evaluation.tuning_results import Reported, SearchProgress, Trial, Tuned
 from recsys_tasks.evaluation.tuning_scores import (
-    Gains,
-    Means,
-    Rows,
     Scores,
     gains,
     is_near,
@@ -38,65 +36,12 @@ from recsys_tasks.recommenders.factors import Factors
 
 
 @dataclass(frozen=True)
-class Trial:
-    """One setting, and its means on the choosing users."""
-
-    config: AlsConfig
-    means: Means
-
-
-@dataclass(frozen=True)
-class Tried:
-    """How far the search is, after a trial."""
-
-    trial: Trial
-    best: Trial  # of all so far
-    done: int  # trials
-    to_come: int  # about, as the search is planned: how far a winner has to be followed nobody knows before
-    seconds_left: float  # about, or until the time is up
-
-
-@dataclass(frozen=True)
-class Reported:
-    """Means on the users that nothing was chosen on, and by how much the winner scores more."""
-
-    users: int
-    winner: Means
-    current: Means
-    popular: Means
-    over_current: Gains
-    over_popular: Gains
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """All trials, the winner first, then best first, and what it is worth on the users that it was not chosen on."""
-
-    trials: tuple[Trial, ...]
-    current: Trial  # the settings that were given
-    choosing_users: int
-    reported: Reported
-    edges: tuple[str, ...]  # parameters of the winner that stand at the edge of what is allowed
-    stopped: bool  # the time was up before the search had ended
-
-    @property
-    def winner(self) -> AlsConfig:
-        """The setting that is chosen."""
-        return self.trials[0].config
-
-    @property
-    def best(self) -> Trial:
-        """What scores most: the winner, or longer vectors that are better by less than one standard error."""
-        return max(self.trials, key=lambda trial: trial.means.ndcg)
-
-
-@dataclass(frozen=True)
 class Watch:
     """The time that a search may take, and who follows it."""
 
     clock: Callable[[], float]  # seconds since any moment
     seconds: float = float("inf")
-    tell: Callable[[Tried], None] = lambda _tried: None
+    tell: Callable[[SearchProgress], None] = lambda _progress: None
 
 
 class TimeIsUp(Exception):
@@ -226,7 +171,7 @@ class Search:
             self._reported[config] = self._scored(config, factors, self._split.reporting)
         self._seconds[config.factors] = self._watch.clock() - began
         self._planned[config.factors] = max(0, self._planned[config.factors] - 1)
-        self._watch.tell(self._tried(trial))
+        self._watch.tell(self._progress(trial))
 
     def result(self, lengths: Sequence[int], stopped: bool) -> Tuned:
         """What came of it."""
@@ -245,14 +190,14 @@ class Search:
         edges = edges_of(chosen.config, lengths)
         return Tuned(tuple(trials), current, len(self._split.choosing), reported, edges, stopped)
 
-    def _scored(self, config: AlsConfig, factors: Factors | None, rows: Rows) -> Scores:
+    def _scored(self, config: AlsConfig, factors: Factors | None, rows: IntArray) -> Scores:
         if factors is None:
             return nothing_found(rows)
         return scores_of(self._split, config, factors, rows, self._k)
 
-    def _tried(self, trial: Trial) -> Tried:
+    def _progress(self, trial: Trial) -> SearchProgress:
         to_come = self._planned.total()
-        return Tried(trial, self._best(), len(self._trials), to_come, self._seconds_left())
+        return SearchProgress(trial, self._best(), len(self._trials), to_come, self._seconds_left())
 
     def _best(self, factors: int | None = None) -> Trial:
         """The first of the best. factors: of vectors of this length; None: of all."""

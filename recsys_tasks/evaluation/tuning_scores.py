@@ -3,9 +3,9 @@
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from recsys_tasks.core.config import AlsConfig
+from recsys_tasks.core.domain import IntArray
 from recsys_tasks.evaluation.estimates import Z_95, paired_difference
 from recsys_tasks.evaluation.lists import Lists, is_hit
 from recsys_tasks.evaluation.metrics import Values, ndcg, precision
@@ -16,8 +16,6 @@ from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.exact_search import exact_top
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.vectors import Played
-
-Rows = npt.NDArray[np.int64]
 
 
 class Scores(NamedTuple):
@@ -54,7 +52,7 @@ def trained(split: TuningSplit, config: AlsConfig) -> Factors:
     return Als(config).fit(TrainingData(split.training, split.users, split.tracks)).component
 
 
-def scores_of(split: TuningSplit, config: AlsConfig, factors: Factors, rows: Rows, k: int) -> Scores:
+def scores_of(split: TuningSplit, config: AlsConfig, factors: Factors, rows: IntArray, k: int) -> Scores:
     """Scores of exact lists, made for users as a release makes them: learned anew from their own plays."""
     played = split.training[rows]
     vectors = Als(config).user_vectors(played, factors.item_factors)
@@ -62,13 +60,13 @@ def scores_of(split: TuningSplit, config: AlsConfig, factors: Factors, rows: Row
     return _scored(split, found.astype(np.int64), rows)
 
 
-def scores_of_popular(split: TuningSplit, rows: Rows, k: int) -> Scores:
+def scores_of_popular(split: TuningSplit, rows: IntArray, k: int) -> Scores:
     """Scores of the tracks that most listeners of the training have played."""
     order = popular_order(listeners_of(split.training))
     return _scored(split, first_unplayed(order, split.training[rows], k), rows)
 
 
-def nothing_found(rows: Rows) -> Scores:
+def nothing_found(rows: IntArray) -> Scores:
     """Scores of lists without a hit."""
     return Scores(np.zeros(len(rows)), np.zeros(len(rows)))
 
@@ -96,7 +94,7 @@ def is_near(one: Values, best: Values) -> bool:
     return bool(pair["difference"] >= -(pair["standard_error"] or 0.0))
 
 
-def _scored(split: TuningSplit, found: Lists, rows: Rows) -> Scores:
+def _scored(split: TuningSplit, found: Lists, rows: IntArray) -> Scores:
     hidden = split.hidden[rows]
     hits = is_hit(found, hidden)
     return Scores(precision(hits), ndcg(hits, np.diff(hidden.indptr)))

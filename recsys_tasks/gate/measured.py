@@ -8,7 +8,8 @@ import numpy as np
 from recsys_tasks.core.domain import Figures
 from recsys_tasks.core.formatting import count, signed_percent, significant
 from recsys_tasks.core.policy import GateConfig
-from recsys_tasks.evaluation.estimates import Z_95, PerUser, Values, mean_and_error, paired_difference, slices
+from recsys_tasks.evaluation.estimates import Z_95, PerUser, mean_and_error, paired_difference, slices
+from recsys_tasks.evaluation.metrics import Values
 from recsys_tasks.gate.past import Loss
 
 LEAST_ERROR = 1e-9

@@ -107,6 +107,11 @@ class TwoTierSearch:
         self._slack = self._largest_norm * rounding(tracks.ranked_factors.shape[1])  # what rounding may add to a score
         self._rows = np.arange(self._sizes.batch)[:, None]
 
+    @classmethod
+    def exact(cls, tracks: RankedTracks) -> "TwoTierSearch":
+        """One without a budget: each scan goes on until its answer is proven, and no index is asked."""
+        return cls(tracks, SearchParameters(budget=max(1, len(tracks)), search_k=0, similar_search_k=1))
+
     def find(self, user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None = None) -> Found:
         """The k best unplayed tracks of each user.
 

@@ -11,8 +11,10 @@ share of the lists of today's listeners as they have of what these listeners dis
 content does not tell who discovers them, for then they drive out tracks that would be played.
 """
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +46,9 @@ CALIBRATION_LISTENERS = 2_000
 """Of about so many of the day's listeners, evenly spread, discoveries are counted and lists are made."""
 LEAST_SCALE = 1e-3
 """Where new tracks were not played at all they get this scale: on no list, and still found as similar tracks."""
+
+Search: TypeAlias = Callable[[FloatArray, FloatArray, Played, int, BoolArray], Top]
+"""The best tracks of item_factors, user_vectors, played, k and allowed, as ``exact_top`` has them."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +103,7 @@ class DayOfPlays:
 
 
 def fit_cold_tracks(
-    als: Als, factors: Factors, similar: SimilarTracks, plays: DayOfPlays, few: int, k: int
+    als: Als, factors: Factors, similar: SimilarTracks, plays: DayOfPlays, few: int, k: int, search: Search = exact_top
 ) -> ColdTracks:
     """Factors of the items with less than ``few`` listeners of which the catalogue says anything.
 
@@ -109,11 +114,12 @@ def fit_cold_tracks(
         plays: on which the scale is chosen.
         few: listeners from which on a track has the factors of ALS alone.
         k: length of the lists on which the scale is chosen.
+        search: finds the lists; the answers are exact, whichever it is.
     """
     learned, listeners = NO_COLD_TRACKS.put_into(factors, len(plays.items)), plays.listeners
     means = content_means(learned.item_factors, similar, (listeners < few) | is_fresh(plays.items, plays.day))
     with threadpool_limits(limits=1, user_api="blas"):
-        scale = calibrated_scale(als, learned, means, plays, k)
+        scale = calibrated_scale(als, learned, means, plays, k, search)
     return mixed(learned.item_factors, means, listeners, few, scale)
 
 
@@ -152,7 +158,7 @@ def content_means(item_factors: FloatArray, similar: SimilarTracks, wanted: Bool
     return np.asarray(np.divide(summed, total[:, None], out=np.zeros_like(summed), where=there))
 
 
-def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOfPlays, k: int) -> float:
+def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOfPlays, k: int, search: Search) -> float:
     """The scale of content's factors with which fresh tracks are listed as often as they are discovered, at the most.
 
     A listener's j-th best fresh track (from 0) takes a place of a list of k as soon as its scaled score exceeds that of
@@ -167,6 +173,7 @@ def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOf
         means: (n_items, n_factors) of content, of fresh tracks.
         plays: of the day.
         k: length of a list.
+        search: finds the lists.
     """
     listening = np.flatnonzero((np.diff(plays.today.indptr) > 0) & ~learned.cold_users())
     rows = evenly_spread(listening, CALIBRATION_LISTENERS)
@@ -182,7 +189,7 @@ def calibrated_scale(als: Als, learned: Factors, means: FloatArray, plays: DayOf
     users, played = als.user_vectors(before, learned.item_factors), Played(before.indptr, before.indices)
     asked = (learned.item_factors, ~fresh), (means, fresh)
     with ThreadPoolExecutor(len(asked)) as pool:
-        others, own = pool.map(lambda of: exact_top(of[0], users, played, k, of[1]), asked)
+        others, own = pool.map(lambda of: search(of[0], users, played, k, of[1]), asked)
     gains = are_cells(own.cols, found).astype(np.int8) - are_cells(others.cols, found)[:, ::-1]
     scales = _scales(others, own)
     order = np.argsort(scales, axis=None, kind="stable")[: min(wanted, np.count_nonzero(np.isfinite(scales)))]

@@ -14,6 +14,7 @@ memory is that of the plays and of the neighbours, and the bytes do not depend o
 young tracks are compared with all, by ``alike``.
 """
 
+from functools import partial
 from importlib.metadata import version
 
 import numpy as np
@@ -22,7 +23,7 @@ from implicit.nearest_neighbours import ItemItemRecommender, bm25_weight
 from scipy import sparse
 
 from recsys_tasks.core.components import NeighboursConfig
-from recsys_tasks.core.domain import Day, Vocabulary, day_number
+from recsys_tasks.core.domain import Day, FloatArray, Vocabulary, day_number
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.recommenders.alike import Alike, AlikeByCosine, AlikeByWeights
@@ -94,19 +95,22 @@ class NearestTracks(ByPlayedTracks):
             old: (n_old, n_old), as ``fit`` found them in the plays before the date of renewal.
             plays: (n_users, n_tracks) play counts of the day's training, the old tracks first.
         """
-        return with_young(old, self.alike(plays, old.shape[0]), self._config.nearest, threads=self.threads)
+        n_old, n_tracks = old.shape[0], plays.shape[1]
+        alike = partial(self.alike, plays, n_old)
+        return with_young(old, alike, n_tracks, self._config.nearest, threads=self.threads)
 
-    def alike(self, plays: sparse.csr_matrix, first: int) -> Alike:
+    def alike(self, plays: sparse.csr_matrix, first: int, least: FloatArray) -> Alike:
         """How much the tracks from a column on are like all tracks.
 
         Args:
             plays: (n_users, n_tracks) play counts.
             first: the column.
+            least: (n_tracks,) what a similarity has to exceed to be of use to each track.
         """
         if self._config.similarity == "cosine":
             plays = self._counted(plays)
-            return AlikeByCosine(plays, self._norms(plays), first)
-        return AlikeByWeights(self.weighted(plays), first)
+            return AlikeByCosine(plays, self._norms(plays), first, least)
+        return AlikeByWeights(self.weighted(plays), first, least)
 
     @property
     def _is_ease(self) -> bool:

@@ -15,7 +15,7 @@ from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData
 from recsys_tasks.recommenders.base import Arrays, Candidates
 from recsys_tasks.recommenders.reached import Reached
-from recsys_tasks.recommenders.vectors import Played, check_lists
+from recsys_tasks.recommenders.vectors import Played, check_items, check_lists
 
 LISTENERS_AT_ONCE = 256
 """Listeners whose tracks' neighbours are fetched and summed together. Of fewer the calls are so short that two threads
@@ -84,6 +84,7 @@ class Neighbours:
         """As ``Retriever``: exact, for only tracks that are near to one of the listener's have a score. One that has a
         score of zero or less, as EASE gives, stands on no list."""
         check_lists(len(user_rows), played, k)
+        check_items(self.similar.matrix.shape[0], played, allowed)
         cols, scores = np.empty((len(user_rows), k), np.int32), np.empty((len(user_rows), k), np.float32)
         exact = np.empty(len(user_rows), dtype=bool)
         for start in range(0, len(user_rows), LISTENERS_AT_ONCE):

@@ -14,7 +14,7 @@ from recsys_tasks.core.errors import BadData
 from recsys_tasks.core.records import Json
 from recsys_tasks.matrix.popularity import first_of, first_unplayed, listeners_of, popular_order
 from recsys_tasks.recommenders.base import Arrays, Candidates, Fit, Parent, Progress, TrainingData, unheard
-from recsys_tasks.recommenders.vectors import Played, check_lists
+from recsys_tasks.recommenders.vectors import Played, check_items, check_lists
 
 
 class SameForAll(ABC):
@@ -36,6 +36,7 @@ class SameForAll(ABC):
         """As ``Retriever``; whoever asks for a listener of no row at all may say so by any number."""
         n_users, order = len(user_rows), self.order
         check_lists(n_users, played, k)
+        check_items(len(self.item_scores), played, allowed)
         if allowed is not None:
             order = order[allowed[order]]
         order = order[: k + int(np.diff(played.indptr).max(initial=0))]  # nobody needs to look further

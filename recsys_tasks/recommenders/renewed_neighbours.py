@@ -7,14 +7,16 @@ places that they take among those of old tracks, are found each day on all plays
 the day and of its partitions, whichever days were made before.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
+from recsys_tasks.core.domain import FloatArray
 from recsys_tasks.recommenders.alike import Alike
 from recsys_tasks.recommenders.base import Arrays
-from recsys_tasks.recommenders.best_of_rows import are_best, best_of_rows, kept_of, least_of_full, promising
+from recsys_tasks.recommenders.best_of_rows import are_best, best_of_rows, kept_of, least_of_full
 from recsys_tasks.recommenders.in_blocks import PRODUCTS, in_blocks, stacked
 from recsys_tasks.recommenders.neighbours import SimilarTracks
 
@@ -56,33 +58,38 @@ class RenewedNeighbours:
 
 
 def with_young(
-    old: sparse.csr_matrix, alike: Alike, n_nearest: int, products: int = PRODUCTS, threads: int = 1
+    old: sparse.csr_matrix,
+    alike: Callable[[FloatArray], Alike],
+    n_tracks: int,
+    n_nearest: int,
+    products: int = PRODUCTS,
+    threads: int = 1,
 ) -> RenewedNeighbours:
     """The neighbours of a day.
 
     Args:
         old: (n_old, n_old) float32, row i the neighbours of track i among the old tracks.
-        alike: how much the young tracks, which come behind the old ones, are like all tracks.
+        alike: how much the young tracks, which come behind the old ones, are like all tracks; it is told what a
+            similarity has to exceed to be of use to each track. (n_tracks,) float32.
+        n_tracks: old and young ones.
         n_nearest: neighbours that are kept of each track.
         products: that are computed together, which bounds the memory and changes no answer.
         threads: that share the work; they change no answer.
     """
-    n_old, n_tracks = old.shape[0], old.shape[0] + len(alike.work)
+    n_old = old.shape[0]
     least = np.full(n_tracks, np.inf, dtype=np.float32)
     least[:n_old] = least_of_full(old, n_nearest)  # what a young track has to exceed to enter a list of an old one
+    young = alike(least)
 
     def some(start: int, end: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         """The neighbours of some young tracks, and where these may be neighbours themselves."""
-        found = alike.rows(start, end)
-        kept = promising(found.data, found.indptr, n_nearest + 1)  # one of them is the track itself
-        kept |= found.data > least[found.indices]
-        found = kept_of(found, kept)
-        itself = np.repeat(np.arange(n_old + start, n_old + end), np.diff(found.indptr))
-        found = kept_of(found, (found.indices != itself) & (found.data > 0))
-        entering = kept_of(found, found.data > least[found.indices])  # among old ones alone
-        return best_of_rows(found, n_nearest), _as_wide_as(entering, n_old)
+        own, entering = young.found(start, end, n_nearest + 1)  # one of them is the track itself
+        itself = np.repeat(np.arange(n_old + start, n_old + end), np.diff(own.indptr))
+        own = kept_of(own, (own.indices != itself) & (own.data > 0))
+        entering = kept_of(entering, entering.data > least[entering.indices])  # among old ones alone
+        return best_of_rows(own, n_nearest), _as_wide_as(entering, n_old)
 
-    blocks = in_blocks(some, alike.work, products, threads)
+    blocks = in_blocks(some, young.work, products, threads)
     own, entering = [each for each, _ in blocks], [each for _, each in blocks]
     new = stacked(entering, n_old, threads).T.tocsr()  # (n_old, n_young): those that may enter
 

@@ -119,6 +119,23 @@ def check_lists(n_users: int, played: Played, k: int) -> None:
         raise BadData(f"Played tracks of {len(played.indptr) - 1} users do not fit {n_users} listeners.")
 
 
+def check_items(n_items: int, played: Played, allowed: BoolArray | None) -> None:
+    """Check that what every retriever is asked fits its items: a column beyond them may mean another listener's track.
+
+    Args:
+        n_items: how many there are.
+        played: items that each listener is not to be shown.
+        allowed: (n_items,) items to choose from; None: all.
+
+    Raises:
+        BadData: a played item lies outside, or the choice is of more or fewer items.
+    """
+    if len(played.cols) and _as_unsigned(played.cols).max() >= n_items:
+        raise BadData(f"A played track lies outside of the {n_items} tracks.")
+    if allowed is not None and allowed.shape != (n_items,):
+        raise BadData(f"A choice of shape {allowed.shape} does not fit {n_items} tracks.")
+
+
 def check_query(
     user_vectors: FloatArray, played: Played, k: int, allowed: BoolArray | None, shape: tuple[int, int]
 ) -> npt.NDArray[np.float64]:
@@ -142,10 +159,7 @@ def check_query(
     if user_vectors.ndim != 2 or user_vectors.shape[1] != n_factors:
         raise BadData(f"User vectors of shape {user_vectors.shape} do not fit {n_factors} factors.")
     check_lists(len(user_vectors), played, k)
-    if len(played.cols) and _as_unsigned(played.cols).max() >= n_tracks:
-        raise BadData(f"A played track lies outside of the {n_tracks} tracks.")
-    if allowed is not None and allowed.shape != (n_tracks,):
-        raise BadData(f"A choice of shape {allowed.shape} does not fit {n_tracks} tracks.")
+    check_items(n_tracks, played, allowed)
     norms = row_norms(user_vectors)
     if not math.isfinite(norms.max(initial=0.0)):  # the largest of values with a NaN is NaN
         raise BadData("A user vector is not finite. Fold the user in again, or train from a cold start (--cold-start).")

@@ -29,7 +29,7 @@ class Corrections:
 
     streams: str = ""
     catalogue: str | None = None  # None: look for one; empty: there is none
-    fields: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # table of the TOML -> field -> value
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)  # table of the TOML -> field -> value
 
     def columns(self, table: str) -> Mapping[str, str]:
         """Columns that are named, by the field of the configuration."""

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from recsys_tasks.core.domain import BoolArray, Day, IntArray
+from recsys_tasks.core.domain import BoolArray, Day, FloatArray, IntArray
 from recsys_tasks.core.formatting import count
+from recsys_tasks.index.ranked_tracks import rank_tracks
+from recsys_tasks.index.two_tier_search import TwoTierSearch
 from recsys_tasks.matrix.play_matrix import pad, without_users
 from recsys_tasks.matrix.trained_plays import widened
 from recsys_tasks.recommenders.als import Als
@@ -15,9 +17,11 @@ from recsys_tasks.recommenders.cold_tracks import (
     content_means,
     fit_cold_tracks,
 )
+from recsys_tasks.recommenders.exact_search import Top
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
 from recsys_tasks.recommenders.neighbours import SimilarTracks
+from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.release.keys import CandidateKey
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import content_beside
@@ -45,8 +49,8 @@ def train_cold_tracks(of: TrainingDay, key: ModelKey) -> None:
     if at.models.holds(key.day, key.digest):
         return
     als, factors = Als(at.models.key(key.day, made_from["als"]).als), of.factors(made_from["als"])
-    similar = SimilarTracks.of(of.model(made_from["content"]))
-    found = fit_cold_tracks(als, factors, similar, _plays(of), made_from["few_listeners"], made_from["k"])
+    similar = of.similar(made_from["content"])
+    found = fit_cold_tracks(als, factors, similar, _plays(of), made_from["few_listeners"], made_from["k"], _scan)
     at.models.save(key, found.files(), TrainingFigures())
     n_cold = len(of.items) - len(of.matrix.tracks)
     words = f"{count(len(found.cols))} tracks have factors by content, scaled by {found.scale:.3g}"
@@ -80,7 +84,7 @@ def as_before(of: TrainingDay, key: ModelKey, user_rows: IntArray, wanted: BoolA
         wanted: (n_items,) the tracks; all others have no factors.
     """
     made_from, scale = key.parameters, stored_cold_tracks(of.at, key.day, key.digest).scale
-    learned, similar = of.factors(made_from["als"]), SimilarTracks.of(of.model(made_from["content"]))
+    learned, similar = of.factors(made_from["als"]), of.similar(made_from["content"])
     means = content_means(learned.item_factors, similar, wanted)
     return Factors(np.float32(scale) * learned.user_factors[user_rows], means)  # as if the means were scaled
 
@@ -91,6 +95,12 @@ def similar_by_content(at: Workplace, key: CandidateKey) -> SimilarTracks:
     artefact = at.models.load(key.day, content)
     with artefact.named():
         return SimilarTracks.of(arrays_of(artefact))
+
+
+def _scan(item_factors: FloatArray, users: FloatArray, played: Played, k: int, allowed: BoolArray) -> Top:
+    """The best tracks by falling norm: exact, and most of them are never scored."""
+    found = TwoTierSearch.exact(rank_tracks(item_factors)).find(users, played, k, allowed)
+    return Top(found.cols, found.scores)
 
 
 def _plays(of: TrainingDay) -> DayOfPlays:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from recsys_tasks.core.domain import Day, IntArray, Vocabulary, day_number
 from recsys_tasks.core.records import Json
 from recsys_tasks.evaluation.blend_weights import Teachers
-from recsys_tasks.evaluation.cold_teaching import LONG_OUT, AsBefore, cold_totals, new_then
+from recsys_tasks.evaluation.cold_teaching import LONG_OUT, AsBefore, ColdOdds, cold_odds, cold_totals, new_then
 from recsys_tasks.evaluation.lists import played_of
 from recsys_tasks.evaluation.ranker_training import fitted_trees
 from recsys_tasks.evaluation.traits import numbered
@@ -63,7 +63,7 @@ def train_ranker(
     ages = np.maximum(day_number(day) - of.items.first_days, 0)
     facts = TrackFacts(of.listeners, ages, artists_of(of.catalogue, of.items))
     with ThreadPoolExecutor(1) as beside:
-        asking = beside.submit(_as_before, of, cold, components, holdout) if cold else None
+        asking = beside.submit(_cold_odds, of, cold, components, teachers, holdout) if cold else None
         trees = fitted_trees(teachers, list(components), holdout, facts)
     if trees is None:
         at.progress("too few listeners have a hidden play among their candidates to train trees: the weights join them")
@@ -72,7 +72,7 @@ def train_ranker(
     if asking is None:
         return Ranker(trees, facts).files()
     ranked = Ranker(trees, facts).over(tuple(components.values()), played_of(holdout.history), at.config.blend.depth)
-    totals = cold_totals(ranked, teachers, holdout, asking.result(), at.config.evaluation.k)
+    totals = cold_totals(ranked, teachers, asking.result())
     if totals is None:
         at.progress(
             "too few tracks that nobody had played are discovered to say where they belong: trees put them last"
@@ -94,12 +94,15 @@ def trained_ranker(at: Workplace, key: CandidateKey) -> Ranker | None:
         return Ranker.of(arrays_of(artefact))
 
 
-def _as_before(of: TrainingDay, cold: ModelKey, components: Mapping[str, Retriever], holdout: Holdout) -> AsBefore:
-    """The tracks that nobody had played before the day, as they were known then: by content alone."""
+def _cold_odds(
+    of: TrainingDay, cold: ModelKey, components: Mapping[str, Retriever], teachers: Teachers, holdout: Holdout
+) -> ColdOdds | None:
+    """What is taught by tracks that nobody had played before the day, as they were known then: by content alone."""
     out_days = _out_days(of.catalogue, of.items, day_number(cold.day))
     unplayed = new_then(of.items.first_days, out_days, holdout.hidden, day_number(cold.day))
     by_content = {"als": as_before(of, cold, holdout.user_rows, unplayed), "content": components.get("content")}
-    return AsBefore([by_content.get(label) for label in components], out_days, unplayed)
+    before = AsBefore([by_content.get(label) for label in components], out_days, unplayed)
+    return cold_odds(teachers, holdout, before, of.at.config.evaluation.k)
 
 
 def _out_days(catalogue: pa.Table, items: Vocabulary, today: int) -> IntArray:

@@ -11,13 +11,13 @@ from recsys_tasks.evaluation.blend_weights import fitted_weights, in_words, teac
 from recsys_tasks.evaluation.lists import played_of
 from recsys_tasks.index.indexed_factors import IndexedFactors
 from recsys_tasks.index.ranked_tracks import rank_tracks
-from recsys_tasks.index.two_tier_search import SearchParameters, TwoTierSearch
+from recsys_tasks.index.two_tier_search import TwoTierSearch
 from recsys_tasks.matrix.play_matrix import pad
 from recsys_tasks.matrix.split import Holdout, hold_out
 from recsys_tasks.recommenders.base import Arrays, Retriever, TrainingData, TrainingFigures
 from recsys_tasks.recommenders.content import Content
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
-from recsys_tasks.recommenders.neighbours import Neighbours, SimilarTracks
+from recsys_tasks.recommenders.neighbours import Neighbours
 from recsys_tasks.recommenders.recent import Recent
 from recsys_tasks.steps.beside import Beside, beside_als, content_beside, labels_of
 from recsys_tasks.steps.cold_tracks import (
@@ -40,7 +40,7 @@ def train_beside(of: TrainingDay) -> None:
 
     Raises:
         NotStored: no snapshot of the catalogue was taken for the day.
-        BadData: nothing was played, or EASE finds no weights.
+        BadData: nothing was played, there are more pairs than one matrix can hold, or EASE finds no weights.
         CorruptArtefact: the matrix, the split or an earlier model differs from its manifest.
     """
     at, als = of.at, of.als
@@ -48,7 +48,8 @@ def train_beside(of: TrainingDay) -> None:
     missing = {each.key.digest: each for each in wanted if not at.models.holds(als.day, each.key.digest)}
     if not missing:
         return
-    training = of.whole_training()
+    by_dates_alone = all(isinstance(each.recommender, Recent) for each in missing.values())
+    training = of.training if by_dates_alone else of.whole_training()  # recent plays need no copy of all pairs
 
     def train(each: Beside) -> None:
         at.progress(f"training {each.label} of {als.day}")
@@ -97,7 +98,8 @@ def _fit_weights(of: TrainingDay, als: str, beside: Sequence[Beside]) -> None:
 
 
 def _trained(of: TrainingDay, each: Beside, training: sparse.csr_matrix) -> Arrays:
-    """The files of a component. training: (n_users, n_tracks) the matrix without the day of the hidden listeners."""
+    """The files of a component. training: (n_users, n_tracks) without the day of the hidden listeners; recent plays do
+    not look at it."""
     at, matrix = of.at, of.matrix
     if isinstance(each.recommender, Recent):
         return recent_plays(of, each.recommender, each.key).files()
@@ -117,13 +119,12 @@ def _blind(of: TrainingDay, als: str, beside: Sequence[Beside], holdout: Holdout
     factors, cold = of.factors(als), cold_key(at, day, als)
     if cold is not None:
         factors = stored_cold_tracks(at, day, cold.digest).put_into(factors, n_items)
-    ranked = rank_tracks(factors.item_factors)
-    search = TwoTierSearch(ranked, SearchParameters(budget=max(1, len(ranked)), search_k=0, similar_search_k=1))
+    search = TwoTierSearch.exact(rank_tracks(factors.item_factors))
     components: list[Retriever] = [IndexedFactors(search, factors.user_factors[holdout.user_rows])]
     for each in beside:
-        files = of.model(each.key.digest)
+        digest = each.key.digest
         if isinstance(each.recommender, Recent):
-            components.append(each.recommender.open(files).before.widened(n_items))
+            components.append(each.recommender.open(of.model(digest)).before.widened(n_items))
         else:
-            components.append(Neighbours(SimilarTracks.of(files).widened(n_items), played_of(holdout.history)))
+            components.append(Neighbours(of.similar(digest).widened(n_items), played_of(holdout.history)))
     return components

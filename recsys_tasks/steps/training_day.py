@@ -9,7 +9,9 @@ import pyarrow as pa
 from scipy import sparse
 
 from recsys_tasks.core.domain import PlayMatrix, Vocabulary
-from recsys_tasks.matrix.row_ranges import SLICE_PAIRS, PlayRows, whole
+from recsys_tasks.core.errors import BadData
+from recsys_tasks.core.formatting import count
+from recsys_tasks.matrix.row_ranges import NARROW_PAIRS, SLICE_PAIRS, PlayRows, whole
 from recsys_tasks.matrix.split import Split, training_of
 from recsys_tasks.matrix.trained_plays import track_listeners, widened
 from recsys_tasks.recommenders.als import Als
@@ -17,6 +19,7 @@ from recsys_tasks.recommenders.base import Arrays, TrainingFigures
 from recsys_tasks.recommenders.cold_tracks import NO_COLD_TRACKS
 from recsys_tasks.recommenders.factors import Factors
 from recsys_tasks.recommenders.keys import ModelKey
+from recsys_tasks.recommenders.neighbours import SimilarTracks
 from recsys_tasks.repositories.models import arrays_of
 from recsys_tasks.steps.beside import catalogue_of, items_for
 from recsys_tasks.steps.workplace import Workplace
@@ -34,6 +37,7 @@ class TrainingDay:
     als: ModelKey  # of the model of ALS, which names the day, the matrix and the split
     _opened: dict[str, Arrays] = field(default_factory=dict)  # by digest
     _factors: dict[str, Factors] = field(default_factory=dict)  # by digest
+    _similar: dict[str, SimilarTracks] = field(default_factory=dict)  # by digest
 
     @cached_property
     def matrix(self) -> PlayMatrix:
@@ -51,7 +55,17 @@ class TrainingDay:
         return training_of(self.matrix, self.split)
 
     def whole_training(self) -> sparse.csr_matrix:
-        """The same as one matrix. One that ALS would make, too, is kept for it."""
+        """The same as one matrix. One that ALS would make, too, is kept for it.
+
+        Raises:
+            BadData: it has more pairs than 32 bits can number.
+        """
+        if self.training.nnz > NARROW_PAIRS:
+            raise BadData(
+                f"{count(self.training.nnz)} pairs of listener and track are more than one matrix can hold "
+                f"({count(NARROW_PAIRS)}), and neighbours and content are learnt from one. Take them out of [blend] "
+                "components and set [content] cold_tracks = false, or give a later history_start."
+            )
         cells = whole(self.training)
         if cells.nnz <= SLICE_PAIRS:
             self.training = cells
@@ -82,6 +96,12 @@ class TrainingDay:
         if digest not in self._opened:
             self._opened[digest] = arrays_of(self.at.models.load(self.als.day, digest))
         return self._opened[digest]
+
+    def similar(self, digest: str) -> SimilarTracks:
+        """The similar tracks of a stored model of the day, checked once."""
+        if digest not in self._similar:
+            self._similar[digest] = SimilarTracks.of(self.model(digest))
+        return self._similar[digest]
 
     def factors(self, als: str) -> Factors:
         """The factors of ALS with a row for each item, zero for one without a play. als: digest of its model."""

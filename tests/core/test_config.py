@@ -59,6 +59,18 @@ class TestRefusals:
             (SOURCE + "[schedule]\nday_starts_at = '24:00'\n", "schedule.day_starts_at.*HH:MM"),
             (SOURCE + "[schedule]\nday_starts_at = 04:00:00\n", "schedule.day_starts_at"),
             (SOURCE + "[products]\nplayed_again_days = 7\n", "without own_half_life_days"),
+            (
+                SOURCE + "[als]\nfactors = true\n",
+                r"als\.factors: Input should be a number, without quotes \(found True",
+            ),
+            (
+                SOURCE + '[gate]\nmargin = "0.02"\n',
+                r"gate\.margin: Input should be a number, without quotes \(found '0.02'",
+            ),
+            (
+                SOURCE + "[content]\ncold_tracks = 1\n",
+                r"cold_tracks: Input should be true or false, without quotes \(found 1",
+            ),
             ("[source", "not TOML"),
         ],
     )

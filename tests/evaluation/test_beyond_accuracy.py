@@ -126,6 +126,21 @@ class TestTraits:
         assert told["it_miscalibration"] == {"mean": pytest.approx(np.nanmean(own)), "users": 2}
         assert told["it_novelty"]["mean"] == pytest.approx(np.mean(RECTOOLS["novelty"][2::2]))
 
+    def test_features_are_told_apart_by_their_own_values(self):
+        """Lists of one artist differ in nothing by artists, and in half of the features where one of two differs."""
+        alike, holdout = np.zeros(12, int), Holdout(np.arange(5), HISTORY, HISTORY, HISTORY)
+        traits = Traits(alike, np.stack([alike, np.arange(12)], axis=1), None)
+        told = beyond_accuracy({"it": LISTS}, holdout, np.arange(5), traits)
+        assert (told["it_artist_diversity"]["mean"], told["it_feature_diversity"]["mean"]) == (0, 0.5)
+
+    def test_a_fraction_counts_as_the_fifth_that_it_lies_in_and_a_whole_number_as_itself(self):
+        """What is unknown, or no number, is of no class."""
+        tempo = pa.array([*np.arange(10.0), None, np.nan])
+        names = pa.table({"artist": pa.nulls(12, pa.string()), "tempo": tempo, "year": pa.array(range(12))})
+        tempo_class, year = traits_of(names).features.T.tolist()
+        assert tempo_class == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, -1, -1]
+        assert len(set(year)) == 12
+
     def test_the_mean_is_over_listeners_of_whom_it_can_be_told(self):
         """Each figure names how many these are."""
         holdout = Holdout(np.arange(2), HISTORY, HISTORY[:2], HISTORY[:2])

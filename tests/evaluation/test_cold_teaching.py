@@ -7,7 +7,14 @@ import pytest
 from scipy import sparse
 
 from recsys_tasks.evaluation.blend_weights import Teachers
-from recsys_tasks.evaluation.cold_teaching import LEAST_DISCOVERIES, LONG_OUT, AsBefore, cold_totals, new_then
+from recsys_tasks.evaluation.cold_teaching import (
+    LEAST_DISCOVERIES,
+    LONG_OUT,
+    AsBefore,
+    cold_odds,
+    cold_totals,
+    new_then,
+)
 from recsys_tasks.matrix.play_matrix import canonical
 from recsys_tasks.matrix.split import Holdout
 from recsys_tasks.recommenders.factors import Factors
@@ -44,7 +51,8 @@ class World:
 
     def fitted(self, **changed):
         """The totals of tracks without plays."""
-        return cold_totals(self.ranked, self.teachers, self.holdout, replace(self.before, **changed), K)
+        odds = cold_odds(self.teachers, self.holdout, replace(self.before, **changed), K)
+        return cold_totals(self.ranked, self.teachers, odds)
 
 
 def world(new_odds, seed=1):
@@ -158,3 +166,11 @@ def test_where_trees_say_nothing_of_known_tracks_they_decide():
             return -super().totals(pool, rows)
 
     assert replace(here, ranked=Backwards(here.ranked.facts)).fitted() is None
+
+
+def test_candidates_without_plays_say_nothing_of_known_ones():
+    """Where new tracks are among the candidates of the teachers, too, what their totals are worth is not asked."""
+    usual, everything = world(lambda score, _: 3 * score - 2), Played(np.zeros(N_USERS + 1, int), np.zeros(0, int))
+    pool = pool_of(usual.components * 2, EVERYBODY, everything, N)
+    found = replace(usual, teachers=replace(usual.teachers, pool=pool)).fitted()
+    np.testing.assert_allclose(found.bases, usual.fitted().bases, rtol=1e-5)

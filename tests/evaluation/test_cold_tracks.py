@@ -60,6 +60,15 @@ def test_the_weeks_new_tracks_are_those_first_heard_or_released_in_it(catalogue)
     assert new.artist_listeners.tolist() == [7, 5, 5, 7, 5, 0]
 
 
+def test_artists_whom_nobody_had_played_are_no_popular_ones(catalogue):
+    """Their new tracks stand on no list of that baseline: chance alone would order them."""
+    new = new_tracks(*catalogue, np.zeros(6, int), DAY)
+    history = sparse.csr_matrix((1, 6), dtype=np.uint32)
+    hidden = sparse.csr_matrix(np.array([[0, 0, 0, 1, 1, 0]], np.uint32))
+    rows = {row.lists: row for row in cold_rows([], new, Holdout(np.arange(1), history, history, hidden), 4)}
+    assert (rows[BASELINE].recall, rows["newest first"].recall) == (0, 1)
+
+
 def test_only_plays_of_tracks_without_a_play_before_count(catalogue):
     """Whoever played an older track alone is not asked; lists are of new tracks, and recall is of unplayed ones."""
     new = new_tracks(*catalogue, np.array([7, 2, 3, 50, 60, 0]), DAY)

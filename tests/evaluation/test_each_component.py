@@ -82,6 +82,8 @@ class TestEachComponent:
         found = each_component(NAMES, parts, replace(BLEND, weights=(1.0, 0.0, 2.0)), holdout, K, lambda: nothing)
         assert [row.lists for row in found if row.lists.startswith("without")] == ["without als", "without content"]
         assert "neighbours alone" in {row.lists for row in found}
+        alone = each_component(NAMES, parts, replace(BLEND, weights=(1.0, 0.0, 0.0)), holdout, K, lambda: nothing)
+        assert not [row.lists for row in alone if row.lists.startswith("without")], "nothing is left without als"
 
     def test_a_component_that_stands_alone_has_no_table(self):
         """Of one component there is nothing to tell apart."""

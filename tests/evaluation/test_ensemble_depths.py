@@ -139,8 +139,15 @@ class TestCandidates:
             assert found.mean() != shallow.mean()
 
     @pytest.mark.parametrize(
-        ("today", "depths"), [(100, (100, 300, 500)), (50, (50, 100, 300, 500)), (200, (100, 200, 300, 500))]
+        ("today", "k", "depths"),
+        [
+            (100, 10, (100, 300, 500)),
+            (50, 10, (50, 100, 300, 500)),
+            (200, 10, (100, 200, 300, 500)),
+            (3, 10, (10, 100, 300, 500)),
+            (100, 400, (400, 500)),
+        ],
     )
-    def test_depth_of_today_is_one_of_those_that_are_tried(self, today, depths):
-        """All ensembles are compared with the least of them, a hundred or today's."""
-        assert depths_for(today) == depths
+    def test_depth_of_today_is_one_of_those_that_are_tried(self, today, k, depths):
+        """All ensembles are compared with the least of them, a hundred or today's, and no list is longer than that."""
+        assert depths_for(today, k) == depths

@@ -17,7 +17,7 @@ from recsys_tasks.evaluation.ensemble_data import Group, Once, faded
 from recsys_tasks.evaluation.ensemble_joining import Ensemble
 from recsys_tasks.evaluation.ensemble_parts import parts_to_try, recents_to_try
 from recsys_tasks.evaluation.ensemble_rounds import GROWTH, factors_of, halved, sizes_of
-from recsys_tasks.evaluation.ensemble_tuning import tune_components
+from recsys_tasks.evaluation.ensemble_tuning import simplest, tune_components
 from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.metrics import ndcg
 from recsys_tasks.evaluation.tuning_scores import is_near
@@ -228,12 +228,22 @@ class TestRounds:
         assert found.stopped
         assert len(found.sample.data.users) == 200
 
+    @pytest.mark.parametrize(("seconds", "listeners"), [(5.9, 200), (6.0, 800)])
+    def test_a_round_is_expected_to_take_four_times_as_long_as_the_one_before(self, fashionable, seconds, listeners):
+        """A first one that ends in the second second is followed by another up to the sixth."""
+        ticks = count()
+        given = options(clock=lambda: float(next(ticks)), seconds=seconds)
+        found = halved(fashionable, ALS, TODAY, given)
+        assert len(found.sample.data.users) == listeners
+
 
 def test_the_simplest_has_the_fewest_parts_and_weights_before_trees():
     """What costs less each day comes first."""
     one, two = ("recent",), ("recent", "neighbours")
     rising = [Ensemble(), Ensemble(one), Ensemble(two), Ensemble(one, True), Ensemble(two, True)]
     assert sorted(rising[::-1], key=lambda each: each.cost) == rising
+    alike = np.array([0.1, 0.3])
+    assert simplest(dict.fromkeys(rising[:1:-1], alike)) == (Ensemble(two, True), Ensemble(two))
 
 
 def test_a_smaller_sample_is_part_of_a_larger_one_and_spread_over_all(fashionable):

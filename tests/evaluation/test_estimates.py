@@ -49,6 +49,17 @@ class TestSlices:
         thirds = [chosen[f"{name} listeners"] for name in ("light", "middling", "heavy")]
         assert (np.sum(thirds, axis=0) == 1).all()
         assert columns["activity"][thirds[0]].max() <= columns["activity"][thirds[2]].min()
+        assert listener_slices({"age_days": np.array([7.0, 8])})["new listeners"].tolist() == [True, False]
+
+    def test_each_rejection_leaves_fewer_slices_to_correct_for(self):
+        """Holm's step-down: the second smallest p is held against alpha over the number of those that are left."""
+        columns = figures(n=400, lost=("tail", "head"))
+        tested = [found["p"] for found in slices(columns, POLICY) if found["p"] is not None]
+        first, second, *others = sorted(tested)
+        n = 2 + len(others)
+        assert first < second * (n - 0.5) / n
+        policy = POLICY.model_copy(update={"slice_alpha": second * (n - 0.5)})
+        assert sum(found["warned"] for found in slices(columns, policy)) == 2
 
     def test_a_planted_loss_is_warned_of_and_nothing_else(self):
         """The slice that lost a fifth is named, with its number and interval; the sound ones are not."""

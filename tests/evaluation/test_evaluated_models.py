@@ -118,6 +118,31 @@ class TestEvaluatedModels:
             for name, values in zip(names, expected.values(), strict=True):
                 np.testing.assert_array_equal(found.per_user[f"{name}_precision"], values)
 
+    def test_figures_of_lists_are_what_their_names_say(self):
+        """Which of the played tracks they show, how many of these are new, how popular they are, and what they are
+        worth to those who know little: columns 0 to 3 have 0, 3, 2 and 1 listeners, and the last is new."""
+        played = sparse.csr_matrix(np.array([[0, 1, 0, 0], [0, 1, 1, 0], [0, 1, 1, 1]], np.uint32))
+        hidden = sparse.csr_matrix(np.array([[0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 0, 0]], np.uint32))
+        candidate = model(np.array([[1.0], [2], [3], [4]], np.float32), np.ones((3, 1), np.float32))
+        is_new = np.arange(4) == 3
+        found = evaluate_models(Holdout(np.arange(3), played, played, hidden), candidate, None, is_new, 1).figures
+        assert found["candidate_coverage"] == 2 / 3  # lists of 3, 3 and 0; of the three with listeners one: 3
+        assert found["candidate_new_share"] == 2 / 3
+        assert found["candidate_popularity_percentile"] == (1 / 3 + 1 / 3 + 0) / 3
+        assert found["popularity_popularity_percentile"] == (2 / 3 + 1 / 3) / 2
+        assert [(name, of["candidate"]) for name, of in found["activity"].items()] == [
+            ("light", 0),
+            ("middling", 1),
+            ("heavy", 1),
+        ]
+
+    def test_a_kind_of_track_is_looked_at_among_common_tracks_alone(self):
+        """Who has a hidden play of the kind, but of a track that only one of the models knows, is not asked."""
+        lists = {"candidate": np.array([[1], [0]]), "other": np.array([[0], [0]])}
+        hidden = sparse.csr_matrix(np.array([[0, 1, 0], [0, 0, 1]]))
+        found = compared(lists, np.array([True, True, False]), hidden, {"new": np.array([False, True, True])})
+        np.testing.assert_array_equal(found["candidate_common_new_precision"], [1, np.nan])
+
     @given(st.integers(0, 2**30))
     def test_overlap_is_the_share_of_places_that_both_lists_fill_alike(self, seed):
         """As sets, user by user; a missing place is common with nothing."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 from scipy import sparse
+from scipy.stats import binom
 
 from recsys_tasks.evaluation.influence import too_lucky, twins_of, weights_of
 
@@ -35,6 +36,7 @@ class TestTwins:
         album, played = range(5), hits(range(20), range(20), range(10), [*range(5), *range(20, 29)])
         assert twins_of(NOTHING[:4], played, K).tolist() == [2, 2, 3, 0]
         assert twins_of(NOTHING[:2], hits(album, album), K).tolist() == [1, 1]
+        assert twins_of(NOTHING[:2], hits(range(4), range(4)), K).tolist() == [0, 0], "four plays are too few to tell"
 
 
 class TestTooLucky:
@@ -50,3 +52,12 @@ class TestTooLucky:
         """Where a list hits one place in eight, the luckiest of 3,000 honest listeners still counts."""
         most = np.random.default_rng(3).binomial(10, 0.12, 3000)
         assert not too_lucky(most, np.full(3000, 12)).any()
+
+    def test_the_bound_is_the_tail_of_a_binomial(self):
+        """So many hits or more have a chance of less than a thousandth of one listener's share, at twice the rate of
+        listeners who hit at all."""
+        most = np.repeat(np.arange(9), [160, 30, 4, 1, 1, 1, 1, 1, 1])
+        rate = 2 * np.count_nonzero(most) / (12 * len(most))
+        rare = [hits >= 2 and binom.sf(hits - 1, 12, rate) < 1e-3 / len(most) for hits in most]
+        np.testing.assert_array_equal(too_lucky(most, np.full(len(most), 12)), rare)
+        assert 0 < np.count_nonzero(rare) < np.count_nonzero(most > 1)

@@ -8,7 +8,7 @@ from folding import folded, hiding
 from strategies import play_counts
 
 from recsys_tasks.evaluation.compared import LongLists
-from recsys_tasks.evaluation.evaluated_models import evaluate_models
+from recsys_tasks.evaluation.evaluated_models import PARTS, evaluate_models
 from recsys_tasks.evaluation.lists import EvaluatedModel
 from recsys_tasks.evaluation.metrics import discounted_hits
 from recsys_tasks.index.indexed_factors import IndexedFactors
@@ -103,7 +103,7 @@ class TestJoinedAlike:
         model = random_model(day, 1)
         counted = replace(model, retriever=Counted(model.retriever, asked))
         compared_with(day, live, random_model(day, 4), counted)
-        assert len(asked) == 2 * 2 + 2  # all tracks and the common ones, for each half; long ones beside both releases
+        assert len(asked) == 2 * PARTS + 2  # all tracks and the common ones; long ones beside both releases
 
 
 def compared_with(day, live, earlier, candidate=1):

@@ -1,5 +1,6 @@
 """Tuning: honest splits, and a winner that is reported on other users."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import date
 from itertools import count, pairwise
@@ -64,6 +65,9 @@ class TestSplits:
             split = split_time(matrix, dated[:last])
             assert split.earlier.toarray().tolist() == [[0, 1], [0, 0]]
             assert split.hidden.toarray().tolist() == [[0, 1 if last == 3 else 3], [1, 0]]
+            assert split.n_earlier == 2, "the first date and the empty one"
+        every = [(date(2026, 1, 2 + n), play_counts({(1, 1): 1})) for n in range(6)]
+        assert [split_time(matrix, every[:n]).n_earlier for n in (1, 2, 5, 6)] == [0, 1, 1, 2]
 
     def test_time_counts_what_is_discovered_of_tracks_that_nobody_had_played(self):
         """By known users, on the dates that judge: neither what newcomers play, nor what was discovered while others
@@ -255,6 +259,15 @@ class TestSearch:
         assert tuned.winner == told[-1].best.config
         assert told[-1].seconds_left <= 20
         assert len(searched(split, seconds=-1.0).trials) == 1
+
+    def test_longer_vectors_are_expected_to_take_longer_in_proportion(self, split, monkeypatch):
+        """After a trial of one second with two factors, one with eight is begun where four more are left."""
+        monkeypatch.setattr("recsys_tasks.evaluation.tuning.trained", lambda *_: None)
+        for seconds, begun in ((4.9, False), (5.0, True)):
+            search = Given(split, {8: [0.1, 0.1]})
+            search._watch, search._began, search._seconds = Watch(lambda: 1.0, seconds), 0.0, {2: 1.0}
+            with nullcontext() if begun else pytest.raises(TimeIsUp):
+                search.score(Point("log", 0, 0, 8))
 
     def test_the_progress_counts_down(self, tuned, split):
         """Each trial is told once, with what is still to come."""

@@ -69,9 +69,14 @@ WHOLE_DAYS = (
     "short-writes",
     "broken-disk",
     "rot",
+    "late-writers",
+    "bucket-days",
+    "readers",
+    "service",
     "erasures",
+    "deliveries",
 )
-"""Those that ask nothing but what a day does and leaves: they can be played with every component as well."""
+"""Those that ask what a day does and leaves, and who reads it: they can be played with every component as well."""
 
 
 def play(name: str, ground: Ground, count: int, seed: int) -> Outcome:

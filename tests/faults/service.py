@@ -23,7 +23,7 @@ from settings import damage
 
 from faults.ground import Ground
 from faults.outcome import Outcome
-from faults.readers import APART, LISTENERS, STEP, marked, name_of
+from faults.readers import LISTENERS, NOBODY, Marks, marked, name_of
 from recsys_tasks.release.bundles import Bundles, bundle_name
 from recsys_tasks.release.log import Entry
 from recsys_tasks.release.releases import Releases
@@ -44,10 +44,11 @@ def service(ground: Ground, outcome: Outcome, count: int, random: Random) -> Non
     releases = Releases(store)
     live = releases.log().require_live()
     parts = Bundles(PosixStore(ground.done)).verify(live)
-    scores = {user: Reader(store).recommend(user).tracks[0].score for user in LISTENERS}
     releases.append(marked(store, live, parts, 1))
+    reader = Reader(store)
+    marks = Marks.of(reader, lambda user: reader.discover(user, 10))
     newest = 1
-    with _Process(store, ground.folder) as process, _asking(process, scores, outcome) as wrong:
+    with _Process(store, ground.folder) as process, _asking(process, marks, outcome) as wrong:
         for n in range(2, count + 2):
             kind, seen = KINDS[n % len(KINDS)], len(wrong)
             entry = marked(store, live, parts, n)
@@ -127,32 +128,28 @@ class _Process:
         self._running.wait()
 
 
-def _mixed(answer: dict[str, Any], score: float) -> str:
+def _mixed(answer: dict[str, Any], user: int, marks: Marks) -> str:
     """Whether an answer comes from more than one release."""
-    marks = {int(t["track_id"]) // APART for t in answer["tracks"]} | {
-        int(t["title"].split()[1]) for t in answer["tracks"]
-    }
-    if answer["basis"] == "listener":
-        marks.add(round((answer["tracks"][0]["score"] / score - 1) / STEP))
-    return "" if len(marks) == 1 else f"I3: an answer of release {answer['release']}: {marks}"
+    tracks = [(int(track["track_id"]), str(track["title"])) for track in answer["tracks"]]
+    return marks.wrong(tracks, user, answer["basis"] == "listener")
 
 
 @contextmanager
-def _asking(process: _Process, scores: dict[int, float], outcome: Outcome) -> Iterator[list[str]]:
+def _asking(process: _Process, marks: Marks, outcome: Outcome) -> Iterator[list[str]]:
     """Threads that ask without a pause; what was wrong. While the process is down, nobody is owed an answer."""
     stop, wrong = threading.Event(), list[str]()
 
     def ask(thread: int) -> None:
         random = Random(thread)
         while not stop.is_set():
-            user, was_down, url = random.choice([*scores, -1]), process.down.is_set(), process.url
+            user, was_down, url = random.choice([*LISTENERS, NOBODY]), process.down.is_set(), process.url
             try:
                 said = httpx.get(f"{url}/v1/listeners/{user}/discover?k=10")
                 if said.status_code != 200 and not was_down:  # it listens before it is ready
                     wrong.append(f"I3: {said.status_code} {said.text}")
                 elif said.status_code != 200:
                     stop.wait(0.1)
-                elif mixed := _mixed(said.json(), scores.get(user, 1.0)):
+                elif mixed := _mixed(said.json(), user, marks):
                     wrong.append(mixed)
                 process.answers += 1
             except httpx.TransportError as error:

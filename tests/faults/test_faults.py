@@ -33,7 +33,7 @@ def ground_of_everything(world_dsn, tmp_path_factory):
     return Ground(tmp_path_factory.mktemp("everything"), world_dsn, EVERYTHING)
 
 
-@pytest.mark.parametrize("name", ["kills", "rot"])
+@pytest.mark.parametrize("name", ["kills", "rot", "readers"])
 def test_no_promise_is_broken_with_every_component(name, ground_of_everything):
     """More artefacts, made by several threads, leave no more behind, and each is verified before it is used."""
     outcome = play(name, ground_of_everything, SCENARIOS[name].short, seed=1)

@@ -27,7 +27,7 @@ class TestScan:
         rng = np.random.default_rng(n_tracks)
         factors, users = make_factors(kind, rng, n_tracks), rng.normal(size=(70, 8)).astype(np.float32)
         played = make_played(rng, 70, n_tracks, min(n_tracks, 200))
-        search = TwoTierSearch(rank_tracks(factors), EVERYTHING)
+        search = TwoTierSearch.exact(rank_tracks(factors))
         for allowed in (None, rng.random(n_tracks) < 0.5, np.zeros(n_tracks, bool)):
             found = search.find(users, played, 10, allowed)
             assert found.exact.all()

@@ -94,18 +94,36 @@ class RetrieverSuite:
             alone = found.candidates(rows[[user]], nothing_played(1), K)
             assert alone.cols[0].tolist() == together.cols[user].tolist()
 
+    def test_answers_stand_in_the_order_of_the_questions(self) -> None:
+        """Listeners in any order have the lists, and pairs the scores, that they have in the order of the rows."""
+        found, rng = self.retriever(), np.random.default_rng(6)
+        rows, order = np.arange(N_USERS), rng.permutation(N_USERS)
+        lists = found.candidates(rows, nothing_played(N_USERS), K)
+        np.testing.assert_array_equal(found.candidates(order, nothing_played(N_USERS), K).cols, lists.cols[order])
+        users, items = (each.ravel() for each in np.indices((N_USERS, 9)))
+        order = rng.permutation(len(users))
+        scores = found.scores(users, items)
+        np.testing.assert_allclose(found.scores(users[order], items[order]), scores[order], rtol=1e-5, atol=1e-6)
+
     def test_who_asks_of_no_pair_gets_no_score(self) -> None:
         """A blend asks so where none of its components lists anything for anybody."""
         nothing = np.zeros(0, np.int64)
         assert len(self.retriever().scores(nothing, nothing)) == 0
 
     def test_bad_questions_are_refused(self) -> None:
-        """A list of no length is a wrong argument; played items of other listeners do not fit."""
+        """A list of no length is a wrong argument; played items of other listeners do not fit, nor do items that there
+        are not."""
         found = self.retriever()
         with pytest.raises(ConfigError, match="A list of 0 tracks"):
             found.candidates(np.arange(2), nothing_played(2), 0)
         with pytest.raises(BadData, match="do not fit"):
             found.candidates(np.arange(2), nothing_played(3), K)
+        for beyond in (N_TRACKS, 2 * N_TRACKS, -1):
+            with pytest.raises(BadData, match="outside of the 80 tracks"):
+                found.candidates(np.arange(2), Played(np.array([0, 1, 1]), np.array([beyond])), K)
+        for n in (N_TRACKS - 1, N_TRACKS + 1):
+            with pytest.raises(BadData, match="does not fit 80 tracks"):
+                found.candidates(np.arange(2), nothing_played(2), K, np.ones(n, dtype=bool))
 
 
 class RecommenderSuite(RetrieverSuite):

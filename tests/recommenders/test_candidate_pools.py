@@ -6,7 +6,7 @@ import pytest
 from recsys_tasks.recommenders.base import Candidates
 from recsys_tasks.recommenders.blend import Blended
 from recsys_tasks.recommenders.neighbours import LISTENERS_AT_ONCE as MANY
-from recsys_tasks.recommenders.pools import best_of, blocks_of, pooled, standardised
+from recsys_tasks.recommenders.pools import best_of, blocks_of, places_of, pooled, standardised
 from recsys_tasks.recommenders.vectors import Played
 
 FULL, SHORT, EMPTY = [4, 2, 7], [4, 2, -1], [-1, -1, -1]
@@ -48,6 +48,12 @@ class TestPooled:
     def test_each_candidate_stands_once_by_column_before_the_empty_places(self):
         """Whatever lists name it, and in whatever order."""
         assert pool((FULL, True), (SHORT, True)).cols.tolist() == [[2, 4, 7, -1, -1, -1]]
+
+
+def test_the_best_candidate_has_the_first_place_and_a_missing_one_the_last():
+    """Though it would score more than one below zero; equal ones stand in their order."""
+    scores, there = np.array([[-1.0, 0.0, 5.0, -1.0]]), np.array([[True, False, True, True]])
+    assert places_of(scores, there).tolist() == [[1, 3, 0, 2]]
 
 
 class TestStandardised:

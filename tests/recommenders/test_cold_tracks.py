@@ -108,14 +108,22 @@ def world(n_fresh_found, best=True):
     return factors, near, plays, older
 
 
-@pytest.mark.parametrize("k", [5, 25])
-def test_cold_tracks_are_shown_as_often_as_they_are_discovered(k):
-    """With a fifth of the discoveries on tracks that were cold, a fifth of the places of the lists goes to them, to the
-    place; also where lists are longer than the known tracks that are left."""
-    factors, near, plays, older = world(12)
+@pytest.mark.parametrize(("n_fresh_found", "k"), [(12, 5), (12, 25), (16, 26)])
+def test_cold_tracks_are_shown_as_often_as_they_are_discovered(n_fresh_found, k):
+    """The share of the discoveries that fell on tracks that were cold is the share of the places that goes to them, to
+    the place; also where lists are longer than the known tracks that are left."""
+    factors, near, plays, older = world(n_fresh_found)
     found = fit_cold_tracks(ALS, factors, near, plays, few=100, k=k)
     places, size = fresh_places(factors, near, found, older, k)
-    assert places == 0.2 * size
+    assert places == pytest.approx(n_fresh_found / 60 * size)
+
+
+def test_lists_that_known_tracks_do_not_fill_take_cold_ones_at_the_least_scale():
+    """However small it is; of scale zero such tracks would have no factors, and be near to nothing."""
+    factors, near, plays, _ = world(12)
+    found = fit_cold_tracks(ALS, factors, near, plays, few=100, k=40)
+    assert found.scale == LEAST_SCALE
+    assert found.factors.any()
 
 
 def test_cold_tracks_of_which_content_says_nothing_drive_nothing_out():

@@ -13,7 +13,7 @@ from recsys_tasks.core.components import ContentConfig
 from recsys_tasks.core.domain import Vocabulary, day_number
 from recsys_tasks.recommenders.base import TrainingData
 from recsys_tasks.recommenders.best_of_rows import best_of_rows, least_of_full
-from recsys_tasks.recommenders.content import COUNTED_ANEW_DAYS, Content
+from recsys_tasks.recommenders.content import COUNTED_ANEW_DAYS, Content, counted_tracks
 from recsys_tasks.recommenders.in_blocks import blocks_of_work
 from recsys_tasks.recommenders.nearest_content import Before, nearest_content
 
@@ -165,3 +165,12 @@ class TestBestOfRows:
         matrix = sparse.csr_matrix(np.array([[3, 2, 0], [0, 5, 0], [4, 1, 6], [0, 0, 0]], np.float32))
         assert least_of_full(matrix, 2).tolist() == [2, 0, 1, 0]
         assert least_of_full(matrix[:0], 2).tolist() == []
+
+
+def test_terms_are_counted_in_old_tracks_where_these_are_half_of_all():
+    """Old are those first played before the newest date that is a multiple of fourteen; of fewer, all are counted."""
+    start = date(1970, 1, 1) + timedelta(days=100 * COUNTED_ANEW_DAYS)
+    for n_old, counted in ((2, [True, True, False, False]), (1, [True] * 4)):
+        first = np.where(np.arange(4) < n_old, day_number(start) - 1, day_number(start)).astype(np.int32)
+        tracks = Vocabulary(pa.array(range(4), pa.int64()), first)
+        assert counted_tracks(tracks, start + timedelta(days=3)).tolist() == counted

@@ -52,6 +52,22 @@ class TestFeatures:
         table = snapshot(range(6), tags=[["x", "w"], ["x", "w"], ["x"], ["x"], ["x"], []])
         assert cosines(table, most_tracks=4)[2, 3] == 0
         assert cosines(table, most_tracks=4)[0, 1] == pytest.approx(1)
+        halves = snapshot(range(6), tags=[["x"], ["x"], ["x"], ["y"], ["y"], ["y"]])
+        assert [cosines(halves, most_tracks=most)[0, 1] for most in (2, 3)] == [0, pytest.approx(1)]
+
+    def test_bins_of_numbers_are_filled_alike_from_either_end(self):
+        """The lowest number lies in the first bin, the highest in the last: numbers turned around are as much alike."""
+        ids, numbers = pa.array(range(32), pa.int64()), list(np.arange(32.0) ** 2)
+        found = cosines(snapshot(range(32), tempo=numbers), ids=ids)
+        np.testing.assert_allclose(found, found[::-1, ::-1], atol=1e-6)
+        assert found[0, 1] > 0 == found[0, 31]
+
+    def test_a_term_of_another_feature_is_another_mark(self):
+        """What moved from one feature to another tells a track apart from what it was the day before."""
+        said = [["x"], ["x"], ["y"], ["y"], ["z"], ["z"]]
+        one, other = (content_features(snapshot(range(6), **{name: said}), IDS, {}, 9) for name in ("mood", "era"))
+        assert (one.features != other.features).nnz == 0
+        assert (one.marks != other.marks).all()
 
     def test_rows_follow_the_ids_and_not_the_snapshot(self):
         """A track stands where its id does; one that the snapshot does not know has no features."""

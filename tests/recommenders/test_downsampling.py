@@ -86,8 +86,10 @@ class TestNeighbours:
         """Between two renewals as on their date."""
         recommender = NearestTracks(NeighboursConfig(listener_tracks=20))
         everything = NearestTracks(NeighboursConfig(listener_tracks=1_000))
-        found = recommender.alike(self.COUNTS, 70).rows(0, 20)
-        assert (found != everything.alike(downsampled(self.COUNTS, 20), 70).rows(0, 20)).nnz == 0
+        least = np.zeros(90, np.float32)
+        found, _ = recommender.alike(self.COUNTS, 70, least).found(0, 20, 90)
+        expected, _ = everything.alike(downsampled(self.COUNTS, 20), 70, least).found(0, 20, 90)
+        assert (found != expected).nnz == 0
 
     @pytest.mark.parametrize("similarity", ["bm25", "ease"])
     def test_others_count_everything(self, similarity):

@@ -30,6 +30,15 @@ def played(histories):
     return Played(ends, np.array([track for tracks in histories for track in tracks], np.int32))
 
 
+def test_what_speaks_as_much_for_a_track_as_against_it_lists_it_nowhere():
+    """A sum of zero is no reason to show a track."""
+    similar = sparse.csr_matrix(np.array([[0, 0, 1, 1], [0, 0, -1, 1], [0] * 4, [0] * 4], np.float32))
+    for listeners in ([[0, 1]], [[0, 1], [0, 1]]):
+        own = played(listeners)
+        cols, scores = Reached.by(own, similar).best(2, own, None)
+        assert (cols.tolist(), scores[:, 0].tolist()) == ([[3, -1]] * len(listeners), [2] * len(listeners))
+
+
 class TestReached:
     @given(HISTORIES, st.integers(0, 99), st.booleans())
     def test_scores_are_sums_over_the_tracks_of_each_listener(self, histories, seed, below_zero):

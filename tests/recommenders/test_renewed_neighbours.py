@@ -1,6 +1,7 @@
 """Neighbours that are renewed on some dates: what a day finds of young tracks, and what it keeps of old ones."""
 
 from datetime import date
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +18,7 @@ from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.renewed_neighbours import RenewedNeighbours, with_young
 
 N_USERS, N_OLD, N_TRACKS, NEAREST = 90, 40, 60, 7
+NO_OLD = sparse.csr_matrix((0, 0), dtype=np.float32)
 
 
 def plays(n_tracks=N_TRACKS, seed=1):
@@ -69,15 +71,22 @@ def test_bm25_weighs_logs_of_plays():
         np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_a_young_track_is_not_one_of_its_own_nearest():
+    """Of one listener, it is more like itself than like any other: all of its places go to others all the same."""
+    counts = sparse.csr_matrix(np.array([[1, 1, 1, 1, 1], [1, 1, 1, 1, 0]], np.uint32))
+    found = NearestTracks(NeighboursConfig(nearest=2)).with_young(sparse.csr_matrix((4, 4), dtype=np.float32), counts)
+    assert found.similar.matrix[[4]].indices.tolist() == [0, 1]
+
+
 class Given:
     """How much young tracks are like all others, as it is told."""
 
     def __init__(self, similar, first):
         self._own, self.work = similar[first:], np.full(similar.shape[0] - first, similar.shape[0])
 
-    def rows(self, start, end):
-        """Some of the rows."""
-        return self._own[start:end]
+    def found(self, start, end, _k):
+        """All of some rows, whoever asks."""
+        return self._own[start:end], self._own[start:end]
 
 
 class TestADay:
@@ -90,7 +99,7 @@ class TestADay:
         np.fill_diagonal(similar, 0)
         old = best_of_rows(sparse.csr_matrix(similar[:n_old, :n_old]), nearest)
         itself = sparse.csr_matrix(similar + 2 * np.eye(n, dtype=np.float32))
-        found = with_young(old, Given(itself, n_old), nearest).similar.matrix
+        found = with_young(old, lambda _: Given(itself, n_old), n, nearest).similar.matrix
         assert (found != best_of_rows(sparse.csr_matrix(similar), nearest)).nnz == 0
         assert (np.diff(found.indptr) == nearest).all()
         assert found.has_sorted_indices
@@ -108,7 +117,7 @@ class TestADay:
         """What is hardly alike may be rounded to 0: then it is no neighbour, though a place is free."""
         similar = sparse.csr_matrix(np.ones((4, 4), np.float32))
         similar.data[:] = [2, 0, 0.5, 0] * 4
-        found = with_young(sparse.csr_matrix((0, 0), dtype=np.float32), Given(similar, 0), 3).similar.matrix
+        found = with_young(NO_OLD, lambda _: Given(similar, 0), 4, 3).similar.matrix
         assert found.data.tolist() == [0.5, 2, 0.5, 2, 2, 0.5]
 
     def test_whatever_is_alike_enters_a_list_that_is_not_full(self):
@@ -128,8 +137,11 @@ class TestADay:
     def test_old_tracks_keep_their_neighbours_and_young_ones_push_in(self, similarity, products, threads):
         """Each row is the best of what the renewal found and of the day's similarities to young tracks; a young track
         has the best of all tracks, whatever is multiplied together and by however many threads."""
-        old, alike = neighbours(plays(N_OLD, seed=2), similarity), recommender(similarity).alike(plays(), N_OLD)
-        found = with_young(old, alike, NEAREST, products, threads).similar.matrix.toarray()
+        old, alike = (
+            neighbours(plays(N_OLD, seed=2), similarity),
+            partial(recommender(similarity).alike, plays(), N_OLD),
+        )
+        found = with_young(old, alike, N_TRACKS, NEAREST, products, threads).similar.matrix.toarray()
         expected = similarities(similarity)
         expected[:N_OLD, :N_OLD] = old.toarray()
         np.fill_diagonal(expected, 0)
@@ -153,7 +165,7 @@ class TestADay:
 
     def test_where_all_are_young_they_are_built_anew(self):
         """A service whose first plays are not older than the renewal has the similarities of today; ties may differ."""
-        found = recommender().with_young(sparse.csr_matrix((0, 0), dtype=np.float32), plays()).similar.matrix
+        found = recommender().with_young(NO_OLD, plays()).similar.matrix
         one, other = (np.sort(each.toarray(), axis=1) for each in (found, neighbours(plays())))
         np.testing.assert_allclose(one, other, rtol=1e-6)
 

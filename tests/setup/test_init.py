@@ -208,6 +208,15 @@ class TestShapes:
         assert done.returncode == 0, done.stderr
         assert written(tmp_path)["catalogue"]["track_id"] == "File Path"
 
+    def test_a_number_is_written_as_one(self, source_dsn, recsys, tmp_path):
+        """What is typed after ``--set`` is a number where the field holds one, and refused where it is none."""
+        execute(source_dsn, f"CREATE TABLE plays AS SELECT n % 5 AS user_id, n % 3 AS track_id, at FROM {HOURLY}")
+        asked = ("init", "--set", "source.late_window_days=1", "--set")
+        assert recsys(source_dsn, *asked, "source.connections=2").returncode == 0
+        assert written(tmp_path)["source"].items() >= {"late_window_days": 1, "connections": 2}.items()
+        refused = recsys(source_dsn, *asked, "source.connections=two", "--replace")
+        assert "source.connections: Input should be a number, without quotes (found 'two')" in refused.stderr
+
     def test_a_catalogue_without_artists_is_taken_where_somebody_says_so(self, source_dsn, recsys, tmp_path):
         """By itself a table of ids and titles is not taken for one: albums and genres have them too."""
         execute(source_dsn, f"CREATE TABLE plays AS SELECT n % 5 AS user_id, n % 3 AS track_id, at FROM {HOURLY}")

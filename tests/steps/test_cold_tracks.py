@@ -12,10 +12,13 @@ from settings import artefacts_of, config, run
 from recsys_tasks.core.config import parse_config
 from recsys_tasks.core.errors import ConfigError
 from recsys_tasks.gate.exact_checks import cold_check
+from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.cold_tracks import LEAST_SCALE, fit_cold_tracks
 from recsys_tasks.recommenders.explanations import reasons
 from recsys_tasks.recommenders.vectors import Played
 from recsys_tasks.serving.reader import Reader
 from recsys_tasks.steps import Workplace, train_components
+from recsys_tasks.steps.cold_tracks import _plays, stored_cold_tracks
 from recsys_tasks.steps.opened_candidate import open_candidate
 from recsys_tasks.steps.train_components import train_beside, train_on_als
 from recsys_tasks.steps.training_day import TrainingDay
@@ -90,6 +93,19 @@ class TestReleased:
         source = content.matrix[:, [track]].tocoo().row[0]
         found = reasons([content], Played(np.array([0, 1]), np.array([source])), np.array([[track]]))
         assert found.tolist() == [[source]]
+
+    def test_most_tracks_are_not_scored_and_the_factors_are_brute_forces(self, cold, bundle):
+        """The scale is chosen on lists by falling norm: the same bytes as if every track had been scored."""
+        key = bundle.gated.key
+        of, made_from = (
+            TrainingDay(cold, cold.models.key(D15, key.component)),
+            cold.models.key(D15, key.cold).parameters,
+        )
+        als, asked = Als(cold.config.als), (of.factors(key.component), of.similar(made_from["content"]), _plays(of))
+        expected = fit_cold_tracks(als, *asked, made_from["few_listeners"], made_from["k"])
+        stored = stored_cold_tracks(cold, D15, key.cold)
+        assert stored.scale == expected.scale > LEAST_SCALE
+        np.testing.assert_array_equal(stored.factors, expected.factors)
 
     def test_a_rerun_makes_nothing_new(self, cold):
         """Content, the factors by content, the weights and the candidate are found again."""

@@ -211,13 +211,23 @@ class TestBeside:
         off in a thread of its own is told."""
         als, seen = joined.models.key(D15, key_of(joined, D15).component), []
         monkeypatch.setattr(train_components, "_trained", lambda *given: seen.append(given[-1]) or broken())
-        other = Workplace(joined.store, config(**JOINED | {"recent": {"half_life_days": [5]}}))
+        other = Workplace(joined.store, config(**JOINED | {"neighbours": {"nearest": 5}}))
         with pytest.raises(TrainerUnavailable, match="broke off"):
             train_beside(TrainingDay(other, als))
         matrix = joined.matrices.load(D15, als.matrix)
         (training,), holdout = seen, hold_out(matrix, split_of(joined, als, matrix))
         assert training.sum() < matrix.counts.sum()
         assert (training != whole(holdout.training)).nnz == 0
+
+    def test_recent_plays_alone_copy_no_pairs(self, joined, tmp_path, monkeypatch):
+        """They are sums over dates: a history of more pairs than memory holds is no reason to train none."""
+        root = shutil.copytree(joined.store.root, tmp_path / "store")
+        at = Workplace(PosixStore(root), config(**JOINED | {"recent": {"half_life_days": [5]}}))
+        als = joined.models.key(D15, key_of(joined, D15).component)
+        monkeypatch.setattr(TrainingDay, "whole_training", broken)
+        train_beside(TrainingDay(at, als))
+        recent, _ = beside_als(at, als)
+        assert at.models.holds(D15, recent.key.digest)
 
 
 def broken(*_):
