@@ -1,16 +1,19 @@
 """An ordinary day with every component and the re-ranker, against the same day of ALS alone.
 
-    python -m benchmarks.ensemble_day [--size small|full] [--divisor N] [--depth N]
+    python -m benchmarks.ensemble_day [--size small|full] [--divisor N] [--depth N] [--renewed DAYS]
 
 Both sides read the same days of the same service, on stores of their own, and take turns step by step; each step is a
 process of its own. The catalogue names an artist and three tags of every track, of which one says something about who
-listens. The limit is the day of ALS alone: all that it does is done as well.
+listens. Between two renewals of the neighbours each day compares more young tracks with all: measured is the dearest,
+six days after a renewal, or another one. The limit is the day of ALS alone: all that it does is done as well.
 """
 
 import argparse
 import os
 import shutil
 import tempfile
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from benchmarks.day_steps import Steps, typical
@@ -19,12 +22,16 @@ from benchmarks.our_steps import DAYS, LATE
 from benchmarks.source_day import fill_catalogue, server_with
 from benchmarks.synthetic import Service, service_of
 from benchmarks.two_stores import Run, days_in_turns
+from recsys_tasks.core.components import NeighboursConfig
+from recsys_tasks.core.domain import day_number
 from recsys_tasks.recommenders.blend import DEPTH
 from recsys_tasks.repositories.matrices import Matrices
 from recsys_tasks.repositories.models import Models
 from recsys_tasks.storage.posix import PosixStore
 
 DIVISORS = {SMALL: 100, FULL: 1}
+DEAREST = NeighboursConfig().renewed_every_days - 1
+"""Days after the renewal of the neighbours on which most tracks are young."""
 ROUNDS = {SMALL: 2, FULL: 1}
 CATALOGUE: dict[str, object] = {"table": "tracks", "artist_id": "artist_id", "features": {"tags": "tags"}}
 EVERYTHING: dict[str, dict[str, object]] = {
@@ -41,9 +48,10 @@ def main() -> None:
     parser.add_argument("--size", choices=(SMALL, FULL), default=SMALL)
     parser.add_argument("--divisor", type=int, help="the whole service divided by this, not by the size's")
     parser.add_argument("--depth", type=int, default=DEPTH, help=f"candidates of each component ({DEPTH})")
+    parser.add_argument("--renewed", type=int, default=DEAREST, help=f"days since the neighbours were ({DEAREST})")
     args = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the processes of the steps, as the pipeline's own doors do
-    service, rounds = service_of(args.divisor or DIVISORS[args.size], DAYS), ROUNDS[args.size]
+    service, rounds = renewed(service_of(args.divisor or DIVISORS[args.size], DAYS), args.renewed), ROUNDS[args.size]
     folder = Path(tempfile.mkdtemp(prefix="recsys-ensemble-"))
     runs = [
         Run("ALS alone", folder / "alone", {"catalogue": CATALOGUE}),
@@ -53,9 +61,16 @@ def main() -> None:
         with server_with(service, range(DAYS - 1 - rounds - LATE, DAYS)) as dsn:
             fill_catalogue(dsn, service, DAYS - 1)
             days = days_in_turns(service, dsn, runs, rounds)
-        keep(day_table(args.size, service, folder / "alone", days))
+        keep(day_table(args.size, service, folder / "alone", days, args.renewed))
     finally:
         shutil.rmtree(folder)
+
+
+def renewed(service: Service, days: int) -> Service:
+    """The same service at a time when its last day is so many days after a renewal of the neighbours."""
+    every = NeighboursConfig().renewed_every_days
+    late = (day_number(service.day(DAYS - 1)) - days) % every
+    return replace(service, first=service.first - timedelta(days=late))
 
 
 def everything(depth: int) -> dict[str, dict[str, object]]:
@@ -63,8 +78,8 @@ def everything(depth: int) -> dict[str, dict[str, object]]:
     return EVERYTHING | {"blend": EVERYTHING["blend"] | {"depth": depth}}
 
 
-def day_table(size: str, service: Service, root: Path, days: list[list[Steps]]) -> Table:
-    """Both sides' days, and what each step took."""
+def day_table(size: str, service: Service, root: Path, days: list[list[Steps]], since: int) -> Table:
+    """Both sides' days, so many days since the renewal, and what each step took."""
     totals = [[sum(step.seconds for step in day) for day in run] for run in days]
     peaks = [max(step.megabytes for day in run for step in day) for run in days]
     lines = [
@@ -86,7 +101,8 @@ def day_table(size: str, service: Service, root: Path, days: list[list[Steps]]) 
     ]
     about = (
         f"A day of {service.streams_a_day:,} streams onto {sizes.pairs:,} pairs of {sizes.users:,} listeners and "
-        f"{sizes.tracks:,} tracks; als, recent, neighbours and content with cold tracks, joined by the ranker."
+        f"{sizes.tracks:,} tracks, {since} days after the neighbours' renewal; als, recent, neighbours and content "
+        "with cold tracks, joined by the ranker."
     )
     cpu = [sum(step.cpu for step in typical(run)) for run in days]
     met = (

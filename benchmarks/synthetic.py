@@ -43,10 +43,11 @@ class Service:
     streams_a_day: int
     days: int
     seed: int = 1
+    first: Day = FIRST
 
     def day(self, number: int) -> Day:
         """Its date, the first being 0."""
-        return FIRST + timedelta(days=number)
+        return self.first + timedelta(days=number)
 
     def there(self, of: int, number: int) -> int:
         """How many of the listeners or tracks have arrived on a day."""
@@ -81,7 +82,7 @@ class Service:
     def config(self, **changes: dict[str, object]) -> Config:
         """A policy for this service, with changes to its tables."""
         values: dict[str, dict[str, object]] = {
-            "source": {"history_start": FIRST},
+            "source": {"history_start": self.first},
             "als": {"weight": "log", "a": 2.0, "regularization": 10.0},
             "evaluation": {"salt": "recsys"},
         }
