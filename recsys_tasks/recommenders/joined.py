@@ -23,6 +23,10 @@ class Joined(ABC):
     def totals(self, pool: Pool, user_rows: IntArray) -> npt.NDArray[np.float64]:
         """What puts the candidates of some listeners in order. (n_users, n_places)."""
 
+    def is_of_one_pool(self, k: int) -> bool:
+        """Whether a list of k is the best of one pool, however many candidates each component lists for it."""
+        return True
+
     def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
         """As ``Retriever``: the best of the pool, exact where that is complete."""
 
@@ -69,7 +73,7 @@ def lists_from(
     lists = []
     for choice in choices:
         asked = choice.by or retriever
-        if not isinstance(asked, Joined):
+        if not (isinstance(asked, Joined) and asked.is_of_one_pool(k)):
             lists.append(asked.candidates(user_rows, played, k, choice.allowed).cols)
             continue
         parts = (asked.depth, *map(id, asked.components))

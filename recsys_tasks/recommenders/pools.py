@@ -135,6 +135,19 @@ def best_of(pool: Pool, totals: npt.NDArray[np.float64], k: int) -> Candidates:
     return Candidates(cols.astype(np.int32), scores, pool.complete & pool.warm)
 
 
+def followed(found: Candidates, others: Candidates, k: int) -> Candidates:
+    """Lists of k that go on with what else stands on others, of which each listener has k if there are so many; their
+    scores fall to one below the last of the found ones at the most."""
+    rows, beyond = np.arange(len(found.cols))[:, None], 1 + max(found.cols.max(initial=0), others.cols.max(initial=0))
+    known = np.isin(rows * beyond + others.cols, (rows * beyond + found.cols)[found.cols >= 0])
+    cols = np.concatenate([found.cols, np.where(known, -1, others.cols)], axis=1)
+    least = np.where(found.cols >= 0, found.scores, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+    behind = np.where(np.isfinite(least), least, 0) - np.arange(1, others.cols.shape[1] + 1) / k
+    scores = np.where(cols >= 0, np.concatenate([found.scores, behind], axis=1), -np.inf).astype(np.float32)
+    order = np.argsort(cols < 0, axis=1, kind="stable")[:, :k]
+    return Candidates(np.take_along_axis(cols, order, axis=1), np.take_along_axis(scores, order, axis=1), found.exact)
+
+
 def _union(cols: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int64], BoolArray]:
     """Each row's columns once, rising, -1 behind them; and which places hold one. (n_users, n_places) each.
 

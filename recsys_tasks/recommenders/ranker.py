@@ -17,10 +17,10 @@ import numpy.typing as npt
 from recsys_tasks.core.domain import BoolArray, FloatArray, IntArray
 from recsys_tasks.core.errors import BadData, ConfigError
 from recsys_tasks.core.records import Json
-from recsys_tasks.recommenders.base import Arrays, Retriever
+from recsys_tasks.recommenders.base import Arrays, Candidates, Retriever
 from recsys_tasks.recommenders.cold_totals import COLD_TOTALS, ColdTotals
-from recsys_tasks.recommenders.joined import Joined
-from recsys_tasks.recommenders.pools import Pool, raw_scores, standardised
+from recsys_tasks.recommenders.joined import Joined, some_at_a_time
+from recsys_tasks.recommenders.pools import Pool, best_of, followed, pool_of, raw_scores, standardised
 from recsys_tasks.recommenders.ranker_features import FACTS, Rows, TrackFacts, features
 from recsys_tasks.recommenders.small_trees import SmallTree, scores_of, small_trees
 from recsys_tasks.recommenders.vectors import Played
@@ -179,6 +179,22 @@ class Ranked(Joined):
     history: Played  # what each listener played, by row
     depth: int
     cold: ColdTotals | None = None  # of tracks without plays
+
+    def is_of_one_pool(self, k: int) -> bool:
+        """As ``Joined``: trees know pools of the depth that taught them; of wider ones they put anything first."""
+        return k <= self.depth
+
+    def candidates(self, user_rows: IntArray, played: Played, k: int, allowed: BoolArray | None = None) -> Candidates:
+        """As ``Retriever``: a list that is longer than the depth goes on as the first component's, behind the pool."""
+        if self.is_of_one_pool(k):
+            return super().candidates(user_rows, played, k, allowed)
+
+        def best(rows: IntArray, own: Played) -> Candidates:
+            pool = pool_of(self.components, rows, own, self.depth, allowed)
+            found = best_of(pool, self.totals(pool, rows), k)
+            return followed(found, self.components[0].candidates(rows, own, k, allowed), k)
+
+        return some_at_a_time(best, user_rows, played, k)
 
     def totals(self, pool: Pool, user_rows: IntArray) -> npt.NDArray[np.float64]:
         """As ``Joined``: what the trees say, and of tracks without plays their chances."""

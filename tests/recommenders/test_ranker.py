@@ -13,6 +13,7 @@ from recsys_tasks.evaluation.blend_weights import LEAST_LISTENERS
 from recsys_tasks.evaluation.lists import is_hit
 from recsys_tasks.evaluation.ranker_training import lessons, trees_for
 from recsys_tasks.recommenders.als import Als
+from recsys_tasks.recommenders.joined import Choice, lists_from
 from recsys_tasks.recommenders.nearest_tracks import NearestTracks
 from recsys_tasks.recommenders.pools import Pool, pool_of
 from recsys_tasks.recommenders.popular import Popularity
@@ -71,10 +72,23 @@ class TestRanked(RetrieverSuite):
         assert one > 1.2 * other
 
     def test_a_list_may_be_longer_than_what_each_component_names(self, parts, ranked):
-        """Each names as many as are asked for."""
+        """It goes on as that of the first one."""
         short = replace(ranked, depth=1)
         rows = np.flatnonzero(~short.cold_users())[:20]
         assert (short.candidates(rows, nothing_played(len(rows)), K).cols >= 0).all()
+
+    def test_a_longer_list_begins_as_that_of_the_depth(self, parts, ranked):
+        """Of wider pools trees know nothing, and put anything first: what only these hold stands behind, once."""
+        shallow = replace(ranked, depth=5)
+        short, long = (shallow.candidates(EVERYBODY, parts[1], k) for k in (5, 40))
+        assert (long.cols[:, :5] == short.cols).all()
+        assert (long.scores[:, :5] == short.scores).all()
+        held = np.sort(np.where(long.cols >= 0, long.cols, -1 - np.arange(40)), axis=1)
+        assert (np.diff(held, axis=1) > 0).all()
+        assert (np.diff(np.where(long.cols >= 0, long.scores, -1e9), axis=1) <= 0).all()
+        assert (long.cols[:, 20:] >= 0).any(), "longer than any pool of three times five"
+        (again,) = lists_from(shallow, EVERYBODY, parts[1], 40, [Choice()])
+        assert (again == long.cols).all()
 
     def test_the_same_rows_give_the_same_bytes(self, parts, ranked):
         """Trained a second time, the text is the same."""
