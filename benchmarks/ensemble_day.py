@@ -4,8 +4,9 @@
 
 Both sides read the same days of the same service, on stores of their own, and take turns step by step; each step is a
 process of its own. The catalogue names an artist and three tags of every track, of which one says something about who
-listens. Between two renewals of the neighbours each day compares more young tracks with all: measured is the dearest,
-six days after a renewal, or another one. The limit is the day of ALS alone: all that it does is done as well.
+listens. Between two renewals of the neighbours each day compares more young tracks with all: measured is one in the
+middle; the dearest is the day before a renewal (``--renewed 6``). The limit is the day of ALS alone: all that it does
+is done as well.
 """
 
 import argparse
@@ -30,8 +31,8 @@ from recsys_tasks.repositories.models import Models
 from recsys_tasks.storage.posix import PosixStore
 
 DIVISORS = {SMALL: 100, FULL: 1}
-DEAREST = NeighboursConfig().renewed_every_days - 1
-"""Days after the renewal of the neighbours on which most tracks are young."""
+MIDDLE = NeighboursConfig().renewed_every_days // 2
+"""Days after the renewal of the neighbours on which as many tracks are young as between two renewals on the average."""
 ROUNDS = {SMALL: 2, FULL: 1}
 CATALOGUE: dict[str, object] = {"table": "tracks", "artist_id": "artist_id", "features": {"tags": "tags"}}
 EVERYTHING: dict[str, dict[str, object]] = {
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("--size", choices=(SMALL, FULL), default=SMALL)
     parser.add_argument("--divisor", type=int, help="the whole service divided by this, not by the size's")
     parser.add_argument("--depth", type=int, default=DEPTH, help=f"candidates of each component ({DEPTH})")
-    parser.add_argument("--renewed", type=int, default=DEAREST, help=f"days since the neighbours were ({DEAREST})")
+    parser.add_argument("--renewed", type=int, default=MIDDLE, help=f"days since the neighbours were ({MIDDLE})")
     args = parser.parse_args()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of the processes of the steps, as the pipeline's own doors do
     service, rounds = renewed(service_of(args.divisor or DIVISORS[args.size], DAYS), args.renewed), ROUNDS[args.size]
