@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from recsys_tasks.core.sections import Kept, Positive, Section
+from recsys_tasks.core.sections import Kept, Listed, Positive, Section
 
-Days = Annotated[float, Field(gt=0, le=3650)]
+Days = Annotated[Listed, Field(gt=0, le=3650)]
 
 
 class RecentConfig(Section):
@@ -69,7 +69,7 @@ class ContentConfig(Section):
     cold_tracks: bool = False
     """Whether the catalogue's tracks that nobody has played get factors by their content, and so enter the index and
     the lists. Needs a [catalogue]."""
-    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    weights: dict[str, Annotated[Listed, Field(ge=0)]] = Field(default_factory=dict)
     """Name of a feature, or ``artist`` -> factor of what it says, 1 for one that is not named; 0 leaves it out."""
     most_tracks: int = Field(default=10_000, ge=2)
     """A tag, word or value of more tracks than this says nothing; more takes longer."""

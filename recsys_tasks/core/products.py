@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from recsys_tasks.core.sections import Kept, Positive, Section, Share
+from recsys_tasks.core.sections import Kept, Listed, Positive, Section, Share
 
 
 class ProductsConfig(Section):
@@ -48,9 +48,9 @@ class ProductsConfig(Section):
     """Listeners added to each artist's own in the cosine of two artists."""
     related_candidates: Kept = 100
     """Artists that co-listening names of each artist; factors and tags rank among these."""
-    related_weights: tuple[float, float, float] = (1.0, 0.5, 0.5)
+    related_weights: tuple[Listed, Listed, Listed] = (1.0, 0.5, 0.5)
     """Of co-listening, factors and tags, whose z-scores are added."""
-    playlist_weights: tuple[float, float, float] = (1.0, 0.5, 0.4)
+    playlist_weights: tuple[Listed, Listed, Listed] = (1.0, 0.5, 0.4)
     """Of the playlist as a listener, of the neighbours of its tracks, and of its artists, when it is continued."""
     explicit: str = ""
     """Name of the catalogue's feature (boolean) that is true for an explicit track; empty: there is none."""

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Ratio = Annotated[float, Field(ge=0)]
+Listed = Annotated[float, Field(strict=True)]
+"""A number in a list or a table of numbers: no ``true``, and none in quotes."""
 Positive = Annotated[int, Field(ge=1)]
 Kept = Annotated[int, Field(ge=1, le=10_000)]
 """Of each track or listener: a slip of many zeros would take all memory in the night."""

@@ -79,9 +79,8 @@ class AlikeByCosine:
         self._own = sparse.csr_matrix(own.T)
         self._plays = sparse.csr_matrix((ones, places[plays.indices], plays.indptr), plays.shape)
         self._own_each, self._each = each[first:], each[self._tracks]
-        self._needed = (
-            least[self._tracks] / self._each * np.float32(1 - ROUNDING)
-        )  # of a row with one listener in common
+        # what a row has to exceed for one listener in common to be of use to a column
+        self._needed = least[self._tracks] / self._each * np.float32(1 - ROUNDING)
         self.work = work_of(Played(self._own.indptr, self._own.indices), self._plays)
 
     def found(self, start: int, end: int, k: int) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:

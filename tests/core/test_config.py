@@ -71,6 +71,14 @@ class TestRefusals:
                 SOURCE + "[content]\ncold_tracks = 1\n",
                 r"cold_tracks: Input should be true or false, without quotes \(found 1",
             ),
+            (
+                SOURCE + "[recent]\nhalf_life_days = [true]\n",
+                r"half_life_days\.0: Input should be a valid number \(found True",
+            ),
+            (
+                SOURCE + '[products]\nrelated_weights = [1, "2", 0.5]\n',
+                r"related_weights\.1: Input should be a valid number",
+            ),
             ("[source", "not TOML"),
         ],
     )
