@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -38,6 +39,11 @@ class LocalFile:
 
 Content: TypeAlias = "npt.NDArray[Any] | pa.Table | LocalFile"
 """An array (``name.npy``), a table (``name.parquet``), or a file under the name it is given."""
+
+
+_HEADERS = Lock()
+"""One header of an array is read at a time: numpy parses it as Python, and of two threads that do so at once some
+versions of Python 3.11 end one: "SystemError: AST constructor recursion depth mismatch"."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +91,7 @@ class Artefact:
         """
         file = self.file(f"{name}.npy")
         try:  # mapped in any case: to load it, numpy would first take all the memory that the header asks for
-            with reading(file):
+            with reading(file), _HEADERS:
                 values = np.load(file, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError, EOFError, OverflowError):
             raise corrupt(file, "is no array of the size that its header says") from None

@@ -3,6 +3,7 @@ tests of pure rules use."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import sleep
 
 import numpy as np
 import pyarrow as pa
@@ -41,6 +42,25 @@ class TestArtefacts:
         assert opened.table("rows").column("a").to_pylist() == [1, 2, 3]
         assert (opened.digest, opened.key, opened.figures) == (ONE, {"b": 1}, {"n": 3})
         assert store.manifest("things/one") == opened.manifest
+
+    def test_threads_read_one_header_at_a_time(self, tmp_path, monkeypatch):
+        """Of two threads that parse headers at once, some versions of Python end one with a SystemError."""
+        store = PosixStore(tmp_path / "store")
+        put(store)
+        opened, load, inside, most = store.open("things/one", ONE), np.load, [0], [0]
+
+        def slow(*args, **options):
+            inside[0] += 1
+            most[0] = max(most[0], inside[0])
+            sleep(0.01)
+            inside[0] -= 1
+            return load(*args, **options)
+
+        monkeypatch.setattr(np, "load", slow)
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda _: opened.array("values").tolist(), range(8)))
+        assert found == [[1, 2, 3]] * 8
+        assert most == [1]
 
     def test_the_first_of_a_name_stays(self, store):
         """A second writer gets what the first one stored."""
